@@ -54,17 +54,17 @@ def test_the_values_of_every_computed_key_are_known() -> None:
 
 
 @pytest.mark.parametrize("key", sorted([("station.bin.", ""), ("audit.fact-", ""), ("users.", "-text")]))
-def test_computed_keys_are_found(key: tuple[str, str]) -> None:
+def test_computed_keys_are_collected(key: tuple[str, str]) -> None:
     assert key in _composed()
 
 
 def _composed() -> set[tuple[str, str]]:
-    found = set()
+    values = set()
     for path in (*shell.TEMPLATES.glob("*.html"), *PAGES.glob("*.py")):
         for one in COMPOSED.finditer(path.read_text("utf-8")):
             more = one["more"] or one["suffix"] or ""
-            found.add((one["code"] or one["prefix"], "" if "{" in more else more))
-    return found
+            values.add((one["code"] or one["prefix"], "" if "{" in more else more))
+    return values
 
 
 # Values that stand in code and not in an enumeration: read from the calls that have them.
@@ -110,21 +110,21 @@ def _audited() -> Iterator[tuple[ast.Call, ast.expr, ast.Module]]:
 
 
 def actions() -> set[str]:
-    found = {text for _, name, module in _audited() for text in _strings(name, module)}
-    assert len(found) > 35
-    return found
+    values = {text for _, name, module in _audited() for text in _strings(name, module)}
+    assert len(values) > 35
+    return values
 
 
 def facts() -> set[str]:
-    found = {"origin", *(f"new_{field}" for field in IN_ACTIONS["new_"])}
+    values = {"origin", *(f"new_{field}" for field in IN_ACTIONS["new_"])}
     for call, _, _ in _audited():
         for word in call.keywords:
             if word.arg == "facts" and isinstance(word.value, ast.Dict):
-                found |= {str(key.value) for key in word.value.keys if isinstance(key, ast.Constant)}
+                values |= {str(key.value) for key in word.value.keys if isinstance(key, ast.Constant)}
             elif word.arg not in (None, "facts"):
-                found.add(str(word.arg))
-    assert len(found) > 15
-    return found
+                values.add(str(word.arg))
+    assert len(values) > 15
+    return values
 
 
 def breaks() -> set[str]:
@@ -148,21 +148,21 @@ def steps() -> set[str]:
 
 
 def checks() -> set[str]:
-    found = {f"{signed.label}: expiry" for signed in (Signed.ISSUER, Signed.ICC)}
+    values = {f"{signed.label}: expiry" for signed in (Signed.ISSUER, Signed.ICC)}
     for call, module in _calls("_Decided", "_out_of_time", room=[Path(verdict.__file__)]):
         for check in call.args[3:] if isinstance(call.func, ast.Attribute) else call.args[2:3]:
-            found |= {*_strings(check, module)} if not isinstance(check, ast.JoinedStr) else set()
-    assert len(found) > 5
-    return {_dashed(text) for text in found}
+            values |= {*_strings(check, module)} if not isinstance(check, ast.JoinedStr) else set()
+    assert len(values) > 5
+    return {_dashed(text) for text in values}
 
 
 def password_faults() -> set[str]:
     module = ast.parse(Path(passwords.__file__).read_text("utf-8"))
     returned = [one.value for one in ast.walk(module) if isinstance(one, ast.Return)]
     pairs = [value.elts[0] for value in returned if isinstance(value, ast.Tuple)]
-    found = {str(code.value) for code in pairs if isinstance(code, ast.Constant)}
-    assert len(found) > 3
-    return {f"password.{rule}" for rule in found}
+    values = {str(code.value) for code in pairs if isinstance(code, ast.Constant)}
+    assert len(values) > 3
+    return {f"password.{rule}" for rule in values}
 
 
 def _dashed(text: str) -> str:
