@@ -54,7 +54,8 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """``plot`` names the colour of its bars (app.css); ``word`` is the verdict in large type, ``next`` what to do."""
+    """``plot`` names the colour of its bars in progress.js (rose and olive are free); ``word`` is the verdict in
+    large type, ``next`` what to do."""
 
     tone: Tone
     plot: str
