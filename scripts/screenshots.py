@@ -14,6 +14,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING, demo_station
+from personalize.line.lanes import LaneState
+from reader_service.principal import Principal, Role
+from reader_service.services.lane_commands import LANE_COMMANDS
 from tests.support.service.pages import SIZE, Served, Sessions, chromium, opener, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
@@ -45,11 +48,15 @@ def station(page: Page, at: Served) -> None:
     at.service.leases.free_all(EVERYTHING)
     page.goto("/station")
     if not page.locator(".tile .order").count():
-        page.locator(opener("start")).first.click()
-        page.locator(f"label:has(input[value='{at.station.prepared}'])").click()
-        page.click("dialog#start button[type=submit]")
-        page.locator(".tile.working").first.wait_for()
-        page.locator("button[hx-post='/station/all/pause']").click()
+        operator, lanes = Principal(EVERYTHING, frozenset(Role)), at.service.lanes
+        readers = [one.id for one in at.service.readers.readers(operator) if one.id.startswith("stock")]
+        waiting = {lane.reader for lane in lanes.start(operator, at.station.prepared, readers)}
+        while waiting:  # each lane works on one chip, then pauses
+            for lane in lanes.lanes(operator):
+                if lane.reader in waiting and lane.state == LaneState.WORKING:
+                    lanes.steer(operator, lane.reader, LANE_COMMANDS["pause"])
+                    waiting.remove(lane.reader)
+            page.wait_for_timeout(20)
         page.locator(".tile .order").wait_for(timeout=30_000)
         for tile in page.locator(".tile:not(:has(.order))").all():
             tile.get_by_role("button").first.click()
