@@ -107,7 +107,7 @@ def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Form
         form.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
         form.warnings += _about_columns(sheet, header, unit or title or form.title_unit)
     if not form.rows:
-        form.warnings.append(("表头下面没有任何人员", "there is nobody under the header"))
+        form.warnings.append(("表头下面没有人员信息", "there is nobody under the header"))
     return form
 
 
@@ -120,7 +120,7 @@ def _about_columns(sheet: Sheet, header: HeaderRow, unit: str) -> list[tuple[str
     named = [field_of(cell) for cell in sheet.rows[header.row]]
     if len({known for known in named if known and named.count(known) > 1}) >= len(NEEDED):
         warnings.append(
-            ("表中并排有两张表，只读了左边一张", "two tables stand side by side: only the left one was read")
+            ("一张表中并排有两份名单，只读取了左边一份", "two tables stand side by side: only the left one was read")
         )
     return warnings
 
@@ -139,7 +139,7 @@ def _no_header(path: Path, book: Book) -> HeaderNotFound:
             f"只有隐藏的工作表“{hidden.name}”有表头，请取消隐藏",
         )
     english = f"{path.name}: no header row found; it must name at least {' and '.join(TITLES[name] for name in NEEDED)}"
-    chinese = f"找不到表头，表头至少要有“{missing_titles(NEEDED)}”"
+    chinese = f"没有找到表头，表头中至少应有“{missing_titles(NEEDED)}”"
     candidates = [nearest(sheet.name, sheet.sheet_row(0), sheet.rows) for sheet in book.visible]
     best = max(candidates, key=lambda candidate: len(candidate.fields), default=None)
     if best and best.fields:
@@ -189,7 +189,10 @@ def _registered(person: KnownPerson, row_unit: str) -> tuple[RowFault, ...]:
 def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
     units = {row.unit for _, row in rows}
     return [
-        (f"单位名称超过{MAX_UNIT_BYTES}个字节，卡上放不下：{unit}", f"the unit's name does not fit on a card: {unit}")
+        (
+            f"单位名称超过{MAX_UNIT_BYTES}个字节，无法写入卡内，请使用简称：{unit}",
+            f"the unit's name does not fit on a card; use a short form: {unit}",
+        )
         for unit in sorted(units)
         if gb18030_length(unit) > MAX_UNIT_BYTES
     ]

@@ -68,7 +68,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "性别与身份证号不符（第17位单数为男，双数为女）",
         "the gender does not agree with the ID number (17th digit odd is male, even is female)",
     ),
-    RowFault.GENDER_MISSING: ("没有填写性别，或填的不是男、女", "the gender is missing or is neither 男 nor 女"),
+    RowFault.GENDER_MISSING: ("没有填写性别，或填写的不是“男”或“女”", "the gender is missing or is neither 男 nor 女"),
     RowFault.NAME_MISSING: ("没有填写姓名", "the name is missing"),
     RowFault.NAME_CHARS: (
         "姓名中有不能使用的字符（数字、符号、括号、备注等），或超过20个字、60个字节",
@@ -89,14 +89,17 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "此人已有会员卡（或正在办理）",
         "this person already has a member card, or one in the making",
     ),
-    RowFault.OTHER_UNIT: ("此人已由其他单位登记，请先办理转会", "this person is registered by another unit"),
+    RowFault.OTHER_UNIT: (
+        "此人已由其他单位登记，请先办理会员关系转接",
+        "this person is registered by another unit: transfer the member first",
+    ),
     RowNote.ID_NORMALIZED: ("已整理身份证号（全角、空格、撇号或小写x）", "ID number tidied (full-width, blanks, x)"),
     RowNote.NAME_NORMALIZED: ("已整理姓名（空格、间隔号）", "name tidied (blanks, middle dots)"),
     RowNote.PHONE_NORMALIZED: ("已整理手机号码（+86、横线、空格）", "mobile number tidied (+86, hyphens, blanks)"),
     RowNote.GENDER_NORMALIZED: ("已整理性别写法", "gender rewritten as 男 or 女"),
     RowNote.REGION_UNKNOWN: (
-        "身份证号前六位不在区划代码表中，请留意",
-        "the county code in the ID number is not on record",
+        "身份证号前六位不在行政区划代码表中，请核对",
+        "the county code in the ID number is not in the table of counties: check it",
     ),
 }
 

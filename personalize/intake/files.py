@@ -192,7 +192,7 @@ def _check_part(path: Path, name: str, xml: bytes, limits: Limits) -> None:
     if rows * columns > limits.cells:
         raise TooLarge(
             f"{path.name} has a sheet of {rows} rows by {columns} columns: delete what stands far outside the table",
-            f"有一张工作表大到 {rows} 行 {columns} 列：请删去表格以外很远处的内容",
+            f"有一张工作表多达 {rows} 行、{columns} 列：请删除名单以外的多余内容",
         )
 
 

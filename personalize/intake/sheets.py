@@ -86,7 +86,7 @@ def _padded(path: Path, rows: list[list[Cell]], limits: Limits) -> list[list[Cel
 
 def _too_many(path: Path, rows: int) -> TooLarge:
     return TooLarge(
-        f"{path.name} has {rows} rows, more than a form may have: divide it", f"有 {rows} 行，超过上限，请分成几份"
+        f"{path.name} has {rows} rows, more than a form may have: divide it", f"共 {rows} 行，超过上限，请分成几份"
     )
 
 
