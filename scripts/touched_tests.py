@@ -1,7 +1,8 @@
 """Prints the test files that a change touches, one a line: usage: touched_tests.py [REVISION], by default `main`.
 
-A changed test is one. A changed module touches the tests in the folder that mirrors its own (tests/unit/<room>/…), and
-every test that imports it, directly or through test support. A changed file of another kind touches its room's tests.
+A changed test is one. A changed file touches the tests in the folder that mirrors its own (tests/unit/<room>/…), or the
+nearest one above it: templates, texts and styles have none of their own. A changed module also touches every test that
+imports it, directly or through test support. Code and documentation touch the rules for the tree (tests/architecture).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+UNIT = Path("tests/unit")
+RULES = Path("tests/architecture")
 
 
 def git(*words: str) -> list[str]:
@@ -40,6 +43,14 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def mirror(path: Path) -> Path | None:
+    """The folder of tests for a file of the program: of its room, or of the nearest room around it."""
+    if path.parts[0] in ("tests", "docs"):
+        return None
+    folders = (UNIT / parent for parent in path.parents if parent.parts)
+    return next((folder for folder in folders if (ROOT / folder).is_dir()), None)
+
+
 def touched(paths: list[Path]) -> set[Path]:
     tests = [path.relative_to(ROOT) for path in sorted((ROOT / "tests").rglob("*.py"))]
     imported = {path: imports(path) for path in tests}
@@ -48,9 +59,10 @@ def touched(paths: list[Path]) -> set[Path]:
         wanted |= more
     matches = {path for path in tests if path in paths or imported[path] & wanted}
     for path in paths:
-        mirror = Path("tests/unit") / path.parent
-        if path.parts[0] not in ("tests", "docs") and (ROOT / mirror).is_dir():
-            matches |= {test for test in tests if test.is_relative_to(mirror)}
+        if (folder := mirror(path)) is not None:
+            matches |= {test for test in tests if test.is_relative_to(folder)}
+    if any(path.suffix in (".py", ".md") for path in paths):
+        matches |= {test for test in tests if test.is_relative_to(RULES)}
     return {path for path in matches if path.name.startswith("test_")}
 
 
