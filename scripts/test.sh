@@ -33,10 +33,10 @@ end() {
 }
 
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
-# Tests also wait, for processes and readers: two workers more than there are processors.
+# Tests also wait, for processes and readers: one worker more than there are processors.
 run() {
   PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-    .venv/bin/python -m pytest -n $(($(nproc) + 2)) --dist loadfile --no-loadscope-reorder "$@"
+    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@"
 }
 case $what in
   check) run -m "not pcsc and not slow and not postgres" tests/unit tests/architecture tests/vectors || failed=$?; end ;;
