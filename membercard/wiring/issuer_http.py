@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import SplitResult, urlsplit
 
 from membercard.errors import SettingsError
+from membercard.wiring.bounded_http import Endpoint, ExchangeFault, post
 from terminal.emv.data.tags import (
     TAG_5A_PAN,
     TAG_5F34_PAN_SEQUENCE,
@@ -20,43 +19,34 @@ from terminal.emv.data.tags import (
     TAG_99_PIN_DATA,
 )
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
-from terminal.errors import TlvError
+from terminal.errors import CodecError, TlvError
 from terminal.tlv import Tlvs, decode, encode, tlv
 
 _TIMEOUT = 15.0
-_MOST = 65_536
+"""Seconds for a whole exchange, from the resolution of the name to the last byte of the answer."""
 _SCRIPTS = (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2)
 
 
 class HttpIssuer:
-    """An issuer behind a URL. Every connection fault is an ``Unable``. Raises SettingsError for an invalid URL."""
+    """An issuer behind a URL; https, except on a loopback address. Every fault of an exchange is an ``Unable``, at most
+    ``timeout`` seconds after its start. Raises SettingsError for an invalid URL."""
 
     def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
-        self._parts = _checked(url)
+        try:
+            self._endpoint = Endpoint.parse(url)
+        except CodecError as fault:
+            raise SettingsError(f"--online wants a URL such as http://127.0.0.1:8583/authorize: {fault}") from None
         self._timeout = timeout
 
     def authorize(self, request: OnlineRequest) -> OnlineResponse | Unable:
         body = json.dumps({"data": field_data(request).hex().upper()}).encode()
-        secure = self._parts.scheme == "https"
-        connect = HTTPSConnection if secure else HTTPConnection
-        connection = connect(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
         try:
-            try:
-                connection.connect()
-            except OSError as fault:
-                return Unable(f"{self._parts.hostname} is not there ({fault.strerror or type(fault).__name__})")
-            try:
-                path = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
-                connection.request("POST", path, body, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                content = answer.read(_MOST)
-            except (OSError, HTTPException) as fault:
-                return Unable(f"the line broke ({type(fault).__name__})", sent=True)
-        finally:
-            connection.close()
-        if answer.status != 200:
-            return Unable(f"it answered HTTP {answer.status}", sent=True)
-        return _response(content)
+            reply = post(self._endpoint, body, "application/json", self._timeout)
+        except ExchangeFault as fault:
+            return Unable(fault.reason, sent=fault.sent)
+        if reply.status != 200:
+            return Unable(f"it answered HTTP {reply.status}", sent=True)
+        return _response(reply.body)
 
 
 def field_data(request: OnlineRequest) -> bytes:
@@ -77,18 +67,7 @@ def _response(content: bytes) -> OnlineResponse | Unable:
     except (ValueError, KeyError, TypeError, TlvError, RecursionError):
         return Unable("its answer cannot be read", sent=True)
     code = objects.get(TAG_8A_RESPONSE_CODE)
-    if code is None:
+    if not code:
         return Unable("its answer has no response code", sent=True)
     scripts = tuple(item.encode() for item in objects if item.tag in _SCRIPTS)
-    return OnlineResponse(code, objects.get(TAG_91_ISSUER_AUTHENTICATION_DATA), scripts)
-
-
-def _checked(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        port_fits = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_fits = urlsplit(""), False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
-        raise SettingsError("--online wants a URL such as http://127.0.0.1:8583/authorize")
-    return parts
+    return OnlineResponse(code, objects.get(TAG_91_ISSUER_AUTHENTICATION_DATA) or None, scripts)

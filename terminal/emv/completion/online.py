@@ -41,7 +41,6 @@ from terminal.emv.transaction.exchange import transmit
 from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
-from terminal.errors import MembercardError
 
 APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
 UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
@@ -87,8 +86,8 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
         request = OnlineRequest(digits(state), sequence_number(state), data, pin_block)
         try:
             answer = _in_form(host.authorize(request))
-        except (MembercardError, OSError) as fault:
-            # The request may have reached the issuer before the connection failed.
+        except Exception as fault:
+            # Whatever failed: the request may have reached the issuer, and the card still needs a final answer.
             answer = Unable(f"the way to the issuer failed ({type(fault).__name__})", sent=True)
     if isinstance(answer, Unable):
         state.note(KernelStage.ONLINE, f"the issuer gave no answer: {answer.reason}", source)
@@ -108,12 +107,17 @@ def approves(answer: OnlineResponse) -> bool:
 
 
 def referred(state: TransactionState, answer: OnlineResponse, attendant: Attendant | None) -> bool:
-    """Whether the issuer approved a referral by telephone; without an attendant it is declined. The response code is
-    left unchanged. EMV 4.4 Book 4, 6.5.2."""
+    """Whether the issuer approved a referral by telephone; without an attendant, or where the call fails, it is
+    declined. The response code is left unchanged. EMV 4.4 Book 4, 6.5.2."""
     if not _refers(answer):
         return False
-    approved = attendant is not None and attendant.referral(answer.response_code)
-    who = "there is no attendant to call the issuer" if attendant is None else "the attendant called the issuer"
+    approved, who = False, "there is no attendant to call the issuer"
+    if attendant is not None:
+        try:
+            approved, who = attendant.referral(answer.response_code), "the attendant called the issuer"
+        except Exception as fault:
+            # The card still needs a final answer.
+            who = f"the attendant could not call the issuer ({type(fault).__name__})"
     state.note(KernelStage.ONLINE, f"{who}: {'approved' if approved else 'declined'}", "EMV 4.4 Book 4, 6.5.2")
     return approved
 

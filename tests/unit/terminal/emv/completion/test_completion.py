@@ -358,7 +358,7 @@ def test_unable_to_go_online_declines_by_the_default_codes() -> None:
     assert not outcome.reversal
 
 
-@pytest.mark.parametrize("fault", [ReaderFault("pin 1234"), OSError("refused"), TimeoutError()])
+@pytest.mark.parametrize("fault", [ReaderFault("pin 1234"), OSError("refused"), TimeoutError(), ValueError("1234")])
 def test_a_fault_of_the_way_to_the_issuer_is_unable_and_may_have_reached_it(fault: Exception) -> None:
     outcome, _ = online(ToyCard(), fault=fault)
     assert outcome.result is NO

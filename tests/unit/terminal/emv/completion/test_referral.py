@@ -53,3 +53,14 @@ def test_without_an_attendant_a_referral_declines() -> None:
     outcome = run(card, OVER, host=ToyHost(card, code=b"01"))
     assert (outcome.result, outcome.reversal) == (Result.DECLINED_ONLINE, False)
     assert "there is no attendant to call the issuer" in " ".join(step.text for step in outcome.steps)
+
+
+def test_a_call_that_fails_declines() -> None:
+    class Cut:
+        def referral(self, response_code: bytes) -> bool:
+            raise OSError("1234")
+
+    card = ToyCard()
+    outcome = run(card, OVER, host=ToyHost(card, code=b"01"), attendant=Cut())
+    assert (outcome.result, outcome.response_code) == (Result.DECLINED_ONLINE, "01")
+    assert "could not call the issuer (OSError): declined" in " ".join(step.text for step in outcome.steps)
