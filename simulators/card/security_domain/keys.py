@@ -101,11 +101,14 @@ def _keys(data: bytes, identifier: int, decrypt: Callable[[bytes], bytes], kind:
 
 
 def _key_value(body: bytes, kind: int, decrypt: Callable[[bytes], bytes]) -> bytes:
-    """One key, decrypted under the DEK; an AES key has its length in front and padding behind. Amendment D 1.2, 7.2."""
-    if kind == DES:
-        if len(body) != 16:
-            raise Refuse(0x6A80)
-        return decrypt(body)
-    if not body or body[0] not in (16, 24, 32) or len(body) - 1 != -(-body[0] // 16) * 16:
+    """One key, decrypted under the DEK. GPC 2.3.1, 11.8.2.3.1; Amendment D 1.2, 7.2.
+
+    A key of whole cipher blocks may come alone; any key may come padded behind a byte with its length.
+    """
+    block, lengths = (8, (16,)) if kind == DES else (16, (16, 24, 32))
+    length, encrypted = len(body), body
+    if length % block == 1:
+        length, encrypted = body[0], body[1:]
+    if length not in lengths or len(encrypted) != -(-length // block) * block:
         raise Refuse(0x6A80)
-    return decrypt(body[1:])[: body[0]]
+    return decrypt(encrypted)[:length]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from terminal.apdu import Command
 from terminal.crypto import kcv
 from terminal.tlv import decode
-from tests.support.cards.gp_host import TEST_KEY, GpHost
+from tests.support.cards.gp_host import TEST_KEY, GpHost, lv
 from tests.support.cards.toy_applet import toy_card
 from tests.support.cards.toy_host import NEW, hosted
 
@@ -78,6 +80,53 @@ def test_key_commands_that_are_refused_change_nothing() -> None:
         assert host.send(0x80, 0xD8, p1, p2, data, 256).sw == sw, (p1, p2, sw)
     assert card.key_versions == [0x30]
     assert host.open(0x33) == 0x9000
+
+
+def bare(host: GpHost, key: bytes) -> bytes:
+    """A key of whole cipher blocks without a length before it, as gpshell, pySim and yubikit send it."""
+    check = kcv.des_kcv(key) if host.scp == 2 else kcv.aes_kcv(key)
+    return bytes((0x80 if host.scp == 2 else 0x88,)) + lv(host.secret(key), check)
+
+
+def counted(host: GpHost, key: bytes) -> bytes:
+    """The same key behind a byte with its length, as GlobalPlatformPro sends it."""
+    check = kcv.des_kcv(key) if host.scp == 2 else kcv.aes_kcv(key)
+    body = bytes((len(key),)) + host.secret(key + bytes(-len(key) % 16))
+    return bytes((0x80 if host.scp == 2 else 0x88,)) + lv(body, check)
+
+
+@pytest.mark.parametrize(("scp", "size"), [(2, 16), (3, 16), (3, 32)])
+@pytest.mark.parametrize("form", [bare, counted])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_key_of_whole_blocks_comes_with_or_without_its_length(
+    scp: int, size: int, form: Callable[[GpHost, bytes], bytes], replacing: bool
+) -> None:
+    """GPC 2.3.1, 11.8.2.3.1: such a key carries neither padding nor length; both are accepted."""
+    host, card = hosted(scp=scp, key_version=0x30)
+    old = 0x30 if replacing else 0x00
+    keys = tuple(bytes((n,)) * size for n in (0x11, 0x22, 0x33))
+    answer = host.send(0x80, 0xD8, old, 0x81, b"\x31" + b"".join(form(host, key) for key in keys), 256)
+    assert answer.sw == 0x9000
+    checks = [kcv.des_kcv(key) if scp == 2 else kcv.aes_kcv(key) for key in keys]
+    assert answer.data == b"\x31" + b"".join(checks)
+    assert GpHost(card, keys=(keys[0], keys[1], keys[2])).open(version=0x31) == 0x9000
+
+
+def test_both_forms_in_one_command_and_the_first_keys_of_a_blank_chip() -> None:
+    host, card = hosted(key_version=0xFF)
+    forms = (bare, counted, bare)
+    data = b"\x31" + b"".join(form(host, key) for form, key in zip(forms, NEW, strict=True))
+    assert host.send(0x80, 0xD8, 0x00, 0x81, data, 256).sw == 0x9000
+    assert card.key_versions == [0x31]
+    assert GpHost(card, keys=NEW).open() == 0x9000
+
+
+@pytest.mark.parametrize("body", ["18" + "00" * 16, "10" + "00" * 32, "18" + "00" * 24, "00" * 24, "00" * 15, "10", ""])
+def test_a_key_whose_length_and_blocks_differ_is_refused(body: str) -> None:
+    host, card = hosted()
+    field = b"\x88" + lv(bytes.fromhex(body), b"")
+    assert host.send(0x80, 0xD8, 0x00, 0x01, b"\x31" + field, 256).sw == 0x6A80
+    assert card.key_versions == [0x30]
 
 
 @pytest.mark.parametrize("old", [0x00, 0x30])
