@@ -5,14 +5,18 @@ from __future__ import annotations
 from simulators.card.applet import Refuse
 from simulators.card.content import CardLifeCycle
 from simulators.card.keyring import Key
+from simulators.card.security_domain.storedata import Encryption, StoreDataP1, Structure
 from simulators.card.system import System
 from terminal.apdu import Command
 from terminal.errors import TlvError
 from terminal.tlv import Tlv, Tlvs, decode, dgi, tlv
 
 _IIN, _CIN = 0x42, 0x45
+_STORED = (b"\x42", b"\x45")
 _GP_RID = bytes.fromhex("2A864886FC6B")
 """1.2.840.114283, GlobalPlatform."""
+_MOST_STORED = 4096
+"""Bytes of STORE DATA over all blocks."""
 
 
 class CardData:
@@ -21,6 +25,12 @@ class CardData:
     def __init__(self, system: System) -> None:
         self._system = system
         self._card = system.nvm.scope("card")
+        self._blocks: list[bytes] = []  # of an unfinished STORE DATA
+        self._structure = Structure.NONE
+
+    def abort(self) -> None:
+        """Discard the blocks of an unfinished STORE DATA."""
+        self._blocks = []
 
     def get_data(self, command: Command) -> bytes:
         """One data object with tag and length. Raises Refuse: 6A86 for a data field, 6A88 for an unknown tag."""
@@ -61,17 +71,37 @@ class CardData:
         )
 
     def store_data(self, command: Command) -> bytes:
-        """IIN (42) and CIN (45) of the card, as BER-TLV or in DGI 0070, while the card is not SECURED.
+        """One block of IIN (42) and CIN (45), as BER-TLV or in DGI 0070, while the card is not SECURED. The last block
+        stores the objects of all; data that begin with another object are refused at once.
 
-        Raises Refuse: 6A86 wrong P1 or not a single last block, 6A80 malformed, 6A88 another object, 6985 card SECURED.
+        Raises Refuse: 6A86 wrong P1, 6985 wrong block number or card SECURED, 6A84 too long, 6A80 malformed, 6A88
+        another object.
         """
-        if command.p1 & 0x07 or command.p1 & 0x60 or not command.p1 & 0x80 or command.p2:
+        last, encryption, structure = StoreDataP1.decode(command.p1)
+        if encryption is not Encryption.NONE:
             raise Refuse(0x6A86)
         if self._system.state >= CardLifeCycle.SECURED:
             raise Refuse(0x6985)
+        if not command.p2:
+            self._blocks, self._structure = [], structure
+        elif command.p2 != len(self._blocks):
+            raise Refuse(0x6985)
+        if structure is not self._structure:
+            raise Refuse(0x6A80)
+        self._blocks.append(command.data)
+        data = b"".join(self._blocks)
+        if len(data) > _MOST_STORED:
+            raise Refuse(0x6A84)
+        if len(data) >= 2 and not data.startswith((b"\x00\x70",) if structure is Structure.DGI else _STORED):
+            raise Refuse(0x6A88)
+        if last:
+            self._blocks = []
+            self._store(data, structure)
+        return b""
+
+    def _store(self, data: bytes, structure: Structure) -> None:
         try:
-            data = command.data
-            if command.p1 & 0x18 == 0x08:
+            if structure is Structure.DGI:
                 groups = dgi.decode(data)
                 if any(group.number != 0x0070 for group in groups):
                     raise Refuse(0x6A88)
@@ -87,7 +117,6 @@ class CardData:
             self._card[f"{int(item.tag):02X}"] = item.value
         if not objects:
             raise Refuse(0x6A80)
-        return b""
 
     def _key_information(self) -> bytes:
         """GPC 2.3.1, 11.3.3.1: identifier, version, type and length of every key."""

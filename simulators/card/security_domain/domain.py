@@ -103,6 +103,7 @@ class IssuerSecurityDomain(Applet):
         except BaseException:
             self._system.registry.reload()  # the transaction was rolled back, the registry in RAM was not
             self._content.abort()
+            self._data.abort()
             raise
 
     def _initialize_update(self, command: Command) -> bytes:
@@ -165,6 +166,7 @@ class IssuerSecurityDomain(Applet):
     def _end_session(self) -> None:
         self._session = None
         self._content.end()
+        self._data.abort()
         self._status.end()
 
     def _put_key(self, command: Command) -> bytes:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 from simulators.card.applet import Refuse
 from simulators.card.content import Instance
+from simulators.card.security_domain.storedata import Encryption, StoreDataP1, Structure
 from simulators.card.system import System
 from terminal.apdu import Command
 from terminal.errors import TlvError
 from terminal.tlv import dgi
-
-_LAST, _ENCRYPTED, _FORMAT, _DGI = 0x80, 0x60, 0x18, 0x08
 
 
 class Personalization:
@@ -38,14 +37,16 @@ class Personalization:
         self._begun = False
 
     def store_data(self, command: Command, decrypt: Callable[[bytes], bytes]) -> bytes:
-        """One block. P1: b8 last, b7-b6 00 plain or 11 encrypted, b5-b4 01 DGIs; P2: block number modulo 256.
+        """One block of DGIs, plain or under the session DEK. P2 is the block number modulo 256.
 
-        Raises Refuse: 6A86 wrong P1, 6985 wrong block number, instance personalized or locked meanwhile, 6A80 malformed
-        DGIs or ciphertext, and the refusals of the application. Called inside a transaction.
+        Without a structure in P1 the data are DGIs too: no application here has another one, or an encryption of its
+        own. Raises Refuse: 6A86 wrong P1, 6985 wrong block number, instance personalized or locked meanwhile, 6A80
+        malformed DGIs or ciphertext, and the refusals of the application. Called inside a transaction.
         """
-        secret, last = command.p1 & _ENCRYPTED == _ENCRYPTED, bool(command.p1 & _LAST)
-        if command.p1 & _FORMAT != _DGI or command.p1 & 0x07 or (command.p1 & _ENCRYPTED and not secret):
+        last, encryption, structure = StoreDataP1.decode(command.p1)
+        if structure is Structure.BER_TLV or encryption is Encryption.APPLICATION_DEPENDENT:
             raise Refuse(0x6A86)
+        secret = encryption is Encryption.DEK
         instance = self._system.registry.instance(self.aid)
         if instance is None or not instance.selectable or instance.personalized:
             raise Refuse(0x6985)

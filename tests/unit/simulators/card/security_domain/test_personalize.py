@@ -68,12 +68,27 @@ def test_secret_group_over_blocks() -> None:
     assert stored(card) == {"8000": bytes(48)}
 
 
-@pytest.mark.parametrize("p1", [0x00, 0x80, 0x90, 0x28, 0x48, 0x0C, 0x09])
+@pytest.mark.parametrize("p1", [0x10, 0x90, 0x18, 0x20, 0x28, 0x40, 0x48, 0x0C, 0x0A, 0x04])
 def test_wrong_p1(p1: int) -> None:
     host, card = ready(1)
     assert raw(host, p1, 0, dgi.encode([(1, b"x")])) == 0x6A86
     assert stored(card) == {}
     assert host.store([(1, b"x")], 0, last=True).sw == 0x9000
+
+
+@pytest.mark.parametrize("p1", [0x00, 0x01, 0x08, 0x09])
+@pytest.mark.parametrize("ne", [None, 256])
+def test_groups_without_a_structure_and_with_a_response_in_p1(p1: int, ne: int | None) -> None:
+    """80E20000 0C 910209…: no structure named (b5-b4 = 00); b1: data may be returned. GPC 2.3.1, 11.11.2.1."""
+    host, card = ready(1)
+    first, rest = bytes.fromhex("910209A1"), bytes.fromhex("A2A3A4A5A6A7A8A9")
+    answer = host.send(0x80, 0xE2, p1, 0, first, ne)
+    assert (answer.sw, answer.data) == (0x9000, b"")
+    assert host.send(0x80, 0xE2, p1, 1, rest, ne).sw == 0x9000
+    secret = dgi.encode([(0x8000, host.secret(bytes(48)))])
+    assert host.send(0x80, 0xE2, 0xE0 | p1, 2, secret, ne).sw == 0x9000
+    assert stored(card) == {"9102": first[3:] + rest, "8000": bytes(48)}
+    assert personalized(card)
 
 
 def test_wrong_block_order_needs_a_new_start() -> None:
@@ -147,4 +162,4 @@ def test_an_instance_locked_meanwhile_stays_locked() -> None:
 def test_a_deleted_instance_is_no_longer_personalized() -> None:
     host, _ = ready(1)
     assert host.send(0x80, 0xE4, 0, 0, b"\x4f\x09" + TOY, 256).sw == 0x9000
-    assert host.store([(1, b"x")], 0).sw == 0x6A86
+    assert host.store([(1, b"x")], 0).sw == 0x6A88
