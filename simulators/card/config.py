@@ -150,9 +150,10 @@ def answer_to_reset(protocol: LinkProtocol, ta1: int) -> bytes:
 
     ISO/IEC 7816-3:2006, 8.2; PC/SC 2.01.14 Part 3, 3.1.3.2.3. TCK is present unless the card offers T=0 only.
     """
-    # Category 80: SELECT by full and partial name, four channels numbered by card or host, extended length but at T=0.
+    # Category 80: SELECT by full and partial name, no master file; four channels numbered by card or host, extended
+    # length but at T=0.
     capabilities = 0x1B if protocol is LinkProtocol.T0 else 0x5B
-    historical = bytes((0x80, 0x31, 0xC0, 0x73, 0xC0, 0x01, capabilities)) + b"\x55UNION"
+    historical = bytes((0x80, 0x31, 0xC1, 0x73, 0xC0, 0x01, capabilities)) + b"\x55UNION"
     count = len(historical)
     if protocol is LinkProtocol.T0:
         return bytes((0x3B, 0x10 | count, ta1)) + historical

@@ -18,7 +18,7 @@ class CardLink:
 
     At T=0 (as PC/SC carries it) the response data of a command with data follow by GET RESPONSE (61xx); a wrong Le is
     answered 6Cxx, and the data are retained for the same command with the right Le. At T=1 and contactless the data
-    come at once, and 61xx serves only what is longer than Le.
+    come at once, also for a command without Le (as for Le 00), and 61xx serves only what is longer than Le.
     """
 
     def __init__(self, protocol: LinkProtocol, execute: Callable[[Command], Response]) -> None:
@@ -59,12 +59,13 @@ class CardLink:
                 self._retained = (command.header, response)
                 return bytes((0x6C, len(data) & 0xFF))
             return self._first(data, ne, response.sw)
+        ne = ne or (65536 if command.extended else 256)
         if len(data) <= ne:
             return response.encode()
-        if ne and len(data) <= 256 and response.sw.ok:
+        if len(data) <= 256 and response.sw.ok:
             self._retained = (command.header, response)
             return bytes((0x6C, len(data) & 0xFF))
-        return self._first(data, ne, response.sw) if ne else self._hold(data, response.sw)
+        return self._first(data, ne, response.sw)
 
     def _get_response(self, command: Command) -> bytes:
         if command.p1 or command.p2 or command.data:

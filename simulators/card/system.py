@@ -27,6 +27,9 @@ CHANNELS = 4
 _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
 _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
+_BY_NAME = 0x04
+_OF_FILES = (0x00, 0x01, 0x02, 0x03, 0x08, 0x09)
+"""P1 of SELECT by file identifier or path. ISO/IEC 7816-4:2020, 11.2.2."""
 _BLOCKED = "blocked"
 """Name in the card's memory, set by CARD BLOCK. EMV 4.4 Book 3, 6.5.3."""
 _TERMINATED = bytes((CardLifeCycle.TERMINATED,))
@@ -148,7 +151,7 @@ class System:
                 return Response(b"", OK)
             command = joined
         if not command.cla:
-            if command.ins == _SELECT and command.p1 == 0x04:
+            if command.ins == _SELECT:
                 return self._select(channel, command)
             if command.ins == _MANAGE_CHANNEL:
                 return self._manage_channel(channel, command)
@@ -173,6 +176,9 @@ class System:
         return replace(plain, data=data)
 
     def _select(self, channel: Channel, command: Command) -> Response:
+        """SELECT by DF name. The card has no master file and no other files: 6A82 for those."""
+        if command.p1 != _BY_NAME:
+            raise Refuse(0x6A82 if command.p1 in _OF_FILES else 0x6A86)
         if self.state is CardLifeCycle.TERMINATED:
             raise Refuse(0x6985)
         if _BLOCKED in self._card:

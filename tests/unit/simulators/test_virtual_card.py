@@ -14,6 +14,7 @@ from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, Pro
 from simulators.card.memory import MemoryDamaged, PowerLost, TearAt
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
+from terminal.apdu.atr import Atr
 from terminal.secret import Secret
 from tests.support.cards.gp_host import GpHost
 from tests.support.cards.toy_applet import TOY_ROM, toy_card
@@ -117,11 +118,17 @@ def test_config_survives_and_tells_no_key() -> None:
         ("80CB9F7F00", "6D00"),
         ("80F0800700", "6982"),
         ("0070050000", "6A86"),
-        ("80500000080102030405060708", "6110"),
         ("8050000007010203040506", "6700"),
         ("8050120008010203040506070800", "6A88"),
         ("8050000108010203040506070800", "6A86"),
-        ("00A4010000", "6D00"),
+        ("00A4010000", "6A82"),
+        ("00A40000023F00", "6A82"),
+        ("00A4000C023F00", "6A82"),
+        ("00A40800023F0000", "6A82"),
+        ("00A40900022F0000", "6A82"),
+        ("00A4020000", "6A82"),
+        ("00A4050000", "6A86"),
+        ("00A4FF0000", "6A86"),
         ("00A404000AF0F0F0F0F0F0F0F0F0F0", "6A82"),
         ("00C0000000", "6985"),
         ("10A4040000", "6884"),
@@ -129,11 +136,20 @@ def test_config_survives_and_tells_no_key() -> None:
     ],
 )
 def test_what_the_card_answers_a_stranger(apdu: str, answer: str) -> None:
-    got = ask(toy_card(i=0x00), apdu)
-    if answer.startswith("61"):
-        assert got.startswith("61")
-    else:
-        assert got == answer
+    assert ask(toy_card(i=0x00), apdu) == answer
+
+
+def test_files_are_absent_while_an_application_is_selected_too() -> None:
+    card = selected()
+    assert ask(card, "00A40000023F00") == "6A82"
+    assert ask(card, "0001000000") == "019000"  # still selected
+
+
+def test_the_card_says_that_it_has_no_master_file() -> None:
+    """Card service data, tag 3: by full and partial name, and b1 card without MF. ISO/IEC 7816-4:2020, 12.2.2.2."""
+    objects = Atr.parse(CardConfig(ProductionData(1)).atr).history.objects
+    assert objects is not None
+    assert {item.tag: item.value for item in objects}[3] == b"\xc1"
 
 
 def test_select_by_name_partial_and_next() -> None:
@@ -163,13 +179,22 @@ def test_selection_forgets_volatile_state() -> None:
 def test_t1_gives_data_at_once() -> None:
     card = selected(T1)
     assert ask(card, "000300000301020300") == "0102039000"
-    assert ask(card, "0003000003010203") == "6103"
-    assert ask(card, "00C0000003") == "0102039000"
-    assert ask(card, "00C0000003") == "6985"
     assert ask(card, "0002000504") == "6C05"
     assert ask(card, "0002000505") == "AAAAAAAAAA9000"
     assert ask(card, "0002000500") == "AAAAAAAAAA9000"
-    assert ask(card, "00020005") == "6105"
+
+
+@pytest.mark.parametrize("protocol", [T1, CL])
+def test_a_command_without_le_has_its_data_at_once_but_at_t0(protocol: LinkProtocol) -> None:
+    card = selected(protocol)
+    assert ask(card, "0003000003010203") == "0102039000"
+    assert ask(card, "00C0000003") == "6985"
+    assert ask(card, "00020005") == "AAAAAAAAAA9000"
+    assert ask(card, "00A4040008A000000151000000").startswith("6F")
+    assert ask(card, "80500000080102030405060708").endswith("9000")
+    data = bytes(range(250)) * 2
+    assert selected(protocol).exchange(bytes.fromhex("000300000001F4") + data) == data + b"\x90\x00"
+    assert selected(protocol).exchange(bytes.fromhex("00020100"))[-2:] == b"\x61\x00"
 
 
 def test_t1_extended_and_long_answers() -> None:
