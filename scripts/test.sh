@@ -46,9 +46,8 @@ case $what in
 esac
 
 # Only one PC/SC service lives on a machine: its tests take turns in one process. They mostly wait, so they run beside the
-# others, which look for that service where there is none. A shell has what it starts beside itself ignore Ctrl-C, which
-# some of these tests send.
-env --default-signal=INT .venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
+# others, which look for that service where there is none.
+.venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
 pcsc=$!
 beside+=("$pcsc")
 run -m "not pcsc" "${options[@]}" || failed=$?

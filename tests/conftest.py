@@ -4,6 +4,7 @@ test is skipped silently in CI."""
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from tests.support.thorough import THOROUGH
 settings.register_profile("tests", deadline=None)
 settings.register_profile(THOROUGH, deadline=None, max_examples=1000)
 settings.load_profile("tests")
+
+# A run in the background of a script (`make test &`) ignores Ctrl-C, and so would every command that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
