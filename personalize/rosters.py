@@ -32,7 +32,7 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
             place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
             rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
         else:
-            accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes))
+            accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes, row.above))
     return accepted, rejected
 
 

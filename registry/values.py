@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from registry.person import Person
+from registry.unit_names import whole_name
 from terminal.keys.custody import Sealed
 
 
@@ -56,13 +57,15 @@ class CardState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRow:
-    """A roster row that passed intake. ``sheet_row`` counts from 1 as the spreadsheet does; ``codes`` are its notes."""
+    """A roster row that passed intake. ``sheet_row`` counts from 1 as the spreadsheet does; ``codes`` are its notes.
+    ``above`` is the unit that the form's title names, where the row names one of its departments."""
 
     sheet_row: int
     seq: int | str | None = field(repr=False)  # free text where the sheet is shifted
     person: Person
     unit: str
     codes: tuple[str, ...] = ()
+    above: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,26 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownMember:
-    """A person on record. ``living_card``: has a card that has not ended, or is in a batch that will make one."""
+    """A person on record. ``living_card``: has a card that has not ended, or is in a batch that will make one.
+
+    ``withdrawn``: left the union, so that any unit may register them. ``is_independent``: the unit is nobody's
+    department. ``rosters_of``: units whose rosters named the person.
+    """
 
     unit_name: str
     living_card: bool
+    withdrawn: bool = field(default=False, compare=False)
+    is_independent: bool = field(default=False, compare=False)
+    rosters_of: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+    def may_register(self, unit: str, above: str) -> bool:
+        """Whether a roster may name the person under ``unit``, in a form whose title names ``above``.
+
+        A department that was recorded without the unit above it counts where that unit's roster brought the person.
+        """
+        if self.withdrawn or self.unit_name == whole_name(unit, above):
+            return True
+        return self.unit_name == unit and (self.is_independent or above in self.rosters_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class KnownPerson(Protocol):
     def unit_name(self) -> str: ...
     @property
     def living_card(self) -> bool: ...
+    def may_register(self, unit: str, above: str) -> bool: ...
 
 
 Lookup = Callable[[Collection[str]], Mapping[str, KnownPerson]]
@@ -171,19 +172,19 @@ def _settle(
         if earlier:
             faults += (RowFault.DUPLICATE_IN_FILE,)
         if person := on_record.get(number):
-            faults += _registered(person, row.unit)
+            faults += _registered(person, row)
         if faults or row.person is None:
             settled.append(Rejected(row.sheet_row, row.seq, faults, row.name, earlier, sheet))
         else:
             accepted[number] = f"{sheet} {row.sheet_row}" if several else str(row.sheet_row)
-            settled.append(RosterRow(row.sheet_row, row.seq, row.person, row.unit, row.notes, sheet))
+            settled.append(RosterRow(row.sheet_row, row.seq, row.person, row.unit, row.notes, sheet, row.above))
     return settled
 
 
-def _registered(person: KnownPerson, row_unit: str) -> tuple[RowFault, ...]:
-    """Faults of a person who is in the registry. The unit of the row counts, not that of the title."""
+def _registered(person: KnownPerson, row: ReadRow) -> tuple[RowFault, ...]:
+    """Faults of a person who is in the registry. The unit of the row counts, below that of the title."""
     faults = (RowFault.ALREADY_HAS_CARD,) if person.living_card else ()
-    return faults if person.unit_name == row_unit else (*faults, RowFault.OTHER_UNIT)
+    return faults if person.may_register(row.unit, row.above) else (*faults, RowFault.OTHER_UNIT)
 
 
 def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:

@@ -25,7 +25,8 @@ _WHOLE = re.compile(r"([0-9]{1,15})(?:\.0*|、)?").fullmatch
 
 class ReadRow(NamedTuple):
     """A row with a person, checked by itself. ``seq`` is a whole number where it reads as one; ``id_number`` is empty
-    where there is none of the right form; ``person`` is None for a row with faults."""
+    where there is none of the right form; ``person`` is None for a row with faults. ``above`` is the unit of the title
+    where the form has a unit column."""
 
     sheet_row: int
     seq: int | str | None
@@ -35,6 +36,7 @@ class ReadRow(NamedTuple):
     unit: str
     faults: tuple[RowFault, ...]
     notes: tuple[RowNote, ...]
+    above: str = ""
 
     def __repr__(self) -> str:
         return f"<ReadRow {self.sheet_row}: {'-'.join(self.faults) or 'sound'}>"
@@ -122,6 +124,7 @@ class TableReader:
             unit,
             faults,
             notes,
+            self._title_unit if self._has_units else "",
         )
 
     def _unit(self, cell: Cell) -> str:

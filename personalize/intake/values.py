@@ -14,7 +14,8 @@ from registry.person import Person
 
 @dataclass(frozen=True, slots=True)
 class RosterRow:
-    """An accepted row. ``sheet_row`` counts from 1 as the spreadsheet does; ``notes`` say what was normalized."""
+    """An accepted row. ``sheet_row`` counts from 1 as the spreadsheet does; ``notes`` say what was normalized.
+    ``above`` is the unit that the title names, where the row's unit is its own cell."""
 
     sheet_row: int
     seq: int | str | None
@@ -22,6 +23,7 @@ class RosterRow:
     unit: str
     notes: tuple[RowNote, ...] = ()
     sheet: str = ""
+    above: str = ""
 
     @property
     def codes(self) -> tuple[RowNote, ...]:

@@ -13,6 +13,7 @@ from registry.db.paging import Page
 from registry.members.members import MemberEvent
 from registry.members.views import MemberView
 from registry.person import Person
+from registry.unit_names import own_name
 from registry.values import Card
 
 LONGEST_SEARCH = 100
@@ -74,7 +75,7 @@ class MemberService:
         p.need(Permission.MEMBERS_CHANGE)
         why = needs_reason(reason)
         # DF23 on the card has room for 60 bytes, as the intake of forms says too.
-        if not unit.strip() or len(unit.strip().encode("gb18030", "replace")) > 60:
+        if not own_name(unit) or len(own_name(unit).encode("gb18030", "replace")) > 60:
             raise Invalid("name the unit that the member goes to", {"unit": "1 to 60 bytes of GB 18030"})
         with translate_registry_errors():
             return self._registry.members.transfer(member_id, unit, by=p.name, reason=why)

@@ -8,10 +8,11 @@ from datetime import date
 
 from sqlalchemy import delete, insert, select
 
-from registry.batches import rosters
+from registry.batches.units import unit_ids_of
 from registry.db.context import RegistryContext
 from registry.db.tables import plans, units
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.unit_names import BETWEEN, levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Plans:
 
         Raises RegistryConflict for a plan without cards or a unit without a name.
         """
-        plans_by_unit = {plan.unit.strip(): plan for plan in schedule}
+        plans_by_unit = {BETWEEN.join(levels(plan.unit)): plan for plan in schedule}
         if not all(name and name.isprintable() and plan.planned > 0 for name, plan in plans_by_unit.items()):
             raise RegistryConflict("a plan names a unit and at least one card", reason="plan")
         if not plans_by_unit:
             return
         with self._context.write() as conn:
-            ids = rosters.unit_ids_of(conn, set(plans_by_unit))
+            ids = unit_ids_of(conn, set(plans_by_unit))
             for name, plan in plans_by_unit.items():
                 conn.execute(delete(plans).where(plans.c.unit_id == ids[name]))
                 values = {"group": plan.group, "planned": plan.planned, "due": plan.due.isoformat()}

@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, cast, extract, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, cast, extract, func, or_, select
 
+from registry.batches.units import belonging
 from registry.db.context import RegistryContext
 from registry.db.tables import cards, chips, claims, dossiers, members, plans, units, verdicts
 from registry.members.verdicts import HOUR
+from registry.unit_names import names_above
 
 
 @dataclass(frozen=True, slots=True)
 class UnitProgress:
-    """A unit against its plan. ``registered`` members are approved, ``issued`` members have received a verified card.
-    ``planned`` and ``due`` are null without a plan. ``late``: past the due day with fewer cards issued than planned."""
+    """A unit against its plan. ``registered`` members are approved, ``issued`` members have received a verified card;
+    both count the departments of the unit too. ``planned`` and ``due`` are null without a plan. ``late``: past the due
+    day with fewer cards issued than planned. ``within``: the nearest unit above that has a plan, and counts these
+    members too."""
 
     unit: str
     group: str
@@ -26,6 +30,7 @@ class UnitProgress:
     registered: int
     issued: int
     late: bool
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,20 @@ class Statistics:
         self._context = context
 
     def units(self, today: date) -> list[UnitProgress]:
-        """Progress of the units that have a plan, members or cards, by due day, then by name."""
+        """Progress of the units that have a plan, by due day, then by name; and of those at the highest level that have
+        members or cards."""
         with self._context.read() as conn:
             rows = conn.execute(_units()).all()
         progress = []
+        planned = {row.name for row in rows if row.planned is not None}
         for row in rows:
+            over = (name for name in names_above(row.name) if name in planned)
             due = None if row.due is None else date.fromisoformat(row.due)
             late = due is not None and today > due and row.issued < row.planned
             group = row.group or ""
-            progress.append(UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late))
+            progress.append(
+                UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late, next(over, ""))
+            )
         return sorted(progress, key=lambda unit: (unit.due or date.max, unit.unit))
 
     def rejects(
@@ -191,18 +201,22 @@ class Statistics:
 
 
 def _units() -> Select[Any]:
+    pairs = belonging()
     registered = (
-        select(members.c.unit_id, func.count().label("registered"))
+        select(pairs.c.above.label("unit_id"), func.count().label("registered"))
+        .join_from(members, pairs, pairs.c.unit_id == members.c.unit_id)
         .where(members.c.member_number.is_not(None), members.c.withdrawn_at.is_(None))
-        .group_by(members.c.unit_id)
+        .group_by(pairs.c.above)
         .subquery()
     )
     issued = (
-        select(members.c.unit_id, func.count(cards.c.member_id.distinct()).label("issued"))
+        select(pairs.c.above.label("unit_id"), func.count(cards.c.member_id.distinct()).label("issued"))
         .join_from(cards, members, members.c.id == cards.c.member_id)
-        .group_by(members.c.unit_id)
+        .join(pairs, pairs.c.unit_id == members.c.unit_id)
+        .group_by(pairs.c.above)
         .subquery()
     )
+    counted = or_(registered.c.registered > 0, issued.c.issued > 0)
     return (
         select(units.c.name, plans.c.group, plans.c.planned, plans.c.due)
         .add_columns(func.coalesce(registered.c.registered, 0).label("registered"))
@@ -210,7 +224,7 @@ def _units() -> Select[Any]:
         .join(plans, plans.c.unit_id == units.c.id, isouter=True)
         .join(registered, registered.c.unit_id == units.c.id, isouter=True)
         .join(issued, issued.c.unit_id == units.c.id, isouter=True)
-        .where(or_(plans.c.unit_id.is_not(None), registered.c.registered > 0, issued.c.issued > 0))
+        .where(or_(plans.c.unit_id.is_not(None), and_(units.c.parent_id.is_(None), counted)))
     )
 
 

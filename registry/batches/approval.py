@@ -62,17 +62,28 @@ def discard(conn: Connection, batch_id: str) -> None:
 
 
 def _readmit(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
-    """Members who left the union and are on this roster have returned."""
+    """Members who left the union and are on this roster have returned, to the unit that their row names."""
+    before, after = units.alias(), units.alias()
     former = (
-        select(members.c.id)
-        .join(roster_rows)
+        select(members.c.id, before.c.name.label("unit"), after.c.name.label("new_unit"), roster_rows.c.unit_id)
+        .join(roster_rows, roster_rows.c.member_id == members.c.id)
+        .join(before, before.c.id == members.c.unit_id)
+        .join(after, after.c.id == roster_rows.c.unit_id, isouter=True)
         .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.withdrawn_at.is_not(None))
     )
-    ids = list(conn.execute(former).scalars())
-    if ids:
-        event = {"at": at, "event": "returned", "by": by, "reason": "", "detail": batch_id}
-        conn.execute(insert(member_events), [{"member_id": member_id, **event} for member_id in ids])
-        conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=None))
+    returning = conn.execute(former).all()
+    if not returning:
+        return
+    event = {"at": at, "by": by, "reason": ""}
+    events = [{"member_id": row.id, "event": "returned", "detail": batch_id, **event} for row in returning]
+    moved = [row for row in returning if row.unit_id is not None and row.new_unit != row.unit]
+    for row in moved:
+        detail = f"{row.unit} → {row.new_unit}"
+        events.append({"member_id": row.id, "event": "transferred", "detail": detail, **event})
+    conn.execute(insert(member_events), events)
+    conn.execute(update(members).where(members.c.id.in_([row.id for row in returning])).values(withdrawn_at=None))
+    for row in moved:
+        conn.execute(update(members).where(members.c.id == row.id).values(unit_id=row.unit_id))
 
 
 def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> None:

@@ -6,9 +6,10 @@ from sqlalchemy import and_, or_
 
 from registry.batches import accounts, approval, originals, reviews
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches
+from registry.batches.units import within
 from registry.db.context import UNNAMED_ACTOR, RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor, read_time
-from registry.db.tables import batches, units
+from registry.db.tables import batches
 from registry.values import Batch, BatchAccounts
 
 
@@ -36,7 +37,7 @@ class Batches:
         order = (batches.c.imported_at.desc(), batches.c.id.desc())
         chosen = selected_batches().order_by(*order).limit(cut(limit) + 1)
         if unit is not None:
-            chosen = chosen.where(units.c.name == unit)
+            chosen = chosen.where(within(batches.c.unit_id, unit))
         if stage is not None:
             chosen = chosen.where(batches.c.stage == stage)
         if cursor is not None:

@@ -115,7 +115,7 @@ def _to_prepare(batch_id: str) -> Select[Any]:
     of_replaced = replaced.c.card_number == roster_rows.c.replaces
     replaced_sequence = select(func.max(replaced.c.sequence)).where(of_replaced).scalar_subquery()
     return (
-        select(members, units.c.name.label("unit"), units.c.code)
+        select(members, func.coalesce(units.c.own_name, units.c.name).label("unit"), units.c.code)
         .add_columns(func.coalesce(dossiers.c.card_number, roster_rows.c.replaces).label("card_number"))
         .add_columns(func.coalesce(dossiers.c.sequence, replaced_sequence).label("sequence"))
         .join(roster_rows, and_(roster_rows.c.member_id == members.c.id, roster_rows.c.batch_id == batch_id))

@@ -62,8 +62,8 @@ _KIND = case(
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """What a roster row would change; personal data are masked. ``fields`` names what differs: name, gender, mobile.
-    Masked texts may be equal where the values differ."""
+    """What a roster row would change; personal data are masked. ``unit`` is the member's afterwards. ``fields`` names
+    what differs: name, gender, mobile. Masked texts may be equal where the values differ."""
 
     sheet_row: int
     member_id: int
@@ -145,12 +145,15 @@ class Reviews:
         self, conn: Connection, batch_id: str, kinds: Collection[ChangeKind], after: int
     ) -> Iterator[RosterChange]:
         """Changes that may be of these kinds, some hundreds in memory at a time."""
+        named = units.alias()
         in_database = {ChangeKind.SAME if kind in _SEALED else kind for kind in kinds}
         chosen = (
-            select(members, units.c.name.label("unit"), roster_rows.c.sheet_row, roster_rows.c.replaces)
+            select(members, func.coalesce(named.c.name, units.c.name).label("unit"))
+            .add_columns(roster_rows.c.sheet_row, roster_rows.c.replaces)
             .add_columns(roster_rows.c.sealed.label("row_sealed"), roster_rows.c.seal_key.label("row_key"))
             .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
             .join(units, units.c.id == members.c.unit_id)
+            .join(named, (named.c.id == roster_rows.c.unit_id) & members.c.withdrawn_at.is_not(None), isouter=True)
             .where(roster_rows.c.batch_id == batch_id, _KIND.in_(in_database))
             .order_by(roster_rows.c.sheet_row)
             .limit(_CHUNK)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, or_, select, text
+from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
 
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
 from registry.batches.originals import Original
 from registry.batches.persons import open_row, seal_accepted, seal_person, seal_rejected, seal_replacement
+from registry.batches.units import is_independent, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
@@ -22,7 +24,6 @@ from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
-_NEW_UNIT = text("INSERT INTO units (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 
@@ -41,8 +42,7 @@ class _Registered:
     """A person on record."""
 
     member_id: int
-    unit_name: str
-    busy: bool  # has a living card, or is in a batch that will make one
+    known: KnownMember
 
 
 class Rosters:
@@ -57,11 +57,7 @@ class Rosters:
         indexes = self._context.personal.indexes(numbers)
         with self._context.read() as conn:
             known = _registered(conn, indexes)
-        return {
-            number: KnownMember(known[index].unit_name, known[index].busy)
-            for number, index in zip(numbers, indexes, strict=True)
-            if index in known
-        }
+        return {number: known[index].known for number, index in zip(numbers, indexes, strict=True) if index in known}
 
     def import_roster(
         self,
@@ -128,23 +124,37 @@ def _import(
     indexes = personal.indexes([row.person.id_number for row in accepted])
     known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
-    unit_ids = unit_ids_of(conn, {unit_name} | {row.unit for row in accepted if row.unit})
-    batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name], origin)
+    unit_ids = _unit_ids(conn, unit_name, accepted)
+    batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name, ""], origin)
     rows = list(zip(accepted, indexes, strict=True))
     member_ids = {index: person.member_id for index, person in known.items()}
-    new_persons = [(row, index, unit_ids[row.unit or unit_name]) for row, index in rows if index not in known]
+    new_persons = [(row, index, unit_ids[_unit_key(row, unit_name)]) for row, index in rows if index not in known]
     member_ids |= _register(conn, personal, new_persons, origin.at)
     key = personal.seal_key()
     stored = []
     for row, index in rows:
         sealed = seal_accepted(personal, key, batch_id, row, with_person=index in known)
-        stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key))
+        unit_id = unit_ids[_unit_key(row, unit_name)]
+        stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key) | {"unit_id": unit_id})
     for refused in rejected:
         sealed = seal_rejected(personal, key, batch_id, refused)
-        stored.append(_row(batch_id, refused, "rejected", None, sealed, key))
+        stored.append(_row(batch_id, refused, "rejected", None, sealed, key) | {"unit_id": None})
     if stored:
         conn.execute(insert(roster_rows), stored)
     return batch_id
+
+
+def _unit_key(row: AcceptedRow, unit_name: str) -> tuple[str, str]:
+    """What a row says of its unit: the name, and that of the unit above."""
+    return (row.unit, row.above) if row.unit else (unit_name, "")
+
+
+def _unit_ids(conn: Connection, unit_name: str, accepted: Sequence[AcceptedRow]) -> dict[tuple[str, str], int]:
+    """Ids of the units of a roster by what its rows say of them; new ones are recorded."""
+    keys = {(unit_name, "")} | {_unit_key(row, unit_name) for row in accepted}
+    names = {key: unit_of_row(conn, *key) for key in keys}
+    ids = unit_ids_of(conn, set(names.values()))
+    return {key: ids[name] for key, name in names.items()}
 
 
 def create_replacement(
@@ -250,12 +260,34 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
 def _registered(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Registered]:
     carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
     wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
-    chosen = select(members.c.id_index, members.c.id, units.c.name, or_(carded, wanted).label("busy")).join(units)
-    registered = {}
+    chosen = (
+        select(members.c.id_index, members.c.id, members.c.withdrawn_at, units.c.name, units.c.parent_id)
+        .add_columns(or_(carded, wanted).label("busy"))
+        .join(units)
+    )
+    heads = units.alias()
+    brought = (
+        select(members.c.id_index, heads.c.name)
+        .distinct()
+        .join_from(members, roster_rows, roster_rows.c.member_id == members.c.id)
+        .join(batches, batches.c.id == roster_rows.c.batch_id)
+        .join(heads, heads.c.id == batches.c.unit_id)
+    )
+    registered, independent = {}, {}
     for start in range(0, len(indexes), _CHUNK):
         part = indexes[start : start + _CHUNK]
-        for row in conn.execute(chosen.where(members.c.id_index.in_(part))):
-            registered[bytes(row.id_index)] = _Registered(row.id, row.name, bool(row.busy))
+        rosters_of: dict[bytes, set[str]] = defaultdict(set)
+        for index, name in conn.execute(brought.where(members.c.id_index.in_(part))):
+            rosters_of[bytes(index)].add(name)
+        for row in conn.execute(chosen.where(members.c.id_index.in_(part))).all():
+            if row.name not in independent:
+                independent[row.name] = row.parent_id is None and is_independent(conn, row.name)
+            index = bytes(row.id_index)
+            withdrawn = row.withdrawn_at is not None
+            known = KnownMember(
+                row.name, bool(row.busy), withdrawn, independent[row.name], frozenset(rosters_of[index])
+            )
+            registered[index] = _Registered(row.id, known)
     return registered
 
 
@@ -278,25 +310,12 @@ def _refuse_taken(
             sentence = f"row {row.sheet_row}: the same person stands twice in this roster"
             raise RegistryConflict(sentence, reason="person-twice", row=row.sheet_row)
         seen.add(index)
-        person = known.get(index)
-        if person is None:
+        if index not in known:
             continue
-        if person.unit_name != (row.unit or unit_name):
+        person = known[index].known
+        if not person.may_register(*_unit_key(row, unit_name)):
             sentence = f"row {row.sheet_row}: this person is registered by {person.unit_name}"
             raise RegistryConflict(sentence, reason="person-elsewhere", row=row.sheet_row, unit=person.unit_name)
-        if person.busy:
+        if person.living_card:
             sentence = f"row {row.sheet_row}: this person has a card, or is in a batch that will make one"
             raise RegistryConflict(sentence, reason="person-busy", row=row.sheet_row)
-
-
-def unit_ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
-    """Ids of units by name; units that are new are recorded."""
-    unit_ids: dict[str, int] = {}
-    for name in sorted(names):  # in one order, so that two imports do not wait for each other in a ring
-        unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
-        if unit_id is None:
-            # Two imports that name a new unit at once: the second waits for the first and reads its row.
-            conn.execute(_NEW_UNIT, {"name": name})
-            unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
-        unit_ids[name] = unit_id
-    return unit_ids

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
 from registry.batches.rosters import Origin, create_replacement
+from registry.batches.units import within
 from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import scrub
-from registry.db.tables import LIVING, card_events, cards, claims, dossiers, members, units
+from registry.db.tables import LIVING, card_events, cards, claims, dossiers, members
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.hotlist import hotlist_add, hotlist_lift
 from registry.members.views import member_row, settled_member, view, without_name
@@ -92,7 +93,7 @@ class Cards:
         """All verified cards, newest first. Raises BadCursor."""
         chosen = selected_cards().order_by(cards.c.dossier_id.desc()).limit(cut(limit) + 1)
         if unit is not None:
-            chosen = chosen.join(units, units.c.id == members.c.unit_id).where(units.c.name == unit)
+            chosen = chosen.where(within(members.c.unit_id, unit))
         if state is not None:
             chosen = chosen.where(cards.c.state == CardState(state).value)
         if batch_id is not None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from registry.batches import rosters
 from registry.batches.approval import give_unit_code
 from registry.batches.persons import open_person
+from registry.batches.units import unit_ids_of, within
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import LIVING, card_events, cards, member_events, members, units
@@ -30,6 +30,7 @@ from registry.members.views import (
     without_name,
 )
 from registry.person import Person
+from registry.unit_names import BETWEEN, levels
 from registry.values import CardState
 
 
@@ -57,7 +58,7 @@ class Members:
 
     def page(self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None) -> Page[MemberView]:
         """All members, or those of a unit, in the order of their registration. Raises BadCursor."""
-        return self._page(cursor, limit, *([] if unit is None else [units.c.name == unit]))
+        return self._page(cursor, limit, *([] if unit is None else [within(members.c.unit_id, unit)]))
 
     def member(self, member_id: int) -> MemberView:
         """Raises NotOnRecord."""
@@ -107,12 +108,12 @@ class Members:
         with self._context.write() as conn:
             row = settled_member(conn, member_id)
             before = conn.execute(select(units.c.name).where(units.c.id == row.unit_id)).scalar_one()
-            new_unit = unit.strip()
+            new_unit = BETWEEN.join(levels(unit))
             if not new_unit or not new_unit.isprintable():
                 raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
             if new_unit == before:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
-            unit_id = rosters.unit_ids_of(conn, {new_unit})[new_unit]
+            unit_id = unit_ids_of(conn, {new_unit})[new_unit]
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
                 give_unit_code(conn, unit_id, row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))

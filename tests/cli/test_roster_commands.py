@@ -16,7 +16,7 @@ from personalize.rosters import to_import
 from registry.errors import RegistryConflict
 from registry.store import Registry
 from tests.support import forms
-from tests.support.forms import HEADER, TODAY, UNIT, id_number, person
+from tests.support.forms import HEADER, TITLE, TODAY, UNIT, id_number, person
 from tests.support.paths import ROOT
 from tests.support.registry.registrar import custodian
 
@@ -152,3 +152,19 @@ def test_rows_of_several_sheets_keep_apart(tmp_path: Path, registry: Registry) -
     assert rejected[0].message.startswith("工作表“二部”第5行：没有填写手机号码")
     batch = registry.rosters.import_roster(UNIT, accepted, rejected, source="f.xlsx", digest=report.digest, by="李娜")
     assert (batch.accepted, batch.rejected) == (6, 1)
+
+
+def test_one_department_name_in_two_colleges_is_two_units(tmp_path: Path, registry: Registry) -> None:
+    for serial, college in ((1, "石家庄铁道大学工会"), (2, "河北师范大学工会")):
+        rows = [TITLE, (f"基层工会名称：{college}",), HEADER, person(serial, unit="后勤处")]
+        form = forms.xlsx(tmp_path / f"{serial}.xlsx", rows)
+        result = runner.invoke(app, ["import", str(form), "--by", "李娜", "--json"])
+        assert result.exit_code == 0, result.output
+        registry.batches.approve(json.loads(result.stdout)["batch"], "王")
+    units = [member.unit for member in registry.members.page().items]
+    assert units == ["石家庄铁道大学工会 / 后勤处", "河北师范大学工会 / 后勤处"]
+    other = forms.xlsx(
+        tmp_path / "3.xlsx", [TITLE, ("基层工会名称：河北师范大学工会",), HEADER, person(1, unit="后勤处")]
+    )
+    result = runner.invoke(app, ["check", str(other), "--registry", "--json"])
+    assert json.loads(result.stdout)["rows"][0]["codes"] == ["ALREADY_HAS_CARD", "OTHER_UNIT"]

@@ -34,8 +34,10 @@ units = Table(
     "units",
     metadata,
     Column("id", RowId, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),  # all levels, such as 大学工会 / 后勤处
     Column("code", Text, unique=True),
+    Column("own_name", Text),  # the last level; NULL where that is the whole name
+    Column("parent_id", ForeignKey("units.id"), index=True),
     sqlite_autoincrement=True,
 )
 
@@ -132,6 +134,7 @@ roster_rows = Table(
     Column("replaces", Text),  # number of the card that is replaced, with the next sequence
     Column("sealed", LargeBinary, nullable=False),
     Column("seal_key", Text, nullable=False),
+    Column("unit_id", ForeignKey("units.id")),  # that the row names; NULL for rejected and for older rows
     one_of("verdict", "accepted", "rejected"),
     CheckConstraint("verdict = 'rejected' OR member_id IS NOT NULL", name="member"),
     CheckConstraint("verdict = 'accepted' OR NOT open", name="open"),

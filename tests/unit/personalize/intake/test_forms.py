@@ -206,6 +206,9 @@ class OnRecord:
     unit_name: str
     living_card: bool
 
+    def may_register(self, unit: str, above: str) -> bool:
+        return self.unit_name == unit
+
 
 def test_the_registry_is_queried_once_with_valid_numbers(tmp_path: Path) -> None:
     calls: list[list[str]] = []
