@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from string import hexdigits
 from typing import NamedTuple
 
 from terminal.crypto import aes, des
@@ -80,14 +81,29 @@ def _parse(key_block: str) -> tuple[str, Tr31Header]:
         raise CryptoError(f"the key block has {len(key_block)} characters, not the {int(fixed[1:5])} that it says")
     end = _HEADER
     for _ in range(int(fixed[12:14])):
-        try:
-            length = int(key_block[end + 2 : end + 4], 16)
-        except ValueError:
-            length = 0
-        if length < 4:
-            raise CryptoError("an optional block of the key block has an invalid length")
-        end += length
+        end += _optional_block_length(key_block, end)
     return key_block[:end], Tr31Header(fixed[0], fixed[5:7], fixed[7], fixed[8], fixed[11])
+
+
+def _optional_block_length(key_block: str, at: int) -> int:
+    """Characters of the optional block at ``at``: two of its identifier, its length, its data.
+
+    The length counts all of them, in two hexadecimal digits; 00 says that the number of bytes of the length follows in
+    two digits, and then the length. ANSI X9.143, 6.3.6.
+    """
+    length, start = _hexadecimal(key_block[at + 2 : at + 4], 2), at + 4
+    if length == 0:
+        width = 2 * (_hexadecimal(key_block[start : start + 2], 2) or 0)
+        start += 2 + width
+        length = _hexadecimal(key_block[start - width : start], width)
+    if length is None or not start <= at + length <= len(key_block):
+        raise CryptoError("an optional block of the key block has an invalid length")
+    return length
+
+
+def _hexadecimal(digits: str, count: int) -> int | None:
+    """The number in exactly ``count`` hexadecimal digits, at least one; None for any other text."""
+    return int(digits, 16) if count and len(digits) == count and set(digits) <= set(hexdigits) else None
 
 
 def _block(version: str) -> int:

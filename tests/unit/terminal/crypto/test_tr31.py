@@ -35,6 +35,20 @@ def test_key_blocks_pass_to_psec_and_back(version: str, algorithm: str, above: i
     assert tr31.unwrap(protector, psec.wrap(protector, wanted, key)) == (header, key)
 
 
+@pytest.mark.parametrize("size", [251, 252, 300, 1000, 4000])
+@pytest.mark.parametrize("version", ["B", "D"])
+def test_an_optional_block_of_extended_length_is_passed_over(version: str, size: int) -> None:
+    """Over 255 characters the length is 00, the number of its bytes, and the length. ANSI X9.143, 6.3.6."""
+    protector, key = secrets.token_bytes(16), secrets.token_bytes(16)
+    wanted = psec.Header(version, "P0", "T", "B", "00", "S")
+    wanted.blocks["KS"] = "00604B120F9292800000"
+    wanted.blocks["CT"] = "0" * size
+    wanted.blocks["KC"] = "123456"
+    block = psec.wrap(protector, wanted, key)
+    assert ("CT0002" in block) == (size > 251)
+    assert tr31.unwrap(protector, block) == (tr31.Tr31Header(version, "P0", "T", "B"), key)
+
+
 def test_a_block_does_not_tell_the_length_of_its_key() -> None:
     lengths = {
         len(tr31.wrap(bytes(32), tr31.Tr31Header("D", "P0", "A", "B"), bytes(size), secrets.token_bytes))
@@ -73,6 +87,17 @@ def test_another_protector_does_not_open_a_block() -> None:
         ("B0018P0TB00S0000zz", "hexadecimal digits"),
         ("B0020P0TB00S0100KS00", "an invalid length"),
         ("B0020P0TB00S0100KSzz", "an invalid length"),
+        ("B0020P0TB00S0100KS+4", "an invalid length"),
+        ("B0020P0TB00S0100KS05", "an invalid length"),
+        ("B0018P0TB00S0100KS", "an invalid length"),
+        ("B0022P0TB00S0100KS0000", "an invalid length"),
+        ("B0022P0TB00S0100KS00zz", "an invalid length"),
+        ("B0022P0TB00S0100KS0002", "an invalid length"),
+        ("B0026P0TB00S0100KS00020009", "an invalid length"),
+        ("B0026P0TB00S0100KS0002000B", "an invalid length"),
+        ("B0026P0TB00S0100KS0002FFFF", "an invalid length"),
+        ("B0026P0TB00S0100KS0002000A", "no whole number of cipher blocks"),
+        ("B0024P0TB00S0100KS000108", "no whole number of cipher blocks"),
         ("B0017P0TB00S0000号", "not a TR-31 key block"),
     ],
 )
