@@ -16,15 +16,17 @@ from terminal.errors import TlvError
 MAX_DEPTH: Final = 32
 """Deepest nesting of templates accepted: cards use five, and a hostile card must not exhaust the stack."""
 
-Padding = Literal["emv", "reject"]
+Padding = Literal["emv", "reject", "ff-tags"]
 _PADDING: Final = b"\x00\xff"
+_FF_TAGS: Final = range(0xFF8101, 0xFF8180)
+"""Tags that begin with FF all the same: FF8101 to FF8106 are in use. EMV Contactless Book C-2, Annex A."""
 
 
 class Tag(int):
     """A BER-TLV tag of one to three bytes as one number: ``Tag(0x9F27)``, ``Tag.parse("9F27")``; prints as ``9F27``.
 
-    Tags that begin with 00 or FF are refused: those bytes are padding between objects. Raises TlvError for a number
-    that is no tag. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B1.
+    Tags that begin with 00 or FF are refused, but for FF81xx: those bytes are padding between objects. Raises TlvError
+    for a number that is no tag. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B1.
     """
 
     __slots__ = ()
@@ -33,6 +35,8 @@ class Tag(int):
         known = _KNOWN.get(number)
         if known is not None and cls is Tag:
             return cast(Self, known)
+        if number in _FF_TAGS:
+            return int.__new__(cls, number)
         raw = number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big") if number > 0 else b"\x00"
         try:
             length = tag_length(raw, 0, 0)
@@ -245,7 +249,7 @@ def tlv(tag: int, content: bytes | Tlv | Iterable[Tlv] = b"") -> Tlv:
     tag = tag if isinstance(tag, Tag) else Tag(tag)
     if isinstance(content, (bytes, bytearray, memoryview)):
         value = bytes(content)
-        return Tlv(tag, value, _scan(value, True, 0, 0) if tag.constructed else None)
+        return Tlv(tag, value, _scan(value, 1, 0, 0) if tag.constructed else None)
     children = content if isinstance(content, Tlvs) else Tlvs([content] if isinstance(content, Tlv) else content)
     if not tag.constructed:
         raise TlvError(f"{tag} is primitive and has no children")
@@ -261,11 +265,12 @@ def decode(data: bytes, *, padding: Padding = "emv") -> Tlvs:
     """Decode concatenated data objects, down to the primitive objects of every template.
 
     ``padding``: "emv" skips bytes 00 and FF before, between and after objects (EMV 4.4 Book 3, Annex B1;
-    ISO/IEC 7816-4:1995, 5.2.2) and preserves them for encode(); "reject" refuses them.
+    ISO/IEC 7816-4:1995, 5.2.2) and preserves them for encode(); "reject" refuses them; "ff-tags" skips them too, but
+    takes FF81xx for a tag.
     Raises TlvError with the offset in ``data`` of the tag or length field at fault.
     """
     raw = bytes(data)
-    return _tlvs(raw, _scan(raw, padding == "emv", 0, 0))
+    return _tlvs(raw, _scan(raw, _PAD[padding], 0, 0))
 
 
 _ONE_BYTE: Final = tuple([None if b in _PADDING or b & 0x1F == 0x1F else Tag(b) for b in range(256)])
@@ -276,7 +281,10 @@ _TWO_BYTES: Final[dict[int, Tag]] = {
 _KNOWN.update({tag: tag for tag in _ONE_BYTE if tag is not None} | _TWO_BYTES)
 
 
-def _scan(data: bytes, pad: bool, base: int, depth: int) -> tuple[_Node, ...]:
+_PAD: Final[dict[Padding, int]] = {"reject": 0, "emv": 1, "ff-tags": 2}
+
+
+def _scan(data: bytes, pad: int, base: int, depth: int) -> tuple[_Node, ...]:
     """The nodes of one template's content, or of all ``data``; ``base`` is its offset for messages. The hot path."""
     nodes: list[_Node] = []
     ones, twos = _ONE_BYTE, _TWO_BYTES
@@ -288,8 +296,10 @@ def _scan(data: bytes, pad: bool, base: int, depth: int) -> tuple[_Node, ...]:
                 length = data[at + 1]
                 start = at + 2
             elif first in _PADDING and pad:
-                at += 1
-                continue
+                if pad == 1 or (number := int.from_bytes(data[at : at + 3], "big")) not in _FF_TAGS:
+                    at += 1
+                    continue
+                tag, length, start = Tag(number), data[at + 3], at + 4
             elif (tag := twos.get(first << 8 | data[at + 1])) is not None:
                 length = data[at + 2]
                 start = at + 3

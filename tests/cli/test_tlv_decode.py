@@ -50,6 +50,53 @@ def test_json() -> None:
     assert "value" not in tree["children"][0]
 
 
+FF_TAGS = ["Torn Record", "Tags To Write Before Gen AC", "Tags To Write After Gen AC"]
+FF_TAGS += ["Data To Send", "Data Record", "Discretionary Data"]
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(FF_TAGS, 1)))
+def test_the_tags_of_book_c2_that_begin_with_ff_are_known(number: int, name: str) -> None:
+    status, out = run(f"FF81{number:02X}0ADF811503AABBCC9F3600")
+    assert status == 0
+    assert out.splitlines()[:2] == [f"FF81{number:02X} {name}", "├─ DF8115 Error Indication: AABBCC"]
+
+
+def test_a_tag_that_begins_with_ff_inside_a_template_and_after_padding() -> None:
+    _, out = run("FFFF8105077005FF81060100")
+    assert out.splitlines() == [
+        "(padding): FF, skipped: no data object (EMV 4.4 Book 3, Annex B1)",
+        "FF8105 Data Record",
+        "└─ 70 READ RECORD Response Message Template",
+        "   └─ FF8106 Discretionary Data",
+        "      └─ (padding): 00, skipped: no data object (EMV 4.4 Book 3, Annex B1)",
+    ]
+
+
+def test_personal_data_in_a_data_record_are_masked() -> None:
+    _, out = run("FF81050C5A0A" + "6212340000000000011F")
+    assert "621234*********0011" in out
+    assert "6212340000000000011" not in out
+
+
+def test_skipped_bytes_are_shown() -> None:
+    """FF before a tag that no book defines, where its length does not fit, and zeros at the end of a record."""
+    skipped = "skipped: no data object (EMV 4.4 Book 3, Annex B1)"
+    assert run("FF9F360200019F3602000200000000")[1].splitlines() == [
+        f"(padding): FF, {skipped}",
+        "9F36 Application Transaction Counter (ATC) [0001]: 1",
+        "9F36 Application Transaction Counter (ATC) [0002]: 2",
+        f"(padding): 00000000, {skipped}",
+    ]
+    assert run("FF810400000001")[1].splitlines()[0] == f"(padding): FF, {skipped}"
+    assert run("70" + "0A5A0112" + "FF" * 7)[1].splitlines()[-1] == f"└─ (padding): FFFFFFFF… (7 bytes), {skipped}"
+    assert json.loads(run("FF9F36020001", "--json")[1])[0] == {"name": "(padding)", "text": f"FF, {skipped}"}
+
+
+def test_a_broken_object_whose_tag_begins_with_ff_is_named() -> None:
+    with pytest.raises(TlvError, match="the value of FF8106 is truncated: 5 bytes announced, 1 there"):
+        run("FF810605AA")
+
+
 def test_the_application_says_what_a_tag_means() -> None:
     balance = "9F7906000000001234"
     assert "Electronic Cash Balance" in run("--aid", PBOC, balance)[1]

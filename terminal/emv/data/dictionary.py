@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from terminal.emv.data.elements.annex_a import ANNEX_A
+from terminal.emv.data.elements.book_c2 import BOOK_C2
 from terminal.emv.data.elements.element import Element, Personal, Source
 from terminal.emv.data.elements.schemes import SCHEME_ELEMENTS, SCHEMES
 from terminal.emv.data.tags import (
@@ -101,8 +102,8 @@ class Dictionary:
         return Dictionary((*self.elements, *elements), self._schemes | dict(schemes))
 
 
-STANDARD: Final = Dictionary((*ANNEX_A, *SCHEME_ELEMENTS), SCHEMES)
-"""EMV, PBOC, and what is public of Visa and Mastercard."""
+STANDARD: Final = Dictionary((*ANNEX_A, *BOOK_C2, *SCHEME_ELEMENTS), SCHEMES)
+"""EMV with the contactless kernel 2, PBOC, and what is public of Visa and Mastercard."""
 
 
 def lookup(tag: int, aid: bytes | None = None, template: int | None = None) -> Element[Any] | None:

@@ -7,6 +7,7 @@ objects and everything in them. A value that breaks its format is shown with the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,12 +110,18 @@ class Explainer:
 
     def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
         """Data objects side by side, which give each other application and currency."""
-        inner = self._at_home(objects, template)
-        return tuple(inner.element(item.tag, item.value, template) for item in objects)
+        inner, raw, at = self._at_home(objects, template), objects.encode(), 0
+        explained = []
+        for item in objects:
+            start = _after_padding(raw, at, item.tag)
+            explained += _padding(raw[at:start])
+            explained.append(inner.element(item.tag, item.value, template))
+            at = _end(raw, start + len(item.tag.encode()), len(item.value))
+        return (*explained, *_padding(raw[at:]))
 
     def data(self, data: bytes) -> tuple[Explained, ...]:
-        """Encoded data objects. Raises TlvError with the offset where they are none."""
-        return self.objects(decode(data))
+        """Encoded data objects, and the padding between them. Raises TlvError with the offset where they are none."""
+        return self.objects(_decoded(data))
 
     def filled(self, dol: Dol, data: bytes) -> tuple[Explained, ...]:
         """Values joined by a data object list. Raises TlvError when their length is another."""
@@ -146,7 +153,7 @@ class Explainer:
 
     def _template(self, tag: Tag, name: str, value: bytes) -> Explained:
         try:
-            inside = decode(value)
+            inside = _decoded(value)
         except TlvError as error:
             # The content is unknown, and may be personal.
             shown = value.hex().upper() if self.reveal else f"{len(value)} bytes"
@@ -193,6 +200,36 @@ def explain_data(
 ) -> tuple[Explained, ...]:
     """Encoded data objects in words. Raises TlvError with the offset for bytes that are none."""
     return Explainer(aid, reveal, dictionary).data(data)
+
+
+def _decoded(data: bytes) -> Tlvs:
+    """Data objects, FF81xx being a tag where that makes sense of all the data, and FF padding elsewhere."""
+    try:
+        return decode(data, padding="ff-tags")
+    except TlvError as error:
+        with suppress(TlvError):
+            return decode(data)
+        raise error
+
+
+def _after_padding(raw: bytes, at: int, tag: Tag) -> int:
+    """Where the object with this tag begins, at ``at`` or after the padding there."""
+    encoded = tag.encode()
+    while not raw.startswith(encoded, at):
+        at += 1
+    return at
+
+
+def _end(raw: bytes, at: int, length: int) -> int:
+    """Where an object ends whose length field begins at ``at``."""
+    first = raw[at]
+    return at + 1 + (first & 0x7F if first & 0x80 else 0) + length
+
+
+def _padding(skipped: bytes) -> Iterator[Explained]:
+    if skipped:
+        shown = skipped.hex().upper() if len(skipped) <= 4 else f"{skipped[:4].hex().upper()}… ({len(skipped)} bytes)"
+        yield Explained(None, "(padding)", f"{shown}, skipped: no data object (EMV 4.4 Book 3, Annex B1)")
 
 
 def _reason(error: CodecError, known: Element[Any]) -> str:

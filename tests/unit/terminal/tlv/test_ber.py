@@ -96,6 +96,23 @@ def test_padding_can_be_refused(data: str, offset: int) -> None:
     assert caught.value.offset == offset
 
 
+def test_ff_begins_a_tag_where_the_caller_says_so() -> None:
+    raw = bytes.fromhex("FFFF8106035A01015A0102FF")
+    objects = decode(raw, padding="ff-tags")
+    assert [item.tag for item in objects.walk()] == [0xFF8106, 0x5A, 0x5A]
+    assert objects[0].tag.constructed
+    assert objects.encode() == raw
+    assert tlv(0xFF8106, [tlv(0x5A, b"\x01")]).encode() == raw[1:8]
+    assert [item.tag for item in decode(bytes.fromhex("FF81065A01015A0102"))] == [0x81]
+
+
+@pytest.mark.parametrize(("data", "offset"), [("FF8106", 0), ("FF810602AA", 0), ("5A0101FF8106025A05", 7)])
+def test_a_truncated_object_whose_tag_begins_with_ff(data: str, offset: int) -> None:
+    with pytest.raises(TlvError) as caught:
+        decode(bytes.fromhex(data), padding="ff-tags")
+    assert caught.value.offset == offset
+
+
 @pytest.mark.parametrize("size", [0, 1, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x10000])
 def test_every_length_form_round_trips(size: int) -> None:
     raw = tlv(0xDF21, b"\xa5" * size).encode()
@@ -119,7 +136,9 @@ def test_depth_is_bounded() -> None:
         decode(raw)
 
 
-@pytest.mark.parametrize("number", [0, -1, 0xFF, 0x9F, 0x5A5A, 0x9F80, 0x9F00, 0xFF01, 0x9F818283, 0x9F2701])
+@pytest.mark.parametrize(
+    "number", [0, -1, 0xFF, 0x9F, 0x5A5A, 0x9F80, 0x9F00, 0xFF01, 0x9F818283, 0x9F2701, 0xFF8180, 0xFF8000, 0xFF8201]
+)
 def test_numbers_that_are_no_tag(number: int) -> None:
     with pytest.raises(TlvError):
         Tag(number)
