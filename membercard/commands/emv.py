@@ -16,10 +16,9 @@ from membercard.commands.emv_view import (
     FAULTS,
     exchanges_json,
     explained_exchanges,
-    log_json,
-    show_cash,
+    history_json,
     show_exchanges,
-    show_log,
+    show_history,
     show_outcome,
 )
 from membercard.wiring.issuer_http import HttpIssuer
@@ -27,7 +26,7 @@ from membercard.wiring.readers import card_in
 from membercard.wiring.terminal import terminal_config, terminal_keys
 from terminal.apdu import Trace, stack
 from terminal.emv.kernel.kernel import run_transaction
-from terminal.emv.kernel.logs import LogKind, electronic_cash, read_log
+from terminal.emv.kernel.logs import read_history
 from terminal.emv.selection.selection import Supported, build_candidates, choose
 from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.emv.transaction.transaction import Transaction, TransactionKind
@@ -118,6 +117,9 @@ def run(
 def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: output.Json = False) -> None:
     """Show the freely readable history of a payment card: transaction log, load log, e-cash balance and limits.
 
+    What can be read is shown. Exit codes: 0 all of it, 1 all but some records, 2 usage, 3 a whole log is missing or the
+    reader failed.
+
     Example: membercard emv log --reader pcsc:0
     """
     config = terminal_config(terminal)
@@ -129,11 +131,14 @@ def log(reader: ReaderUrl, terminal: TerminalFile = None, wait: Wait = 0, json: 
             selected, _ = choose(state, sender, candidates, None)
         except Stop as stop:
             raise CardMalformed(f"selecting a payment application: {stop.reason}") from None
-        logs = {kind: read_log(sender, selected.fci, kind) for kind in LogKind}
-        cash = electronic_cash(sender)
+        history = read_history(sender, selected.fci)
     if json:
-        output.as_json(log_json(selected, logs, cash))
-        return
-    for kind, entries in logs.items():
-        show_log(selected, kind, entries)
-    show_cash(cash, config.terminal.currency_exponent)
+        output.as_json(history_json(selected, history))
+    else:
+        show_history(selected, history, config.terminal.currency_exponent)
+    if history.fault is not None:
+        raise history.fault
+    if history.missing:
+        raise typer.Exit(3)
+    if any(log is not None and log.remarks for log in history.logs.values()):
+        raise typer.Exit(1)

@@ -35,12 +35,12 @@ from terminal.emv.data.tags import (
     TAG_9F36_ATC,
     TAG_95_TVR,
 )
-from terminal.emv.kernel.logs import ElectronicCash, Log, LogKind, LogRecord
+from terminal.emv.kernel.logs import ElectronicCash, History, Log, LogKind, LogRecord
 from terminal.emv.selection.selection import Selected
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import Cryptogram, Outcome, Receipt, Result
 from terminal.emv.transaction.step import Step
-from terminal.tlv import decode, tlv
+from terminal.tlv import Tag
 
 FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 """Results caused by the card or the reader, not by a decision."""
@@ -59,6 +59,7 @@ _SHORT: Final = {
     TAG_9F36_ATC: "ATC",
 }
 """Column heads for the usual elements of logs; others have their name from the dictionary."""
+_TITLES: Final = {LogKind.TRANSACTIONS: "Transaction log", LogKind.LOADS: "Load log"}
 _CODES: Final = (TAG_9F1A_TERMINAL_COUNTRY, TAG_5F2A_CURRENCY)
 """Countries and currencies, shown in tables by their letter codes."""
 
@@ -196,9 +197,20 @@ def show_exchanges(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) ->
         output.trees(trees, "             ")
 
 
-def show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
+def show_history(selected: Selected, history: History, exponent: int) -> None:
+    """Print logs and counters; what could not be read is a line on standard error."""
+    for kind in LogKind:
+        if kind in history.logs:
+            _show_log(selected, kind, history.logs[kind])
+        elif kind in history.missing:
+            typer.echo(f"{_TITLES[kind]}: {history.missing[kind]}", err=True)
+    if history.cash is not None:
+        _show_cash(history.cash, exponent)
+
+
+def _show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
     """Print a log as a table, with explained values."""
-    title = {LogKind.TRANSACTIONS: "Transaction log", LogKind.LOADS: "Load log"}[kind]
+    title = _TITLES[kind]
     if log is None or not log.records:
         typer.echo(f"{title}: {'the card keeps none' if log is None else 'no records'}")
         return
@@ -214,6 +226,8 @@ def show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
             right=("#", "amount", "other amount", "ATC"),
         )
     )
+    for remark in log.remarks:
+        typer.echo(f"{title}: {remark}", err=True)
 
 
 def _idle(records: Sequence[LogRecord]) -> set[str]:
@@ -226,10 +240,8 @@ def _idle(records: Sequence[LogRecord]) -> set[str]:
 def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
     """Names and values of a record, amounts in the currency that stands beside them."""
     shown = {name: value.hex().upper() for name, value in record.head.items()}
-    explainer = Explainer(aid)
-    values = {tag: explainer.unpadded(tag, value) for tag, value in record.values.items()}
-    trees = explainer.objects(decode(b"".join(tlv(tag, value).encode() for tag, value in values.items())))
-    for tag, explained in zip(values, trees, strict=True):
+    trees = Explainer(aid).values({Tag(tag): value for tag, value in record.values.items()})
+    for tag, explained in zip(record.values, trees, strict=True):
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
         shown[name] = _code(explained.text) if tag in _CODES else explained.text
@@ -243,7 +255,7 @@ def _code(text: str) -> str:
     return text.rpartition(", ")[2].rstrip(")")
 
 
-def show_cash(cash: ElectronicCash, exponent: int) -> None:
+def _show_cash(cash: ElectronicCash, exponent: int) -> None:
     """Print the e-cash counters, or that there are none."""
     if cash.balance is None:
         typer.echo("E-cash: the card gives no balance")
@@ -260,12 +272,15 @@ def show_cash(cash: ElectronicCash, exponent: int) -> None:
     output.show(output.table("E-cash", ["", "amount"], rows, right=("amount",)))
 
 
-def log_json(selected: Selected, logs: dict[LogKind, Log | None], cash: ElectronicCash) -> dict[str, Any]:
-    """Logs and counters for programs: values by tag, in hex."""
-    values: dict[str, Any] = {"aid": selected.name, "ecash": cash}
-    for kind, log in logs.items():
+def history_json(selected: Selected, history: History) -> dict[str, Any]:
+    """Logs and counters for programs: values by tag, in hex. ``remarks`` say what could not be read."""
+    values: dict[str, Any] = {"aid": selected.name, "ecash": history.cash}
+    remarks = list(history.missing.values())
+    for kind in LogKind:
+        log = history.logs.get(kind)
         values[kind.name.lower()] = None if log is None else [_record_json(record) for record in log.records]
-    return values
+        remarks += log.remarks if log is not None else ()
+    return values | {"remarks": remarks}
 
 
 def _record_json(record: LogRecord) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import Cryptogram, CryptogramType, Outcome, Result, ScriptResult
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
-from terminal.errors import CardMalformed, CodecError, KeyNotFound
+from terminal.errors import CardGone, CardMalformed, CodecError, KeyNotFound
 from terminal.keys import Algorithm, MemoryCustody, Purpose
 from terminal.tlv import decode
 from tests.support.cards.emv_toy_card import CA, DATA, PAN, ToyCard, arpc, tlv, toy_keys
@@ -227,6 +227,41 @@ def test_logs_and_counters_are_shown(toy: ToyCard) -> None:
     }
     assert printed["loads"] is None
     assert printed["ecash"]["balance"] == 12_345
+
+
+def test_what_a_card_refuses_of_its_log_hides_nothing_else(toy: ToyCard) -> None:
+    toy.fci = {"BF0C": tlv("9F4D", "0B1E") + tlv("DF4D", "0C0A")}
+    toy.logs = {11: [f"2611220000000012{number:02d}" for number in range(1, 31)]}
+    toy.get_data = {"9F4F": "9A039F0206", "9F79": "000000012345"}
+    toy.bend = lambda turn, command, answer: b"\x69\x82" if command[1:3] == b"\xb2\x11" else answer
+    shown = emv("log", "--reader", "toy:")
+    assert shown.exit_code == 3  # the load log is missing as a whole
+    assert "1216 (smallest" in shown.stdout
+    assert "1217" not in shown.stdout
+    assert "record 17: card answered 6982" in shown.stderr
+    assert "Load log: " in shown.stderr
+    assert re.search(r"balance \(9F79\) +123\.45", shown.stdout)
+    toy.fci = {"BF0C": tlv("9F4D", "0B1E")}
+    printed = emv("log", "--reader", "toy:", "--json")
+    assert printed.exit_code == 1
+    values = json.loads(printed.stdout)
+    assert len(values["transactions"]) == 16
+    assert "record 17" in values["remarks"][0]
+
+
+def test_records_before_the_card_was_pulled_are_shown(toy: ToyCard) -> None:
+    def pulled(turn: int, command: bytes, answer: bytes) -> bytes:
+        if command[1:3] == b"\xb2\x11":
+            raise CardGone("the card was pulled")
+        return answer
+
+    toy.fci = {"BF0C": tlv("9F4D", "0B1E")}
+    toy.logs = {11: [f"2611220000000012{number:02d}" for number in range(1, 31)]}
+    toy.get_data = {"9F4F": "9A039F0206"}
+    toy.bend = pulled
+    shown = emv("log", "--reader", "toy:")
+    assert "1216 (smallest" in shown.stdout
+    assert isinstance(shown.exception, CardGone)
 
 
 def test_a_log_shows_the_columns_that_say_something(toy: ToyCard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ objects and everything in them. A value that breaks its format is shown with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -111,7 +111,7 @@ class Explainer:
     def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
         """Data objects side by side, which give each other application and currency."""
         inner, raw, at = self._at_home(objects, template), objects.encode(), 0
-        explained = []
+        explained: list[Explained] = []
         for item in objects:
             start = _after_padding(raw, at, item.tag)
             explained += _padding(raw[at:start])
@@ -125,7 +125,10 @@ class Explainer:
 
     def filled(self, dol: Dol, data: bytes) -> tuple[Explained, ...]:
         """Values joined by a data object list. Raises TlvError when their length is another."""
-        values = dol.split(data)
+        return self.values(dol.split(data))
+
+    def values(self, values: Mapping[Tag, bytes]) -> tuple[Explained, ...]:
+        """Values side by side, filled up as a data object list does, which give each other the currency."""
         inner = self._with_currency(values)
         return tuple(inner.element(tag, self.unpadded(tag, value)) for tag, value in values.items())
 
@@ -141,7 +144,7 @@ class Explainer:
         aid = objects.get(naming) if naming is not None else None
         return replace(inner, aid=aid) if aid is not None else inner
 
-    def _with_currency(self, values: dict[Tag, bytes]) -> Explainer:
+    def _with_currency(self, values: Mapping[Tag, bytes]) -> Explainer:
         for tag in _CURRENCIES:
             code = values.get(Tag(tag))
             if code is not None and len(code) == 2:

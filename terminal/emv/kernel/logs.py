@@ -22,7 +22,7 @@ from terminal.emv.data.tags import (
     TAG_DF4F_LOAD_LOG_FORMAT,
 )
 from terminal.emv.transaction.exchange import get_data
-from terminal.errors import CardMalformed, TlvError
+from terminal.errors import CardError, CardMalformed, CardRefused, MembercardError, TlvError, TransportError
 from terminal.tlv import Dol, Tlvs
 
 _END: Final = frozenset((0x6A83, 0x6A82, 0x6985))
@@ -55,11 +55,16 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A whole log with the file (SFI) it was read from."""
+    """A log with the file (SFI) it was read from.
+
+    ``remarks`` name the records that could not be read, and why. ``fault`` ended the reading before the last record.
+    """
 
     kind: LogKind
     sfi: int
     records: tuple[LogRecord, ...]
+    remarks: tuple[str, ...] = ()
+    fault: TransportError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,46 @@ class ElectronicCash:
     reset_threshold: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that a card gives freely. ``logs`` are those that were read, None where the card keeps none; ``missing`` the
+    reasons for the others; ``cash`` is None, and ``fault`` the reason, where the connection was lost before."""
+
+    logs: Mapping[LogKind, Log | None]
+    missing: Mapping[LogKind, str]
+    cash: ElectronicCash | None
+    fault: TransportError | None = None
+
+
+def read_history(sender: Sender, fci: Tlvs) -> History:
+    """Logs and e-cash counters of the selected application; what cannot be read takes nothing else with it.
+
+    Raises TransportError where nothing was read before.
+    """
+    logs: dict[LogKind, Log | None] = {}
+    missing: dict[LogKind, str] = {}
+    try:
+        for kind in LogKind:
+            try:
+                log = logs[kind] = read_log(sender, fci, kind)
+            except CardError as fault:
+                missing[kind] = str(fault)
+            else:
+                if log is not None and log.fault is not None:
+                    return History(logs, missing, None, log.fault)
+        return History(logs, missing, electronic_cash(sender))
+    except TransportError as fault:
+        if not any(logs.values()):
+            raise
+        return History(logs, missing, None, fault)
+
+
 def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) -> Log | None:
     """Read a log of the selected application; None when its FCI (template 6F) has no log entry.
 
-    Raises CardRefused, CardMalformed and TransportError. EMV 4.4 Book 3, D3 and D4.
+    A record that is refused ends the log, one that breaks the format is left out, and a lost connection ends it: the
+    records read are kept, with a remark. Where no record was read, raises CardRefused, CardMalformed or TransportError
+    instead, and always for a log entry or format that is none. EMV 4.4 Book 3, D3 and D4.
     """
     operation = f"reading the log ({kind.name.lower()})"
     entry = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
@@ -85,14 +126,24 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
     if len(entry) != 2 or not 11 <= entry[0] <= 30:
         raise CardMalformed(f"{operation}: the log entry {entry.hex().upper()} names no file from 11 to 30")
     form = _format(sender, kind, operation)
-    records = []
+    records: list[LogRecord] = []
+    faults: list[MembercardError] = []
     for number in range(1, entry[1] + 1):
-        response = sender.send(Command(0x00, 0xB2, number, entry[0] << 3 | 0x04, ne=256))
-        if response.sw in _END:
+        try:
+            response = sender.send(Command(0x00, 0xB2, number, entry[0] << 3 | 0x04, ne=256))
+            if response.sw in _END:
+                break
+            raw = check(response, f"{operation}, record {number}")
+            records.append(_record(kind, form, number, raw, operation))
+        except CardMalformed as fault:
+            faults.append(fault)
+        except (CardRefused, TransportError) as fault:
+            faults.append(fault)
             break
-        raw = check(response, f"{operation}, record {number}")
-        records.append(_record(kind, form, number, raw, operation))
-    return Log(kind, entry[0], tuple(records))
+    if faults and not records:
+        raise faults[0]
+    lost = next((fault for fault in faults if isinstance(fault, TransportError)), None)
+    return Log(kind, entry[0], tuple(records), tuple(map(str, faults)), lost)
 
 
 def electronic_cash(sender: Sender) -> ElectronicCash:
@@ -110,15 +161,16 @@ def _format(sender: Sender, kind: LogKind, operation: str) -> Dol:
     if value is None:
         raise CardMalformed(f"{operation}: the card gives no log format ({kind.form:04X})")
     try:
-        return Dol.parse(value)
+        form = Dol.parse(value)
     except TlvError as error:
         raise CardMalformed(f"{operation}: the log format: {error}") from error
+    if not form.length:
+        raise CardMalformed(f"{operation}: the log format is empty")
+    return form
 
 
 def _record(kind: LogKind, form: Dol, number: int, raw: bytes, operation: str) -> LogRecord:
     """A record is the values one after another, with no template around them. EMV 4.4 Book 3, D4."""
-    if not form.length:
-        raise CardMalformed(f"{operation}: the log format is empty")
     head: dict[str, bytes] = {}
     if kind is LogKind.LOADS and len(raw) == LOAD_HEAD.length + form.length:
         head = {_LOAD_NAMES[tag]: value for tag, value in LOAD_HEAD.split(raw[: LOAD_HEAD.length]).items()}
