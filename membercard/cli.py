@@ -21,7 +21,7 @@ from membercard import settings
 from membercard.errors import Interrupted
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 
-EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault."
+EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on."
 
 _INTERRUPTED = 130
 """The exit code of a shell for SIGINT: 128 plus the signal number."""

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     simulation: bool = False
     station: str = Field(default_factory=socket.gethostname)
     operator: str = Field(default_factory=_user)
+    hotlist_days: float = Field(7, gt=0, le=366)
+    """Age in days from which a counter's hotlist is too old: a good card is then no longer ACTIVE."""
     lease_seconds: float = Field(120, ge=1, le=86400)
     """How long a lane holds a claimed chip; only after that can the chip be reported as lost."""
 

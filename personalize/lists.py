@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -49,18 +49,27 @@ def hot_card(entry: HotlistEntry) -> HotCard:
     return HotCard(entry.card_number, entry.sequence, HotlistReason(entry.reason), entry.at.date())
 
 
-def signed_lists(custody: KeyCustody, registry: Registry, profile: Profile, at: datetime) -> dict[str, bytes]:
-    """The files for a counter, by name: trust list and hotlist, signed with ``list-signer``."""
+def signed_lists(
+    custody: KeyCustody, registry: Registry, profile: Profile, at: datetime, *, by: str
+) -> dict[str, bytes]:
+    """The files for a counter, by name: trust list and hotlist, signed with ``list-signer``.
+
+    They are an edition of the registry, so that versions grow even where the clock was set back. Raises RegistryError,
+    CustodyError, PrepareError.
+    """
     signer = custody.latest("list-signer")
     key = public_key(custody.info(signer))
 
     def sign(message: bytes) -> bytes:
         return custody.sign(signer, message)
 
-    return {
-        "trust.json": own_trust(custody, profile.trust, at).write(key, sign),
-        "hotlist.json": current_hotlist(registry, at).write(key, sign),
-    }
+    def edition(version: int, issued: datetime, entries: Sequence[HotlistEntry]) -> bytes:
+        return hotlist_of(entries, issued, version).write(key, sign)
+
+    hotlist = registry.hotlist.publish(edition, by=by)
+    trust = own_trust(custody, profile.trust, at)
+    trust = replace(trust, issue=replace(trust.issue, version=max(trust.issue.version, hotlist.version)))
+    return {"trust.json": trust.write(key, sign), "hotlist.json": hotlist.signed}
 
 
 def public_key(info: KeyInfo) -> RsaPublic:

@@ -56,11 +56,14 @@ def verify_card(
     """Is this card genuine and its membership valid? Works offline.
 
     The lists come from the options, from the data directory, or else from the issuer's own keystore and registry.
-    Exit code 0 only for ACTIVE; 3 when the card could not be read.
+    Exit code 0 only for ACTIVE; 1 for a card that is refused; 3 when the card could not be read; 4 for a genuine card
+    of which nobody knows whether it was reported lost: the hotlist is missing, expired, not yet valid or older than
+    the setting hotlist_days allows, or the clock was set back. A list that is older than one used before is refused.
 
     Example: membercard card verify --reader pcsc:0 --wait 30
     """
     lists = load_lists(trust, hotlist, list_key)
+    _warn(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport), lists)
     if json:
@@ -68,6 +71,11 @@ def verify_card(
     else:
         output.show(verdict_panel(verdict))
     _exit_as(verdict)
+
+
+def _warn(lists: CounterLists) -> None:
+    if lists.fault:
+        typer.echo(f"membercard: {lists.fault}", err=True)
 
 
 def _exit_as(verdict: Verdict) -> None:
@@ -124,6 +132,7 @@ def trace(
     """
     # Explanations need the data; they are masked when they are printed.
     lists, recorded = load_lists(None, None, None), Trace(reveal=reveal or explain)
+    _warn(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
     exchanges = _explained(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
@@ -155,18 +164,22 @@ def _shortened(value: str) -> str:
 
 
 def judge(sender: Sender, lists: CounterLists) -> Verdict:
-    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=datetime.now(UTC).astimezone())
+    at = datetime.now(UTC).astimezone()
+    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=lists.policy)
 
 
-_EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3}
-_COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.IDLE: "red"}
+_EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3, CountedAs.UNCHECKED: 4}
+_SIGNS = {Tone.OK: "✓", Tone.DOUBT: "?"}
+_COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.DOUBT: "magenta", Tone.IDLE: "red"}
 
 
 def verdict_panel(verdict: Verdict) -> RenderableType:
     """The verdict for a person: colour, sign and words, then who the member is and what is left."""
     row = PRESENTATIONS[verdict.code]
-    colour, sign = _COLOURS[row.tone], "✓" if verdict.accepted else "✗"
+    colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
     body: list[RenderableType] = [Text(verdict.sentence)]
+    if row.tone is Tone.DOUBT:
+        body.append(Text(f"{row.next.zh}\n{row.next.en}.", "bold"))
     if verdict.member is not None:
         body.append(_member_table(verdict))
     body.append(Text(_provenance(verdict), style="dim"))
@@ -204,7 +217,7 @@ def _provenance(verdict: Verdict) -> str:
         hotlist = "no hotlist at hand"
     else:
         hours = verdict.hotlist_age.total_seconds() / 3600
-        stale = "" if verdict.hotlist_current else ", OUT OF DATE"
+        stale = "" if verdict.hotlist_current else f", {verdict.hotlist_state.value.upper()}"
         hotlist = f"hotlist {verdict.hotlist_version}, {hours:.1f} h old{stale}"
     return f"proven: {verdict.proof.value}; {hotlist}; trust list {verdict.trust_version}"
 

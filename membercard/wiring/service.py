@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from membercard import output, settings
-from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, read_lists
+from membercard.wiring.counter_lists import (
+    HOTLIST,
+    LIST_KEY,
+    TRUST,
+    key_file,
+    list_policy,
+    read_key,
+    stored_lists,
+)
 from membercard.wiring.line import StationLine, profile_in_use
+from membercard.wiring.seen_lists import FOLDER, SeenLists
 from membercard.wiring.terminal import terminal_config
 from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
@@ -20,13 +28,17 @@ from reader_service.parts import ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry
 from terminal.apdu import open_reader
+from terminal.crypto.rsa import RsaPublic
+from terminal.errors import IntegrityError
 from terminal.keys import MemoryCustody
-from terminal.member.lists import CounterLists
+from terminal.member.lists import CounterLists, ListPolicy
+from terminal.member.signed import Issue
 
 STORED_LISTS: Final = "counter-lists"
 """Folder in the data directory with the last lists of the issuer's own counter, signed."""
 SLOT_CARDS: Final = "drawer"
 """Folder in the data directory with virtual cards that may be inserted into slots."""
+SIGNER: Final = "list-signer"
 _RENEWED: Final = timedelta(minutes=10)
 """How old the stored lists may become while nothing in them changes."""
 
@@ -50,7 +62,11 @@ def station_parts(
         registry=registry,
         custody=keystore,
         line=StationLine(registry, profile, keystore, current.station),
-        lists=_lists(current.data_dir, IssuerLists(registry, keystore, profile, current.data_dir / STORED_LISTS)),
+        lists=_lists(
+            current.data_dir,
+            IssuerLists(registry, keystore, profile, current.data_dir / STORED_LISTS, policy=list_policy()),
+            list_policy(),
+        ),
         open_reader=open_reader,
         station=current.station,
         data_dir=current.data_dir,
@@ -63,23 +79,19 @@ def station_parts(
     )
 
 
-def _lists(data_dir: Path, own: IssuerLists) -> Callable[[], CounterLists]:
+def _lists(data_dir: Path, own: IssuerLists, policy: ListPolicy) -> Callable[[], CounterLists]:
     """Signed files in the data directory, as for counters without a registry; else the issuer's own lists."""
+    seen = SeenLists(data_dir / FOLDER)
 
     def read() -> CounterLists:
-        return _files(data_dir) if (data_dir / TRUST).exists() else own()
+        return stored_lists(data_dir, seen, policy, local_now(), pin=True) if (data_dir / TRUST).exists() else own()
 
     return read
 
 
-def _files(folder: Path) -> CounterLists:
-    hotlist = folder / HOTLIST
-    return read_lists(folder / TRUST, hotlist if hotlist.exists() else None, folder / LIST_KEY)
-
-
 class IssuerLists:
     """The lists of an issuer: current from its registry, and while that is unavailable the last ones, from memory or
-    from the signed files in ``folder``."""
+    from the signed files in ``folder``. The record of what was seen (``SeenLists``) is beside that folder."""
 
     def __init__(
         self,
@@ -88,10 +100,12 @@ class IssuerLists:
         profile: Profile,
         folder: Path,
         *,
+        policy: ListPolicy | None = None,
         clock: Callable[[], datetime] = local_now,
     ) -> None:
         self._registry, self._custody, self._profile = registry, custody, profile
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._policy = folder, clock, policy or ListPolicy()
+        self._seen = SeenLists(folder.with_name(FOLDER))
         self._last: CounterLists | None = None
         self._stored: CounterLists | None = None
 
@@ -106,10 +120,15 @@ class IssuerLists:
                 return replace(self._last, live=False)
             if not (self._folder / TRUST).exists():
                 raise
-            return replace(_files(self._folder), live=False)
-        self._last = CounterLists(own_trust(self._custody, self._profile.trust, at), hotlist)
-        with suppress(OSError):  # a full disk must not prevent verdicts
+            self._refuse_foreign_key()
+            return replace(stored_lists(self._folder, self._seen, self._policy, at, pin=False), live=False)
+        self._last = CounterLists(own_trust(self._custody, self._profile.trust, at), hotlist, policy=self._policy)
+        fault = ""
+        try:
             self._store(self._last, at)
+        except (OSError, IntegrityError) as error:  # a full disk must not prevent verdicts, nor a damaged copy
+            fault = str(error) if isinstance(error, IntegrityError) else ""
+        self._last = replace(self._last, policy=self._policy, fault=fault)
         return self._last
 
     def _store(self, lists: CounterLists, at: datetime) -> None:
@@ -121,13 +140,29 @@ class IssuerLists:
             same = stored.hotlist.cards == hotlist.cards and stored.trust.keys == lists.trust.keys
             if same and stored.hotlist.age(at) < _RENEWED:
                 return
-        signer = self._custody.latest("list-signer")
+        signer = self._custody.latest(SIGNER)
         key = public_key(self._custody.info(signer))
 
         def sign(message: bytes) -> bytes:
             return self._custody.sign(signer, message)
 
+        # A clock that was set back must not make the copy an older edition than the one before.
+        trust = replace(lists.trust, issue=self._edition(key, "trust", lists.trust.issue))
+        hotlist = replace(hotlist, issue=self._edition(key, "hotlist", hotlist.issue))
+        files = {"trust": trust.write(key, sign), "hotlist": hotlist.write(key, sign)}
         output.write_file(self._folder / LIST_KEY, key_file(self._custody))
-        output.write_file(self._folder / TRUST, lists.trust.write(key, sign))
-        output.write_file(self._folder / HOTLIST, hotlist.write(key, sign))
+        output.write_file(self._folder / TRUST, files["trust"])
+        output.write_file(self._folder / HOTLIST, files["hotlist"])
+        noted = self._seen.accept(CounterLists(trust, hotlist, policy=self._policy), key, at, files=files)
+        self._policy = noted.policy
         self._stored = lists
+
+    def _edition(self, key: RsaPublic, name: str, issue: Issue) -> Issue:
+        return replace(issue, version=self._seen.next_version(key, name, issue.version))
+
+    def _refuse_foreign_key(self) -> None:
+        """The stored copies are this issuer's own: another key beside them is not. Raises IntegrityError."""
+        key = read_key(self._folder / LIST_KEY)
+        own = [info for info in self._custody.keys() if info.ref.name == SIGNER]
+        if key not in map(public_key, own):
+            raise IntegrityError(f"the key of the lists in {self._folder} is not one of this issuer's")

@@ -13,7 +13,9 @@ from terminal.emv.data.tags import TAG_6F_FCI, TAG_77_FORMAT_2, TAG_84_DF_NAME
 from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import FULL, HostAuthentication, open_channel
 from terminal.keys import CardKeys, Sealed
+from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import VerdictCode
+from terminal.member.signed import Issue
 from terminal.member.verdict import verify
 from terminal.tlv import tlv
 
@@ -42,7 +44,9 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
     """Verify the card as a counter does, then compare everything that was read with the dossier; the verdict and what
     proved it."""
     recorder = _Recorder(run.sender)
-    verdict = verify(recorder, trust=run.trust, hotlist=None, at=run.at, aid=member.instance_aid)
+    # A chip in the line was with nobody yet, so that no hotlist can name its card.
+    nobody = Hotlist.of((), Issue(1, run.at, run.at))
+    verdict = verify(recorder, trust=run.trust, hotlist=nobody, at=run.at, aid=member.instance_aid)
     if recorder.fault is not None:
         raise recorder.fault
     if verdict.code is VerdictCode.CARD_FAULT:

@@ -12,6 +12,7 @@ from pydantic import Field
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
 from reader_service.services.counter import ListsAge
+from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
 
 router = Resource(prefix="/verify", tags=["verify"], responses=problems(*ALWAYS))
@@ -53,6 +54,7 @@ class HotlistResponse(ResponseModel):
     version: int | None
     age_seconds: int | None
     current: bool
+    state: HotlistState
 
 
 class VerdictResponse(ResponseModel):

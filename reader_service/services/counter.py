@@ -25,7 +25,7 @@ from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
 from terminal.apdu import Disposition, Trace, Transport, stack
 from terminal.errors import MembercardError, NoCard
-from terminal.member.lists import CounterLists
+from terminal.member.lists import CounterLists, HotlistState
 from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.verdict import verify
 
@@ -45,13 +45,16 @@ _PACE: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class ListsAge:
     """The lists that verdicts are based on. ``live`` is false while an earlier copy is used because the database is
-    away. ``hotlist_version`` and ``hotlist_seconds`` (its age) are null without a hotlist."""
+    away or its newer files are refused. ``hotlist_version`` and ``hotlist_seconds`` (its age) are null without a
+    hotlist. ``clock_behind``: the clock of the counter was set back."""
 
     trust_version: int
     trust_current: bool
     hotlist_version: int | None
     hotlist_seconds: int | None
     hotlist_current: bool
+    hotlist_state: HotlistState
+    clock_behind: bool
     live: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -174,7 +177,7 @@ class CounterService:
                 verdict = _mute(lists, when)
             else:
                 sender = stack(card, self._traces.get(reader_id))
-                verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when)
+                verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when, policy=lists.policy)
         seconds = time.perf_counter() - began
         view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))
         self._bus.publish("verdict", reader_id, view.to_json())
@@ -207,6 +210,7 @@ class CounterService:
         sentence = ""
         try:
             self._lists = self._parts.lists()
+            sentence = self._lists.fault
         except Exception as fault:  # verdicts would go on by lists that nobody reads any more
             sentence = _sentence(fault)
             self._lists = replace(self._lists, live=False) if self._lists is not None else None
@@ -273,7 +277,7 @@ def _mute(lists: CounterLists, at: datetime) -> Verdict:
         trust_version=lists.trust.issue.version,
         hotlist_version=None if hotlist is None else hotlist.version,
         hotlist_age=None if hotlist is None else hotlist.age(at),
-        hotlist_current=hotlist is not None and hotlist.issue.current(at),
+        hotlist_state=lists.policy.state(hotlist, at),
     )
 
 
@@ -287,11 +291,14 @@ def _sentence(fault: Exception) -> str:
 
 def _age(lists: CounterLists, at: datetime) -> ListsAge:
     trust, hotlist = lists.trust, lists.hotlist
+    state = lists.policy.state(hotlist, at)
     return ListsAge(
         trust_version=trust.issue.version,
         trust_current=trust.current(at),
         hotlist_version=None if hotlist is None else hotlist.version,
         hotlist_seconds=None if hotlist is None else max(0, int(hotlist.age(at).total_seconds())),
-        hotlist_current=hotlist is not None and hotlist.issue.current(at),
+        hotlist_current=state is HotlistState.CURRENT,
+        hotlist_state=state,
+        clock_behind=lists.policy.clock_behind(at),
         live=lists.live,
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -138,7 +138,10 @@ class ListService:
         last = self._trust
         if last is not None and last.of.keys == trusted.keys and last.signed.at <= now < last.signed.at + _TRUST_FRESH:
             return last.signed
-        trust = TrustList.of(trusted.keys.values(), issue(now, TRUST_LIFE))
+        edition = issue(now, TRUST_LIFE)
+        if last is not None:  # a clock that was set back must not make the new list the older one
+            edition = replace(edition, version=max(edition.version, last.signed.version + 1))
+        trust = TrustList.of(trusted.keys.values(), edition)
         return SignedList(trust.issue.version, now, trust.write(self._key(), self._sign))
 
     def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from terminal.emv.data.masking import masked_pan
 from terminal.member import elements
+from terminal.member.lists import HotlistState
 from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
 
@@ -17,6 +18,11 @@ class VerdictCode(StrEnum):
     """The verdict on a card. docs/card-layout.md explains each one."""
 
     ACTIVE = "ACTIVE"
+    HOTLIST_OUT_OF_DATE = "HOTLIST_OUT_OF_DATE"
+    """This and the next three: the card is genuine and in time, and nobody knows whether it was reported lost."""
+    HOTLIST_NOT_YET_VALID = "HOTLIST_NOT_YET_VALID"
+    HOTLIST_MISSING = "HOTLIST_MISSING"
+    CLOCK_BEHIND = "CLOCK_BEHIND"
     EXPIRED = "EXPIRED"
     NOT_YET_VALID = "NOT_YET_VALID"
     SUSPENDED = "SUSPENDED"
@@ -105,7 +111,7 @@ class Verdict:
     """The result of one verification.
 
     ``sentence`` is its text for a person; ``check`` the check that failed (None where none did); ``member`` is set only
-    for a card that is genuine. ``hotlist_current`` is False for a hotlist past its expiry, or none.
+    for a card that is genuine. ``hotlist_state`` is that of the hotlist at that time, by the counter's policy.
     """
 
     code: VerdictCode
@@ -118,7 +124,11 @@ class Verdict:
     trust_version: int
     hotlist_version: int | None
     hotlist_age: timedelta | None
-    hotlist_current: bool
+    hotlist_state: HotlistState
+
+    @property
+    def hotlist_current(self) -> bool:
+        return self.hotlist_state is HotlistState.CURRENT
 
     @property
     def accepted(self) -> bool:
@@ -139,6 +149,7 @@ class Verdict:
                 "version": self.hotlist_version,
                 "age_seconds": None if self.hotlist_age is None else int(self.hotlist_age.total_seconds()),
                 "current": self.hotlist_current,
+                "state": self.hotlist_state.value,
             },
         }
 

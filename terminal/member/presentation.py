@@ -21,6 +21,8 @@ class Tone(StrEnum):
     OK = "ok"
     WARN = "warn"
     BAD = "bad"
+    DOUBT = "doubt"
+    """The card is good as far as it goes, and something that a counter must know is not known."""
     IDLE = "idle"
 
     @property
@@ -29,13 +31,15 @@ class Tone(StrEnum):
         return _SIGNS[self]
 
 
-_SIGNS: Final = {Tone.OK: "check", Tone.WARN: "warn", Tone.BAD: "cross", Tone.IDLE: "help"}
+_SIGNS: Final = {Tone.OK: "check", Tone.WARN: "warn", Tone.BAD: "cross", Tone.DOUBT: "clock", Tone.IDLE: "help"}
 
 
 class CountedAs(StrEnum):
     """What a verdict counts as where verdicts are counted."""
 
     ACCEPTED = "accepted"
+    UNCHECKED = "unchecked"
+    """Genuine and in time, but not compared with a current hotlist."""
     REFUSED = "refused"
     UNREAD = "unread"
     """The card could not be read: nothing is said of it."""
@@ -54,7 +58,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """``plot`` names the colour of its bars in progress.js (rose and olive are free); ``word`` is the verdict in
+    """``plot`` names the colour of its bars in progress.js (brown and indigo are free); ``word`` is the verdict in
     large type, ``next`` what to do."""
 
     tone: Tone
@@ -74,6 +78,46 @@ PRESENTATIONS: Final[Mapping[VerdictCode, Presentation]] = MappingProxyType(
             CountedAs.ACCEPTED,
             Phrase("有效", "Valid"),
             Phrase("可以享受会员服务", "Serve this member"),
+        ),
+        VerdictCode.HOTLIST_OUT_OF_DATE: Presentation(
+            Tone.DOUBT,
+            "rose",
+            CountedAs.UNCHECKED,
+            Phrase("名单已过时", "Hotlist is out of date"),
+            Phrase(
+                "无法确认此卡是否已挂失：请更新黑名单，或向工会核实后再服务",
+                "Perhaps reported lost: update the hotlist, or ask the union before you serve",
+            ),
+        ),
+        VerdictCode.HOTLIST_NOT_YET_VALID: Presentation(
+            Tone.DOUBT,
+            "olive",
+            CountedAs.UNCHECKED,
+            Phrase("名单未到生效时间", "Hotlist is not in force yet"),
+            Phrase(
+                "请核对本机时钟并更新黑名单；向工会核实后再服务",
+                "Check this machine's clock and update the hotlist; ask the union before you serve",
+            ),
+        ),
+        VerdictCode.HOTLIST_MISSING: Presentation(
+            Tone.DOUBT,
+            "sky",
+            CountedAs.UNCHECKED,
+            Phrase("没有黑名单", "No hotlist"),
+            Phrase(
+                "无法确认此卡是否已挂失：请取得黑名单，或向工会核实后再服务",
+                "Perhaps reported lost: get the hotlist, or ask the union before you serve",
+            ),
+        ),
+        VerdictCode.CLOCK_BEHIND: Presentation(
+            Tone.DOUBT,
+            "copper",
+            CountedAs.UNCHECKED,
+            Phrase("本机时钟有误", "Clock is wrong"),
+            Phrase(
+                "本机时钟被调回，有效期和名单都无法确认：请校准时钟",
+                "The clock was set back, so no date can be relied on: set it right",
+            ),
         ),
         VerdictCode.EXPIRED: Presentation(
             Tone.WARN,

@@ -20,6 +20,9 @@ from terminal.errors import CodecError, CryptoError, IntegrityError
 Sign = Callable[[bytes], bytes]
 """Raw RSA with the list key: a representative as long as the modulus in, a signature of that length out."""
 
+SKEW: Final = timedelta(minutes=5)
+"""By how much the clocks of issuer and counter may differ: a list is fetched at the moment it is issued."""
+
 _SHA256_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420")
 """DER of DigestInfo for SHA-256 without the digest. RFC 8017, 9.2, note 1."""
 
@@ -40,8 +43,8 @@ class Issue:
         return at - self.issued
 
     def current(self, at: datetime) -> bool:
-        """Whether ``at`` lies between issue and expiry."""
-        return self.issued <= at <= self.expires
+        """Whether ``at`` lies between issue and expiry; the issuer's clock may be ahead by ``SKEW``."""
+        return self.issued - SKEW <= at <= self.expires
 
     def to_json(self) -> dict[str, Any]:
         return {"version": self.version, "issued": self.issued.isoformat(), "expires": self.expires.isoformat()}

@@ -1,8 +1,8 @@
 """A counter's verdict on the card in its reader. EMV 4.4 Book 2, 5-6; Book 3, 10.1-10.4; docs/card-layout.md.
 
-The order of the checks: application, issuer, authenticity, hotlist, dates. Dates and hotlist are checked only on a
-genuine card, so that a forged card never gets the verdict "expired". Reading stops as soon as the verdict is certain.
-``verify`` raises nothing for faults of card or reader.
+The order of the checks: application, issuer, authenticity, hotlist, dates, and last whether clock and hotlist can be
+relied on. Dates and hotlist are checked only on a genuine card, so that a forged card never gets the verdict "expired".
+Reading stops as soon as the verdict is certain. ``verify`` raises nothing for faults of card or reader.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from terminal.apdu import Sender
@@ -26,6 +26,7 @@ from terminal.errors import CardError, CardMalformed, CardRefused, CodecError, T
 from terminal.member import elements
 from terminal.member.elements import MEMBER_AID
 from terminal.member.hotlist import Hotlist, HotlistReason
+from terminal.member.lists import HotlistState, ListPolicy
 from terminal.member.outcome import MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.reading import (
     CERTIFICATE_SFI,
@@ -47,6 +48,7 @@ _ABSENT: Final = frozenset((0x6A81, 0x6A82, 0x6D00, 0x6E00, 0x6999))
 """Status words to SELECT of cards without the application: EMV and JavaCard, memory and transit cards."""
 _NOT_PERSONALIZED: Final = 0x6985
 _EXECUTION_FAULT: Final = (0x64, 0x65, 0x66, 0x6F)
+_POLICY: Final = ListPolicy()
 
 
 class _Decided(Exception):
@@ -66,22 +68,24 @@ def verify(
     trust: TrustList,
     hotlist: Hotlist | None,
     at: datetime,
+    policy: ListPolicy = _POLICY,
     unpredictable: bytes | None = None,
     aid: bytes = MEMBER_AID,
     country: bytes = CHINA,
 ) -> Verdict:
     """Read and verify the card behind ``sender``.
 
-    ``trust`` names the scheme CA keys; ``hotlist`` None: none is available (the verdict says so). ``at`` is
-    the time of the counter with its time zone: its date is the day of the validity checks. ``unpredictable`` is 4
-    fresh bytes (None: from the system). ``country`` is the numeric country code, 2 bytes. Raises ValueError for
-    malformed arguments, and nothing for faults of card or reader.
+    ``trust`` names the scheme CA keys; ``hotlist`` None: none is available, and no card is ACTIVE. ``at`` is the time
+    of the counter with its time zone: its date is the day of the validity checks. ``policy`` says how old a hotlist may
+    be, and which time the clock has reached before. ``unpredictable`` is 4 fresh bytes (None: from the system).
+    ``country`` is the numeric country code, 2 bytes. Raises ValueError for malformed arguments, and nothing for faults
+    of card or reader.
     """
     number = secrets.token_bytes(4) if unpredictable is None else unpredictable
     if len(number) != 4 or len(country) != 2 or at.tzinfo is None:
         raise ValueError("an unpredictable number of 4 bytes, a country of 2 and a time with its zone are needed")
     terminal = {TAG_9F37_UNPREDICTABLE_NUMBER: number, TAG_9F1A_TERMINAL_COUNTRY: country}
-    counter = _Counter(sender, trust, hotlist, at, terminal)
+    counter = _Counter(sender, trust, hotlist, at, policy, terminal)
     try:
         counter.judge(aid)
     except _Decided as decided:
@@ -102,12 +106,19 @@ class _Counter:
     """One verification: what is known so far, and the steps in their order."""
 
     def __init__(
-        self, sender: Sender, trust: TrustList, hotlist: Hotlist | None, at: datetime, terminal: Mapping[int, bytes]
+        self,
+        sender: Sender,
+        trust: TrustList,
+        hotlist: Hotlist | None,
+        at: datetime,
+        policy: ListPolicy,
+        terminal: Mapping[int, bytes],
     ) -> None:
         self.sender = sender
         self.trust = trust
         self.hotlist = hotlist
         self.at = at
+        self.policy = policy
         self.today = at.date()
         self.terminal = terminal
         self.proof = Proof.NONE
@@ -116,9 +127,12 @@ class _Counter:
     def judge(self, aid: bytes) -> None:
         """Raises _Decided, OdaFailed, CardError, TransportError; returns when the card is good."""
         if not self.trust.current(self.at):
+            issue = self.trust.issue
+            period = f"it is from {issue.issued:%Y-%m-%d} to {issue.expires:%Y-%m-%d}"
+            advice = "update it" if self.at > issue.expires else "check the clock"
             raise _Decided(
                 VerdictCode.UNKNOWN_ISSUER,
-                f"This counter's trust list is not in force (it ends {self.trust.issue.expires:%Y-%m-%d}); update it.",
+                f"This counter's trust list is not in force ({period}); {advice}.",
                 "trust list in force",
             )
         card, authority = self._read(self._select(aid))
@@ -126,6 +140,7 @@ class _Counter:
         self.facts = facts = MemberFacts.of(card)
         self._refused(facts)
         self._dates(facts, keys)
+        self._doubts()
 
     def _select(self, aid: bytes) -> SelectedApplication:
         try:
@@ -269,6 +284,31 @@ class _Counter:
                     VerdictCode.EXPIRED, f"The {what.label} was valid through", key.expires, f"{what.label}: expiry"
                 )
 
+    def _doubts(self) -> None:
+        """A good card is no ACTIVE one where the clock or the hotlist cannot be relied on."""
+        policy, hotlist = self.policy, self.hotlist
+        if policy.clock_seen is not None and policy.clock_behind(self.at):
+            before = policy.clock_seen.astimezone(self.at.tzinfo)
+            sentence = f"The clock of this counter was at {_minute(before)} before and shows {_minute(self.at)} now: "
+            sentence += "no date can be relied on."
+            raise _Decided(VerdictCode.CLOCK_BEHIND, sentence, "clock", self.proof)
+        state = policy.state(hotlist, self.at)
+        if state is HotlistState.CURRENT:
+            return
+        if hotlist is None:
+            sentence = "This counter has no hotlist: it does not know whether the card was reported lost."
+            raise _Decided(VerdictCode.HOTLIST_MISSING, sentence, "hotlist in force", self.proof)
+        version, issue = f"The hotlist (version {hotlist.version})", hotlist.issue
+        if state is HotlistState.NOT_YET_VALID:
+            sentence = f"{version} is issued for {_minute(issue.issued)}, which is to come: check the clock."
+            raise _Decided(VerdictCode.HOTLIST_NOT_YET_VALID, sentence, "hotlist in force", self.proof)
+        if state is HotlistState.EXPIRED:
+            sentence = f"{version} was in force until {_minute(issue.expires)}; update it."
+        else:
+            sentence = f"{version} is {hotlist.age(self.at).days} days old, and {policy.oldest / timedelta(days=1):g} "
+            sentence += "are allowed; update it."
+        raise _Decided(VerdictCode.HOTLIST_OUT_OF_DATE, sentence, "hotlist in force", self.proof)
+
     def _out_of_time(self, code: VerdictCode, says: str, day: date, check: str) -> _Decided:
         return _Decided(code, f"{says} {day:%Y-%m-%d}.", check, self.proof)
 
@@ -285,7 +325,7 @@ class _Counter:
             trust_version=self.trust.issue.version,
             hotlist_version=None if self.hotlist is None else self.hotlist.version,
             hotlist_age=None if self.hotlist is None else self.hotlist.age(self.at),
-            hotlist_current=self.hotlist is not None and self.hotlist.issue.current(self.at),
+            hotlist_state=self.policy.state(self.hotlist, self.at),
         )
 
 
@@ -301,6 +341,10 @@ def _static(card: MemberCard, what: Signed) -> bytes:
         return static_data(card.records, aip=card.options.aip, tag_list=card.get(elements.STATIC_TAG_LIST))
     except CodecError as error:
         raise OdaFailed(what, oda.Check.DATA, str(error)) from None
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
 
 
 def _not_ours(sentence: str) -> _Decided:

@@ -45,6 +45,7 @@ from terminal.globalplatform import (
 )
 from terminal.keys import Algorithm, Diversification, KeyRef, Purpose, Sealed, SoftwareKeystore
 from terminal.keys.standard import OWN_KEYS
+from terminal.member.hotlist import Hotlist
 from terminal.member.lists import CounterLists
 from terminal.member.values import Sex
 from terminal.secret import Secret
@@ -472,11 +473,12 @@ def test_no_local_variable_of_a_failed_key_operation_prints_a_key(
 def test_a_redacted_trace_holds_nothing(spy: LeakSearch, inside: Inside) -> None:
     """The trace of reading a whole card, as objects and as text; with --reveal the name is there."""
     trust = own_trust(inside.keystore, inside.profile.trust, datetime.now(UTC))
+    nobody = Hotlist.of((), trust.issue)
     reader = f"sim:{inside.work.cards[1]}"
     for reveal in (False, True):
         trace = Trace(reveal=reveal)
         with card_in(reader, 0) as transport:
-            verdict = judge(stack(transport, trace), CounterLists(trust, None))
+            verdict = judge(stack(transport, trace), CounterLists(trust, nobody))
         assert verdict.accepted
         printed = repr(trace) + repr(trace.entries) + "\n".join(map(str, trace.entries)) + repr(vars(trace))
         raw = b"".join((entry.command_data or b"") + (entry.response_data or b"") for entry in trace.entries)

@@ -25,12 +25,13 @@ from reader_service.services.reading import ApplicationView, CardApplicationKind
 from registry.db.paging import Page
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject
 from terminal.emv.data.explain import Explained
+from terminal.member.lists import HotlistState
 from terminal.member.outcome import EntitlementLeft, MemberFacts, Proof, Verdict, VerdictCode
 from terminal.member.values import Category, MaskedIdentity, Period, Sex
 from tests.support.service.accounts import AccountsApp, Client, accounts_app
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-AGES = ListsAge(7, True, 41, 5400, True, True)
+AGES = ListsAge(7, True, 41, 5400, True, HotlistState.CURRENT, False, True)
 
 
 def reader(called: str, **other: Any) -> ReaderView:
@@ -158,7 +159,7 @@ def verdict(
         trust_version=7,
         hotlist_version=41,
         hotlist_age=timedelta(minutes=90),
-        hotlist_current=True,
+        hotlist_state=HotlistState.CURRENT,
     )
     return VerdictView(at, at, 0.214, given, AGES)
 

@@ -27,6 +27,7 @@ from registry.line.outcome import MISSING
 from registry.values import BatchState, CardState
 from terminal.emv.authentication.rsa import Signed
 from terminal.member import verdict
+from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
 from terminal.member.values import Category, Period
 from tests.support.paths import ROOT
@@ -184,6 +185,9 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.benefit.", ""): of(("0101", "0201", "0301")),
     ("counter.category.", ""): of(one.name.lower() for one in Category),
     ("counter.check.", ""): checks,
+    ("counter.hotlist-", ""): of(
+        state.replace(" ", "-") for state in HotlistState if state not in (HotlistState.CURRENT, HotlistState.MISSING)
+    ),
     ("counter.next.", ""): of(code.lower() for code in VerdictCode),
     ("counter.period.", ""): of(one.name.lower() for one in Period),
     ("counter.proven.", ""): of(Proof),

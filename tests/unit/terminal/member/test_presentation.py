@@ -30,6 +30,15 @@ def test_no_two_verdicts_have_one_word_or_one_colour_in_a_plot() -> None:
         assert len(set(values)) == len(VerdictCode)
 
 
+@pytest.mark.parametrize("code", ["HOTLIST_OUT_OF_DATE", "HOTLIST_NOT_YET_VALID", "HOTLIST_MISSING", "CLOCK_BEHIND"])
+def test_a_card_that_was_not_compared_with_a_current_hotlist_has_a_tone_of_its_own(code: str) -> None:
+    row = presentation(code)
+    assert row is not None
+    assert (row.tone, row.counted) == (Tone.DOUBT, CountedAs.UNCHECKED)
+    assert ".verdict.doubt" in (STYLES / "app.css").read_text()
+    assert "doubt:" in (STYLES / "sound.js").read_text()
+
+
 def test_a_code_of_another_version_has_no_row() -> None:
     assert presentation("RECALLED") is None
 

@@ -11,7 +11,9 @@ from terminal.apdu import stack
 from terminal.emv.authentication.authorities import CaKey
 from terminal.errors import DeadlineExceeded
 from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
+from terminal.member.lists import HotlistState, ListPolicy
 from terminal.member.outcome import Proof, Verdict, VerdictCode
+from terminal.member.signed import Issue as ListIssue
 from terminal.member.trust import TrustList
 from terminal.member.values import Period
 from terminal.member.verdict import verify
@@ -71,7 +73,7 @@ def test_an_active_card_and_all_it_says() -> None:
             {"benefit_class": "0201", "left": 4, "limit": 4, "period": "month"},
         ],
         "trust_version": 3,
-        "hotlist": {"version": 3, "age_seconds": 86400, "current": True},
+        "hotlist": {"version": 3, "age_seconds": 86400, "current": True, "state": "current"},
     }
     assert verdict.entitlements[0].period is Period.YEAR
 
@@ -92,7 +94,7 @@ def test_ten_commands_and_no_more() -> None:
 def test_fresh_unpredictable_numbers_without_one_given() -> None:
     first, second = Issue().card(), Issue().card()
     for card in (first, second):
-        assert verify(stack(card), trust=TRUST, hotlist=None, at=NOW).code is VerdictCode.ACTIVE
+        assert verify(stack(card), trust=TRUST, hotlist=hotlist(), at=NOW).code is VerdictCode.ACTIVE
     assert first.log[-1] != second.log[-1]
 
 
@@ -103,18 +105,58 @@ def test_arguments_out_of_form(bad: dict[str, object]) -> None:
         verify(stack(Issue().card()), **arguments)  # type: ignore[arg-type]
 
 
-def test_without_a_hotlist_the_verdict_says_so() -> None:
+def test_without_a_hotlist_no_card_is_active() -> None:
     verdict = verify(stack(Issue().card()), trust=TRUST, hotlist=None, at=NOW)
-    assert (verdict.code, verdict.hotlist_version, verdict.hotlist_age) == (VerdictCode.ACTIVE, None, None)
-    assert not verdict.hotlist_current
+    assert (verdict.code, verdict.hotlist_version, verdict.hotlist_age) == (VerdictCode.HOTLIST_MISSING, None, None)
+    assert (verdict.check, verdict.hotlist_state) == ("hotlist in force", HotlistState.MISSING)
+    assert not verdict.accepted
+    assert verdict.member is not None
 
 
-def test_an_old_hotlist_is_used_and_shown_as_old() -> None:
-    old = Hotlist.of([], replace(LIST_ISSUE, expires=NOW - timedelta(hours=1)))
-    verdict = judge(Issue().card(), hot=old)
-    assert verdict.code is VerdictCode.ACTIVE
-    assert not verdict.hotlist_current
-    assert verdict.hotlist_age == timedelta(days=1)
+@pytest.mark.parametrize(
+    ("issued", "expires", "code", "says"),
+    [
+        (-30, -1 / 24, VerdictCode.HOTLIST_OUT_OF_DATE, "(version 3) was in force until 2026-11-22 09:30 UTC; update"),
+        (-8, 22, VerdictCode.HOTLIST_OUT_OF_DATE, "(version 3) is 8 days old, and 7 are allowed; update it."),
+        (1, 31, VerdictCode.HOTLIST_NOT_YET_VALID, "is issued for 2026-11-23 10:30 UTC, which is to come"),
+    ],
+)
+def test_a_hotlist_out_of_its_time_makes_no_card_active(
+    issued: float, expires: float, code: VerdictCode, says: str
+) -> None:
+    issue = ListIssue(3, NOW + timedelta(days=issued), NOW + timedelta(days=expires))
+    verdict = judge(Issue().card(), hot=Hotlist.of([], issue))
+    assert (verdict.code, verdict.check, verdict.hotlist_current) == (code, "hotlist in force", False)
+    assert says in verdict.sentence
+    assert verdict.proof is Proof.OFFLINE_DYNAMIC
+    assert verdict.member is not None
+
+
+@pytest.mark.parametrize(("issued", "days"), [(-7, 7), (-29, 30), (3 / 1440, 7)])
+def test_a_hotlist_within_the_policy_is_relied_on(issued: float, days: float) -> None:
+    issue = ListIssue(3, NOW + timedelta(days=issued), NOW + timedelta(days=30))
+    policy = ListPolicy(timedelta(days=days))
+    card = stack(Issue().card())
+    assert verify(card, trust=TRUST, hotlist=Hotlist.of([], issue), at=NOW, policy=policy).code is VerdictCode.ACTIVE
+
+
+@pytest.mark.parametrize("issued", [-30, -8, 1])
+def test_the_entries_of_such_a_hotlist_still_count_and_so_do_the_dates(issued: float) -> None:
+    issue = ListIssue(3, NOW + timedelta(days=issued), NOW + timedelta(days=issued + 20))
+    hot = Hotlist.of([HotCard(NUMBER, 1, HotlistReason.LOST, date(2026, 11, 20))], issue)
+    assert judge(Issue().card(), hot=hot).code is VerdictCode.LOST
+    assert judge(Issue().dates(DF27="261121").card(), hot=Hotlist.of([], issue)).code is VerdictCode.EXPIRED
+
+
+def test_a_clock_that_was_set_back_makes_no_card_active() -> None:
+    def at_counter(seen: datetime) -> Verdict:
+        policy = ListPolicy(clock_seen=seen)
+        return verify(stack(Issue().card()), trust=TRUST, hotlist=hotlist(), at=NOW, policy=policy)
+
+    verdict = at_counter(NOW + timedelta(days=2))
+    assert (verdict.code, verdict.check) == (VerdictCode.CLOCK_BEHIND, "clock")
+    assert "was at 2026-11-24 10:30 UTC before and shows 2026-11-22 10:30 UTC now" in verdict.sentence
+    assert at_counter(NOW + timedelta(hours=8)).code is VerdictCode.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -219,6 +261,9 @@ def test_a_trust_list_not_in_force_trusts_nobody() -> None:
     assert (verdict.code, verdict.check) == (VerdictCode.UNKNOWN_ISSUER, "trust list in force")
     assert "update it" in verdict.sentence
     assert card.log == []
+    early = judge(card, at=NOW - timedelta(days=2))
+    assert early.code is VerdictCode.UNKNOWN_ISSUER
+    assert "(it is from 2026-11-21 to 2026-12-22); check the clock" in early.sentence
 
 
 @pytest.mark.parametrize("sw", ["6A82", "6A81", "6D00", "6E00", "6999"])

@@ -1,0 +1,275 @@
+"""The newest lists that a counter has used, so that nobody brings an older one back: a lost card would be good again.
+
+A record in the data directory holds, for each key that lists are signed with, the highest edition of each list, and the
+latest time that the counter has seen. It is under a MAC with a key beside it, which only the counter's user may read.
+The lists themselves are stored too. Record and key appear together: if one of them is missing, it was removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from terminal.crypto.rsa import RsaPublic
+from terminal.errors import IntegrityError
+from terminal.member.lists import CounterLists
+from terminal.member.signed import Issue, ListOutdated
+from terminal.member.trust import TrustList
+
+FOLDER: Final = "lists-seen"
+"""Folder in the data directory."""
+RESET: Final = "membercard lists reset"
+_RECORD, _KEY, _LOCK = "record.json", "key", "lock"
+_KEY_BYTES: Final = 32
+_CLOCK_STEP: Final = timedelta(minutes=1)
+"""How often a running clock is written down."""
+_KINDS: Final = {"trust": "trust list", "hotlist": "hotlist"}
+
+
+class ListKeyChanged(IntegrityError):
+    """The lists of the data directory are signed with another key than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """What was seen. ``editions``: version and time of issue of each list, by fingerprint of the list key and name of
+    the list. ``pinned``: the fingerprint of the key in the data directory."""
+
+    clock: datetime | None = None
+    pinned: str = ""
+    editions: Mapping[str, Mapping[str, tuple[int, datetime]]] = field(default_factory=dict)
+
+    def newest(self, fingerprint: str, name: str) -> tuple[int, datetime] | None:
+        return self.editions.get(fingerprint, {}).get(name)
+
+    def with_edition(self, fingerprint: str, name: str, issue: Issue) -> Self:
+        """The record after that edition; an older one changes nothing."""
+        newest, edition = self.newest(fingerprint, name), (issue.version, issue.issued)
+        if newest is not None and newest >= edition:
+            return self
+        of_key = {**self.editions.get(fingerprint, {}), name: edition}
+        return replace(self, editions={**self.editions, fingerprint: of_key})
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "clock": self.clock and self.clock.astimezone(UTC).isoformat(),
+            "pinned": self.pinned,
+            "editions": {
+                key: {name: [version, issued.isoformat()] for name, (version, issued) in lists.items()}
+                for key, lists in self.editions.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        editions = {
+            key: {name: (int(version), datetime.fromisoformat(issued)) for name, (version, issued) in lists.items()}
+            for key, lists in value["editions"].items()
+        }
+        return cls(value["clock"] and datetime.fromisoformat(value["clock"]), str(value["pinned"]), editions)
+
+
+class SeenLists:
+    """The record of one counter in ``folder``. Safe for many processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def accept(
+        self,
+        lists: CounterLists,
+        key: RsaPublic,
+        at: datetime,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        pin: bool = False,
+    ) -> CounterLists:
+        """The lists with the clock to compare, after they were compared with the record and noted in it.
+
+        ``files`` are stored beside the record where an edition is newer; ``pin`` demands the key that was used before.
+        A folder that cannot be written leaves a ``fault`` in the result. Raises ListOutdated for an older edition,
+        ListKeyChanged, IntegrityError for a record that was changed or removed, OSError for one that cannot be read.
+        """
+        mark = fingerprint(key)
+        before = self.record()
+        lists = self._with_newest_trust(lists, key, before.newest(mark, "trust"))
+        issues = {"trust": lists.trust.issue} | ({"hotlist": lists.hotlist.issue} if lists.hotlist is not None else {})
+        if pin and before.pinned not in ("", mark):
+            raise ListKeyChanged(
+                f"the list key of this counter is another than before ({mark[:16]}, it was {before.pinned[:16]}); if "
+                f"the issuer has changed it, compare the fingerprint with the issuer's and run: {RESET}"
+            )
+        for name, issue in issues.items():
+            _refuse_older(name, before.newest(mark, name), issue)
+        in_force = all(issue.current(at) for issue in issues.values())  # a clock far in the future notes nothing
+        clock = before.clock
+        if in_force and (clock is None or at > clock + _CLOCK_STEP):
+            clock = at
+        after = replace(before, clock=clock, pinned=mark if pin else before.pinned)
+        for name, issue in issues.items():
+            after = after.with_edition(mark, name, issue)
+        fault = lists.fault
+        if after != before:
+            try:
+                self._write(after, mark, files if after.editions != before.editions else None)
+            except OSError as error:
+                reason = error.strerror or "the system refused"
+                fault = fault or f"the lists are used, but not noted in {self.folder}: {reason}"
+        return replace(lists, policy=replace(lists.policy, clock_seen=before.clock), fault=fault)
+
+    def _with_newest_trust(
+        self, lists: CounterLists, key: RsaPublic, newest: tuple[int, datetime] | None
+    ) -> CounterLists:
+        """The newest trust list in place of an older one with the same keys: every station signs the trust list for
+        itself, so that a counter of two stations sees both. Raises IntegrityError, CodecError."""
+        if newest is None or (lists.trust.issue.version, lists.trust.issue.issued) >= newest:
+            return lists
+        stored = self.stored(key, "trust")
+        trust = None if stored is None else TrustList.load(stored, key)
+        if trust is None or trust.keys != lists.trust.keys or (trust.issue.version, trust.issue.issued) < newest:
+            return lists
+        return replace(lists, trust=trust)
+
+    def stored(self, key: RsaPublic, name: str) -> bytes | None:
+        """The file of the newest edition, as it was signed; None where none was stored."""
+        try:
+            return self._file(fingerprint(key), name).read_bytes()
+        except OSError:
+            return None
+
+    def next_version(self, key: RsaPublic, name: str, version: int) -> int:
+        """``version``, or the one after the newest edition where that is not lower. For an issuer's own lists, whose
+        clock may have been set back. Raises IntegrityError, OSError."""
+        newest = self.record().newest(fingerprint(key), name)
+        return version if newest is None else max(version, newest[0] + 1)
+
+    def record(self) -> SeenRecord:
+        """What was seen; an empty record before the first list. Raises IntegrityError, OSError."""
+        try:
+            key, text = self._key_and_record()
+        except NotADirectoryError:
+            return SeenRecord()
+        if key is None and text is None:
+            return SeenRecord()
+        try:
+            file = json.loads(text or b"")
+            mac, state = bytes.fromhex(file["mac"]), file["record"]
+            if key is None or len(key) != _KEY_BYTES or not hmac.compare_digest(mac, _mac(key, state)):
+                raise ValueError
+            return SeenRecord.from_json(state)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise IntegrityError(
+                f"the record of the lists that this counter has used, in {self.folder}, was changed or partly removed: "
+                f"an older list would pass. See who had access; with fresh lists from the issuer run: {RESET}"
+            ) from None
+
+    def _key_and_record(self) -> tuple[bytes | None, bytes | None]:
+        """Both, or neither where nothing was seen yet. They are read again where the folder appeared in between."""
+        pair = _read(self.folder / _KEY), _read(self.folder / _RECORD)
+        return pair if None not in pair else (_read(self.folder / _KEY), _read(self.folder / _RECORD))
+
+    def reset(self) -> None:
+        """Forget everything; the next lists are taken as the first ones. Raises OSError."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _write(self, record: SeenRecord, mark: str, files: Mapping[str, bytes] | None) -> None:
+        with self._locked():
+            key = _read(self.folder / _KEY)
+            if key is None:
+                return  # reset by another process at this moment
+            present = self.record()  # another process may have noted more
+            for name, lists in present.editions.items():
+                for kind, (version, issued) in lists.items():
+                    record = record.with_edition(name, kind, Issue(version, issued, issued))
+            clocks = [clock for clock in (record.clock, present.clock) if clock is not None]
+            record = replace(record, clock=max(clocks, default=None))
+            for name, content in (files or {}).items():
+                _replace(self._file(mark, name), content)
+            _replace(self.folder / _RECORD, _record_file(key, record))
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._create()
+        lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _create(self) -> None:
+        """Make the folder with key and record in one step, so that one without the other was tampered with."""
+        if self.folder.exists():
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(8)}")
+        fresh.mkdir(mode=0o700)
+        try:
+            key = secrets.token_bytes(_KEY_BYTES)
+            _replace(fresh / _KEY, key)
+            _replace(fresh / _RECORD, _record_file(key, SeenRecord()))
+            with contextlib.suppress(FileExistsError):
+                fresh.rename(self.folder)
+        except OSError:
+            if not self.folder.exists():  # else another process was first
+                raise
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _file(self, mark: str, name: str) -> Path:
+        return self.folder / f"{name}-{mark[:16]}.json"
+
+
+def fingerprint(key: RsaPublic) -> str:
+    """SHA-256 over modulus and exponent of a list key, 64 hex digits."""
+    return hashlib.sha256(f"{key.n:x}:{key.e}".encode()).hexdigest()
+
+
+def _refuse_older(name: str, newest: tuple[int, datetime] | None, issue: Issue) -> None:
+    if newest is None or (issue.version, issue.issued) >= newest:
+        return
+    version, issued = newest
+    raise ListOutdated(
+        f"the {_KINDS[name]} has version {issue.version}, issued {issue.issued:%Y-%m-%d %H:%M}; version {version} of "
+        f"{issued:%Y-%m-%d %H:%M} was used before, so this one is refused: fetch the newest from the issuer"
+    )
+
+
+def _mac(key: bytes, state: object) -> bytes:
+    text = json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.digest(key, b"lists seen\x00" + text, "sha256")
+
+
+def _record_file(key: bytes, record: SeenRecord) -> bytes:
+    state = record.to_json()
+    return json.dumps({"record": state, "mac": _mac(key, state).hex()}, sort_keys=True).encode() + b"\n"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file by one that only its owner reads, on the disk before it has its name. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    fresh.replace(path)
