@@ -60,7 +60,7 @@ class Counter:
 
 @pytest.fixture
 def counter(tmp_path: Path, home: IssuerDirectory) -> Counter:
-    return Counter(tmp_path, home)
+    return Counter(tmp_path, home.copy(tmp_path / "home"))
 
 
 def test_lists_that_cannot_be_relied_on_have_codes_and_an_exit_code_of_their_own(counter: Counter) -> None:
@@ -123,7 +123,7 @@ def test_a_record_that_somebody_removed_is_an_error_and_not_a_fresh_start(counte
 
 
 def test_each_publication_is_a_later_edition(tmp_path: Path, home: IssuerDirectory) -> None:
-    versions = []
+    versions, home = [], home.copy(tmp_path / "home")
     for name in ("one", "two", "three"):
         home.cli.ok("lists", "publish", tmp_path / name)
         read = {file: (tmp_path / name / f"{file}.json").read_text() for file in ("trust", "hotlist")}

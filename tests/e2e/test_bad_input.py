@@ -362,6 +362,7 @@ def test_settings_with_faults(home: IssuerDirectory, tmp_path: Path, text: str, 
 
 
 def test_lists_that_are_none_or_anothers(home: IssuerDirectory, other_home: IssuerDirectory, tmp_path: Path) -> None:
+    home, other_home = home.copy(tmp_path / "home"), other_home.copy(tmp_path / "other-home")
     home.cli.ok("lists", "publish", tmp_path / "own")
     other_home.cli.ok("lists", "publish", tmp_path / "other")
     garbage = tmp_path / "garbage.json"

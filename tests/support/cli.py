@@ -10,12 +10,13 @@ import atexit
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,11 @@ class IssuerDirectory:
     done: str
     draft: str
     form: Path
+
+    def copy(self, root: Path) -> IssuerDirectory:
+        """The same issuer in another directory, to be changed."""
+        shutil.copytree(self.root, root)
+        return replace(self, cli=replace(self.cli, data=root / "data"), root=root)
 
     @property
     def stock(self) -> Path:
