@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from terminal.errors import CardMalformed, TlvError
-from terminal.tlv import Tlvs, decode
+from terminal.errors import CardMalformed
+from terminal.globalplatform.tolerant import Note, Objects, ignore, objects, values
 
-_GLOBAL_PLATFORM = (1, 2, 840, 114283)
+_GLOBAL_PLATFORM = ((1, 2, 840, 114283), (1, 2, 156, 114283))
+"""The arc of GlobalPlatform, and the same number under China's arc, which cards of the country name."""
+_DEEPEST = 4
 
 KEY_TYPES = {
     0x80: "DES",
@@ -35,26 +37,34 @@ class CardRecognition:
     chip: str = ""
 
     @classmethod
-    def parse(cls, data: bytes) -> CardRecognition:
-        """From the data object 66, with or without its tag. Raises CardMalformed."""
-        try:
-            objects = decode(data)
-            inside = objects.find(0x66, 0x73) or objects.find(0x73)
-            if inside is None or _first_oid(inside.children) != (*_GLOBAL_PLATFORM, 1):
-                raise TlvError("no GlobalPlatform card recognition data inside")
-            oids = {tag: _oids(inside.children, tag) for tag in (0x60, 0x63, 0x64, 0x65, 0x66)}
-        except TlvError as error:
-            raise CardMalformed(f"card data (66): {error}") from error
+    def parse(cls, data: bytes, note: Note = ignore) -> CardRecognition:
+        """From the data object 66, with or without its tag. ``note`` gets what could not be read.
+
+        Raises CardMalformed where nothing of GlobalPlatform is in it.
+        """
+        faults: list[str] = []
+        inside = _recognition_level(data, faults.append)
+        first = _oids_of(inside, faults.append)
+        oids = {tag: _oids(inside, tag, faults.append) for tag in (0x60, 0x63, 0x64, 0x65, 0x66)}
         # The number of the protocol follows arc 4, the version arc 2.
-        versions = [oid[5:] for oid in oids[0x60] if oid[:5] == (*_GLOBAL_PLATFORM, 2)]
-        channels = [oid[5:] for oid in oids[0x64] if oid[:5] == (*_GLOBAL_PLATFORM, 4)]
+        versions = [oid[5:] for oid in oids[0x60] if _ours(oid, 2)]
+        channels = [oid[5:] for oid in oids[0x64] if _ours(oid, 4)]
+        if not versions and not channels and not any(_ours(oid, 1) for oid in first):
+            why = "; ".join(faults) or "no GlobalPlatform card recognition data inside"
+            raise CardMalformed(f"card data (66): {why}")
+        for fault in faults:
+            note(f"card data (66): {fault}")
         return cls(
             version=_dotted(versions[0]) if versions else "",
             protocols=tuple((scp[0], scp[1]) for scp in channels if len(scp) == 2),
             identification_scheme=_dotted(oids[0x63][0]) if oids[0x63] else "",
-            configuration=_dotted(oids[0x65][0]) if oids[0x65] else "",
-            chip=_dotted(oids[0x66][0]) if oids[0x66] else "",
+            configuration=_dotted(oids[0x65][0]) if oids[0x65] else _raw(inside, 0x65),
+            chip=_dotted(oids[0x66][0]) if oids[0x66] else _raw(inside, 0x66),
         )
+
+    def option(self, scp: int) -> int | None:
+        """The parameter ``i`` that the card names for a protocol; the first one, None where it names none."""
+        return next((i for number, i in self.protocols if number == scp), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +80,30 @@ class KeyInformation:
         return f"version {self.version:02X} ({self.version}), identifier {self.identifier:02X}: {parts}"
 
 
-def key_information(data: bytes) -> tuple[KeyInformation, ...]:
-    """The key information template E0, basic or extended form. GPC 2.3.1, 11.3.3.1. Raises CardMalformed."""
-    try:
-        objects = decode(data, padding="reject")
-        return tuple(_key(item.value) for item in (objects.find(0xE0) or objects[0]).children.find_all(0xC0))
-    except (TlvError, IndexError) as error:
-        raise CardMalformed(f"key information (E0): {error}") from error
+def key_information(data: bytes, note: Note = ignore) -> tuple[KeyInformation, ...]:
+    """The key information template E0, basic or extended form. ``note`` gets what could not be read.
+
+    GPC 2.3.1, 11.3.3.1. Raises CardMalformed where no key can be read.
+    """
+    faults: list[str] = []
+    level = objects(data, faults.append)
+    inside = values(level, 0xE0)
+    entries = [entry for value in inside for entry in values(objects(value, faults.append), 0xC0)]
+    keys: list[KeyInformation] = []
+    for entry in entries or values(level, 0xC0):
+        try:
+            keys.append(_key(entry))
+        except IndexError:
+            faults.append(f"an entry of {len(entry)} bytes is truncated")
+    if not keys and (faults or not inside):
+        raise CardMalformed(f"key information (E0): {'; '.join(faults) or 'no template E0'}")
+    for fault in faults:
+        note(f"key information (E0): {fault}")
+    return tuple(keys)
 
 
 def _key(value: bytes) -> KeyInformation:
+    """Raises IndexError for an entry that is truncated."""
     identifier, version, at = value[0], value[1], 2
     components: list[tuple[int, int]] = []
     while at < len(value):
@@ -95,18 +119,47 @@ def _key(value: bytes) -> KeyInformation:
     return KeyInformation(identifier, version, tuple(components))
 
 
-def _oids(objects: Tlvs, tag: int) -> list[tuple[int, ...]]:
+def _recognition_level(data: bytes, note: Note) -> Objects:
+    """The objects in the innermost 73, which some cards wrap in 66 twice, or write its tag twice."""
+    if data[:2] == b"\x66\x66" and len(data) - 2 < data[1]:
+        data = data[1:]
+    level: Objects = objects(data, note)
+    for _ in range(_DEEPEST):
+        # Inside 73 the tag 66 holds the details of the chip.
+        outside = not {0x06, 0x60, 0x64} & {tag for tag, _ in level}
+        inner = values(level, 0x73) or (values(level, 0x66) if outside else [])
+        if not inner:
+            break
+        level = objects(inner[0], note)
+    return level
+
+
+def _oids(level: Objects, tag: int, note: Note) -> list[tuple[int, ...]]:
     """Every OID in the templates with this tag at this level."""
-    return [_oid(oid.value) for item in objects.find_all(tag) for oid in item.children.find_all(0x06)]
+    oids = []
+    for value in values(level, tag):
+        inside = values(objects(value), 0x06)
+        if value and not inside:
+            note(f"{tag:02X} holds no object identifier")
+        oids += [oid for raw in inside if (oid := _oid(raw, note))]
+    return oids
 
 
-def _first_oid(objects: Tlvs) -> tuple[int, ...]:
-    first = objects.find(0x06)
-    return () if first is None else _oid(first.value)
+def _oids_of(level: Objects, note: Note) -> list[tuple[int, ...]]:
+    return [oid for raw in values(level, 0x06) if (oid := _oid(raw, note))]
 
 
-def _oid(raw: bytes) -> tuple[int, ...]:
-    """An ASN.1 object identifier. ITU-T X.690, 8.19. Raises TlvError."""
+def _raw(level: Objects, tag: int) -> str:
+    """The bytes of an object that holds no object identifier, in hex."""
+    return next((value.hex().upper() for value in values(level, tag)), "")
+
+
+def _ours(oid: tuple[int, ...], arc: int) -> bool:
+    return oid[:4] in _GLOBAL_PLATFORM and oid[4:5] == (arc,)
+
+
+def _oid(raw: bytes, note: Note) -> tuple[int, ...]:
+    """An ASN.1 object identifier; empty for one that is truncated. ITU-T X.690, 8.19."""
     numbers: list[int] = []
     number = 0
     for byte in raw:
@@ -115,7 +168,8 @@ def _oid(raw: bytes) -> tuple[int, ...]:
             numbers.append(number)
             number = 0
     if not numbers or raw[-1] & 0x80:
-        raise TlvError("an object identifier that is truncated")
+        note("an object identifier that is truncated")
+        return ()
     first = min(numbers[0] // 40, 2)
     return first, numbers[0] - 40 * first, *numbers[1:]
 

@@ -8,33 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from construct import Bytes, ConstructError, Struct, Terminated
-
 from terminal.errors import CardMalformed
+from terminal.globalplatform.tolerant import Note, ignore, says_something
 
-_LAYOUT = Struct(
-    "ic_fabricator" / Bytes(2),
-    "ic_type" / Bytes(2),
-    "operating_system" / Bytes(2),
-    "operating_system_release_date" / Bytes(2),
-    "operating_system_release_level" / Bytes(2),
-    "ic_fabrication_date" / Bytes(2),
-    "ic_serial_number" / Bytes(4),
-    "ic_batch_identifier" / Bytes(2),
-    "ic_module_fabricator" / Bytes(2),
-    "ic_module_packaging_date" / Bytes(2),
-    "icc_manufacturer" / Bytes(2),
-    "ic_embedding_date" / Bytes(2),
-    "ic_pre_personalizer" / Bytes(2),
-    "ic_pre_personalization_date" / Bytes(2),
-    "ic_pre_personalization_equipment" / Bytes(4),
-    "ic_personalizer" / Bytes(2),
-    "ic_personalization_date" / Bytes(2),
-    "ic_personalization_equipment" / Bytes(4),
-    Terminated,
-)
 LENGTH = 42
-_HEADER = bytes.fromhex("9F7F2A")
+_FOUR_BYTES = ("ic_serial_number", "ic_pre_personalization_equipment", "ic_personalization_equipment")
+"""Every other field has two."""
+_TAG = b"\x9f\x7f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +41,32 @@ class Cplc:
     ic_personalization_equipment: bytes
 
     @classmethod
-    def parse(cls, data: bytes) -> Cplc:
-        """From the value, or the whole data object 9F7F. Raises CardMalformed."""
-        value = data[3:] if len(data) == LENGTH + 3 and data.startswith(_HEADER) else data
-        try:
-            fields = _LAYOUT.parse(value)
-        except ConstructError as error:
-            raise CardMalformed(f"CPLC (9F7F): {len(value)} bytes instead of {LENGTH}") from error
-        return cls(**{name: fields[name] for name in cls.__slots__})
+    def parse(cls, data: bytes, note: Note = ignore) -> Cplc:
+        """From the value, or the whole data object 9F7F. Of another length than 42 bytes what is there is read: fields
+        that are missing are empty or cut, and ``note`` is called. Raises CardMalformed for no data at all."""
+        value = data.lstrip(b"\x00") if data.lstrip(b"\x00").startswith(_TAG) else data
+        if value.startswith(_TAG) and len(value) > len(_TAG):
+            value = value[3:]
+        if not value:
+            raise CardMalformed(f"CPLC (9F7F): 0 bytes instead of {LENGTH}")
+        if len(value) != LENGTH:
+            note(f"CPLC (9F7F): {len(value)} bytes instead of {LENGTH}; its fields are read as far as they go")
+        fields, at = {}, 0
+        for name in cls.__slots__:
+            size = 4 if name in _FOUR_BYTES else 2
+            fields[name] = value[at : at + size]
+            at += size
+        return cls(**fields)
 
     @property
     def chip_serial(self) -> str:
-        """Twenty hex digits that identify a chip: its fabrication date, serial number, batch and fabricator."""
+        """Twenty hex digits that identify a chip: its fabrication date, serial number, batch and fabricator.
+
+        Empty where they say nothing: a serial number that is missing, or of bytes 00 or FF only.
+        """
         parts = (self.ic_fabrication_date, self.ic_serial_number, self.ic_batch_identifier, self.ic_fabricator)
-        return b"".join(parts).hex().upper()
+        complete = len(b"".join(parts)) == 10
+        return b"".join(parts).hex().upper() if complete and says_something(self.ic_serial_number) else ""
 
 
 def as_date(raw: bytes, today: date) -> date | None:

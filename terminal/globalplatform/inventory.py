@@ -10,7 +10,7 @@ from terminal.apdu import Command
 from terminal.errors import CardMalformed, CodecError
 from terminal.globalplatform.aid import Aid
 from terminal.globalplatform.lifecycle import NO_PRIVILEGES, Privileges, state_name
-from terminal.tlv import Tlvs, decode
+from terminal.globalplatform.tolerant import Note, Objects, ignore, objects, values
 
 _TLV_FORM, _NEXT = 0x02, 0x01
 _ALL = bytes.fromhex("4F00")
@@ -58,35 +58,93 @@ def get_status(scope: StatusScope, *, tlv_form: bool = True, following: bool = F
     return Command(0x80, 0xF2, scope, p2, data, ne=256)
 
 
-def parse(scope: StatusScope, data: bytes, *, tlv_form: bool = True) -> list[StatusEntry]:
-    """The entries of one answer, or of the concatenated answers to several commands. Raises CardMalformed.
+def parse(scope: StatusScope, data: bytes, *, tlv_form: bool = True, note: Note = ignore) -> list[StatusEntry]:
+    """The entries of one answer, or of the concatenated answers to several commands.
 
     Some cards answer a request for the TLV form in the older form: data that do not begin with E3 are read as such.
+    ``note`` gets what could not be read. Raises CardMalformed where there are data and no entry can be read.
     """
     operation = f"GET STATUS ({scope.name.replace('_', ' ').lower()})"
-    try:
-        if tlv_form and data[:1] in (b"\xe3", b""):
-            return [_from_tlv(scope, item.children) for item in decode(data, padding="reject").find_all(0xE3)]
-        return list(_from_legacy(scope, data))
-    except (CodecError, IndexError) as error:
-        raise CardMalformed(f"{operation}: {error}") from error
+    faults: list[str] = []
+    if tlv_form and data.lstrip(b"\x00")[:1] in (b"\xe3", b""):
+        entries = _from_tlv(scope, data, faults.append)
+    else:
+        entries = _from_older_form(scope, data, faults.append)
+    if faults and not entries:
+        raise CardMalformed(f"{operation}: {'; '.join(faults)}")
+    for fault in faults:
+        note(f"{operation}: {fault}")
+    return entries
 
 
-def _from_tlv(scope: StatusScope, objects: Tlvs) -> StatusEntry:
-    """GPC 2.3.1, Table 11-36."""
-    package, domain = objects.find(0xC4), objects.find(0xCC)
-    privileges, version = objects.find(0xC5), objects.find(0xCE)
+def _from_tlv(scope: StatusScope, data: bytes, note: Note) -> list[StatusEntry]:
+    """The templates E3 that are complete."""
+    entries = []
+    cut: list[str] = []
+    templates = values(objects(data, cut.append), 0xE3)
+    if cut:
+        note(f"the list ends before its last entry is complete ({cut[0]}); the card may have more")
+        templates = templates[:-1] if cut[0].startswith("E3") else templates
+    for template in templates:
+        try:
+            entries.append(_entry(scope, objects(template, note), note))
+        except CodecError as error:
+            note(f"an entry is left out: {error}")
+    return entries
+
+
+def _entry(scope: StatusScope, level: Objects, note: Note) -> StatusEntry:
+    """One entry; empty fields are as if they were missing. GPC 2.3.1, Table 11-36. Raises CodecError."""
+    fields: dict[int, bytes] = {}
+    for tag, value in level:
+        fields.setdefault(tag, value)
+    if not fields.get(0x4F):
+        raise CodecError("it has no AID (4F)")
+    aid = Aid(fields[0x4F])
+    if not fields.get(0x9F70):
+        raise CodecError(f"{aid} has no life cycle state (9F70)")
+    empty = [f"{tag:02X}" for tag in (0xC4, 0xC5, 0xCC, 0x84) if b"" in values(level, tag)]
+    if empty:
+        note(f"{aid}: {', '.join(empty)} is empty")
     return StatusEntry(
         scope=scope,
-        aid=Aid(objects.need(0x4F)),
+        aid=aid,
         # The first byte is the state; a second one is the contactless activation state (Amendment C).
-        state=objects.need(0x9F70)[0],
-        privileges=Privileges.parse(privileges.value) if privileges else NO_PRIVILEGES,
-        modules=tuple(Aid(item.value) for item in objects.find_all(0x84)),
-        package=Aid(package.value) if package else None,
-        domain=Aid(domain.value) if domain else None,
-        version=version.value if version else b"",
+        state=fields[0x9F70][0],
+        privileges=_privileges(fields.get(0xC5, b""), aid, note),
+        modules=tuple(module for value in values(level, 0x84) if (module := _aid(value, note)) is not None),
+        package=_aid(fields.get(0xC4, b""), note),
+        domain=_aid(fields.get(0xCC, b""), note),
+        version=fields.get(0xCE, b""),
     )
+
+
+def _privileges(value: bytes, aid: Aid, note: Note) -> Privileges:
+    try:
+        return Privileges.parse(value) if value else NO_PRIVILEGES
+    except CodecError as error:
+        note(f"{aid}: {error}")
+        return NO_PRIVILEGES
+
+
+def _aid(value: bytes, note: Note) -> Aid | None:
+    """None for an empty value, or one that is no AID."""
+    try:
+        return Aid(value) if value else None
+    except CodecError as error:
+        note(str(error))
+        return None
+
+
+def _from_older_form(scope: StatusScope, data: bytes, note: Note) -> list[StatusEntry]:
+    """The entries that are complete."""
+    entries: list[StatusEntry] = []
+    try:
+        for entry in _from_legacy(scope, data):
+            entries.append(entry)
+    except (CodecError, IndexError):
+        note("the list ends before its last entry is complete; the card may have more")
+    return entries
 
 
 def _from_legacy(scope: StatusScope, data: bytes) -> Iterator[StatusEntry]:

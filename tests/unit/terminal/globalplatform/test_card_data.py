@@ -64,6 +64,44 @@ def test_other_data_are_malformed(data: str) -> None:
         CardRecognition.parse(bytes.fromhex(data))
 
 
+ODD = [
+    pytest.param("00" + RECOGNITION, [], id="padding-in-front"),
+    pytest.param(t("66", RECOGNITION), [], id="doubled-object"),
+    pytest.param("66" + RECOGNITION, [], id="doubled-tag"),
+    pytest.param(RECOGNITION + "0000", [], id="padding-behind"),
+    pytest.param(
+        RECOGNITION[:2] + f"{len(RECOGNITION) // 2 + 9:02X}" + RECOGNITION[4:], ["66 is cut"], id="wrong-outer-length"
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "remarked"), ODD)
+def test_recognition_data_that_are_no_clean_tlv_are_read_all_the_same(data: str, remarked: list[str]) -> None:
+    remarks: list[str] = []
+    card = CardRecognition.parse(bytes.fromhex(data), remarks.append)
+    assert (card.version, card.protocols, card.option(2)) == ("2.3.1", ((2, 0x55), (3, 0x70)), 0x55)
+    assert len(remarks) == len(remarked)
+    assert all(part in remark for part, remark in zip(remarked, remarks, strict=True))
+
+
+def test_object_identifiers_under_the_arc_of_china_are_read() -> None:
+    """1.2.156.114283: the number of GlobalPlatform under the country's arc."""
+    arc = bytes((0x2A, 0x81, 0x1C, 0x86, 0xFC, 0x6B)).hex().upper()
+    inside = t("73", t("06", arc, "01"), t("60", t("06", arc, "020201")), t("64", t("06", arc, "040215")))
+    card = CardRecognition.parse(bytes.fromhex(t("66", inside)))
+    assert (card.version, card.protocols) == ("2.1", ((2, 0x15),))
+
+
+def test_a_configuration_that_is_no_object_identifier_does_not_lose_the_rest() -> None:
+    inside = t(
+        "73", t("06", GP, "01"), t("60", t("06", GP, "020201")), t("65", "A1B2C3"), t("64", t("06", GP, "040255"))
+    )
+    remarks: list[str] = []
+    card = CardRecognition.parse(bytes.fromhex(t("66", inside)), remarks.append)
+    assert (card.configuration, card.version, card.protocols) == ("A1B2C3", "2.1", ((2, 0x55),))
+    assert remarks == ["card data (66): 65 holds no object identifier"]
+
+
 def test_an_object_identifier_that_is_cut_off_is_malformed() -> None:
     with pytest.raises(CardMalformed, match="truncated"):
         CardRecognition.parse(bytes.fromhex("66 06 73 04 06 02 2A83"))
@@ -80,6 +118,13 @@ def test_key_information_in_its_extended_form() -> None:
     assert keys[0] == KeyInformation(1, 0x30, ((0x88, 16),))
     assert keys[1].components == ((0xA1, 128), (0xA0, 3), (0x88, 32))
     assert "RSA public modulus 1024, RSA public exponent 24, AES 256" in str(keys[1])
+
+
+def test_one_truncated_key_does_not_lose_the_others() -> None:
+    remarks: list[str] = []
+    keys = key_information(bytes.fromhex("00 E0 0F C0 04 01 FF 80 10 C0 03 02 FF 80 C0 02 03 FF"), remarks.append)
+    assert [key.identifier for key in keys] == [1, 3]
+    assert remarks == ["key information (E0): an entry of 3 bytes is truncated"]
 
 
 @pytest.mark.parametrize(
@@ -101,10 +146,33 @@ def test_cplc_gives_the_chip_serial(header: str) -> None:
     assert cplc.ic_personalization_equipment == bytes(4)
 
 
-@pytest.mark.parametrize("length", [0, 41, 43, 45])
-def test_cplc_has_one_length(length: int) -> None:
-    with pytest.raises(CardMalformed, match="42"):
-        Cplc.parse(bytes(length))
+def test_no_cplc_is_malformed() -> None:
+    for data in (b"", b"\x9f\x7f\x00"):
+        with pytest.raises(CardMalformed, match="0 bytes instead of 42"):
+            Cplc.parse(data)
+
+
+@pytest.mark.parametrize("length", [18, 41, 43, 45])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_cplc_of_another_length_is_read_as_far_as_it_goes(length: int, header: bool) -> None:
+    value = (bytes.fromhex(CPLC) + bytes(8))[:length]
+    remarks: list[str] = []
+    cplc = Cplc.parse((b"\x9f\x7f" + bytes((length,)) if header else b"") + value, remarks.append)
+    assert cplc.chip_serial == "632600C0FFEE00074790"
+    assert remarks == [f"CPLC (9F7F): {length} bytes instead of 42; its fields are read as far as they go"]
+    assert cplc.ic_module_fabricator == (b"" if length == 18 else bytes.fromhex("4812"))
+
+
+@pytest.mark.parametrize("serial", ["00000000", "FFFFFFFF"])
+@pytest.mark.parametrize("rest", [CPLC, "00" * 42, "FF" * 42], ids=["set", "zero", "ff"])
+def test_a_serial_number_that_was_never_set_identifies_no_chip(serial: str, rest: str) -> None:
+    data = bytearray(bytes.fromhex(rest))
+    data[12:16] = bytes.fromhex(serial)
+    assert Cplc.parse(bytes(data)).chip_serial == ""
+
+
+def test_a_cplc_without_its_serial_identifies_no_chip() -> None:
+    assert Cplc.parse(bytes.fromhex(CPLC)[:17]).chip_serial == ""
 
 
 @pytest.mark.parametrize(
@@ -170,6 +238,32 @@ def test_the_older_form_is_read_even_where_the_tlv_form_was_requested() -> None:
 def test_a_list_that_breaks_its_form_is_malformed(data: str) -> None:
     with pytest.raises(CardMalformed, match="GET STATUS"):
         inventory.parse(StatusScope.ISSUER_DOMAIN, bytes.fromhex(data))
+
+
+def test_empty_fields_of_an_entry_are_as_if_missing() -> None:
+    full = t("E3", t("4F", str(ISD)), t("9F70", "0F"), t("C5", "9EFE80"))
+    odd = t("E3", t("4F", str(MEMBER)), t("9F70", "07"), t("C4"), t("CC"), t("84"), t("C5"))
+    nameless = t("E3", t("4F"), t("9F70", "07"))
+    remarks: list[str] = []
+    entries = inventory.parse(StatusScope.APPLICATIONS, bytes.fromhex(full + odd + nameless), note=remarks.append)
+    assert [entry.aid for entry in entries] == [ISD, MEMBER]
+    assert (entries[1].package, entries[1].domain, entries[1].modules) == (None, None, ())
+    assert "F04D454D4245520101: C4, C5, CC, 84 is empty" in remarks[0]
+    assert "it has no AID (4F)" in remarks[1]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 9, 18])
+def test_a_list_cut_at_256_bytes_gives_the_entries_that_are_complete(cut: int) -> None:
+    entry = t("E3", t("4F", "A0000000031010"), t("9F70", "07"), t("C5", "000000"))
+    data = bytes.fromhex(entry * 3)
+    remarks: list[str] = []
+    entries = inventory.parse(StatusScope.APPLICATIONS, data[:-cut], note=remarks.append)
+    assert len(entries) == 2
+    assert len(remarks) == 1
+    assert "the card may have more" in remarks[0]
+    older = bytes.fromhex(f"08{ISD} 0F 9E 09{MEMBER} 07 00")
+    assert len(inventory.parse(StatusScope.APPLICATIONS, older[:-1], note=remarks.append)) == 1
+    assert "the card may have more" in remarks[1]
 
 
 @pytest.mark.parametrize(
