@@ -18,7 +18,7 @@ from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.readers import card_in
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
 from terminal.errors import CardError, CardRefused, CodecError
-from terminal.globalplatform import ISD_AID, AuthenticationGuard, SecurityDomain
+from terminal.globalplatform import AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.contents import element_rows, has_no_application, read_contents
 from terminal.member.lists import CounterLists
@@ -102,7 +102,7 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
 def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     """Show answer to reset, production data, key versions and applications that a card gives without a key."""
     with card_in(reader, wait) as transport:
-        facts = _facts(transport)
+        facts = unauthenticated_facts(transport)
     if json:
         output.as_json(facts)
         return
@@ -222,7 +222,7 @@ def _provenance(verdict: Verdict) -> str:
     return f"proven: {verdict.proof.value}; {hotlist}; trust list {verdict.trust_version}"
 
 
-def _facts(transport: Transport) -> dict[str, Any]:
+def unauthenticated_facts(transport: Transport) -> dict[str, Any]:
     """Everything that a card gives without authentication."""
     facts: dict[str, Any] = {"atr": transport.atr.hex().upper(), "protocol": transport.protocol.value}
     try:
@@ -238,12 +238,14 @@ def _facts(transport: Transport) -> dict[str, Any]:
     except CardRefused as e:
         facts["security_domain"] = f"none: {e}"
     else:
-        facts["security_domain"] = ISD_AID.hex().upper()
-        _add(facts, "chip_serial", domain.chip)
+        facts["security_domain"] = domain.name.hex().upper() or "– (the FCI does not name it)"
+        _add(facts, "chip_serial", lambda: domain.chip() or "– (no production data that identify the chip)")
         _add(facts, "globalplatform", lambda: domain.recognition().version)
         _add(facts, "secure_channel", lambda: [f"SCP{p:02X} i={i:02X}" for p, i in domain.recognition().protocols])
         _add(facts, "keys", lambda: [str(key) for key in domain.key_information()])
     _add(facts, "member_application", lambda: _personalized(sender))
+    if domain.remarks:
+        facts["remarks"] = list(dict.fromkeys(domain.remarks))
     return facts
 
 

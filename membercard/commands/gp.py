@@ -123,6 +123,9 @@ def list_content(
     """List the card's registry: security domain, applications, load files and their modules."""
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
         entries = [entry for scope in _SCOPES for entry in _listed(domain, scope)]
+        remarks = domain.remarks
+    for remark in remarks:
+        typer.echo(f"not all could be read: {remark}", err=True)
     if json:
         output.as_json([_entry(entry) for entry in entries])
         return

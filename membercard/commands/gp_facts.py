@@ -12,6 +12,7 @@ from terminal.apdu import Atr, Transport, stack
 from terminal.errors import CardError, CodecError
 from terminal.globalplatform import AuthenticationGuard, CardRecognition, Cplc, SecurityDomain
 from terminal.globalplatform.cplc import as_date
+from terminal.globalplatform.tolerant import says_something
 from terminal.keys import MemoryCustody
 
 _UNDECODED = {0xCF: "key diversification data", 0x42: "issuer number", 0x45: "card image number", 0x67: "capabilities"}
@@ -26,6 +27,7 @@ def card_facts(transport: Transport) -> dict[str, Any]:
     except CodecError as error:
         facts["bit_rate"] = f"unknown: {error}"
     domain.select()
+    facts["security_domain"] = domain.name.hex().upper() or None
     readings: dict[str, Callable[[], Any]] = {
         "chip_serial": domain.chip,
         "production": lambda: _production(domain.cplc()),
@@ -38,6 +40,8 @@ def card_facts(transport: Transport) -> dict[str, Any]:
             facts[name] = output.plain(read())
         except CardError as error:
             facts[name] = f"not available: {error}"
+    if domain.remarks:
+        facts["remarks"] = list(dict.fromkeys(domain.remarks))
     return facts
 
 
@@ -58,7 +62,7 @@ def _production(cplc: Cplc) -> dict[str, str | None]:
     for name in Cplc.__slots__:
         raw: bytes = getattr(cplc, name)
         day = as_date(raw, today) if name.endswith("_date") else None
-        shown[name] = day.isoformat() if day else raw.hex().upper() if any(raw) else None
+        shown[name] = day.isoformat() if day else raw.hex().upper() if says_something(raw) else None
     return shown
 
 

@@ -59,6 +59,7 @@ def _table(profile: Profile) -> Table:
         ("chip key", f"RSA {member.icc_key_bits}, exponent {member.icc_exponent}"),
         ("trust", f"RID {profile.trust.scheme_rid}, CA index {profile.trust.ca_index}"),
         ("secure channel", line.secure_channel),
+        ("chips known by", ", else ".join(line.identity)),
         ("stock keys", f"{line.stock.scp02} / {line.stock.scp03}, diversification {line.stock.diversification.value}"),
         ("final keys SCP02", f"version {line.scp02.version:02X} from {line.scp02.master}"),
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),

@@ -7,26 +7,24 @@ itself shows how far it came, so that the same function continues a returning ch
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError
+from personalize.line.chipkeys import OpenChip, carries, holds_final_keys, open_chip
 from personalize.line.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
 from personalize.line.plan import (
     NAMES,
     ChipKeyState,
     Install,
     Personalize,
-    PlannedKeys,
     ReadBack,
     RotateKeys,
     Secure,
     Step,
-    final_keys,
-    key_set,
     plan,
 )
 from personalize.line.readback import read_back
@@ -42,6 +40,7 @@ from terminal.errors import (
     AuthenticationRefused,
     CardError,
     CardMalformed,
+    CardRefused,
     CodecError,
     IntegrityError,
     NoCard,
@@ -54,25 +53,20 @@ from terminal.errors import (
 from terminal.globalplatform import (
     Aid,
     AuthenticationGuard,
-    HostAuthentication,
-    InitializeUpdate,
     SecurityDomain,
-    SecurityLevel,
+    StatusEntry,
     StatusScope,
 )
-from terminal.keys import CardKeys, KeyCustody, Scp
+from terminal.keys import CardKeys, KeyCustody
+from terminal.member.contents import read_contents
 from terminal.member.trust import TrustList
 
-_AES = 0x88
-"""Key type of AES keys in the key information template. GPC 2.3.1, Table 11-16."""
-_LEVELS = {
-    "c-mac": SecurityLevel.C_MAC,
-    "c-mac c-enc": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION,
-    "c-mac c-enc r-mac": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION | SecurityLevel.R_MAC,
-    "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
-}
 BATCH_DONE: Final = Reason("the batch is done", RejectCode.BATCH_DONE)
-_COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
+NO_IDENTITY: Final = Reason(
+    "nothing that this chip gives tells it from others, so it was left as it is; the card profile names what "
+    "identifies a chip (line.identity: cplc, key-data, cin)",
+    RejectCode.NO_IDENTITY,
+)
 
 
 def local_now() -> datetime:
@@ -148,7 +142,7 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: str) -> Ca
     """The outcome of a run, each fault assigned to chip, reader or registry. Raises FenceLost, also from writing a
     fault to the journal."""
     try:
-        return run.process()
+        return run.process(held)
     except (ReaderBusy, ReaderNotFound) as e:
         run.note(str(e))
         raise
@@ -176,46 +170,48 @@ class _CardRun:
         self._done: list[JournalEntry] = []
         self._claim: Claim | None = None
         self._verdict: dict[str, str] = {}
+        self._proving = False
         self.serial = ""
 
-    def process(self) -> CardReport:
+    def process(self, held: str) -> CardReport:
         job = self._job
-        domain = self._identify(stack(self._meter))
+        sender = stack(self._meter)
+        domain = self._identify(sender, held)
+        if not self.serial:
+            return self.report(CardOutcome.ASIDE, NO_IDENTITY)
         claim = job.registry.line.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
         if isinstance(claim, NothingLeft):
             return self.report(CardOutcome.NOTHING_LEFT, _nothing_left(claim))
         if isinstance(claim, ChipKnown):
-            return self._known(claim)
+            return self._known(claim, sender, domain, held)
         self._claim = claim
         dossier = _open_dossier(job.custody, claim)
         self._begin("authenticate")
-        final = self._authenticate(domain)
-        steps = plan(dossier, self._chip_state(domain), final)
+        opened = open_chip(domain, job.custody, job.profile.line)
+        steps = plan(dossier, self._chip_state(domain, dossier, opened), opened.final)
         self._end()
         for step in steps:
             self._begin(NAMES[type(step)])
-            self._execute(step, domain, dossier, final)
+            self._execute(step, domain, dossier, opened.final)
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
+        result["key_data"] = opened.key_data.hex().upper()
         job.registry.line.verified(claim, result, job.monotonic() - self._started, *self._done)
         return self.report(CardOutcome.VERIFIED)
 
-    def _identify(self, sender: Sender) -> SecurityDomain:
+    def _identify(self, sender: Sender, held: str) -> SecurityDomain:
         self._begin("identify")
         domain = SecurityDomain(sender, self._job.custody, self._job.guard)
         domain.select()
-        self.serial = domain.chip()
-        if not self.serial:
-            raise CardMalformed("reading the production data: this card has none, so it cannot be told from others")
+        self.serial = domain.identify(self._job.profile.line.identity)
+        if held and not self.serial:
+            raise CardMalformed("reading the identity of the chip: it gave one before and gives none now")
         self._end()
         return domain
 
-    def _known(self, chip: ChipKnown) -> CardReport:
+    def _known(self, chip: ChipKnown, sender: Sender, domain: SecurityDomain, held: str) -> CardReport:
         if chip.why == "verified":
-            number = {"number": chip.detail[-6:]}
-            return self.report(
-                CardOutcome.KNOWN, Reason(f"verified before as card {chip.detail}", RejectCode.VERIFIED_BEFORE, number)
-            )
+            return self._verified_before(chip.detail, sender, domain, held)
         if chip.why == "rejected":
             was = {"was": chip.code} if chip.code else {}
             return self.report(
@@ -224,44 +220,53 @@ class _CardRun:
         sentence = f"bound in batch {chip.detail}: run that batch with this chip"
         return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.OTHER_BATCH, {"batch": chip.detail}))
 
-    def _authenticate(self, domain: SecurityDomain) -> CardKeys:
-        """Open the secure channel with the key set that the chip names; returns the issuer's card keys of this chip."""
-        job, line = self._job, self._job.profile.line
-        keys = domain.key_information()
-        scp = Scp.SCP03 if any(kind == _AES for key in keys for kind, _ in key.components) else Scp.SCP02
-        versions = frozenset(key.version for key in keys)
-        final = final_keys(job.profile, scp)
-        self._key_set = key_set(final, versions)
-        issued = self._key_set is PlannedKeys.FINAL
+    def _verified_before(self, number: str, sender: Sender, domain: SecurityDomain, held: str) -> CardReport:
+        """A chip with the serial of a verified card is that card only if it proves its keys and carries the number.
 
-        def source(update: InitializeUpdate) -> CardKeys:
-            stock = line.stock.master_of(scp, update.key_data)
-            master, method = (final.master, final.diversification) if issued else stock
-            return job.custody.card_keys(job.custody.latest(master), method, update.key_data, update.version)
+        One that has not left the slot since another lane verified a card of its serial is another chip.
+        """
+        self._proving = True
+        if self.serial != held and self._is_card(number, sender, domain):
+            reason = Reason(f"verified before as card {number}", RejectCode.VERIFIED_BEFORE, {"number": number[-6:]})
+            return self.report(CardOutcome.KNOWN, reason)
+        sentence = f"it has the serial of the chip with card {number} and does not prove to be that card"
+        return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
 
-        level = _LEVELS[line.secure_channel]
-        # SCP02 signs responses only after BEGIN R-MAC SESSION; the read-back compares everything anyway.
-        level = level & _COMMANDS_ONLY if scp is Scp.SCP02 else level
-        channel = domain.authenticate(HostAuthentication(source, level, final.version if issued else 0))
-        self._key_version = channel.keys.version
-        return job.custody.card_keys(
-            job.custody.latest(final.master), final.diversification, channel.update.key_data, final.version
-        )
+    def _is_card(self, number: str, sender: Sender, domain: SecurityDomain) -> bool:
+        job = self._job
+        key_data = holds_final_keys(domain, job.custody, job.profile.line)
+        card = job.registry.cards.card(number)
+        recorded = card.result.get("key_data")
+        if key_data is None or recorded not in (None, key_data.hex().upper()):
+            return False
+        try:
+            return carries(read_contents(sender), number, card.sequence)
+        except CardRefused:
+            return False
 
-    def _chip_state(self, domain: SecurityDomain) -> ChipKeyState:
+    def _chip_state(self, domain: SecurityDomain, dossier: Dossier, opened: OpenChip) -> ChipKeyState:
         """The state of the chip from its GlobalPlatform registry. Raises CardError."""
-        own = domain.status(StatusScope.ISSUER_DOMAIN)
-        if len(own) != 1:
-            raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
-        instances = domain.status(StatusScope.APPLICATIONS)
+        instances = self._entries(domain, StatusScope.APPLICATIONS, [a.instance_aid for a in dossier.applications])
+        files = self._entries(domain, StatusScope.LOAD_FILES, [a.package_aid for a in dossier.applications])
         return ChipKeyState(
-            key_set=self._key_set,
-            key_version=self._key_version,
-            life_cycle=own[0].state,
+            key_set=opened.key_set,
+            key_version=opened.version,
+            life_cycle=domain.own_entry().state,
             instances={bytes(entry.aid): entry.state for entry in instances},
-            packages=frozenset(bytes(entry.aid) for entry in domain.status(StatusScope.LOAD_FILES)),
+            packages=frozenset(bytes(entry.aid) for entry in files),
             sources={bytes(entry.aid): bytes(entry.package) for entry in instances if entry.package},
+            beside=opened.beside,
         )
+
+    @staticmethod
+    def _entries(domain: SecurityDomain, scope: StatusScope, needed: Iterable[bytes]) -> list[StatusEntry]:
+        """The registry of the chip. Of a list that could not be read as a whole the missing entries are asked for."""
+        remarks = len(domain.remarks)
+        entries = domain.status(scope)
+        if len(domain.remarks) > remarks:
+            for aid in set(needed) - {bytes(entry.aid) for entry in entries}:
+                entries += [entry for entry in domain.status(scope, aid) if entry.aid == aid]
+        return entries
 
     def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:
         match step:
@@ -283,7 +288,7 @@ class _CardRun:
                 job = self._job
                 fresh = stack(self._meter)
                 self._verdict = read_back(
-                    fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial
+                    fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial, job.profile.line
                 )
                 if dossier.payment is not None and job.payment_proof is not None:
                     self._meter.reset()
@@ -329,8 +334,11 @@ class _CardRun:
         return self.report(CardOutcome.AGAIN, reason)
 
     def rejected(self, reason: Reason, bin: Bin, held: str) -> CardReport:
-        """Reject the chip for good; where it has a dossier, its card is hotlisted and the dossier made again."""
+        """Reject the chip for good; where it has a dossier, its card is hotlisted and the dossier made again. One that
+        only had to prove to be a verified card is put aside."""
         job, coded = self._job, Coded(reason.code, reason.params)
+        if self._proving:
+            return self.report(CardOutcome.ASIDE, reason)  # its serial is that of a verified card
         if self._claim is not None:
             job.registry.line.reject(self._claim, reason.sentence, self._step, bin, coded=coded)
         else:

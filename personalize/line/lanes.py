@@ -38,6 +38,9 @@ _RELEASE = {
     CardOutcome.NOTHING_LEFT: Disposition.KEEP,
 }
 
+_UNIDENTIFIED = (RejectCode.NO_IDENTITY, RejectCode.TWINS)
+"""Chips put aside that a lane stops for when they come one after another, as for rejects: the stock is not fit."""
+
 
 class LaneState(StrEnum):
     WAITING = "waiting"
@@ -298,7 +301,7 @@ class _Lane:
         self._counts[report.outcome] += 1
         if report.outcome is CardOutcome.VERIFIED:
             self._failures = 0
-        elif report.outcome is CardOutcome.REJECTED:
+        elif report.outcome is CardOutcome.REJECTED or report.code in _UNIDENTIFIED:
             self._failures += 1
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         # A reader that fails now keeps its card; the registry knows the chip when it is presented again.

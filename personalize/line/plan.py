@@ -29,7 +29,8 @@ class PlannedKeys(StrEnum):
 class ChipKeyState:
     """State of an authenticated chip: card life cycle, life cycle of each instance by AID, load files.
 
-    ``sources`` is the load file of each instance, where the chip gives it.
+    ``sources`` is the load file of each instance, where the chip gives it; ``beside`` are the versions of key sets
+    other than the one that opened the chip.
     """
 
     key_set: PlannedKeys
@@ -38,6 +39,7 @@ class ChipKeyState:
     instances: Mapping[bytes, int]
     packages: frozenset[bytes]
     sources: Mapping[bytes, bytes] = field(default_factory=dict)
+    beside: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,8 @@ NAMES: dict[type, str] = {
 """Name of each step in the journal, in the order of the line."""
 
 
-def key_set(final: FinalKeys, versions: frozenset[int]) -> PlannedKeys:
-    """Stock or final keys, from the key versions that the chip names in E0."""
-    return PlannedKeys.FINAL if final.version in versions else PlannedKeys.STOCK
-
-
 def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
-    return profile.line.scp02 if scp is Scp.SCP02 else profile.line.scp03
+    return profile.line.final_keys(scp)
 
 
 def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, ...]:
@@ -127,6 +124,10 @@ def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, .
         sentence = "the chip has the final keys but is not personalized: it is not in a state this line leaves"
         raise ChipUnfit(sentence, RejectCode.NOT_OURS)
     if chip.key_set is PlannedKeys.STOCK:
+        if final.version in chip.beside:
+            version = f"{final.version:02X}"
+            sentence = f"key version {version} of the final keys is taken by a key set of another use; choose another"
+            raise ChipUnfit(sentence, RejectCode.KEY_VERSION_TAKEN, version=version)
         steps.append(RotateKeys(chip.key_version, final))
     ahead = tuple(
         state for state in (CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED) if state > chip.life_cycle

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from personalize.applications import APPLICATIONS
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import ReadBackError
+from personalize.line.chipkeys import stock_versions
+from personalize.profiles.profile import LineSection
 from personalize.protocols import ReadBackRun
 from personalize.reasons import RejectCode
 from terminal.apdu import Sender
@@ -16,10 +19,11 @@ from terminal.globalplatform import (
     CardLifeCycleState,
     HostAuthentication,
     SecurityDomain,
-    StatusScope,
 )
 from terminal.keys import CardKeys, KeyCustody
 from terminal.member.trust import TrustList
+
+_DEFAULT_LINE = LineSection()
 
 
 def read_back(
@@ -31,9 +35,11 @@ def read_back(
     trust: TrustList,
     at: datetime,
     chip: str,
+    line: LineSection = _DEFAULT_LINE,
 ) -> dict[str, str]:
     """Facts for the journal, such as the verdict of a counter, when everything on the chip equals the dossier.
-    ``sender`` reaches a chip that was just reset; ``chip`` is the serial that the dossier is bound to.
+    ``sender`` reaches a chip that was just reset; ``chip`` is the serial that the dossier is bound to; ``line`` says
+    what identifies it and which stock keys it had.
 
     Raises ReadBackError naming the first difference, CardError and TransportError where the chip cannot be read.
     """
@@ -42,24 +48,33 @@ def read_back(
     for kind in APPLICATIONS:
         for application in dossier.of_kind(kind.kind):
             facts |= kind.read_back(run, application)
-    _domain(sender, final, custody, guard, chip)
+    _domain(sender, final, custody, guard, chip, line)
     return facts
 
 
-def _domain(sender: Sender, final: CardKeys, custody: KeyCustody, guard: AuthenticationGuard, chip: str) -> None:
-    """Check the security domain: the serial is that of the bound chip, only the final key set is there and opens the
-    channel, the card is SECURED."""
+def _domain(
+    sender: Sender, final: CardKeys, custody: KeyCustody, guard: AuthenticationGuard, chip: str, line: LineSection
+) -> None:
+    """Check what the line changed in the security domain: the serial is that of the bound chip, the final key set is
+    there and opens the channel, the stock keys open none, the card is SECURED. Other key sets are not its business."""
     domain = SecurityDomain(sender, custody, guard)
     domain.select()
-    if domain.chip() != chip:
+    if domain.identify(line.identity) != chip:
         other = "the chip gives another serial than when it was bound"
         raise ReadBackError("the production data", other, RejectCode.READ_BACK_CHIP)
-    versions = {key.version for key in domain.key_information()}
-    if versions != {final.version}:
-        named = ", ".join(f"{version:02X}" for version in sorted(versions))
-        sentence = f"the chip names {named}; only {final.version:02X} may be left"
-        raise ReadBackError("the key sets", sentence, RejectCode.READ_BACK_KEYS, named=named)
+    versions = domain.key_versions()
+    if versions and final.version not in versions:
+        raise _wrong_keys(f"the chip names {_listed(versions)}; {final.version:02X} must be among them", versions)
+    if left := stock_versions(domain, custody, line, versions - {final.version}):
+        raise _wrong_keys(f"the stock keys still open {_listed(left)}", left)
     domain.authenticate(HostAuthentication(final, C_ENC, final.version))
-    states = [entry.state for entry in domain.status(StatusScope.ISSUER_DOMAIN)]
-    if states != [CardLifeCycleState.SECURED]:
+    if domain.own_entry().state != CardLifeCycleState.SECURED:
         raise ReadBackError("the life cycle", "the card is not SECURED", RejectCode.READ_BACK_OPEN)
+
+
+def _wrong_keys(sentence: str, versions: Iterable[int]) -> ReadBackError:
+    return ReadBackError("the key sets", sentence, RejectCode.READ_BACK_KEYS, named=_listed(versions))
+
+
+def _listed(versions: Iterable[int]) -> str:
+    return ", ".join(f"{version:02X}" for version in sorted(versions))

@@ -18,6 +18,7 @@ from personalize.profiles.payment import PaymentApplication
 from terminal.emv.data.tags import TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
+from terminal.globalplatform import IdentitySource
 from terminal.keys import Diversification, Scp
 from terminal.tlv import Dol
 
@@ -118,12 +119,24 @@ class FinalKeys(Section):
 
 
 class LineSection(Section):
-    """Keys and secure channel of the personalization line."""
+    """Keys and secure channel of the personalization line, and what identifies a chip: the first source that says
+    something."""
 
     secure_channel: Literal["c-mac", "c-mac c-enc", "c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"] = "c-mac c-enc"
     stock: StockKeys = StockKeys()
     scp02: FinalKeys = FinalKeys(master="imk-card", diversification=Diversification.EMV_CPS, version=0x20)
     scp03: FinalKeys = FinalKeys(master="imk-card-aes", diversification=Diversification.KDF3, version=0x31)
+    identity: tuple[IdentitySource, ...] = Field((IdentitySource.CPLC,), min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> LineSection:
+        if len(set(self.identity)) < len(self.identity):
+            raise ValueError("a source of the identity is listed twice")
+        return self
+
+    def final_keys(self, scp: Scp) -> FinalKeys:
+        """The final key set of chips that speak this protocol."""
+        return self.scp02 if scp is Scp.SCP02 else self.scp03
 
 
 class Trust(Section):

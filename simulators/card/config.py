@@ -17,7 +17,9 @@ ISD_AID = bytes.fromhex("A000000151000000")
 TEST_KEY = bytes(range(0x40, 0x50))
 """The published test key of blank stock. GPC 2.3.1; EMV CPS 1.1 test vectors."""
 
-_SCP02_I = (0x15, 0x35, 0x55, 0x75)
+_SCP02_I = (0x05, 0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75)
+"""Three keys, explicit initiation, C-MAC on the modified command, ICV zero; then ICV encryption (10), R-MAC (20) and
+the pseudo-random challenge (40). GPC 2.3.1, E.1.1."""
 _SCP03_I = tuple(i | s for i in (0x00, 0x10, 0x20, 0x30, 0x60, 0x70) for s in (0, 1))
 
 

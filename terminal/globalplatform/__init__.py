@@ -15,6 +15,7 @@ from terminal.globalplatform.handshake import (
     handshake,
     keys_from_master,
 )
+from terminal.globalplatform.identity import IdentitySource
 from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import C_ENC, C_MAC, FULL, SecurityLevel
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState, LoadFileState, Privileges
@@ -37,6 +38,7 @@ __all__ = [
     "DgiPart",
     "EstablishedSession",
     "HostAuthentication",
+    "IdentitySource",
     "InitializeUpdate",
     "InstallFor",
     "KeyInformation",

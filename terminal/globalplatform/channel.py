@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from terminal.apdu import Command, Response, Sender, check
 from terminal.apdu.cla import channel_of, secured
 from terminal.errors import SecureChannelError
 from terminal.globalplatform.guard import AuthenticationGuard
-from terminal.globalplatform.handshake import EstablishedSession, HostAuthentication, handshake
+from terminal.globalplatform.handshake import EstablishedSession, HostAuthentication, handshake, proof
 from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.scp02 import Scp02
 from terminal.globalplatform.update import InitializeUpdate
 from terminal.keys.custody import CardKeys, KeyCustody, SessionDek
+
+T = TypeVar("T")
 
 
 class SecureChannel:
@@ -116,11 +119,25 @@ def open_channel(
 
     Raises what ``handshake`` raises, and what ``sender`` raises.
     """
-    dialogue = handshake(wanted, custody, guard, chip, random(16))
+    return SecureChannel(sender, _run(handshake(wanted, custody, guard, chip, random(16)), sender))
+
+
+def card_holds(
+    sender: Sender, wanted: HostAuthentication, custody: KeyCustody, *, random: Callable[[int], bytes] = os.urandom
+) -> CardKeys | None:
+    """The first of the key sets of ``wanted`` that the selected application proves to hold; opens no channel.
+
+    Raises what ``proof`` raises, and what ``sender`` raises.
+    """
+    return _run(proof(wanted, custody, random(16)), sender)
+
+
+def _run(dialogue: Generator[Command, Response, T], sender: Sender) -> T:
     command = next(dialogue)
     while True:
         response = sender.send(command)
         try:
             command = dialogue.send(response)
         except StopIteration as end:
-            return SecureChannel(sender, end.value)
+            result: T = end.value
+            return result

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from terminal.apdu import Command, Response, Sender, StatusWord, check
 from terminal.errors import CardMalformed, CardRefused, SecureChannelError
-from terminal.globalplatform import carddata, content, inventory, putkey, storedata
+from terminal.globalplatform import carddata, content, identity, inventory, putkey, storedata
 from terminal.globalplatform.aid import Aid
 from terminal.globalplatform.cap import CapFile
 from terminal.globalplatform.carddata import CardRecognition, KeyInformation
-from terminal.globalplatform.channel import SecureChannel, open_channel
+from terminal.globalplatform.channel import SecureChannel, card_holds, open_channel
 from terminal.globalplatform.content import InstallFor
-from terminal.globalplatform.cplc import Cplc
+from terminal.globalplatform.cplc import LENGTH, Cplc
 from terminal.globalplatform.guard import AuthenticationGuard
 from terminal.globalplatform.handshake import HostAuthentication
+from terminal.globalplatform.identity import IdentitySource
 from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import SecurityLevel
 from terminal.globalplatform.lifecycle import NO_PRIVILEGES, CardLifeCycleState, Privileges
 from terminal.globalplatform.storedata import StoreDataBlock, StoreDataPart, StoreDataStructure
-from terminal.keys.custody import CardKeys, KeyCustody, WrappedSecret
+from terminal.globalplatform.tolerant import objects, values
+from terminal.globalplatform.update import InitializeUpdate
+from terminal.keys.custody import CardKeys, KeyCustody, Scp, WrappedSecret
 from terminal.tlv import tlv
 
 Progress = Callable[[int, int], None]
@@ -30,9 +34,13 @@ Progress = Callable[[int, int], None]
 _NO_SUCH_DATA = 0x6A88
 _MORE = 0x6310
 _NO_TLV_FORM = (0x6A86, 0x6A80, 0x6B00)
+_NOT_GIVEN = (0x6A88, 0x6A86, 0x6A82, 0x6A81, 0x6A80, 0x6B00, 0x6D00, 0x6E00, 0x6982, 0x6985)
+"""Refusals of GET DATA by which a card says that it does not give an object; others are faults."""
 _MAX_ROUNDS = 256
 _SHORT = 255
 _LOCKED = 0x6283
+_CPLC_HEADER = bytes((0x9F, 0x7F, LENGTH))
+_EMPTY_CPLC = (b"", b"\x9f\x7f\x00")
 
 
 class SecurityDomain:
@@ -40,7 +48,8 @@ class SecurityDomain:
 
     ``aid`` None means the issuer security domain, whatever its AID. Every method raises CardRefused when the card
     refuses, CardMalformed for an answer in a wrong format, and what the sender raises. A new SELECT or reset ends
-    the channel on the card: call ``select`` again, then ``authenticate``.
+    the channel on the card: call ``select`` again, then ``authenticate``. ``remarks`` are sentences about parts of the
+    card's data that could not be read, ``name`` is the AID that the card gave in its FCI, empty where it gave none.
     """
 
     def __init__(
@@ -58,6 +67,11 @@ class SecurityDomain:
         self._random = random
         self._aid = aid
         self._chip: str | None = None
+        self._fci = b""
+        self._option: int | None = None
+        self._option_read = False
+        self.name = b""
+        self.remarks: list[str] = []
         self.channel: SecureChannel | None = None
 
     # -- selecting and authenticating --------------------------------------------------------------------------------
@@ -67,14 +81,45 @@ class SecurityDomain:
         self.channel = None
         who = str(self._aid) if self._aid else "the issuer security domain"
         response = self._sender.send(Command(0x00, 0xA4, 0x04, 0x00, self._aid or b"", 256))
-        return check(response, f"selecting {who}", allow=(_LOCKED,))
+        self._fci = check(response, f"selecting {who}", allow=(_LOCKED,))
+        level = objects(self._fci)
+        inside = values(level, 0x6F)
+        self.name = next(iter(values(objects(inside[0]) if inside else level, 0x84)), b"")
+        return self._fci
 
     def authenticate(self, wanted: HostAuthentication) -> SecureChannel:
         """Open the secure channel, through which later commands are sent. Raises what ``handshake`` raises."""
         self.channel = None
         chip = self.chip()
+        if wanted.scp02_i is None and wanted.scp is not Scp.SCP03:
+            wanted = replace(wanted, scp02_i=self._scp02_option())
         self.channel = open_channel(self._sender, wanted, self._custody, self._guard, chip=chip, random=self._random)
         return self.channel
+
+    def holds(self, wanted: HostAuthentication) -> CardKeys | None:
+        """The first of the key sets of ``wanted`` that the card proves to hold, without a try; None for none. It ends
+        an open channel. Raises CardRefused where the card has no such key version, SecureChannelError, CustodyError."""
+        self.channel = None
+        return card_holds(self._sender, wanted, self._custody, random=self._random)
+
+    def _scp02_option(self) -> int | None:
+        """The SCP02 option that the card names in its FCI or its card data, read once; None where it names none."""
+        if not self._option_read:
+            self._option_read = True
+            for read in (self._recognition_of_fci, self.recognition):
+                with suppress(CardRefused, CardMalformed):
+                    card = read()
+                    if card.protocols:
+                        self._option = card.option(2)
+                        break
+        return self._option
+
+    def _recognition_of_fci(self) -> CardRecognition:
+        """The card data in the security domain management data of the FCI. GPC 2.3.1, 11.9.3.1."""
+        level = objects(self._fci)
+        for tag in (0x6F, 0xA5):
+            level = [each for value in values(level, tag) for each in objects(value)]
+        return CardRecognition.parse(next(iter(values(level, 0x73)), b""))
 
     def send(self, command: Command) -> Response:
         """Any command, through the channel where one is open.
@@ -101,22 +146,74 @@ class SecurityDomain:
 
     def cplc(self) -> Cplc:
         """Production data, 9F7F. Raises CardRefused (6A88) for a card that has none."""
-        return Cplc.parse(self._needed(0x9F7F, "reading the production data (CPLC, 9F7F)"))
+        return Cplc.parse(self._needed(0x9F7F, "reading the production data (CPLC, 9F7F)"), self.remarks.append)
 
     def chip(self) -> str:
-        """The chip serial number, read once; empty for a card without CPLC."""
+        """The identity of the chip for the guard, read once: the one of ``identify``, else the serial number of the
+        production data; empty for a card without."""
         if self._chip is None:
             response = self.send(_get_data(0x9F7F))
-            self._chip = Cplc.parse(response.data).chip_serial if response.sw.ok else ""
+            self._chip = ""
+            if response.sw.ok:
+                with suppress(CardMalformed):
+                    self._chip = Cplc.parse(response.data, self.remarks.append).chip_serial
         return self._chip
+
+    def identify(self, sources: Sequence[IdentitySource] = (IdentitySource.CPLC,)) -> str:
+        """What tells this chip from any other, from the first source that says something; empty where none does.
+
+        Before ``authenticate``. Raises CardMalformed for answers that differ when they are repeated, and where the card
+        gives none of the sources.
+        """
+        given = False
+        for source in sources:
+            data = self._identity_data(source)
+            given = given or data is not None
+            if serial := _IDENTITIES[source](data) if data else "":
+                self._chip = serial
+                return serial
+        if not given:
+            sentence = "reading the production data: this card has none, so it cannot be told from others"
+            raise CardMalformed(sentence)
+        return ""
+
+    def _identity_data(self, source: IdentitySource) -> bytes | None:
+        """The data of a source; None where the card does not give them."""
+        if source is IdentitySource.KEY_DATA:
+            response = self.send(Command(0x80, 0x50, 0x00, 0x00, self._random(8), ne=256))
+            if response.sw in _NOT_GIVEN:
+                return None
+            data = check(response, "reading the key data (INITIALIZE UPDATE)")
+            return InitializeUpdate.parse(data, scp02_i=0).key_data
+        tag = 0x9F7F if source is IdentitySource.CPLC else 0x45
+        operation = f"reading the {'production data (CPLC, 9F7F)' if tag == 0x9F7F else 'card image number (45)'}"
+        response = self.send(_get_data(tag))
+        if response.sw in _NOT_GIVEN:
+            # A GlobalPlatform card without this object; other refusals come from cards of any kind.
+            return b"" if response.sw == _NO_SUCH_DATA else None
+        data = check(response, operation)
+        if source is IdentitySource.CPLC and data not in _EMPTY_CPLC and len(data.removeprefix(_CPLC_HEADER)) != LENGTH:
+            # Another length than that of the standard may be the chip's way, or a garbled answer.
+            if not data.startswith(_CPLC_HEADER[:2]) or check(self.send(_get_data(tag)), operation) != data:
+                raise CardMalformed(f"{operation}: {len(data)} bytes that are no production data")
+        return data
 
     def recognition(self) -> CardRecognition:
         """GlobalPlatform version and secure channel protocols, 66."""
-        return CardRecognition.parse(self._needed(0x66, "reading the card data (66)"))
+        return CardRecognition.parse(self._needed(0x66, "reading the card data (66)"), self.remarks.append)
 
     def key_information(self) -> tuple[KeyInformation, ...]:
         """Every key with its version and type, E0."""
-        return carddata.key_information(self._needed(0xE0, "reading the key information (E0)"))
+        data = self._needed(0xE0, "reading the key information (E0)")
+        return carddata.key_information(data, self.remarks.append)
+
+    def key_versions(self) -> frozenset[int]:
+        """The versions that the key information names; empty for a card that does not give it."""
+        response = self.send(_get_data(0xE0))
+        if response.sw in _NOT_GIVEN:
+            return frozenset()
+        data = check(response, "reading the key information (E0)")
+        return frozenset(key.version for key in carddata.key_information(data, self.remarks.append))
 
     def status(self, scope: StatusScope, aid: bytes = b"") -> list[StatusEntry]:
         """The card registry's entries of a scope, or those whose AID begins with ``aid``. 11.4."""
@@ -134,7 +231,15 @@ class SecurityDomain:
             raise CardMalformed(f"{operation}: the card lists entries without end")
         if response.sw != _NO_SUCH_DATA:
             data += check(response, operation)
-        return inventory.parse(scope, data, tlv_form=tlv_form)
+        return inventory.parse(scope, data, tlv_form=tlv_form, note=self.remarks.append)
+
+    def own_entry(self) -> StatusEntry:
+        """The entry of the issuer security domain; of several the one with the AID in the FCI. Raises CardMalformed."""
+        entries = self.status(StatusScope.ISSUER_DOMAIN)
+        own = [entry for entry in entries if entry.aid == self.name] or entries
+        if len(own) != 1:
+            raise CardMalformed(f"GET STATUS names {len(own)} issuer security domains")
+        return own[0]
 
     # -- card content ------------------------------------------------------------------------------------------------
 
@@ -269,3 +374,10 @@ class SecurityDomain:
 
 def _get_data(tag: int) -> Command:
     return Command(0x80, 0xCA, tag >> 8, tag & 0xFF, ne=256)
+
+
+_IDENTITIES: dict[IdentitySource, Callable[[bytes], str]] = {
+    IdentitySource.CPLC: lambda data: "" if data in _EMPTY_CPLC else Cplc.parse(data).chip_serial,
+    IdentitySource.KEY_DATA: identity.of_key_data,
+    IdentitySource.CARD_IMAGE_NUMBER: identity.of_card_image_number,
+}

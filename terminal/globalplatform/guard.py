@@ -13,7 +13,7 @@ class AuthenticationGuard:
 
     A security domain counts failed authentications and blocks for good after a few (often 3 to 10), so retries with a
     wrong master key destroy a batch. ``chip`` is any text that identifies the chip: its serial number, or the key data
-    where it has none.
+    where it has none. Of a chip without any (an empty text) nothing is recorded: it would be held against every other.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,8 @@ class AuthenticationGuard:
 
     def failed(self, chip: str, keys: CardKeys, reason: str) -> None:
         """Record that this key set failed on this chip."""
+        if not chip:
+            return
         with self._lock:
             self._failed[_key(chip, keys)] = reason
 

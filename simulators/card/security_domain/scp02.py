@@ -1,5 +1,5 @@
-"""Secure Channel Protocol '02', card side: three keys, explicit initiation, C-MAC on the modified command,
-encrypted ICV (i = 15; 40 adds the pseudo-random challenge, 20 the R-MAC). GPC 2.3.1, Annex E."""
+"""Secure Channel Protocol '02', card side: three keys, explicit initiation, C-MAC on the modified command (i = 05; 10
+adds the encrypted ICV, 20 the R-MAC, 40 the pseudo-random challenge). GPC 2.3.1, Annex E."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from terminal.apdu import Command, Response
 from terminal.crypto import des, padding
 from terminal.errors import CryptoError
 
-RESPONSE_MAC, PSEUDO_RANDOM = 0x20, 0x40
+ICV_ENCRYPTION, RESPONSE_MAC, PSEUDO_RANDOM = 0x10, 0x20, 0x40
 """Bits of the parameter i. GPC 2.3.1, E.1.1."""
 
 _C_MAC, _R_MAC, _DEK, _ENC = 0x0101, 0x0102, 0x0181, 0x0182
@@ -90,8 +90,10 @@ class CardScp02(CardSession):
             data, mac = self.secured_part(command)
             if self.level & C_DEC and data:
                 data = self._decrypt_command(data)
-            self._count_work("des", 1)
-            icv = des.ecb_encrypt(self._mac[:8], self._icv)
+            icv = self._icv
+            if self._i & ICV_ENCRYPTION:
+                self._count_work("des", 1)
+                icv = des.ecb_encrypt(self._mac[:8], icv)
             head = header_and_length(command, len(data) + 8)
             expected = self._retail_mac(self._mac, _padded(head + data), icv)
             if not hmac.compare_digest(expected, mac):

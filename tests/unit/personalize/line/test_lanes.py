@@ -28,7 +28,7 @@ from terminal.apdu import Disposition, LinkProtocol, Transport, open_reader
 from terminal.errors import NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from terminal.secret import Secret
 from tests.support import issuer
-from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, card_on, fast_directory
 from tests.support.registry.wrapped import Call, wrapped
 from tests.support.waiting import PATIENCE
 
@@ -239,13 +239,15 @@ def test_a_foreign_card_gets_no_dossier_and_does_not_count_as_stock(bench: Bench
 
 
 def test_a_chip_verified_before_goes_to_the_good_bin_untouched(bench: Bench) -> None:
+    """It proves its keys, which moves its counters, and nothing is written to it."""
     chip = bench.chip()
     bench.run(Rack([chip]))
-    before = chip._nvm.pages_written
-    rack = Rack([chip])
+    before, sent = card_on(chip), []
+    rack = Rack([chip], wrap=lambda card: Tampered(card, command=lambda apdu: sent.append(apdu[1]) or apdu))
     assert bench.run(rack).counts == {CardOutcome.KNOWN: 1}
     assert rack.bins[Disposition.DONE] == [chip]
-    assert chip._nvm.pages_written == before
+    assert not {0xE6, 0xE2, 0xD8, 0xF0, 0xE4, 0x82} & set(sent)
+    assert card_on(chip) == before
     assert bench.accounts.verified == 1
 
 

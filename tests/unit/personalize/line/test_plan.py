@@ -1,5 +1,6 @@
 """The plan: every state of the line's table, and what is left to do from there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from personalize.line.plan import (
     RotateKeys,
     Secure,
     describe,
-    key_set,
     plan,
 )
 from personalize.profiles.profile import default_profile
+from personalize.reasons import RejectCode
 from terminal.globalplatform import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys, Diversification
 from tests.support import issuer
@@ -96,10 +97,15 @@ def test_other_states_are_no_chip_of_this_line(
         plan(dossier, state, final)
 
 
-def test_the_key_set_is_what_the_chip_names() -> None:
-    final = default_profile().line.scp03
-    assert key_set(final, frozenset({0x30})) is PlannedKeys.STOCK
-    assert key_set(final, frozenset({0x31})) is PlannedKeys.FINAL
+@pytest.mark.parametrize("beside", [{0x70, 0x71, 0x72, 0x73}, {0x01, 0x40}, set()])
+def test_key_sets_beside_change_nothing(dossier: Dossier, final: CardKeys, beside: set[int]) -> None:
+    assert plan(dossier, replace(chip(), beside=frozenset(beside)), final) == plan(dossier, chip(), final)
+
+
+def test_a_number_that_another_key_set_has_is_no_number_for_the_final_keys(dossier: Dossier, final: CardKeys) -> None:
+    with pytest.raises(ChipUnfit, match="key version 31 of the final keys is taken") as error:
+        plan(dossier, replace(chip(), beside=frozenset({0x31})), final)
+    assert (error.value.code, error.value.params) == (RejectCode.KEY_VERSION_TAKEN, {"version": "31"})
 
 
 def test_a_printed_plan_shows_check_values_and_no_data(dossier: Dossier, final: CardKeys) -> None:

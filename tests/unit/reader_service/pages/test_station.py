@@ -87,6 +87,7 @@ PARAMS = {
     "keys-refused": {"sw"},
     "locked": {"state"},
     "wrong-stock": {"package"},
+    "key-version-taken": {"version"},
     "read-back": {"field"},
     "read-back-verdict": {"field", "verdict"},
     "refused": {"sw"},

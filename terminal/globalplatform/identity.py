@@ -1,0 +1,29 @@
+"""What tells one chip from another: production data, key data or card image number, as far as they say something."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from terminal.globalplatform.tolerant import objects, says_something, values
+
+
+class IdentitySource(StrEnum):
+    """Where the identity of a chip is read."""
+
+    CPLC = "cplc"
+    """Production data, 9F7F."""
+    KEY_DATA = "key-data"
+    """The ten bytes in the answer to INITIALIZE UPDATE."""
+    CARD_IMAGE_NUMBER = "cin"
+    """Data object 45. GPC 2.3.1, H.6."""
+
+
+def of_key_data(key_data: bytes) -> str:
+    """``KD-`` and the key data in hex; empty for key data of bytes 00 or FF only."""
+    return f"KD-{key_data.hex().upper()}" if says_something(key_data) else ""
+
+
+def of_card_image_number(data: bytes) -> str:
+    """``CIN-`` and the number in hex, from the data object 45 or its value; empty for one that was never set."""
+    value = next(iter(values(objects(data), 0x45)), data)
+    return f"CIN-{value.hex().upper()}" if says_something(value) else ""
