@@ -62,10 +62,14 @@ def serve(
     ] = None,
     pcsc: Annotated[bool, typer.Option(help="Watch the PC/SC service for readers.")] = True,
     demo: Annotated[
-        bool, typer.Option("--demo", help="A station with sample data and virtual readers, deleted at the end.")
+        bool,
+        typer.Option(
+            "--demo", help="A station with sample data and virtual readers, deleted at the end without --data."
+        ),
     ] = (False),
     data: Annotated[
-        Path | None, typer.Option(help="Where the demo's station is stored; it is then kept.", show_default=False)
+        Path | None,
+        typer.Option(help="Keeps the demo's station there; a later start goes on with it.", show_default=False),
     ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON for machines.")] = LogFormat.CONSOLE,
     log_level: Annotated[LogLevel, typer.Option(help="Lowest level that is logged; debug logs every request.")] = (

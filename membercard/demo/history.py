@@ -36,6 +36,7 @@ from terminal.keys import MemoryCustody
 CLERK, SECOND, LANES = "registrar", "reviewer", 2
 SLOT_CARDS: Final = "drawer"
 STOCK: Final = "stock"
+FORMS: Final = "forms"
 _DEAD: Final = 2
 """Chips of the delivery that give no answer to reset."""
 _UNITS: Final = ("石家庄铁道大学工会", "省邮政公司工会", "省电力公司工会", "河北医科大学工会", "省地质局工会")
@@ -88,7 +89,7 @@ class SampleHistory:
         self._profile = profile_in_use()
         self._pool = open_pool(custody, self._profile)
         self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
-        for name in ("forms", STOCK, SLOT_CARDS):
+        for name in (FORMS, STOCK, SLOT_CARDS):
             (home / name).mkdir(exist_ok=True)
 
     def create(self) -> HistoryResult:
@@ -118,13 +119,13 @@ class SampleHistory:
         draft = self._import(_UNITS[3], with_faults(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
         self._clock.set(0)
-        fresh = self._home / "forms" / f"{_UNITS[4]}.xlsx"
+        fresh = self._home / FORMS / f"{_UNITS[4]}.xlsx"
         return HistoryResult(ready, draft, write_form(fresh, _UNITS[4], with_faults(people(8, 401))))
 
     # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
 
     def _import(self, unit: str, rows: Sequence[FormRow]) -> str:
-        path = write_form(self._home / "forms" / f"{unit}.xlsx", unit, rows)
+        path = write_form(self._home / FORMS / f"{unit}.xlsx", unit, rows)
         report = check(path, known=self._registry.rosters.known_members, today=self._clock().date())
         accepted, rejected = to_import(report)
         original = Original(path.name, path.read_bytes())

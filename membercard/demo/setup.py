@@ -1,10 +1,15 @@
-"""Start of a demo: a data directory with settings and a simulation keystore of its own, and blank chips."""
+"""Start of a demo: a data directory with settings and a simulation keystore of its own, and blank chips.
+
+A demo writes nothing outside its directory, whatever database or keystore the environment names.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -24,31 +29,37 @@ from terminal.secret import Secret
 
 CONFIG: Final = "membercard.toml"
 _MARK: Final = ".membercard-demo"
+"""Is in every directory that a demo created; not empty where a station is kept."""
+_SECRET_FILE: Final = "passphrase"  # noqa: S105
 _UNKNOWN_KEY: Final = "00112233445566778899AABBCCDDEEFF"
 """Key of one blank chip, instead of the supplier's: it has to be rejected, and its card made again."""
 
 
 def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk") -> SoftwareKeystore:
     """Create an empty data directory with settings, which are activated, and its keystore. ``option`` is the command
-    line option that names the directory. Raises SettingsError for a directory that no demo created."""
-    if out.exists() and any(out.iterdir()) and not (out / _MARK).exists():
+    line option that names the directory. Raises SettingsError for a directory that no demo created, and for the
+    directory of a station that is kept."""
+    mark = out / _MARK
+    if out.exists() and any(out.iterdir()) and not mark.exists():
         raise SettingsError(f"{out} exists and no demo made it; name another place with {option}")
+    if mark.exists() and mark.stat().st_size:
+        raise SettingsError(f"{out} holds the station of a demo that is kept; name another place with {option}")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, mode=0o700)
-    (out / _MARK).touch()
+    mark.touch()
     passphrase = Secret(secrets.token_urlsafe(18).encode())
-    secret_file = out / "passphrase"
+    secret_file = out / _SECRET_FILE
     secret_file.touch(mode=0o600)
     secret_file.write_bytes(passphrase.reveal())
     here = out.resolve()
     lines = [
-        f'data_dir = "{here}"',
-        f'passphrase_file = "{here / "passphrase"}"',
+        f"data_dir = {_quoted(here)}",
+        f"passphrase_file = {_quoted(here / _SECRET_FILE)}",
         "simulation = true",
         'station = "demo"',
     ]
     _write_settings(out, lines, operator)
-    lines.append(f'profile = "{(settings.load().profile or _bank_profile(out)).resolve()}"')
+    lines.append(f"profile = {_quoted((settings.load().profile or _bank_profile(out)).resolve())}")
     _write_settings(out, lines, operator)
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")
@@ -58,10 +69,43 @@ def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk
     )
 
 
+def keep(out: Path, contents: Mapping[str, str]) -> None:
+    """Note in a demo's directory that it is complete, with what its station has to find again."""
+    (out / _MARK).write_text(json.dumps(contents, ensure_ascii=False), encoding="utf-8")
+
+
+def reopen_demo_home(out: Path, *, operator: str) -> tuple[SoftwareKeystore, Mapping[str, str]] | None:
+    """Activate the settings of a demo that is kept; its keystore, and what ``keep`` noted.
+
+    None if there is none: no directory, or one whose demo ended before it was complete. Raises SettingsError for a
+    directory that was moved, KeystoreLocked, KeystoreDamaged.
+    """
+    mark = out / _MARK
+    if not mark.exists() or not mark.stat().st_size:
+        return None
+    _activate(out, operator)
+    if not settings.load().data_dir.samefile(out):
+        raise SettingsError(f"{out} was moved: its {CONFIG} names {settings.load().data_dir}; correct the paths there")
+    passphrase = Secret((out / _SECRET_FILE).read_bytes().rstrip(b"\r\n"))
+    return SoftwareKeystore.unlock(settings.load().keystore, passphrase), json.loads(mark.read_text("utf-8"))
+
+
 def _write_settings(out: Path, lines: Sequence[str], operator: str) -> None:
-    path = out / CONFIG
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    settings.activate(path, operator=operator)
+    (out / CONFIG).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _activate(out, operator)
+
+
+def _activate(out: Path, operator: str) -> None:
+    """The settings of this directory, before what the environment says; a profile is not in the file at first."""
+    own = tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))
+    home = Path(own["data_dir"])
+    places = {"database_url": f"sqlite:///{home / 'membercard.db'}", "keystore": home / "keystore"}
+    settings.activate(out / CONFIG, **{**places, **own, "operator": operator})
+
+
+def _quoted(path: Path) -> str:
+    """A path as a TOML basic string, whose escapes are those of JSON."""
+    return json.dumps(str(path))
 
 
 def _bank_profile(out: Path) -> Path:

@@ -1,6 +1,6 @@
-"""The station of ``membercard serve --demo``: with sample data and virtual readers, deleted at the end.
+"""The station of ``membercard serve --demo``: with sample data and virtual readers, kept where that is asked for.
 
-``demo_station`` creates it and activates its settings; an ordinary service then runs on them.
+``demo_station`` creates or reopens it and activates its settings; an ordinary service then runs on them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from membercard import settings
-from membercard.demo.history import SLOT_CARDS, STOCK, HistoryClock, SampleHistory
-from membercard.demo.setup import create_demo_home
+from membercard.demo.history import FORMS, SLOT_CARDS, STOCK, HistoryClock, HistoryResult, SampleHistory
+from membercard.demo.setup import create_demo_home, keep, reopen_demo_home
 from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role
 from reader_service.readers.names import distinct, slug
@@ -63,7 +63,7 @@ class DemoStation:
 
 @contextmanager
 def demo_station(data: Path | None = None, *, real_time: bool = True) -> Iterator[DemoStation]:
-    """A station with sample data in ``data``, which is kept, or in a directory that is deleted at the end.
+    """A station with sample data in ``data``, which is kept and found again, or in a directory deleted at the end.
 
     ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo created.
     """
@@ -95,33 +95,56 @@ def _exit(number: int, _frame: object) -> None:
 
 
 def _set_up(home: Path, real_time: bool) -> DemoStation:
-    keystore = create_demo_home(home, option="--data", operator="demo")
-    clock = HistoryClock()
-    with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
-        clock.set(21)
-        passwords = _people(registry)
-        _name_readers(registry)
-        history = SampleHistory(home, registry, keystore, clock).create()
+    """The station that is kept in ``home``, with new passwords, or a new one."""
+    reopened = reopen_demo_home(home, operator="demo")
+    if reopened is None:
+        history, passwords = _seeded(home)
+        keep(home, {"prepared": history.prepared, "draft": history.draft, "fresh_form": history.fresh_form.name})
+        prepared, draft, fresh_form = history.prepared, history.draft, history.fresh_form
+    else:
+        keystore, contents = reopened
+        with settings.open_registry(keystore) as registry:
+            passwords = _people(registry, anew=True)
+        prepared, draft, fresh_form = contents["prepared"], contents["draft"], home / FORMS / contents["fresh_form"]
     timing = "?timing=real" if real_time else ""
     stock = home.resolve() / STOCK
     return DemoStation(
         home=home,
         lanes=(f"sim:{stock}{timing}",) * LANES,
         counter=f"sim:slot/counter{timing}",
-        prepared=history.prepared,
-        draft=history.draft,
-        fresh_form=history.fresh_form,
+        prepared=prepared,
+        draft=draft,
+        fresh_form=fresh_form,
         passwords=passwords,
     )
 
 
-def _people(registry: Registry) -> dict[str, Secret]:
-    """Create one user for each role, named like the role, and one with all roles; returns their passwords."""
+def _seeded(home: Path) -> tuple[HistoryResult, Mapping[str, Secret]]:
+    keystore = create_demo_home(home, option="--data", operator="demo")
+    clock = HistoryClock()
+    with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
+        clock.set(21)
+        passwords = _people(registry)
+        _name_readers(registry)
+        return SampleHistory(home, registry, keystore, clock).create(), passwords
+
+
+def _people(registry: Registry, *, anew: bool = False) -> dict[str, Secret]:
+    """One user for each role, named like the role, and one with all roles; returns their passwords.
+
+    ``anew``: they exist, and those who can sign in get another password.
+    """
     hasher, passwords = Passwords(CHEAP), dict[str, Secret]()  # 79 random bits need no slow hash
+    existing = {user.name: user for user in registry.users.page(limit=1000).items} if anew else {}
     users = [(role.value, display, {role.value}) for role, display in _NAMES.items()]
     for name, display, roles in (*users, (EVERYTHING, "演示", {role.value for role in Role})):
         password = one_time()
-        registry.users.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
+        if not anew:
+            registry.users.add(name, display, hasher.hash(password), roles, by="demo", must_change=False)
+        elif name in existing and not existing[name].disabled:
+            registry.users.set_password(name, hasher.hash(password), by="demo", must_change=False)
+        else:
+            continue
         passwords[name] = Secret(password.encode())
     return passwords
 

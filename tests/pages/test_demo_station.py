@@ -10,6 +10,7 @@ import pytest
 
 from membercard import settings
 from membercard.commands.card import judge
+from membercard.demo.setup import create_demo_home
 from membercard.demo.station import EVERYTHING, DemoStation, demo_station
 from membercard.errors import SettingsError
 from membercard.wiring.counter_lists import load_lists
@@ -105,3 +106,34 @@ def test_a_directory_that_is_no_demo_stays_unchanged(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--data"), demo_station(tmp_path):
         pass
     assert (tmp_path / "mine").read_text() == "kept"
+
+
+def test_a_stored_station_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / '一 "demo"'
+    with demo_station(home, real_time=False) as first, settings.open_registry() as registry:
+        registry.cards.change(next(iter(registry.cards.page().items)).card_number, CardState.LOST, "clerk", "挂失")
+        registry.users.disable("counter", by="clerk", reason="left")
+        cards = [(card.card_number, card.state) for card in registry.cards.page(limit=100).items]
+    monkeypatch.setenv("MEMBERCARD_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    with demo_station(home, real_time=False) as second, settings.open_registry() as registry:
+        assert [(card.card_number, card.state) for card in registry.cards.page(limit=100).items] == cards
+        assert (second.prepared, second.draft, second.fresh_form) == (first.prepared, first.draft, first.fresh_form)
+        assert second.lanes == first.lanes
+        assert set(first.passwords) - set(second.passwords) == {"counter"}
+        hashed = registry.users.password_hash("operator")
+        assert Passwords().matches(hashed, second.passwords["operator"].reveal().decode())
+    with pytest.raises(SettingsError, match="is kept"):
+        create_demo_home(home)
+    assert not (tmp_path / "other.db").exists()
+    moved = home.rename(tmp_path / "elsewhere")
+    home.mkdir()
+    with pytest.raises(SettingsError, match="was moved"), demo_station(moved):
+        pass
+
+
+def test_a_station_whose_set_up_ended_half_way_is_set_up_again(tmp_path: Path) -> None:
+    create_demo_home(tmp_path / "demo", option="--data", operator="demo")
+    (tmp_path / "demo" / "left-over").touch()
+    with demo_station(tmp_path / "demo", real_time=False) as station:
+        assert station.fresh_form.exists()
+        assert not (station.home / "left-over").exists()
