@@ -6,6 +6,7 @@ Nothing here waits for a reader: a hung driver blocks its own reader only.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,9 @@ PCSC_DEADLINE: Final = 10
 """Seconds that one call to a PC/SC reader may take: then it is cut, long before a job counts as hung."""
 _TICK: Final = 0.2
 _CLOSING: Final = 5.0
+_AGAIN: Final = 1.0
+"""Seconds before a watch of PC/SC readers that failed begins anew."""
+_log = logging.getLogger(__name__)
 
 
 class ReaderManager:
@@ -272,13 +276,29 @@ class ReaderManager:
     # --- PC/SC -------------------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        try:
-            for event in self._watch(self._closing):
-                with self._lock:
-                    self._happened(event)
-        except ImportError as missing:
-            self.pcsc_away = True
-            self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": f"PC/SC does not load: {missing}"})
+        """Take the events of PC/SC until the end. No fault ends this thread: nobody else looks for readers."""
+        failed = False
+        while not self._closing.is_set():
+            try:
+                for event in self._watch(self._closing):
+                    with self._lock:
+                        if failed:
+                            self._happened(ReaderEvent(EventKind.SERVICE_BACK))
+                            failed = False
+                        self._happened(event)
+                return
+            except ImportError as missing:
+                self._pcsc_fault(f"PC/SC does not load: {missing}")
+                return
+            except Exception:
+                _log.exception("an event of the PC/SC readers could not be handled")
+                failed = True
+                self._pcsc_fault("watching the PC/SC readers failed and begins anew; the log says why")
+                self._closing.wait(_AGAIN)
+
+    def _pcsc_fault(self, sentence: str) -> None:
+        self.pcsc_away = True
+        self._bus.publish("service.fault", "pcsc", {"part": "pcsc", "sentence": sentence})
 
     def _happened(self, event: ReaderEvent) -> None:
         if event.kind in (EventKind.SERVICE_LOST, EventKind.SERVICE_BACK):

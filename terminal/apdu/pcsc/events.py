@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +15,8 @@ from terminal.errors import TransportError
 
 _POLL = 0.5  # Seconds within which a watch notices that it should stop.
 _RETRY = 1.0  # Seconds between attempts to reach a lost service.
+
+_log = logging.getLogger(__name__)
 
 _UNKNOWN, _EMPTY, _PRESENT, _EXCLUSIVE, _INUSE, _MUTE = 0x0004, 0x0010, 0x0020, 0x0080, 0x0100, 0x0200
 
@@ -97,44 +101,48 @@ class ReaderWatch:
         self._named: dict[str, str] = {}
 
     def events(self) -> Iterator[ReaderEvent]:
-        """First the readers and cards present, then each change. A lost service is an event, not an error."""
+        """First the readers and cards present, then each change. A lost service is an event, not an error, and so is
+        any other fault of a look: the next one follows after a pause."""
         lost = False
         while not self._stop.is_set():
+            service: ServiceView | None = None
             try:
                 service = self._connect()
-            except TransportError as error:
-                if not lost:
-                    yield ReaderEvent(EventKind.SERVICE_LOST, detail=str(error))
-                lost = True
-                self._stop.wait(_RETRY)
-                continue
-            if lost:
-                yield ReaderEvent(EventKind.SERVICE_BACK)
-                lost = False
-            try:
                 while not self._stop.is_set():
-                    yield from self._changes(service)
-            except TransportError as error:
+                    changes = self._changes(service)
+                    if lost:
+                        yield ReaderEvent(EventKind.SERVICE_BACK)
+                        lost = False
+                    yield from changes
+            except Exception as error:  # whatever a driver or library raises: nobody else looks for readers
                 yield from self._all_removed()
-                yield ReaderEvent(EventKind.SERVICE_LOST, detail=str(error))
+                if not lost:
+                    yield ReaderEvent(EventKind.SERVICE_LOST, detail=_sentence(error))
                 lost = True
             finally:
-                service.close()
+                if service is not None:
+                    with suppress(Exception):  # it may be what has just failed
+                        service.close()
+            if lost:
+                self._stop.wait(_RETRY)
 
-    def _changes(self, service: ServiceView) -> Iterator[ReaderEvent]:
+    def _changes(self, service: ServiceView) -> list[ReaderEvent]:
+        """The events since the last look; waits for one for a moment. Nothing has changed here when it raises."""
         present = service.readers()
+        known = {system: self._known.get(system, 0) for system in present}
+        gone = [system for system in self._known if system not in known]
+        query = {**known, self._hotplug: 0}
+        states = service.states(query, 0 if gone or 0 in known.values() else _POLL)
         named = self._names.assign(present)
-        for system in [system for system in self._known if system not in named]:
-            yield from self._removed(system)
+        events = [event for system in gone for event in self._removed(system)]
         for system in present:
             if system not in self._known:
                 self._known[system], self._named[system] = 0, named[system]
-                yield ReaderEvent(EventKind.READER_ADDED, named[system])
-        unseen = 0 in self._known.values()
-        query = {**self._known, self._hotplug: 0}
-        for system, (state, atr) in service.states(query, 0 if unseen else _POLL).items():
+                events.append(ReaderEvent(EventKind.READER_ADDED, named[system]))
+        for system, (state, atr) in states.items():
             if system in self._known and not state & _UNKNOWN:
-                yield from self._card_events(system, state, atr)
+                events += self._card_events(system, state, atr)
+        return events
 
     def _card_events(self, system: str, state: int, atr: bytes) -> Iterator[ReaderEvent]:
         before, self._known[system] = self._known[system], state & ~0x0002
@@ -155,3 +163,11 @@ class ReaderWatch:
         for system in list(self._known):
             yield from self._removed(system)
         self._names = ReaderNames()
+
+
+def _sentence(error: Exception) -> str:
+    """The sentence about a fault. The text of an unexpected one may hold anything and goes to the log only."""
+    if isinstance(error, TransportError):
+        return str(error)
+    _log.error("watching readers failed", exc_info=error)
+    return "watching readers failed; the log says why, and the next look follows by itself"

@@ -14,11 +14,20 @@ from terminal.errors import ReaderNotFound
 _TAIL = re.compile(r"^(?P<base>.*\S)\s+(?P<order>[0-9A-F]{2})\s+(?P<slot>[0-9A-F]{2})$")
 
 
+def printable(system: str) -> str:
+    """The name as people see it: a device may have any bytes in its name. Bytes that are not UTF-8 and characters that
+    do not print are escapes (``\\xfc``)."""
+    text = system.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    shown = (" " if c.isspace() else c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown).strip() or "reader"
+
+
 def base_name(system: str) -> str:
     """The name without plug order: ``ACS ACR122U 01 00`` is ``ACS ACR122U``; a further slot keeps its number."""
+    system = printable(system)
     match = _TAIL.match(system)
     if not match:
-        return system.strip()
+        return system
     slot = int(match["slot"], 16)
     return match["base"] + (f" slot {slot + 1}" if slot else "")
 

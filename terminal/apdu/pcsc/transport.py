@@ -26,6 +26,7 @@ from terminal.apdu.atr import Atr
 from terminal.apdu.pcsc import codes
 from terminal.apdu.pcsc.events import ReaderEvent, ReaderInfo, ReaderWatch, describe_readers
 from terminal.apdu.pcsc.features import supports_extended_length
+from terminal.apdu.pcsc.named_calls import NamedCalls, PyscardCalls, pcsc_lite
 from terminal.apdu.pcsc.names import ReaderNames, choose
 from terminal.apdu.pcsc.service_socket import with_socket
 from terminal.apdu.pcsc.url import DEADLINE, parse_rest, reader_url
@@ -40,6 +41,9 @@ _PULLED = (codes.SUCCESS, codes.COMM_ERROR, codes.NOT_TRANSACTED, codes.READER_U
 """What drivers report of an exchange whose card was pulled."""
 _SETTLE = 2.0  # Seconds within which the service notices that a card was swapped.
 _SLICE = 0.5  # Seconds of one wait: Ctrl-C has no effect before a wait in C returns.
+
+
+_CALLS: NamedCalls = pcsc_lite() or PyscardCalls(scard)
 
 
 class PcscService:
@@ -106,24 +110,23 @@ class PcscService:
 
     def readers(self) -> list[str]:
         """PC/SC names of the readers that are plugged in."""
-        code, names = scard.SCardListReaders(self.context, [])
+        code, names = _CALLS.list_readers(self.context)
         code &= 0xFFFFFFFF
         if code == codes.NO_READERS:
             return []
         if code:
             raise self.fault(code, "listing readers")
-        return list(names)
+        return names
 
     def states(self, known: Mapping[str, int], timeout: float) -> dict[str, tuple[int, bytes]]:
         """State and ATR of each reader, once one differs from ``known`` or ``timeout`` seconds are over."""
-        query = [(name, state) for name, state in known.items()]
-        code, states = scard.SCardGetStatusChange(self.context, int(timeout * 1000), query)
+        code, states = _CALLS.status_change(self.context, int(timeout * 1000), list(known.items()))
         code &= 0xFFFFFFFF
         if code not in (codes.SUCCESS, codes.TIMEOUT, codes.UNKNOWN_READER):
             raise self.fault(code, "watching readers")
         if code == codes.UNKNOWN_READER:
             return {name: (scard.SCARD_STATE_UNKNOWN, b"") for name in known}
-        return {name: (state, bytes(atr)) for name, state, atr in states}
+        return {name: (state, atr) for name, state, atr in states}
 
 
 def _establish() -> Any:
@@ -162,13 +165,12 @@ class PcscCard:
         self._transmit = partial(self._service.guard(scard.SCardTransmit), self._handle, self._pci)
 
     def _connect(self) -> tuple[Any, int]:
-        connect = partial(scard.SCardConnect, self._service.context, self._system, self._mode, _PROTOCOLS)
+        connect = partial(_CALLS.connect, self._service.context, self._system, self._mode, _PROTOCOLS)
         handle, protocol = self._service.call(f"connecting to the card in {self._name}", connect)
         return handle, protocol
 
     def _read_atr(self) -> bytes:
-        values = self._service.call(f"reading the ATR in {self._name}", scard.SCardStatus, self._handle)
-        return bytes(values[3])
+        return bytes(self._service.call(f"reading the ATR in {self._name}", _CALLS.atr, self._handle))
 
     @property
     def atr(self) -> bytes:

@@ -19,9 +19,10 @@ def reader_url(name: str, *, share: bool, deadline: float) -> str:
 
 
 def parse_rest(rest: str) -> tuple[str, bool, float]:
-    """Name, ``share`` and ``deadline`` (seconds) of ``NAME?share=1&deadline=10``. Raises ReaderNotFound."""
+    """Name, ``share`` and ``deadline`` (seconds) of ``NAME?share=1&deadline=10``; a name may have question marks of its
+    own. Raises ReaderNotFound."""
     name, mark, tail = rest.rpartition("?")
-    if not mark:
+    if not mark or (tail and "=" not in tail):
         return rest, False, DEADLINE
     share, deadline = False, DEADLINE
     for key, value in parse_qsl(tail, keep_blank_values=True):

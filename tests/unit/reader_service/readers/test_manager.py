@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -481,3 +482,39 @@ def test_thirty_two_slots_tell_of_their_cards(tmp_path: Path, monkeypatch: pytes
 def test_a_card_folder_is_for_virtual_slots_only(two: ReaderRig) -> None:
     with two.manager() as manager, pytest.raises(Conflict, match="no virtual slot"):
         manager.slot("lane-1")
+
+
+def test_the_watch_of_pcsc_readers_survives_any_fault(
+    tmp_path: Path, readers: FakeReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the watch itself, and one of what is done with an event: a sentence, and readers come all the same."""
+    monkeypatch.setattr("reader_service.readers.manager._AGAIN", 0.01)
+    starts: list[int] = []
+    ready = threading.Event()
+
+    def watch(stop: threading.Event) -> Iterator[ReaderEvent]:
+        starts.append(1)
+        if len(starts) == 1:
+            raise UnicodeEncodeError("ascii", "读", 0, 1, "x")
+        assert ready.wait(PATIENCE)
+        yield ReaderEvent(EventKind.READER_ADDED, "Good")
+        if len(starts) == 2:
+            yield ReaderEvent(EventKind.READER_ADDED, "Bad")
+        stop.wait(PATIENCE)
+
+    rig = reader_rig(tmp_path, open_reader=readers, pcsc=True)
+    with rig.manager(watch=watch) as manager:
+        refused: list[str] = []
+
+        def added(reader_id: str, url: str) -> None:
+            if reader_id == "bad" and not refused:
+                refused.append(reader_id)
+                raise ValueError("a secret")
+
+        manager.on_added = added
+        ready.set()
+        assert eventually(lambda: len(starts) == 3 and not manager.pcsc_away)
+        assert {view.id for view in manager.views()} == {"good", "bad"}
+    sentences = [event.data["sentence"] for event in rig.bus.of("service.fault")]
+    failed = "watching the PC/SC readers failed and begins anew; the log says why"
+    assert sentences[:4] == [failed, "", failed, ""]

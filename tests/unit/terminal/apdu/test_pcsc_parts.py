@@ -66,6 +66,9 @@ class TestNames:
         assert url == "pcsc:R?share=1&deadline=2.5"
         assert parse_rest(url.removeprefix("pcsc:")) == ("R", True, 2.5)
         assert parse_rest("R?") == ("R", False, 30.0)
+        assert parse_rest("Which?") == ("Which", False, 30.0)
+        assert parse_rest("Which? One") == ("Which? One", False, 30.0)
+        assert parse_rest("Which? One?share=1") == ("Which? One", True, 30.0)
 
     @pytest.mark.parametrize(
         "tail", ["deadline=\u00b2", "deadline=0", "deadline=-1", "deadline=1e9", "share=yes", "x=1"]

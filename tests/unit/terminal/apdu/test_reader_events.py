@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 
+import pytest
+
 from terminal.apdu.pcsc.events import EventKind, ReaderEvent, ReaderWatch, ServiceView, describe_readers
 from terminal.errors import ReaderFault
 
@@ -13,16 +15,23 @@ HOTPLUG = "plug"
 World = dict[str, tuple[int, bytes]]
 
 
-class FakeService:
-    """A service whose state advances by one step with each query; None: the connection breaks."""
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("terminal.apdu.pcsc.events._RETRY", 0)
 
-    def __init__(self, worlds: Iterator[World | None], stop: threading.Event) -> None:
+
+class FakeService:
+    """A service whose state advances by one step with each query; None: the connection breaks; or it raises."""
+
+    def __init__(self, worlds: Iterator[World | Exception | None], stop: threading.Event) -> None:
         self._worlds, self._stop = worlds, stop
         self._now: World = {}
         self.closed = False
 
     def readers(self) -> list[str]:
         now = next(self._worlds, {"end": (0, b"")})
+        if isinstance(now, Exception):
+            raise now
         if now is None:
             raise ReaderFault("the service was stopped")
         if "end" in now:
@@ -38,7 +47,7 @@ class FakeService:
         self.closed = True
 
 
-def watch(*worlds: World | None) -> list[ReaderEvent]:
+def watch(*worlds: World | Exception | None) -> list[ReaderEvent]:
     stop = threading.Event()
     moving = iter(worlds)
     return list(ReaderWatch(lambda: FakeService(moving, stop), HOTPLUG, stop).events())
@@ -90,6 +99,44 @@ def test_a_lost_service_is_an_event_and_its_return_too() -> None:
         (EventKind.READER_ADDED, "R"),
     ]
     assert events[2].detail == "the service was stopped"
+
+
+@pytest.mark.parametrize(
+    "fault", [UnicodeEncodeError("ascii", "读", 0, 1, "x"), SystemError(), ValueError(), MemoryError(), KeyError("R")]
+)
+def test_a_watch_survives_any_fault(fault: Exception) -> None:
+    """An unexpected fault is an event without its text, the readers come back with the next look, and it says so."""
+    events = watch({"R 00 00": (PRESENT, ATR)}, fault, fault, {"R 00 00": (PRESENT, ATR)})
+    assert [(event.kind, event.reader) for event in events] == [
+        (EventKind.READER_ADDED, "R"),
+        (EventKind.CARD_INSERTED, "R"),
+        (EventKind.CARD_REMOVED, "R"),
+        (EventKind.READER_REMOVED, "R"),
+        (EventKind.SERVICE_LOST, ""),
+        (EventKind.SERVICE_BACK, ""),
+        (EventKind.READER_ADDED, "R"),
+        (EventKind.CARD_INSERTED, "R"),
+    ]
+    assert events[4].detail == "watching readers failed; the log says why, and the next look follows by itself"
+
+
+def test_a_fault_after_the_list_announces_nothing_and_loses_nothing() -> None:
+    class Broken(FakeService):
+        def states(self, known: Mapping[str, int], timeout: float) -> dict[str, tuple[int, bytes]]:
+            raise ValueError
+
+        def close(self) -> None:
+            raise ValueError
+
+    stop = threading.Event()
+    worlds: Iterator[World | Exception | None] = iter([{"R 00 00": (EMPTY, b"")}] * 2)
+    services = iter([Broken(worlds, stop)])
+    events = list(ReaderWatch(lambda: next(services, None) or FakeService(worlds, stop), HOTPLUG, stop).events())
+    assert [(event.kind, event.reader) for event in events] == [
+        (EventKind.SERVICE_LOST, ""),
+        (EventKind.SERVICE_BACK, ""),
+        (EventKind.READER_ADDED, "R"),
+    ]
 
 
 def test_a_missing_service_is_reported_once() -> None:

@@ -1,0 +1,103 @@
+"""A PC/SC service in Python, whose readers have any bytes as names: the protocol of pcscd 1.9 and later (4.4).
+
+The client library finds it through PCSCLITE_CSOCK_NAME, which it reads once: start programs with it in their
+environment. Cards answer every command with itself and 9000. pcsc-lite, src/winscard_msg.h.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+ATR = bytes.fromhex("3B80800101")
+_READERS = 16
+_ESTABLISH, _RELEASE, _CONNECT, _DISCONNECT, _BEGIN, _END, _TRANSMIT = 0x01, 0x02, 0x04, 0x06, 0x07, 0x08, 0x09
+_VERSION, _STATES, _WAIT, _STOP_WAITING = 0x11, 0x12, 0x13, 0x14
+_ABSENT, _PRESENT, _POWERED, _NEGOTIABLE = 0x02, 0x04, 0x10, 0x20
+
+
+@dataclass(frozen=True)
+class FakeSlot:
+    """A reader by the bytes of its name, with or without a card."""
+
+    name: bytes
+    card: bool = False
+
+    def state(self) -> bytes:
+        """READER_STATE."""
+        state = _PRESENT | _POWERED | _NEGOTIABLE if self.card else _ABSENT
+        atr = ATR if self.card else b""
+        return struct.pack("<128sIIi33s3xII", self.name, 1, state, 0, atr, len(atr), 2 if self.card else 0)
+
+
+class FakeService:
+    """Context manager around the service. ``slots`` may be replaced while it runs."""
+
+    def __init__(self, directory: Path, *slots: FakeSlot) -> None:
+        self.path = directory / "pcscd.comm"
+        self.slots = slots
+        self._listener = socket.socket(socket.AF_UNIX)
+
+    def __enter__(self) -> FakeService:
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PCSCLITE_CSOCK_NAME": str(self.path)}
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError, EOFError):
+            while True:
+                size, command = struct.unpack("<II", _exactly(client, 8))
+                client.sendall(self._answer(command, _exactly(client, size), client))
+
+    def _answer(self, command: int, body: bytes, client: socket.socket) -> bytes:
+        match command:
+            case 0x11:  # _VERSION
+                return body[:8] + bytes(4)
+            case 0x01:  # _ESTABLISH: scope, context, result
+                return body[:4] + struct.pack("<II", 4711, 0)
+            case 0x12 | 0x13:  # _STATES, _WAIT
+                states = [slot.state() for slot in self.slots]
+                return b"".join(states) + bytes(len(FakeSlot(b"").state()) * (_READERS - len(states)))
+            case 0x14:  # _STOP_WAITING: timeout, result
+                return bytes(8)
+            case 0x04:  # _CONNECT: context, name, mode, protocols, handle, protocol, result
+                name = body[4:132].rstrip(b"\0")
+                here = [slot for slot in self.slots if slot.name == name]
+                code = 0x80100009 if not here else 0 if here[0].card else 0x8010000C
+                return body[:140] + struct.pack("<iII", 815, 2, code)
+            case 0x09:  # _TRANSMIT
+                data = _exactly(client, struct.unpack_from("<I", body, 12)[0]) + b"\x90\x00"
+                return body[:24] + struct.pack("<II", len(data), 0) + data
+            case _:  # handle and result at the end
+                return body[:-4] + bytes(4)
+
+
+def _exactly(client: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = client.recv(count - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
