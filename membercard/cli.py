@@ -114,10 +114,20 @@ def _root(
     simulation: Annotated[
         bool | None, typer.Option("--simulation/--production", help="Allow published test keys.")
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with a token, where users are on record; or MEMBERCARD_TOKEN.", show_default=False),
+    ] = None,
     show_version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
 ) -> None:
     settings.activate(
-        config, data_dir=data_dir, database_url=database, keystore=keystore, profile=profile, simulation=simulation
+        config,
+        data_dir=data_dir,
+        database_url=database,
+        keystore=keystore,
+        profile=profile,
+        simulation=simulation,
+        token_file=token_file,
     )
 
 

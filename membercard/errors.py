@@ -11,5 +11,9 @@ class NoMemberCard(MembercardError):
     """The card at the reader has no member application."""
 
 
+class NotProven(MembercardError):
+    """There are users on record, and nobody proved who works here."""
+
+
 class Interrupted(MembercardError):
     """The operator stopped a run in good order; the message says how to continue."""

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     keystore: Path = Path()
     passphrase_file: Path | None = None
+    token_file: Path | None = None
+    """File with the token that works on the command line, instead of MEMBERCARD_TOKEN."""
     profile: Path | None = None
     simulation: bool = False
     station: str = Field(default_factory=socket.gethostname)

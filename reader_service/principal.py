@@ -105,6 +105,10 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 """No role has everything: who looks after users cannot see members, who approves cannot import."""
 
 
+READS_MEMBERS: Final = frozenset((_P.MEMBERS_FIND, _P.MEMBERS_UNMASK, _P.MEMBERS_CHANGE, _P.ROSTERS_UPLOAD))
+"""A token with one of these needs the consent of a second administrator."""
+
+
 @cache
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     """All permissions of these roles together."""

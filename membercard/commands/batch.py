@@ -14,14 +14,19 @@ from rich.text import Text
 
 from membercard import output, settings
 from membercard.commands.line_display import prepare_with_progress
+from membercard.wiring import identity
 from membercard.wiring.line import open_pool, profile_in_use
 from personalize.line import report as reporting
+from reader_service.principal import Permission
 from registry.errors import RegistryConflict
 from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
-By = Annotated[str | None, typer.Option(help="Who does this; you, if not given.")]
+By = Annotated[
+    str | None,
+    typer.Option(help="Who does this; you, if not given. With users on record, that user's password is asked for."),
+]
 
 
 @app.command("list")
@@ -92,18 +97,26 @@ def approve(batch: BatchId, by: By = None) -> None:
     """
     profile = profile_in_use()
     with settings.open_registry() as registry:
-        done = registry.batches.approve(batch, by or settings.load().operator, scheme=profile.scheme)
+        person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
+        done = registry.batches.approve(batch, person, scheme=profile.scheme)
     typer.echo(
         f"{done.id}: {done.accepted} members approved by {done.approved_by}. Next: membercard batch prepare {done.id}"
     )
+    identity.note_unproven(person)
 
 
 @app.command("discard")
-def discard(batch: BatchId, reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "") -> None:
+def discard(
+    batch: BatchId,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "",
+    by: By = None,
+) -> None:
     """Discard a draft; its file may then be imported again."""
     with settings.open_registry() as registry:
-        done = registry.batches.discard(batch, settings.load().operator, reason=reason)
+        person = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
+        done = registry.batches.discard(batch, person, reason=reason)
     typer.echo(f"{done.id}: discarded")
+    identity.note_unproven(person)
 
 
 @app.command("prepare")
@@ -120,7 +133,7 @@ def prepare(
     with settings.open_registry(keystore) as registry:
         under_way(registry.batches.batch(batch))
         with _progress() as progress:
-            pool, by = open_pool(keystore, profile), settings.load().operator
+            pool, by = open_pool(keystore, profile), identity.machine()
             count = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
     typer.echo(f"{batch}: {count} dossiers made. Next: membercard perso run {batch} --reader URL")
 
@@ -149,20 +162,35 @@ def release(
 ) -> None:
     """Release a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
     with settings.open_registry() as registry:
-        registry.line.release_missing(batch, chip, by or settings.load().operator, reason=reason)
+        person = identity.actor(registry, by, Permission.LANES_RUN)
+        registry.line.release_missing(batch, chip, person, reason=reason)
     typer.echo(f"{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}")
+    identity.note_unproven(person)
 
 
 @app.command("close")
 def close(
     batch: BatchId,
-    second: Annotated[str, typer.Option(help="The second person who signs.", show_default=False)],
+    second: Annotated[
+        str,
+        typer.Option(
+            help="The second person who signs. With users on record, both passwords are asked for.", show_default=False
+        ),
+    ],
     by: By = None,
 ) -> None:
-    """Close a finished batch: the accounts must balance, two people sign, dossier secrets are destroyed."""
+    """Close a finished batch: the accounts must balance, two people sign, dossier secrets are destroyed.
+
+    Example: membercard batch close B20261122-001 --by "Li Na" --second "Wang Fang"
+    """
     with settings.open_registry() as registry:
-        done = registry.batches.close(batch, by or settings.load().operator, second)
+        first, other = (
+            identity.actor(registry, name, Permission.BATCHES_CLOSE, in_person=True) for name in (by, second)
+        )
+        done = registry.batches.close(batch, first, other)
     typer.echo(f"{done.id}: closed, {done.verified} cards, dossier secrets destroyed")
+    identity.note_unproven(first)
+    identity.note_unproven(other)
 
 
 @app.command("report")

@@ -29,6 +29,7 @@ from personalize.intake import check
 from personalize.line import report as reporting
 from personalize.line.lanes import LaneResult
 from personalize.rosters import to_import
+from registry.db.actors import machine_actor, unproven_actor
 from registry.store import Registry
 from terminal.apdu import stack
 from terminal.keys import MemoryCustody
@@ -62,7 +63,7 @@ def demo(
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
         _title(console, "2  审核 Approval", "a second person approves each batch, never the one who imported it")
         for batch in batches:
-            registry.batches.approve(batch, "reviewer", scheme=profile_in_use().scheme)
+            registry.batches.approve(batch, unproven_actor("reviewer"), scheme=profile_in_use().scheme)
             console.print(f"   {batch} approved by reviewer")
         _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
         count = _timed(
@@ -71,7 +72,7 @@ def demo(
         _title(
             console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip has unknown keys and has to be rejected"
         )
-        registry.stock.receive(make_blanks(out / "stock", count), "demo", "storekeeper")
+        registry.stock.receive(make_blanks(out / "stock", count), "demo", unproven_actor("storekeeper"))
         results = _timed(
             times,
             "personalization",
@@ -108,7 +109,7 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
             roster = check(path, known=registry.rosters.known_members)
         accepted, rejected = to_import(roster)
         batch = registry.rosters.import_roster(
-            roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by="clerk"
+            roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by=unproven_actor("clerk")
         )
         batches.append(batch.id)
         console.print(
@@ -129,7 +130,7 @@ def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batc
     with Progress(*columns, console=console) as progress:
         pool = open_pool(keystore, profile)
         return sum(
-            prepare_with_progress(registry, batch, profile, keystore, pool, progress, by="operator")
+            prepare_with_progress(registry, batch, profile, keystore, pool, progress, by=machine_actor("operator"))
             for batch in batches
         )
 

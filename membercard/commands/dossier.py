@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output, settings
+from membercard.wiring import identity
 from membercard.wiring.line import payment_authorities, profile_in_use
 from membercard.wiring.readers import card_in
 from personalize.dossiers.diff import Difference, diff, on_chip
@@ -205,7 +206,7 @@ def take(
     judge = linter_of(profile, payment_authorities(custody, profile) or ca_store(()))
     with settings.open_registry(custody) as registry, file.open("rb") as stream:
         head, cards = chosen.read(stream, exchange)
-        count = take_in(registry, exchange, batch, cards, judge, by=settings.load().operator)
+        count = take_in(registry, exchange, batch, cards, judge, by=identity.machine())
     if json:
         output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return

@@ -90,7 +90,12 @@ def check(
 def import_(
     file: File,
     unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who imports it; a different person approves.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Who imports it; a different person approves. With users on record, that user's password is asked for."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the batch as JSON.")] = False,
     lang: Lang = "zh",
 ) -> None:
@@ -102,21 +107,24 @@ def import_(
     Example: membercard roster import form.xlsx --by "Li Na"
     """
     from membercard import settings
+    from membercard.wiring import identity
     from personalize import intake
     from personalize.rosters import to_import
+    from reader_service.principal import Permission
 
     batch = None
     with settings.open_registry() as registry:
         report = intake.check(file, known=registry.rosters.known_members, unit=unit)
         if report.accepted and report.unit is not None:
             accepted, rejected = to_import(report)
-            clerk = by or settings.load().operator
+            clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
             batch = registry.rosters.import_roster(
                 report.unit, accepted, rejected, source=file.name, digest=report.digest, by=clerk
             )
     _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
     if batch is None:
         raise typer.Exit(1)
+    identity.note_unproven(batch.imported_by)
 
 
 def _print_import(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:

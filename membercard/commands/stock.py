@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from membercard import output, settings
+from membercard.wiring import identity
 
 app = typer.Typer()
 
@@ -15,15 +16,20 @@ app = typer.Typer()
 def receive(
     count: Annotated[int, typer.Argument(help="How many blank chips were delivered.", min=1, show_default=False)],
     supplier_batch: Annotated[str, typer.Option(help="The supplier's delivery or batch number.", show_default=False)],
-    by: Annotated[str | None, typer.Option(help="Who counted them; you, if not given.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Who counted them; you, if not given. With users on record, a password is asked for."),
+    ] = None,
 ) -> None:
     """Book a delivery of blank chips, so that the stock can be reconciled.
 
     Example: membercard stock receive 500 --supplier-batch L-2026-17
     """
     with settings.open_registry() as registry:
-        account = registry.stock.receive(count, supplier_batch, by or settings.load().operator)
+        person = identity.actor(registry, by)
+        account = registry.stock.receive(count, supplier_batch, person)
     typer.echo(f"received {count} chips of {supplier_batch}; {account.left} blank chips should be on the shelf now")
+    identity.note_unproven(person)
 
 
 @app.command("show")

@@ -113,7 +113,9 @@ def _json(user: User) -> dict[str, object]:
 
 def _owner() -> str:
     """The actor in the audit for work on the machine itself."""
-    return f"{settings.load().operator} (command line)"
+    from membercard.wiring import identity
+
+    return identity.machine()
 
 
 def _print_password(person: User, password: str) -> None:

@@ -9,11 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from reader_service.access.authenticator import AuthenticatedCaller, Authenticator, key_of, new_secret, roles_of
+from reader_service.access.authenticator import (
+    TOKEN,
+    AuthenticatedCaller,
+    Authenticator,
+    key_of,
+    new_secret,
+    roles_of,
+)
 from reader_service.access.passwords import LONGEST, Passwords, check_rules
 from reader_service.access.settings import AccessSettings
 from reader_service.access.throttle import Throttle
-from reader_service.errors import Invalid, TooMany, UserDisabled, WrongPassword
+from reader_service.errors import Invalid, MustChangePassword, NotSignedIn, TooMany, UserDisabled, WrongPassword
 from reader_service.principal import Principal
 from reader_service.registry_errors import translate_registry_errors
 from registry.admin.sessions import SessionRecord
@@ -74,6 +81,26 @@ class AccountService:
                 raise UserDisabled("this user is disabled; ask an administrator")
             self.throttle.succeeded(name)
             return self._open(user, origin)
+
+    def prove(self, name: str, password: str, origin: str) -> Principal:
+        """The user whose password this is, without a session. Raises WrongPassword, UserDisabled, MustChangePassword,
+        TooMany, Unavailable."""
+        with translate_registry_errors(), self._turn(name):
+            self._check(name, password, origin)
+            user = self._registry.users.user(name)
+            if user.disabled:
+                raise UserDisabled("this user is disabled; ask an administrator")
+            if user.must_change:
+                raise MustChangePassword("change the password first, on the service's pages: somebody else knows it")
+            self.throttle.succeeded(name)
+            return Principal(user.name, roles_of(user.roles))
+
+    def prove_token(self, secret: str) -> Principal:
+        """The token with this secret. Raises NotSignedIn, Unavailable."""
+        caller = self.authenticator.find(key_of(secret), token=True) if TOKEN.fullmatch(secret) else None
+        if caller is None:
+            raise NotSignedIn("this token is not in force")
+        return caller.principal
 
     def sign_out(self, caller: AuthenticatedCaller) -> None:
         """Ends this session and the leases of its user."""

@@ -23,7 +23,6 @@ from anyio import move_on_after, to_thread
 from reader_service.access.settings import AccessSettings
 from reader_service.errors import Unavailable
 from reader_service.principal import Principal, Role
-from registry.admin.tokens import TokenRecord
 from registry.errors import RegistryUnavailable
 from registry.store import Registry, utc_now
 
@@ -171,7 +170,7 @@ class Authenticator:
         token = self._registry.tokens.find(key)
         if token is None:
             return None
-        principal = Principal(token_name(token), roles_of(token.roles), token.label)
+        principal = Principal(token.actor, roles_of(token.roles), token.label)
         return AuthenticatedCaller(principal, key, token.until)
 
     def _touch(self, key: bytes, token: bool) -> None:
@@ -184,11 +183,6 @@ class Authenticator:
 
 def _nobody_new(cause: Exception | None = None) -> NoReturn:
     raise Unavailable("the database cannot be reached, so nobody can be let in; try again") from cause
-
-
-def token_name(token: TokenRecord) -> str:
-    """The name of a token in audit and journals; user names have no brackets."""
-    return f"{token.label} (token {token.id})"
 
 
 def roles_of(names: frozenset[str]) -> frozenset[Role]:

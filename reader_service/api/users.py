@@ -83,6 +83,9 @@ class TokenResponse(BaseModel):
     until: datetime
     used_at: datetime | None
     revoked_at: datetime | None
+    waits_for_consent: bool = Field(description="It is not in force before a second administrator consents.")
+    consented_by: str | None
+    consented_at: datetime | None
 
 
 class NewTokenRequest(RequestModel):
@@ -126,6 +129,9 @@ def _token(token: TokenRecord) -> TokenResponse:
         until=token.until,
         used_at=token.used_at,
         revoked_at=token.revoked_at,
+        waits_for_consent=token.waits,
+        consented_by=token.consented_by,
+        consented_at=token.consented_at,
     )
 
 
@@ -153,7 +159,8 @@ def user(service: Svc, p: Caller, name: Name) -> UserResponse:
 @router.patch(
     "/{name}",
     summary="Change a user",
-    description=f"A change of roles ends the user's sessions. Nobody can change their own roles. {_WHO}",
+    description="A change of roles ends the user's sessions and revokes the tokens that the user issued. Nobody can "
+    f"change their own roles. {_WHO}",
 )
 def change_user(service: Svc, p: Caller, name: Name, change: ChangeUserRequest) -> UserResponse:
     changed = service.users.change(
@@ -179,7 +186,8 @@ def enable_user(service: Svc, p: Caller, name: Name, why: AccountReasonRequest) 
 @router.post(
     "/{name}/reset",
     summary="Reset a password",
-    description=f"Replaces the password by a one-time password and ends the user's sessions. {_WHO}",
+    description="Replaces the password by a one-time password, ends the user's sessions, and revokes the tokens that "
+    f"the user issued. {_WHO}",
 )
 def reset_password(service: Svc, p: Caller, name: Name, why: AccountReasonRequest) -> OneTimePasswordResponse:
     issued = service.users.reset(p, name, why.reason)
@@ -206,11 +214,24 @@ def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[TokenResponse]:
     "",
     status_code=201,
     summary="Issue a token",
-    description=f"A token is for a machine and cannot have the roles reviewer and administrator. {_WHO}",
+    description="A token is for a machine and cannot have the roles reviewer and administrator. One that reads members "
+    f"(role registrar) is not in force before a second administrator consents. {_WHO}",
 )
 def make_token(service: Svc, p: Caller, new: NewTokenRequest) -> TokenSecretResponse:
     issued = service.users.make_token(p, new.label, new.roles, new.until)
     return TokenSecretResponse(token=_token(issued.token), secret=issued.secret)
+
+
+@tokens_router.post(
+    "/{number}/consent",
+    summary="Consent to a token",
+    description="A token that reads members is in force once a second administrator consents; who issued it cannot "
+    f"(403 `own-work`). {_WHO}",
+)
+def consent_to_token(
+    service: Svc, p: Caller, number: Annotated[int, Path(ge=1, lt=2**63, description="The number of the token.")]
+) -> TokenResponse:
+    return _token(service.users.consent_to_token(p, number))
 
 
 @tokens_router.post(

@@ -93,9 +93,9 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
         if shown.state is BatchState.DRAFT:
             values["counts"] = service.rosters.change_counts(who, batch_id)
             values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=_CHANGES)
-        return shell.page(
-            request, "intake_batch.html", **values, **_permitted_actions(who, shown, values["review_state"])
-        )
+        own = service.rosters.imported_by_caller(who, batch_id)
+        actions = _permitted_actions(who, shown, values["review_state"], own)
+        return shell.page(request, "intake_batch.html", **values, **actions)
 
     @pages.get("/intake/{batch_id}/annotated")
     def annotated(request: Request, batch_id: str) -> Response:
@@ -135,7 +135,7 @@ def _state_of(service: ReaderService, who: Principal, batch: Batch) -> str:
     return "submitted" if steps[-1].step is ReviewStep.SUBMITTED else "returned"
 
 
-def _permitted_actions(who: Principal, batch: Batch, review_state: str) -> dict[str, bool]:
+def _permitted_actions(who: Principal, batch: Batch, review_state: str, own: bool) -> dict[str, bool]:
     """Which buttons the page has; the service checks again."""
     draft = batch.state is BatchState.DRAFT
     clerk, reviewer = who.may(Permission.ROSTERS_UPLOAD), who.may(Permission.ROSTERS_APPROVE)
@@ -144,6 +144,6 @@ def _permitted_actions(who: Principal, batch: Batch, review_state: str) -> dict[
         "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted > 0,
         "may_discard": clerk and draft,
         "may_decide": reviewer and review_state == "submitted",
-        "own": batch.imported_by == who.name,
+        "own": own,
         "may_copy": clerk and has_copy and batch.kind is BatchKind.ROSTER,
     }

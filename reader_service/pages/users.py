@@ -98,6 +98,11 @@ def _tokens(pages: APIRouter, shell: Shell) -> None:
         created = service.users.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
         return _part_with_secret(shell, request, "token_secret.html", created=created, **_lists(service, who))
 
+    @pages.post("/tokens/{number}/consent")
+    def consent(request: Request, number: int) -> Response:
+        token = service.users.consent_to_token(principal_of(request), number)
+        return shell.go(request, "/users", "users.done-consent", label=token.label)
+
     @pages.post("/tokens/{number}/revoke")
     def revoke(request: Request, number: int, reason: Text = "") -> Response:
         token = service.users.revoke_token(principal_of(request), number, reason)

@@ -10,14 +10,13 @@ from typing import Final
 
 from personalize.line import report as reporting
 from personalize.line.report import BatchReport
-from reader_service.errors import Conflict, Forbidden, OwnWork
+from reader_service.errors import Conflict, Forbidden
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from reader_service.services.preparations import Preparation, Preparations
 from registry.admin.audit import AuditFilter
-from registry.batches.approval import same_person
 from registry.batches.reviews import ReviewEvent
 from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
@@ -155,8 +154,6 @@ class BatchService:
             first = self._signed_by(batch_id)
             if first is None:
                 self._registry.audit.note(AuditEntry(p.name, _SIGNED, f"batch:{batch_id}"))
-            elif same_person(first, p.name):
-                raise OwnWork("you signed this batch; a second person closes it")
             else:
                 self._registry.batches.close(batch_id, first, p.name)
         view = self._view(batch_id)

@@ -162,6 +162,12 @@ class RosterService:
             approved = self._registry.batches.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
             return self._changed(approved, None)
 
+    def imported_by_caller(self, p: Principal, batch_id: str) -> bool:
+        """Whether the caller imported the batch, in person or by a token, and so may not approve it."""
+        p.need(Permission.ROSTERS_VIEW)
+        with translate_registry_errors():
+            return self._registry.batches.imported_by_person(batch_id, p.name)
+
     def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
         """Return a draft to the clerk. Raises Invalid without a reason, Conflict for one that was not submitted."""
         p.need(Permission.ROSTERS_APPROVE)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from reader_service.access.accounts import AccountService
-from reader_service.access.authenticator import key_of, new_token, token_name
+from reader_service.access.authenticator import key_of, new_token
 from reader_service.access.passwords import one_time
 from reader_service.errors import Forbidden, Invalid
-from reader_service.principal import Permission, Principal, Role
+from reader_service.principal import READS_MEMBERS, Permission, Principal, Role, permissions_of
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.admin.sessions import SessionRecord
 from registry.admin.tokens import TokenRecord
@@ -81,7 +81,7 @@ class UserService:
         roles: Collection[Role] | None = None,
         language: str | None = None,
     ) -> User:
-        """A change of roles ends the user's sessions. Nobody changes their own roles: Forbidden."""
+        """A change of roles ends the user's sessions and created tokens. Nobody changes their own roles: Forbidden."""
         p.need(Permission.USERS)
         if roles is not None:
             _somebody_else(p, name)
@@ -95,7 +95,7 @@ class UserService:
                 roles=None if roles is None else _names(roles),
                 language=language,
             )
-        self._accounts.end_access(user.name) if roles is not None else self._accounts.authenticator.forget()
+        self._end_access(user) if roles is not None else self._accounts.authenticator.forget()
         return user
 
     def disable(self, p: Principal, name: str, reason: str) -> User:
@@ -104,7 +104,7 @@ class UserService:
         _somebody_else(p, name)
         with translate_registry_errors():
             user = self._registry.users.disable(name, by=p.name, reason=needs_reason(reason))
-        self._accounts.end_access(user.name)
+        self._end_access(user)
         return user
 
     def enable(self, p: Principal, name: str, reason: str) -> User:
@@ -115,7 +115,7 @@ class UserService:
         return user
 
     def reset(self, p: Principal, name: str, reason: str) -> IssuedPassword:
-        """Set a one-time password and end the user's sessions."""
+        """Set a one-time password and end the user's sessions and created tokens."""
         p.need(Permission.USERS)
         why = needs_reason(reason)
         password = one_time()
@@ -123,7 +123,7 @@ class UserService:
             stored = self._accounts.passwords.hash(password)
             user = self._registry.users.set_password(name, stored, by=p.name, must_change=True, reason=why)
             self._accounts.throttle.succeeded(user.name)
-        self._accounts.end_access(user.name)
+        self._end_access(user)
         return IssuedPassword(user, password)
 
     def sessions(self, p: Principal, name: str) -> list[SessionRecord]:
@@ -148,7 +148,8 @@ class UserService:
             return self._registry.tokens.page(cursor, limit)
 
     def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> IssuedToken:
-        """Issue a token for a machine. Raises Invalid for roles that are for people only, or an end that is too far."""
+        """Issue a token for a machine; one that reads members waits for ``consent``. Raises Invalid for roles that are
+        for people only, or an end that is too far."""
         p.need(Permission.USERS)
         if p.token:
             raise Forbidden("a token cannot make tokens")
@@ -160,16 +161,40 @@ class UserService:
             raise Invalid(sentence, {"until": sentence})
         secret = new_token()
         with translate_registry_errors():
-            token = self._registry.tokens.make(label, key_of(secret), _names(roles), until=until, by=p.name)
+            token = self._registry.tokens.make(
+                label,
+                key_of(secret),
+                _names(roles),
+                until=until,
+                by=p.name,
+                needs_consent=bool(READS_MEMBERS & permissions_of(frozenset(roles))),
+            )
         return IssuedToken(token, secret)
+
+    def consent_to_token(self, p: Principal, number: int) -> TokenRecord:
+        """Consent, as a second administrator, to a token that reads members. Raises OwnWork for its creator, Forbidden
+        for a token, Conflict for one that has ended, NotFound."""
+        p.need(Permission.USERS)
+        if p.token:
+            raise Forbidden("a token cannot consent to tokens")
+        with translate_registry_errors():
+            return self._registry.tokens.consent(number, by=p.name)
 
     def revoke_token(self, p: Principal, number: int, reason: str) -> TokenRecord:
         """End a token for good."""
         p.need(Permission.USERS)
         with translate_registry_errors():
             token = self._registry.tokens.revoke(number, by=p.name, reason=needs_reason(reason))
-        self._accounts.end_access(token_name(token), token.label)
+        self._accounts.end_access(token.actor, token.label)
         return token
+
+    def _end_access(self, user: User) -> None:
+        """End the leases of a user and of the tokens that the user created."""
+        with translate_registry_errors():
+            created = self._registry.tokens.of(user.name)
+        self._accounts.end_access(user.name)
+        for token in created:
+            self._accounts.end_access(token.actor, token.label)
 
 
 def _names(roles: Collection[Role]) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
-from registry.admin.users import named, roles_text
+from registry.admin.users import ADMINISTRATOR, named, roles_text
+from registry.db.actors import refuse_same_person, token_actor
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import tokens, users
@@ -20,7 +21,8 @@ _LONGEST_LABEL = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token. ``label`` names its machine; ``created_by`` is the user who is responsible for it."""
+    """A token. ``label`` names its machine; ``created_by`` is the user who is responsible for it, and whose work its
+    work counts as. ``needs_consent``: it is not in force before a second administrator consents."""
 
     id: int
     label: str
@@ -30,6 +32,19 @@ class TokenRecord:
     until: datetime
     used_at: datetime | None
     revoked_at: datetime | None
+    needs_consent: bool = False
+    consented_by: str | None = None
+    consented_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the consent is still to come."""
+        return self.needs_consent and self.consented_by is None
+
+    @property
+    def actor(self) -> str:
+        """Its name in the audit and in journals."""
+        return token_actor(self.label, self.id)
 
 
 class Tokens:
@@ -38,7 +53,16 @@ class Tokens:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def make(self, label: str, token_hash: bytes, roles: Collection[str], *, until: datetime, by: str) -> TokenRecord:
+    def make(
+        self,
+        label: str,
+        token_hash: bytes,
+        roles: Collection[str],
+        *,
+        until: datetime,
+        by: str,
+        needs_consent: bool = False,
+    ) -> TokenRecord:
         """Create a token; ``by`` is a user on record. Raises RegistryConflict, NotOnRecord."""
         now = self._context.clock()
         if not label.strip() or len(label) > _LONGEST_LABEL or not label.isprintable():
@@ -54,14 +78,53 @@ class Tokens:
                 "created_by": creator.id,
                 "created_at": now,
                 "until": until,
+                "needs_consent": needs_consent,
             }
             number = conn.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
-            self._context.audit(conn, creator.name, "token.make", f"token:{number}", label=label, roles=values["roles"])
+            token = _by_id(conn, number)
+            self._context.audit(
+                conn,
+                creator.name,
+                "token.make",
+                f"token:{number}",
+                label=token.label,
+                roles=" ".join(sorted(token.roles)),
+                needs_consent=needs_consent,
+            )
+            return token
+
+    def consent(self, number: int, *, by: str) -> TokenRecord:
+        """Consent to a token that waits for it; ``by`` is an administrator on record, not its creator. Repeated, it
+        changes nothing. Raises NotOnRecord, RegistryConflict."""
+        now = self._context.clock()
+        with self._context.write() as conn:
+            token, person = _by_id(conn, number), named(conn, by, hold=True)
+            refuse_same_person(
+                conn, token.created_by, person.name, "a second administrator consents to a token", token=number
+            )
+            if person.disabled or ADMINISTRATOR not in person.roles.split():
+                sentence = "only an administrator consents to a token"
+                raise RegistryConflict(sentence, reason="consent-administrator", token=number)
+            if token.revoked_at is not None or token.until <= now:
+                raise RegistryConflict("this token has ended", reason="token-ended", token=number)
+            if not token.waits:
+                return token
+            given = {"consented_by": person.id, "consented_at": now}
+            conn.execute(update(tokens).where(tokens.c.id == number).values(given))
+            subject, audit = f"token:{number}", self._context.audit
+            audit(conn, person.name, "token.consent", subject, label=token.label, creator=token.created_by)
             return _by_id(conn, number)
 
+    def of(self, name: str) -> list[TokenRecord]:
+        """All tokens that this user created, ended ones too, newest first. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            chosen = _tokens().where(tokens.c.created_by == named(conn, name).id).order_by(tokens.c.id.desc())
+            return [_token(row) for row in conn.execute(chosen)]
+
     def find(self, token_hash: bytes) -> TokenRecord | None:
-        """None for a token that is unknown, expired or revoked, or whose creator is disabled."""
+        """None for a token that is unknown, expired or revoked, waits for consent, or whose creator is disabled."""
         chosen = _tokens().where(tokens.c.token_hash == token_hash, ~users.c.disabled, tokens.c.revoked_at.is_(None))
+        chosen = chosen.where(or_(~tokens.c.needs_consent, tokens.c.consented_by.is_not(None)))
         with self._context.read() as conn:
             row = conn.execute(chosen.where(tokens.c.until > self._context.clock())).one_or_none()
         return None if row is None else _token(row)
@@ -93,7 +156,11 @@ class Tokens:
 
 
 def _tokens() -> Select[Any]:
-    return select(tokens, users.c.name.label("creator")).join(users, users.c.id == tokens.c.created_by)
+    seconds = users.alias()
+    chosen = select(tokens, users.c.name.label("creator"), seconds.c.name.label("consenter"))
+    return chosen.join(users, users.c.id == tokens.c.created_by).join(
+        seconds, seconds.c.id == tokens.c.consented_by, isouter=True
+    )
 
 
 def _by_id(conn: Connection, number: int) -> TokenRecord:
@@ -113,4 +180,7 @@ def _token(row: Row[*tuple[Any, ...]]) -> TokenRecord:
         until=row.until,
         used_at=row.used_at,
         revoked_at=row.revoked_at,
+        needs_consent=row.needs_consent,
+        consented_by=row.consenter,
+        consented_at=row.consented_at,
     )

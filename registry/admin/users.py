@@ -4,7 +4,7 @@ computes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import fold
-from registry.db.tables import sessions, users
+from registry.db.tables import sessions, tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
 
 ADMINISTRATOR: Final = "administrator"
@@ -86,6 +86,11 @@ class Users:
         with self._context.read() as conn:
             return conn.execute(select(users.c.password_hash).where(users.c.folded == fold(name))).scalar_one_or_none()
 
+    def any(self) -> bool:
+        """Whether there are users on record."""
+        with self._context.read() as conn:
+            return conn.execute(select(users.c.id).limit(1)).scalar_one_or_none() is not None
+
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[User]:
         """All users, by name. Raises BadCursor."""
         chosen = select(users).order_by(users.c.folded).limit(cut(limit) + 1)
@@ -104,7 +109,8 @@ class Users:
         roles: Collection[str] | None = None,
         language: str | None = None,
     ) -> User:
-        """Change the given fields. Other roles end every session of the user, so that none goes on with the old roles.
+        """Change the given fields. Other roles end every session of the user and revoke the tokens that they created,
+        so that nothing goes on with the old roles.
 
         Raises NotOnRecord, RegistryConflict for the last administrator.
         """
@@ -124,12 +130,15 @@ class Users:
                 conn.execute(update(users).where(users.c.id == before.id).values(values))
             if roles is not None:
                 conn.execute(delete(sessions).where(sessions.c.user_id == before.id))
+            revoked = _revoke_tokens_of(conn, before.id, self._context.clock()) if roles is not None else []
             facts = {f"new_{field}": str(value) for field, value in values.items()}
             self._context.audit(conn, by, "user.change", f"user:{before.name}", reason, **facts)
+            self._audit_revoked(conn, revoked, by, f"the roles of {before.name} were changed")
             return user_of(named(conn, name))
 
     def set_password(self, name: str, password_hash: str, *, by: str, must_change: bool, reason: str = "") -> User:
-        """Set a password and end every session of the user. ``must_change`` for a password that somebody else knows.
+        """Set a password and end every session of the user. ``must_change`` for a password that somebody else knows: it
+        also revokes the tokens that the user created.
 
         Raises NotOnRecord.
         """
@@ -138,7 +147,9 @@ class Users:
             values = {"password_hash": password_hash, "must_change": must_change, "password_at": self._context.clock()}
             conn.execute(update(users).where(users.c.id == user.id).values(values))
             conn.execute(delete(sessions).where(sessions.c.user_id == user.id))
+            revoked = _revoke_tokens_of(conn, user.id, self._context.clock()) if must_change else []
             self._context.audit(conn, by, "user.password", f"user:{user.name}", reason, reset=must_change)
+            self._audit_revoked(conn, revoked, by, f"the password of {user.name} was reset")
             return user_of(named(conn, name))
 
     def disable(self, name: str, *, by: str, reason: str) -> User:
@@ -164,6 +175,10 @@ class Users:
             action = "user.disable" if off else "user.enable"
             self._context.audit(conn, by, action, f"user:{user.name}", reason)
             return user_of(named(conn, name))
+
+    def _audit_revoked(self, conn: Connection, revoked: Sequence[Row[*tuple[Any, ...]]], by: str, reason: str) -> None:
+        for token in revoked:
+            self._context.audit(conn, by, "token.revoke", f"token:{token.id}", reason, label=token.label)
 
     def _insert(
         self,
@@ -216,6 +231,14 @@ def named(conn: Connection, name: str, *, hold: bool = False) -> Row[*tuple[Any,
     if row is None:
         raise NotOnRecord("there is no user of that name", reason="user")
     return row
+
+
+def _revoke_tokens_of(conn: Connection, user_id: int, at: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Revoke the tokens of a user that have not ended; returns their ids and labels."""
+    living = tokens.c.created_by == user_id, tokens.c.revoked_at.is_(None), tokens.c.until > at
+    return conn.execute(
+        update(tokens).where(*living).values(revoked_at=at).returning(tokens.c.id, tokens.c.label)
+    ).all()
 
 
 def user_of(row: Row[*tuple[Any, ...]]) -> User:

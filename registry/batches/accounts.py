@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, and_, delete, func, not_, or_, select, update
 
-from registry.batches.approval import same_person
 from registry.batches.lookup import members_without_dossier, stage_for_update
+from registry.db.actors import refuse_same_person
 from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows
 from registry.errors import RegistryConflict
 from registry.values import BatchAccounts
@@ -66,8 +66,8 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
     if stage != "approved":
         sentence = f"batch {batch_id} is {stage}; only a finished batch can be closed"
         raise RegistryConflict(sentence, reason="batch-not-finished", batch=batch_id)
-    if not by.strip() or not second.strip() or same_person(by, second):
-        raise RegistryConflict("closing a batch takes the names of two different people", reason="two-people")
+    sentence = f"closing batch {batch_id} takes two different people"
+    refuse_same_person(conn, by, second, sentence, batch=batch_id)
     counted = accounts(conn, batch_id, now)
     unfinished = counted.members - counted.verified
     if unfinished:

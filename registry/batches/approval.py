@@ -9,10 +9,11 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 
 from registry.batches.lookup import stage_for_update
 from registry.batches.persons import open_row, seal_person
+from registry.db.actors import refuse_same_person
 from registry.db.counters import allocate
-from registry.db.privacy import PersonalData, fold
+from registry.db.privacy import PersonalData
 from registry.db.tables import batches, member_events, members, roster_rows, units
-from registry.errors import OWN_WORK, RegistryConflict
+from registry.errors import RegistryConflict
 from registry.person import Person
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
@@ -31,9 +32,8 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
         sentence = f"batch {batch_id} is {stage}; only a draft can be approved"
         raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
     importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
-    if same_person(importer, by):
-        sentence = f"{by} imported batch {batch_id}; a second person approves it"
-        raise RegistryConflict(sentence, reason=OWN_WORK, batch=batch_id)
+    sentence = f"{by} imported batch {batch_id}, in person or by a token; a second person approves it"
+    refuse_same_person(conn, importer, by, sentence, batch=batch_id)
     _readmit(conn, batch_id, by, at)
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
@@ -41,11 +41,6 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     conn.execute(
         update(batches).where(batches.c.id == batch_id).values(stage="approved", approved_by=by, approved_at=at)
     )
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are the same user's, however they are written."""
-    return fold(one) == fold(other)
 
 
 def discard(conn: Connection, batch_id: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import and_, or_
 from registry.batches import accounts, approval, originals, reviews
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches
 from registry.batches.units import within
+from registry.db.actors import same_person
 from registry.db.context import UNNAMED_ACTOR, RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor, read_time
 from registry.db.tables import batches
@@ -61,6 +62,11 @@ class Batches:
                 reviews.refuse_unsent(conn, batch_id)
             self._context.audit(conn, by, "batch.approve", f"batch:{batch_id}")
             return batch_on_record(conn, batch_id)
+
+    def imported_by_person(self, batch_id: str, actor: str) -> bool:
+        """Whether this actor's person imported the batch, who may not approve it. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return same_person(conn, batch_on_record(conn, batch_id).imported_by, actor)
 
     def discard(self, batch_id: str, by: str = UNNAMED_ACTOR, *, reason: str = "") -> Batch:
         """Discard a draft: its rows, and members no other batch names, are deleted; its file may be imported again."""

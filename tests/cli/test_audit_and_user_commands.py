@@ -85,7 +85,7 @@ def test_the_audit_tells_what_was_done_and_shows_what_was_changed(tmp_path: Path
     entries = cli.ok("audit", "list", "--json").json
     assert [(row["number"], row["deed"]["actor"], row["deed"]["action"]) for row in entries][1] == (
         1,
-        "clerk",
+        "clerk (unproven)",
         "roster.import",
     )
     assert entries[0]["deed"]["reason"] == "电话 ****7777 有误"

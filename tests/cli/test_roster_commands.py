@@ -97,7 +97,7 @@ def test_import_makes_a_draft_batch_once(tmp_path: Path, registry: Registry) -> 
     assert (imported["accepted"], imported["rejected"], imported["unit"]) == (2, 1, UNIT)
     assert imported["rejects"] == [{"sheet_row": 5, "seq": 2, "codes": ["PHONE_FORMAT"]}]
     batch = registry.batches.batch(imported["batch"])
-    assert (batch.state, batch.unit, batch.imported_by, batch.source) == ("draft", UNIT, "李娜", "f.xlsx")
+    assert (batch.state, batch.unit, batch.imported_by, batch.source) == ("draft", UNIT, "李娜 (unproven)", "f.xlsx")
     again = runner.invoke(app, ["import", str(form), "--by", "李娜"])
     assert again.exit_code == 1
     assert "ALREADY_HAS_CARD" in again.stdout

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from registry.db.tables.columns import RowId, UtcTime, metadata
@@ -66,7 +67,11 @@ tokens = Table(
     Column("until", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     Column("revoked_at", UtcTime),
+    Column("needs_consent", Boolean, nullable=False, server_default=text("false")),
+    Column("consented_by", ForeignKey("users.id")),
+    Column("consented_at", UtcTime),
     CheckConstraint("length(token_hash) = 32", name="token_hash"),
+    CheckConstraint("consented_by <> made_by", name="consent"),
     sqlite_autoincrement=True,
 )
 

@@ -6,6 +6,7 @@ import io
 import uuid
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from openpyxl import load_workbook
 from reader_service.principal import Role
 from tests.support import forms
 from tests.support.forms import UNIT, person
-from tests.support.service.accounts import problem
+from tests.support.service.accounts import KeyedClient, problem
 from tests.support.service.registry_app import RegistryApp, registry_app
 
 GOOD, BAD = [person(1), person(2)], person(3, phone="")
-ROSTERS, BATCHES = "/api/v1/rosters", "/api/v1/batches"
+V1 = "/api/v1"
+ROSTERS, BATCHES = f"{V1}/rosters", f"{V1}/batches"
 
 
 @pytest.fixture
@@ -72,6 +74,27 @@ def test_who_imported_does_not_approve(rig: RegistryApp, tmp_path: Path) -> None
     both.post(f"{BATCHES}/{batch_id}/submit")
     refused = both.post(f"{BATCHES}/{batch_id}/approve")
     assert (refused.status_code, problem(refused)["code"]) == (403, "own-work")
+
+
+def test_the_issuer_of_a_token_does_not_approve_what_it_imported(rig: RegistryApp, tmp_path: Path) -> None:
+    chief, other = rig.person("chief", Role.ADMINISTRATOR, Role.REVIEWER), rig.person("other", Role.ADMINISTRATOR)
+    second = rig.person("second", Role.REVIEWER)
+    until = (rig.accounts.clock() + timedelta(days=9)).isoformat()
+    issued = chief.post(f"{V1}/tokens", json={"label": "scan", "roles": ["registrar"], "until": until}).json()
+    assert issued["token"]["waits_for_consent"]
+    scanner = KeyedClient(rig.accounts.app, issued["secret"])
+    upload = {"file": ("f.xlsx", form(tmp_path, *GOOD))}
+    assert scanner.post(ROSTERS, files=upload).status_code == 401
+    consent = f"{V1}/tokens/{issued['token']['id']}/consent"
+    assert problem(chief.post(consent))["code"] == "own-work"
+    assert other.post(consent).json()["consented_by"] == "other"
+    batch_id = scanner.post(ROSTERS, files=upload).json()["batch"]["id"]
+    scanner.post(f"{BATCHES}/{batch_id}/submit")
+    refused = chief.post(f"{BATCHES}/{batch_id}/approve")
+    assert (refused.status_code, problem(refused)["code"]) == (403, "own-work")
+    assert 'data-key="a" disabled' in chief.get(f"/intake/{batch_id}").text
+    assert 'data-key="a" disabled' not in second.get(f"/intake/{batch_id}").text
+    assert second.post(f"{BATCHES}/{batch_id}/approve").json()["approved_by"] == "second"
 
 
 def test_a_form_of_which_nobody_passes(rig: RegistryApp, tmp_path: Path) -> None:

@@ -86,6 +86,39 @@ def test_tokens_end_by_themselves_and_when_revoked_or_their_maker_is_disabled(ri
     assert orphan.get(ME).status_code == 401
 
 
+def test_changed_roles_and_a_reset_end_the_tokens_and_leases_of_a_person(rig: AccountsApp) -> None:
+    admin, orphan = rig.signed_in("admin"), rig.bearing(rig.token(Role.COUNTER, label="gate"))
+    assert orphan.get(ME).status_code == 200
+    change = {"roles": ["auditor"], "reason": "moved"}
+    assert admin.request("PATCH", "/api/v1/users/maker", json=change).status_code == 200
+    assert orphan.get(ME).status_code == 401
+    assert ("gate (token 1)", "gate") in rig.leases.freed
+    later = rig.bearing(rig.token(Role.COUNTER))
+    assert later.get(ME).status_code == 200
+    assert admin.post("/api/v1/users/maker/reset", json={"reason": "lost"}).status_code == 200
+    assert later.get(ME).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("roles", "waits"), [(["registrar"], True), (["counter", "registrar"], True), (["counter", "auditor"], False)]
+)
+def test_a_token_that_reads_members_waits_for_a_second_administrator(
+    rig: AccountsApp, roles: list[str], waits: bool
+) -> None:
+    admin = rig.signed_in("admin")
+    until = (rig.clock() + timedelta(days=9)).isoformat()
+    issued = admin.post("/api/v1/tokens", json={"label": "x", "roles": roles, "until": until}).json()
+    assert issued["token"]["waits_for_consent"] == waits
+    assert rig.bearing(issued["secret"]).get(ME).status_code == (401 if waits else 200)
+    rig.person("second", Role.ADMINISTRATOR)
+    page = rig.signed_in("second").get("/users").text
+    assert ('id="open-consent-1"' in page) == waits
+    assert 'id="open-consent-1"' not in admin.get("/users").text
+    pressed = rig.signed_in("second").post("/tokens/1/consent")
+    assert pressed.status_code in (200, 204, 303)
+    assert rig.bearing(issued["secret"]).get(ME).status_code == 200
+
+
 def test_a_request_for_another_host_is_refused_whoever_asks(rig: AccountsApp) -> None:
     client = rig.signed_in("admin")
     for host in ("evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):

@@ -52,6 +52,33 @@ def fill(database: Database, custody: MemoryCustody) -> None:
 
     rows = {
         "units": [{"id": 1, "name": UNIT, "code": "130000GH0000000001"}],
+        "users": [
+            {
+                "id": 1,
+                "name": "root",
+                "folded": "root",
+                "display": "",
+                "password_hash": "",
+                "roles": "administrator",
+                "disabled": False,
+                "must_change": False,
+                "language": "zh",
+                "made_at": AT,
+                "password_at": AT,
+            }
+        ],
+        "tokens": [
+            {
+                "id": number,
+                "token_hash": bytes([number]) * 32,
+                "label": "",
+                "roles": roles,
+                "made_by": 1,
+                "made_at": AT,
+                "until": AT.replace(year=2027),
+            }
+            for number, roles in ((1, "counter registrar"), (2, "counter"))
+        ],
         "members": [
             member(1, '["130102198001017774","司马相如","男","13931177777"]', "130000000001"),
             member(2, '["130102198001018881","欧阳","女","13931178888"]', "130000000002"),
@@ -105,6 +132,12 @@ def test_sealed_rows_of_an_earlier_registry_open(earlier: str, custody: MemoryCu
         assert (change.fields, change.name_after) == (("name", "mobile"), "欧**")
         assert [one.member_id for one in registry.members.find("司马相如").items] == [1], "names are indexed"
         assert registry.members.unmask(2, by="王", reason="call back").gender == "女"
+
+
+def test_a_registrars_token_of_an_earlier_registry_waits_for_consent(earlier: str, custody: MemoryCustody) -> None:
+    with Registry.open(earlier, custody, clock=lambda: AT.replace(tzinfo=UTC)) as registry:
+        assert [(token.id, token.waits) for token in registry.tokens.page().items] == [(2, False), (1, True)]
+        assert [registry.tokens.find(bytes([number]) * 32) is not None for number in (1, 2)] == [False, True]
 
 
 def test_the_kind_is_taken_back_with_its_migration(earlier: str, custody: MemoryCustody) -> None:

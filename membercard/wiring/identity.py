@@ -1,0 +1,102 @@
+"""Who works on the command line: a user who gives a password, a token, or a name that nobody proved.
+
+With users on record every name has to be proven, and the roles allow what they allow in the service. Without users a
+name is recorded as unproven.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from membercard import settings
+from membercard.errors import NotProven
+from registry.db.actors import UNPROVEN, machine_actor, unproven_actor
+
+if TYPE_CHECKING:
+    from reader_service.principal import Permission, Principal
+    from registry.store import Registry
+
+TOKEN_VARIABLE: Final = "MEMBERCARD_TOKEN"  # noqa: S105 - the name of a variable
+_ORIGIN: Final = "command line"
+
+
+def machine() -> str:
+    """The actor of work on the machine itself, which asks for no person."""
+    return machine_actor(settings.load().operator)
+
+
+def actor(
+    registry: Registry, name: str | None, permission: Permission | None = None, *, in_person: bool = False
+) -> str:
+    """The actor of a command. ``name``: who does it, the settings' operator if not given. ``permission``: what a proven
+    actor's roles have to allow. ``in_person``: a token will not do.
+
+    Raises NotProven, Forbidden, WrongPassword, TooMany, UserDisabled, MustChangePassword.
+    """
+    if not registry.users.any():
+        return unproven_actor(settings.load().operator if name is None else name)
+    principal = _proven(registry, name, in_person)
+    if permission is not None:
+        principal.need(permission)
+    return principal.name
+
+
+def note_unproven(recorded: str) -> None:
+    """Say on standard error that a name is recorded as unproven."""
+    if recorded.endswith(UNPROVEN):
+        typer.echo(
+            f"note: there are no users on record, so nobody proved this name; it is recorded as {recorded}. "
+            "Add users with: membercard user add",
+            err=True,
+        )
+
+
+def _proven(registry: Registry, name: str | None, in_person: bool) -> Principal:
+    # Slow to import, and not needed without users.
+    from reader_service.access.accounts import AccountService
+    from reader_service.access.settings import AccessSettings
+
+    accounts = AccountService(registry, AccessSettings())
+    secret = _token()
+    if secret and not in_person:
+        principal = accounts.prove_token(secret)
+        if name is not None and name not in (principal.name, principal.token):
+            raise NotProven(f"the token is that of {principal.name}, not of {name}; leave the name or the token out")
+        return principal
+    user = name or settings.load().operator
+    if name is None and registry.users.password_hash(user) is None:
+        if not sys.stdin.isatty():
+            raise NotProven("say who does this: there are users on record, and each proves who they are by a password")
+        user = input("User: ")
+    return accounts.prove(user, _password(user), _ORIGIN)
+
+
+def _password(user: str) -> str:
+    """The user's password, typed unseen or as a line of standard input; it never stands on the command line."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Password of {user}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise NotProven(
+            f"there are users on record, so {user} has to give a password: run this at a terminal, or give it as a "
+            "line of standard input"
+        )
+    return line.rstrip("\r\n")
+
+
+def _token() -> str:
+    """The token in MEMBERCARD_TOKEN or in the token file; empty where there is none. Raises NotProven."""
+    if TOKEN_VARIABLE in os.environ:
+        return os.environ[TOKEN_VARIABLE].strip()
+    path = settings.load().token_file
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as e:
+        raise NotProven(f"cannot read the token file {path}: {e.strerror}") from e

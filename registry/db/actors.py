@@ -1,0 +1,56 @@
+"""Actors: who did something, as the audit, batches and journals name them, and the person behind each.
+
+An actor is a user (``li.na``), a token (``till 3 (token 7)``), which counts as the user who created it, a name that
+nobody proved (``Li Na (unproven)``), or whoever worked on the machine itself (``root (command line)``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from registry.db.privacy import fold
+from registry.db.tables import tokens, users
+from registry.errors import OWN_WORK, RegistryConflict
+
+UNPROVEN: Final = " (unproven)"
+_ON_THE_MACHINE: Final = " (command line)"
+_TOKEN: Final = re.compile(r".* \(token ([0-9]{1,18})\)", re.DOTALL)
+
+
+def token_actor(label: str, number: int) -> str:
+    """A token as an actor; user names have no brackets."""
+    return f"{label} (token {number})"
+
+
+def unproven_actor(name: str) -> str:
+    """A name that was given without password or token."""
+    return f"{name.strip()}{UNPROVEN}" if name.strip() else ""
+
+
+def machine_actor(name: str) -> str:
+    """Whoever works on the machine itself, under the name of its user."""
+    return f"{name}{_ON_THE_MACHINE}"
+
+
+def person_of(conn: Connection, actor: str) -> str:
+    """The comparable form of the person behind an actor: for a token, the user who created it."""
+    bare = actor.strip().removesuffix(_ON_THE_MACHINE).removesuffix(UNPROVEN)
+    if (token := _TOKEN.fullmatch(bare)) is not None:
+        creator = select(users.c.name).join(tokens, tokens.c.created_by == users.c.id)
+        bare = conn.execute(creator.where(tokens.c.id == int(token[1]))).scalar_one_or_none() or bare
+    return fold(bare)
+
+
+def same_person(conn: Connection, one: str, other: str) -> bool:
+    """Whether one person is behind both actors, however their names are written. Every rule that needs a second person
+    asks here."""
+    return person_of(conn, one) == person_of(conn, other)
+
+
+def refuse_same_person(conn: Connection, first: str, second: str, sentence: str, **params: str | int) -> None:
+    """Raises RegistryConflict (OWN_WORK) where one person is behind both actors, or one of them is nobody."""
+    if not first.strip() or not second.strip() or same_person(conn, first, second):
+        raise RegistryConflict(sentence, reason=OWN_WORK, **params)
