@@ -1,8 +1,8 @@
 """BER-TLV data objects: strict, lossless and fast. ISO/IEC 7816-4:2020, 6.3; EMV 4.4 Book 3, Annex B.
 
-Strict: definite lengths in their shortest form only, nothing truncated, nothing trailing; a fault inside a template is
-raised when the outermost bytes are decoded, with its offset in them. Lossless: the order of objects, duplicates and the
-padding bytes between them are preserved, so that ``decode(x).encode() == x``.
+Strict: definite lengths in their shortest form only (unless a card may write longer ones), nothing truncated, nothing
+trailing; a fault inside a template is raised when the outermost bytes are decoded, with its offset in them. Lossless:
+the order of objects, duplicates and the padding bytes between them are preserved, so that ``decode(x).encode() == x``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MAX_DEPTH: Final = 32
 """Deepest nesting of templates accepted: cards use five, and a hostile card must not exhaust the stack."""
 
 Padding = Literal["emv", "reject", "ff-tags"]
+Lengths = Literal["shortest", "any"]
 _PADDING: Final = b"\x00\xff"
 _FF_TAGS: Final = range(0xFF8101, 0xFF8180)
 """Tags that begin with FF all the same: FF8101 to FF8106 are in use. EMV Contactless Book C-2, Annex A."""
@@ -261,16 +262,41 @@ def encode(objects: Iterable[Tlv]) -> bytes:
     return objects.encode() if isinstance(objects, Tlvs) else b"".join([item.encode() for item in objects])
 
 
-def decode(data: bytes, *, padding: Padding = "emv") -> Tlvs:
+def decode(data: bytes, *, padding: Padding = "emv", lengths: Lengths = "shortest") -> Tlvs:
     """Decode concatenated data objects, down to the primitive objects of every template.
 
     ``padding``: "emv" skips bytes 00 and FF before, between and after objects (EMV 4.4 Book 3, Annex B1;
     ISO/IEC 7816-4:1995, 5.2.2) and preserves them for encode(); "reject" refuses them; "ff-tags" skips them too, but
-    takes FF81xx for a tag.
-    Raises TlvError with the offset in ``data`` of the tag or length field at fault.
+    takes FF81xx for a tag. ``lengths``: "any" also reads a length field of up to five bytes that is longer than it
+    needs to be, as cards may write it (EMV 4.4 Book 3, Annex B2); Tlvs.encode() preserves it, Tlv.encode() writes the
+    shortest form. Raises TlvError with the offset in ``data`` of the tag or length field at fault.
     """
     raw = bytes(data)
-    return _tlvs(raw, _scan(raw, _PAD[padding], 0, 0))
+    return _tlvs(raw, _scan(raw, _PAD[padding], 0, 0, lengths == "shortest"))
+
+
+def split(data: bytes, *, padding: Padding = "emv", lengths: Lengths = "any") -> list[tuple[Tag, bytes]]:
+    """The outermost data objects, each as it is encoded, tag and length included. Their content is not read, so that a
+    fault in one does not lose the others. Raises TlvError as ``decode`` does."""
+    objects, at, pad = [], 0, _PAD[padding]
+    try:
+        while at < len(data):
+            private = pad == 2 and int.from_bytes(data[at : at + 3], "big") in _FF_TAGS
+            if data[at] in _PADDING and pad and not private:
+                at += 1
+                continue
+            start = at + (3 if private else tag_length(data, at, 0))
+            tag = Tag(int.from_bytes(data[at:start], "big"))
+            length, value = data[start], start + 1
+            if length > 0x7F:
+                length, value = _long_length(data, value, 0, lengths == "shortest")
+            if value + length > len(data):
+                _truncated(f"the value of {tag}", at, length, len(data) - value)
+            objects.append((tag, data[at : value + length]))
+            at = value + length
+    except IndexError:
+        raise TlvError("truncated tag or length", at) from None
+    return objects
 
 
 _ONE_BYTE: Final = tuple([None if b in _PADDING or b & 0x1F == 0x1F else Tag(b) for b in range(256)])
@@ -284,7 +310,7 @@ _KNOWN.update({tag: tag for tag in _ONE_BYTE if tag is not None} | _TWO_BYTES)
 _PAD: Final[dict[Padding, int]] = {"reject": 0, "emv": 1, "ff-tags": 2}
 
 
-def _scan(data: bytes, pad: int, base: int, depth: int) -> tuple[_Node, ...]:
+def _scan(data: bytes, pad: int, base: int, depth: int, shortest: bool = True) -> tuple[_Node, ...]:
     """The nodes of one template's content, or of all ``data``; ``base`` is its offset for messages. The hot path."""
     nodes: list[_Node] = []
     ones, twos = _ONE_BYTE, _TWO_BYTES
@@ -309,7 +335,7 @@ def _scan(data: bytes, pad: int, base: int, depth: int) -> tuple[_Node, ...]:
                 length = data[start]
                 start += 1
             if length > 0x7F:
-                length, start = _long_length(data, start, base)
+                length, start = _long_length(data, start, base, shortest)
             stop = start + length
             if stop > end:
                 _truncated(f"the value of {tag}", at + base, length, end - start)
@@ -317,7 +343,7 @@ def _scan(data: bytes, pad: int, base: int, depth: int) -> tuple[_Node, ...]:
             if first & 0x20:
                 if depth == MAX_DEPTH:
                     raise TlvError(f"templates nested deeper than {MAX_DEPTH}", base + at)
-                nodes.append((tag, value, _scan(value, pad, base + start, depth + 1)))
+                nodes.append((tag, value, _scan(value, pad, base + start, depth + 1, shortest)))
             else:
                 nodes.append((tag, value, None))
             at = stop
@@ -326,7 +352,7 @@ def _scan(data: bytes, pad: int, base: int, depth: int) -> tuple[_Node, ...]:
     return tuple(nodes)
 
 
-def _long_length(data: bytes, at: int, base: int) -> tuple[int, int]:
+def _long_length(data: bytes, at: int, base: int, shortest: bool) -> tuple[int, int]:
     """Length and offset of the value, for a length field whose first byte, at ``at - 1``, is 80 or more."""
     width = data[at - 1] & 0x7F
     if not width:
@@ -337,7 +363,7 @@ def _long_length(data: bytes, at: int, base: int) -> tuple[int, int]:
     if len(field) < width:
         _truncated("a length field", base + at - 1, width, len(field))
     length = int.from_bytes(field, "big")
-    if length < 0x80 or not field[0]:
+    if shortest and (length < 0x80 or not field[0]):
         raise TlvError("a length that is not in its shortest form", base + at - 1)
     return length, at + width
 

@@ -6,7 +6,7 @@ import pyemv.tlv
 import pytest
 
 from terminal.errors import TlvError
-from terminal.tlv import MAX_DEPTH, Tag, Tlvs, decode, encode, encode_length, tlv
+from terminal.tlv import MAX_DEPTH, Tag, Tlvs, decode, encode, encode_length, split, tlv
 
 FCI = bytes.fromhex("6F1D8407A0000000041010A512500A4D617374657243617264870101BF0C00")
 
@@ -188,3 +188,47 @@ def test_reprs_hold_no_values() -> None:
     objects = decode(bytes.fromhex("5A08622908AABBCCDDEE"))
     assert repr(objects) == "<Tlvs 5A>"
     assert repr(objects[0]) == "<Tlv 5A, 8 bytes>"
+
+
+@pytest.mark.parametrize(
+    ("data", "value", "shortest"),
+    [
+        ("5A810100", "00", "5A0100"),
+        ("5A82000100", "00", "5A0100"),
+        ("5A8300000100", "00", "5A0100"),
+        ("5A840000000100", "00", "5A0100"),
+        ("5A8100", "", "5A00"),
+        ("5A8200FF" + "00" * 255, "00" * 255, "5A81FF" + "00" * 255),
+    ],
+)
+def test_a_length_with_more_bytes_than_it_needs_is_read_where_cards_are(data: str, value: str, shortest: str) -> None:
+    """EMV 4.4 Book 3, Annex B2. Our own encoding is the shortest."""
+    objects = decode(bytes.fromhex(data), lengths="any")
+    assert objects[0].value.hex() == value.lower()
+    assert objects.encode().hex().upper() == data
+    assert objects[0].encode().hex().upper() == shortest
+    nested = decode(bytes.fromhex(f"6F81{len(data) // 2:02X}{data}") if len(data) < 256 else b"\x6f\x00", lengths="any")
+    assert nested.get(0x6F, 0x5A) in (bytes.fromhex(value), None)
+
+
+@pytest.mark.parametrize("data", ["5A80", "5A8500000000010000", "5A81", "5A820001", "5A810200", "6F81045A810500"])
+def test_other_faults_of_a_length_are_none_for_cards_either(data: str) -> None:
+    with pytest.raises(TlvError):
+        decode(bytes.fromhex(data), lengths="any")
+
+
+def test_outermost_objects_are_taken_apart_without_reading_them() -> None:
+    data = bytes.fromhex("00 8A023030 00 71028601 5A810100 9F2700 BF0C00")
+    assert [(str(tag), raw.hex().upper()) for tag, raw in split(data)] == [
+        ("8A", "8A023030"),
+        ("71", "71028601"),
+        ("5A", "5A810100"),
+        ("9F27", "9F2700"),
+        ("BF0C", "BF0C00"),
+    ]
+    for broken in ("8A", "8A0230", "9F", "5A82FF"):
+        with pytest.raises(TlvError):
+            split(bytes.fromhex(broken))
+    for refused in (("005A00", "reject", "any"), ("5A810100", "emv", "shortest")):
+        with pytest.raises(TlvError):
+            split(bytes.fromhex(refused[0]), padding=refused[1], lengths=refused[2])  # type: ignore[arg-type]
