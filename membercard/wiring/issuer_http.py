@@ -20,10 +20,11 @@ from terminal.emv.data.tags import (
 )
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import CodecError, TlvError
-from terminal.tlv import Tlvs, decode, encode, tlv
+from terminal.tlv import decode, encode, split, tlv
 
 _TIMEOUT = 15.0
 """Seconds for a whole exchange, from the resolution of the name to the last byte of the answer."""
+_FIELDS = (TAG_8A_RESPONSE_CODE, TAG_91_ISSUER_AUTHENTICATION_DATA)
 _SCRIPTS = (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2)
 
 
@@ -62,12 +63,18 @@ def field_data(request: OnlineRequest) -> bytes:
 
 
 def _response(content: bytes) -> OnlineResponse | Unable:
+    """The answer; an empty object is an absent one, and a script is not read here."""
+    values = dict[int, bytes]()
     try:
-        objects: Tlvs = decode(bytes.fromhex(json.loads(content)["data"]))
+        objects = split(bytes.fromhex(json.loads(content)["data"]))
+        for tag, raw in objects:
+            value = decode(raw, lengths="any")[0].value if tag in _FIELDS else b""
+            if value and values.setdefault(tag, value) != value:
+                return Unable(f"its answer has two different {tag}", sent=True)
     except (ValueError, KeyError, TypeError, TlvError, RecursionError):
         return Unable("its answer cannot be read", sent=True)
-    code = objects.get(TAG_8A_RESPONSE_CODE)
-    if not code:
+    code = values.get(TAG_8A_RESPONSE_CODE)
+    if code is None:
         return Unable("its answer has no response code", sent=True)
-    scripts = tuple(item.encode() for item in objects if item.tag in _SCRIPTS)
-    return OnlineResponse(code, objects.get(TAG_91_ISSUER_AUTHENTICATION_DATA) or None, scripts)
+    scripts = tuple(raw for tag, raw in objects if tag in _SCRIPTS)
+    return OnlineResponse(code, values.get(TAG_91_ISSUER_AUTHENTICATION_DATA), scripts)

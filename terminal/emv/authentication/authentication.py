@@ -36,7 +36,7 @@ from terminal.emv.selection.application import CardRecords, fill
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
-from terminal.tlv import Tlvs, asks_for
+from terminal.tlv import Tlvs, asks_for, split
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
 _STAGE: Final = KernelStage.AUTHENTICATION
@@ -147,6 +147,16 @@ def verify_combined(
     return combined
 
 
+def signed_information(state: TransactionState, authentication: Authentication, answer: Tlvs) -> int | None:
+    """The cryptogram information data (CID) inside a CDA signature that the card's key made over this transaction's
+    unpredictable number; None for any other signature. It decides the kind of the cryptogram, whatever the answer says
+    in clear. ``answer`` as in ``verify_combined``. EMV 4.4 Book 4, 6.3.2.1."""
+    try:
+        return _signed(state, authentication.chain, answer.get(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"").cid
+    except OdaFailed:
+        return None
+
+
 def combined_missing(state: TransactionState, why: str) -> None:
     """Note that the card gave no CDA signature although one was requested. EMV 4.4 Book 2, 6.6.2."""
     _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
@@ -154,16 +164,21 @@ def combined_missing(state: TransactionState, why: str) -> None:
 
 def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
     signature, cid = answer.get(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.get(TAG_9F27_CID)
-    if signature is None or cid is None:
-        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F4B' if signature is None else '9F27'}")
-    dynamic = chain.dynamic(signature, state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b""))
-    combined = CombinedData.of(dynamic, chain.hash_size)
+    if not signature or not cid:
+        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F27' if signature else '9F4B'}")
+    combined = _signed(state, chain, signature)
     if bytes((combined.cid,)) != cid:
         raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
-    signed_objects = b"".join([item.encode() for item in answer if item.tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
+    parts = split(answer.encode(), padding="ff-tags")
+    signed_objects = b"".join([raw for tag, raw in parts if tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
     if not hmac.compare_digest(chain.hash(b"".join(sent) + signed_objects), combined.transaction_hash):
         raise OdaFailed(Signed.DYNAMIC, Check.TRANSACTION_HASH)
     return combined
+
+
+def _signed(state: TransactionState, chain: Chain, signature: bytes) -> CombinedData:
+    dynamic = chain.dynamic(signature, state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b""))
+    return CombinedData.of(dynamic, chain.hash_size)
 
 
 def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
@@ -178,11 +193,11 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
     response = transmit(state, _STAGE, sender, Command(0x00, 0x88, data=data, ne=256), operation)
     if not response.sw.ok:
         state.stop(_STAGE, f"{operation}: the card answered {response.sw}", FAULTY_ICC)
-    tlvs = objects(response.data)
+    tlvs = objects(state, _STAGE, operation, response.data)
     if tlvs is None or len(tlvs) != 1 or tlvs[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
         state.stop(_STAGE, f"{operation}: the answer is neither format 80 nor 77", FAULTY_ICC)
     signature = tlvs[0].value if tlvs[0].tag == TAG_80_FORMAT_1 else tlvs[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
-    if signature is None:
+    if signature is None or (not signature and tlvs[0].tag == TAG_77_FORMAT_2):
         state.stop(_STAGE, f"{operation}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 

@@ -275,7 +275,8 @@ def _public_key(
     expires = month_end(fields.expiry, kind)
     _require(fields.key_algorithm == _RSA, kind, Check.KEY_ALGORITHM)
     e = int.from_bytes(exponent, "big")
-    _require(fields.exponent_length == len(exponent) and e in EXPONENTS, kind, Check.EXPONENT)
+    # The length of the exponent in the certificate is not compared: no step of 6.3 or 6.4 does.
+    _require(e in EXPONENTS, kind, Check.EXPONENT)
     room = len(fields.key)
     _require(len(remainder) == max(0, fields.key_length - room), kind, Check.REMAINDER)
     modulus = (fields.key + remainder)[: fields.key_length]

@@ -121,6 +121,8 @@ class _Verifier:
         self._offline = offline
         self._pin_block: bytes | None = None
         self._capable = state.terminal.get(TAG_9F33_TERMINAL_CAPABILITIES, b"")
+        self._attended = state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
+        """By the terminal type. EMV 4.4 Book 4, Annex A1."""
 
     def run(self) -> CardholderVerification:
         cvm_list = self._list()
@@ -170,7 +172,7 @@ class _Verifier:
             case CvmCondition.UNDER_Y | CvmCondition.OVER_Y:
                 return self._compares(cvm_list.y, under=rule.condition is CvmCondition.UNDER_Y)
         kind = int.from_bytes(self._state.terminal.get(TAG_9C_TRANSACTION_TYPE, b"\x00"), "big")
-        attended = self._state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
+        attended = self._attended
         match rule.condition:
             case CvmCondition.UNATTENDED_CASH:
                 return kind in _CASH and not attended
@@ -195,8 +197,9 @@ class _Verifier:
         return amount < limit if under else amount > limit
 
     def _supports(self, method: CvmCode) -> bool:
-        """Whether the terminal supports the method; "fail" needs no support."""
-        needs = _NEEDS.get(method)
+        """Whether the terminal supports the method; "fail" needs no support. Where nobody attends, nobody compares a
+        signature, whatever 9F33 says."""
+        needs = _NEEDS.get(method) if self._attended or method not in _SIGNED else None
         return method is CvmCode.FAIL or (needs is not None and needs.set_in(self._capable))
 
     def _apply(self, rule: CvmRule, number: int) -> CvmResult | None:
@@ -351,7 +354,7 @@ class OfflinePin:
 
     def _tries_left(self) -> int | None:
         """The PIN try counter; None where the card does not give it. EMV 4.4 Book 3, 10.5.1."""
-        value = get_data(self._sender, TAG_9F17_PIN_TRY_COUNTER)
+        value = get_data(self._sender, TAG_9F17_PIN_TRY_COUNTER, self._state, _STAGE)
         if value is None or len(value) != 1:
             self._note("the card does not tell how many PIN tries are left")
             return None

@@ -30,6 +30,7 @@ from terminal.emv.transaction.protocols import Attendant, OnlineHost, OnlineResp
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
+from terminal.tlv import Tlvs
 
 _COMPLETION: Final = "EMV 4.4 Book 3, 10.11"
 _CDA: Final = "EMV 4.4 Book 2, 6.6"
@@ -38,6 +39,10 @@ _APPROVED: Final = (Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE)
 
 class CombinedCheck(Protocol):
     """Verifies the CDA signature in an answer to GENERATE AC. EMV 4.4 Book 2, 6.6.2."""
+
+    def information(self, objects: Tlvs) -> int | None:
+        """The CID inside the signature; None where the signature proves nothing. EMV 4.4 Book 4, 6.3.2.1."""
+        ...
 
     def __call__(self, answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
         """The cryptogram, 8 bytes; None when the signature is wrong or missing (the TVR bit is set then). ``lists`` are
@@ -93,7 +98,8 @@ class Completion:
             self._state.note(KernelStage.CARD_ACTION, text, _CDA, tvr=TVR.ODA_NOT_PERFORMED)
         self._first, genuine = self._generate(KernelStage.CARD_ACTION, TAG_8C_CDOL1, kind, cda)
         if self._first.kind is CryptogramType.AAC:
-            self._respond(online.DECLINED_OFFLINE)
+            if kind is CryptogramType.ARQC:
+                self._respond(online.DECLINED_OFFLINE)
             return self._end(Result.DECLINED_OFFLINE, "the card declined")
         if self._first.kind is CryptogramType.TC:
             if genuine:
@@ -104,7 +110,9 @@ class Completion:
             self._respond(online.DECLINED_OFFLINE)
             self._finish(CryptogramType.AAC, cda=False)
             return self._end(Result.DECLINED_OFFLINE, "the signature over the card's online request is wrong")
-        answer = online.authorize(self._state, self._host, self._verification.pin_block)
+        # A terminal that is offline only has no way to the issuer, also where the card asks for it. EMV 4.4 Book 4, A1.
+        host = None if self._config.terminal.offline_only else self._host
+        answer = online.authorize(self._state, host, self._verification.pin_block)
         if self._combined is not None:
             self._state.take_back(KernelStage.ONLINE, TVR.ODA_NOT_PERFORMED, _CDA)
         return self._without_issuer(answer) if isinstance(answer, Unable) else self._with_issuer(answer)
@@ -112,9 +120,10 @@ class Completion:
     def outcome(self, result: Result, reason: str) -> Outcome:
         """The outcome from the present state."""
         state = self._state
-        code = state.terminal.get(TAG_8A_RESPONSE_CODE, b"").decode("ascii", "replace")
-        if code.startswith("Y") and result not in _APPROVED:
-            code = f"Z{code[1:]}"  # The code was set in advance, for a cryptogram that the card then did not generate.
+        # Set before a GENERATE AC and never changed by what the card answers: its decision is the kind of the
+        # cryptogram. EMV 4.4 Book 4, Annex A6.
+        decided = self._first is not None
+        code = state.terminal.get(TAG_8A_RESPONSE_CODE, b"").decode("ascii", "replace") if decided else ""
         return Outcome(
             result,
             reason,
@@ -141,12 +150,16 @@ class Completion:
     def _with_issuer(self, answer: OnlineResponse) -> Outcome:
         approved = online.approves(answer) or online.referred(self._state, answer, self._attendant)
         # From here on the issuer has reserved the money: every later failure needs a reversal.
-        self._reversal = approved
+        self._reversal = approved or online.reserves(answer)
         online.authenticate_issuer(self._state, self._sender)
         self._scripts += scripts.run(self._state, self._sender, answer.scripts, TAG_71_ISSUER_SCRIPT_1)
         cda = approved and self._config.cda_mode in (1, 4)
         genuine = self._finish(CryptogramType.TC if approved else CryptogramType.AAC, cda=cda)
         self._scripts += scripts.run(self._state, self._sender, answer.scripts, TAG_72_ISSUER_SCRIPT_2)
+        if not approved and online.reserves(answer):
+            return self._end(
+                Result.DECLINED_ONLINE, "the issuer approved on a condition that this terminal cannot meet"
+            )
         if not approved:
             return self._end(Result.DECLINED_ONLINE, "the issuer declined")
         if not self._accepted():
@@ -179,10 +192,11 @@ class Completion:
         data = list_data(state, stage, tag, self._application)
         self._lists.append(data)
         combined = self._combined if cda else None
-        answer = generate(state, self._sender, stage, kind, data, cda=combined is not None)
+        signed = combined.information if combined is not None else None
+        answer = generate(state, self._sender, stage, kind, data, signed=signed)
         self._advice = self._advice or answer.advice
         ac, genuine, verified = answer.ac, True, False
-        if combined is not None and answer.kind is not CryptogramType.AAC:
+        if combined is not None and (answer.signed or answer.kind is not CryptogramType.AAC):
             cryptogram = combined(answer, self._lists)
             genuine = verified = cryptogram is not None
             if cryptogram is not None:

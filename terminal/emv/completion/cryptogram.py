@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
@@ -36,6 +37,9 @@ _TYPE: Final = 0xC0
 """Bits of the cryptogram information data for the kind. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _ADVICE, _REASON, _SERVICE_NOT_ALLOWED = 0x08, 0x07, 0x01
 _SOURCE: Final = "EMV 4.4 Book 3, 6.5.5, 10.8"
+_ELEMENTS: Final = frozenset((TAG_9F27_CID, TAG_9F36_ATC, TAG_9F26_AC, TAG_9F10_IAD, TAG_9F4B_SIGNED_DYNAMIC_DATA))
+"""What counts in an answer of format 2; anything else, and what is empty, is unknown or absent. EMV 4.4 Book 3, 5.2,
+6.5.5.4, 7.5."""
 _LENGTHS: Final = {
     TAG_9F27_CID: range(1, 2),
     TAG_9F36_ATC: range(2, 3),
@@ -59,6 +63,8 @@ class GenerateAcResponse:
     issuer_data: bytes
     signature: bytes | None
     objects: Tlvs
+    signed: bool = False
+    """Whether a CDA signature that proves its CID holds the cryptogram, or one of another kind than an AAC came."""
 
     @property
     def advice(self) -> bool:
@@ -90,27 +96,39 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
     return data
 
 
+SignedInformation = Callable[[Tlvs], int | None]
+"""The CID inside a CDA signature, from the objects of an answer; None where the signature proves nothing."""
+
+
 def generate(
-    state: TransactionState, sender: Sender, stage: KernelStage, kind: CryptogramType, data: bytes, *, cda: bool = False
+    state: TransactionState,
+    sender: Sender,
+    stage: KernelStage,
+    kind: CryptogramType,
+    data: bytes,
+    *,
+    signed: SignedInformation | None = None,
 ) -> GenerateAcResponse:
     """GENERATE AC, the first or the second. The card may answer with a lower kind than requested, never with a higher
-    one.
+    one. ``signed`` requests a CDA signature and reads the CID in it, which decides the kind of the cryptogram: the one
+    in clear may have been changed on its way. EMV 4.4 Book 4, 6.3.2.1.
 
     A status word other than 9000 and an answer out of form end the transaction; so does a first one of a higher or
     undefined kind, while a second one that is neither the requested TC nor an AAC counts as an AAC. Raises Stop and
     TransportError. EMV 4.4 Book 3, 6.5.5, 9.3, 10.8.
     """
+    cda = signed is not None
     operation = f"asking for {kind.value}{' with a CDA signature' if cda else ''} (GENERATE AC)"
     command = Command(0x80, 0xAE, _REFERENCE[kind] | (_CDA_REQUESTED if cda else 0), 0x00, data, ne=256)
     response = transmit(state, stage, sender, command, operation)
     if not response.sw.ok:
         state.stop(stage, f"{operation}: the card answered {response.sw}", _SOURCE)
-    answer = _parse(state, stage, operation, response.data)
+    answer = _parse(state, stage, operation, response.data, signed)
     if stage is KernelStage.COMPLETION and answer.cid & _TYPE not in (_REFERENCE[kind], _REFERENCE[CryptogramType.AAC]):
         text = f"{operation}: cryptogram information {answer.cid:02X} is no answer to it now; it counts as an AAC"
         state.note(stage, text, "EMV 4.4 Book 3, 9.3")
         answer = replace(answer, kind=CryptogramType.AAC)
-    elif not answer.ac and not (cda and answer.kind is not CryptogramType.AAC):
+    elif not answer.ac and not (cda and answer.signed):
         _malformed(state, stage, operation, "there is no cryptogram outside a signature that nobody asked for")
     elif _RANK[answer.kind] > _RANK[kind]:
         state.stop(stage, f"{operation}: the card answered a {answer.kind.value}, which is more", "EMV 4.4 Book 3, 9.3")
@@ -126,8 +144,10 @@ def generate(
     return answer
 
 
-def _parse(state: TransactionState, stage: KernelStage, operation: str, data: bytes) -> GenerateAcResponse:
-    objects_of = objects(data)
+def _parse(
+    state: TransactionState, stage: KernelStage, operation: str, data: bytes, signed: SignedInformation | None
+) -> GenerateAcResponse:
+    objects_of = objects(state, stage, operation, data)
     if objects_of is None or len(objects_of) != 1:
         _malformed(state, stage, operation, "the answer is not one data object")
     template = objects_of[0]
@@ -139,8 +159,9 @@ def _parse(state: TransactionState, stage: KernelStage, operation: str, data: by
     if template.tag != TAG_77_FORMAT_2:
         _malformed(state, stage, operation, f"the answer is {template.tag}, not 80 or 77")
     inside = template.children
-    values: dict[int, bytes] = {item.tag: item.value for item in inside}
-    if len(values) != len(inside):
+    present = [item for item in inside if item.value and item.tag in _ELEMENTS]
+    values: dict[int, bytes] = {item.tag: item.value for item in present}
+    if len(values) != len(present):
         _malformed(state, stage, operation, "a data object occurs twice")
     signature = values.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
     for tag in (TAG_9F27_CID, TAG_9F36_ATC) if signature is not None else (TAG_9F27_CID, TAG_9F36_ATC, TAG_9F26_AC):
@@ -149,8 +170,17 @@ def _parse(state: TransactionState, stage: KernelStage, operation: str, data: by
     for tag, lengths in _LENGTHS.items():
         if tag in values and len(values[tag]) not in lengths:
             _malformed(state, stage, operation, f"{tag:04X} has {len(values[tag])} bytes")
-    parts = (values[TAG_9F27_CID], values[TAG_9F36_ATC], values.get(TAG_9F26_AC, b""), values.get(TAG_9F10_IAD, b""))
-    return _answer(state, stage, operation, *parts, signature, inside)
+    cid = values[TAG_9F27_CID]
+    proven = signed(inside) if signed is not None and signature is not None else None
+    if proven is not None and proven != cid[0]:
+        clear = cid.hex().upper()
+        text = f"{operation}: the card signed cryptogram information {proven:02X}, and {clear} in clear does not count"
+        state.note(stage, text, "EMV 4.4 Book 4, 6.3.2.1")
+        cid = bytes((proven,))
+    parts = (cid, values[TAG_9F36_ATC], values.get(TAG_9F26_AC, b""), values.get(TAG_9F10_IAD, b""))
+    answer = _answer(state, stage, operation, *parts, signature, inside)
+    holds = signature is not None and (proven is not None or answer.kind is not CryptogramType.AAC)
+    return replace(answer, signed=holds)
 
 
 def _answer(

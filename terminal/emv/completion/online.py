@@ -5,6 +5,7 @@ EMV 4.4 Book 3, 10.9 and 10.11; Book 4, 6.3.8 and 12.2, Annex A6 (authorization 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from terminal.apdu import Command, Sender
@@ -44,8 +45,11 @@ from terminal.emv.transaction.step import NO_TVR, KernelStage
 
 APPROVED_OFFLINE, DECLINED_OFFLINE = b"Y1", b"Z1"
 UNABLE_APPROVED, UNABLE_DECLINED = b"Y3", b"Z3"
-_APPROVALS: Final = frozenset((b"00", b"10", b"11"))
+_APPROVALS: Final = frozenset((b"00", b"11"))
 """Response codes with which the terminal requests a TC. EMV 4.4 Book 4, Annex A6; ISO 8583:1987, field 39."""
+_CONDITIONAL: Final = {b"08": "identification of the cardholder", b"10": "a part of the amount only"}
+"""Approvals on a condition that this terminal cannot meet: it checks no identity, and is not told which part. ISO
+8583:1987, field 39."""
 _REFERRALS: Final = frozenset((b"01", b"02"))
 """Response codes for a voice referral."""
 
@@ -95,7 +99,10 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
     state.terminal[TAG_8A_RESPONSE_CODE] = answer.response_code
     if answer.authentication_data is not None:
         state.terminal[TAG_91_ISSUER_AUTHENTICATION_DATA] = answer.authentication_data
-    verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
+    if condition := _CONDITIONAL.get(answer.response_code):
+        verdict = f"approves on a condition that this terminal cannot meet: {condition}"
+    else:
+        verdict = "approves" if approves(answer) else "wants to be called" if _refers(answer) else "declines"
     text = f"the issuer {verdict} (response code {answer.response_code.decode('ascii')})"
     state.note(KernelStage.ONLINE, f"{text} and sends {counted(len(answer.scripts), 'script')}", source)
     return answer
@@ -104,6 +111,11 @@ def authorize(state: TransactionState, host: OnlineHost | None, pin_block: bytes
 def approves(answer: OnlineResponse) -> bool:
     """Whether the response code approves, so that the terminal requests a TC."""
     return answer.response_code in _APPROVALS
+
+
+def reserves(answer: OnlineResponse) -> bool:
+    """Whether the issuer approved on a condition that this terminal cannot meet: declined, and to be reversed."""
+    return answer.response_code in _CONDITIONAL
 
 
 def referred(state: TransactionState, answer: OnlineResponse, attendant: Attendant | None) -> bool:
@@ -152,6 +164,8 @@ def authenticate_issuer(state: TransactionState, sender: Sender) -> None:
 def _in_form(answer: OnlineResponse | Unable) -> OnlineResponse | Unable:
     if isinstance(answer, Unable):
         return answer
+    if answer.authentication_data == b"":
+        answer = replace(answer, authentication_data=None)  # Length zero is absence. EMV 4.4 Book 3, 5.2
     code, data = answer.response_code, answer.authentication_data
     if len(code) != 2 or not code.isalnum():
         return Unable("its response code is not two letters or digits", sent=True)

@@ -28,19 +28,19 @@ _FAILED: Final = {
     TAG_71_ISSUER_SCRIPT_1: TVR.SCRIPT_FAILED_BEFORE_FINAL_AC,
     TAG_72_ISSUER_SCRIPT_2: TVR.SCRIPT_FAILED_AFTER_FINAL_AC,
 }
-MOST_SCRIPTS: Final = 16
-"""More than any issuer sends; a terminal must accept 128 bytes of scripts. EMV 4.4 Book 3, 10.10."""
 
 
 def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], when: int) -> list[ScriptResult]:
-    """Deliver the scripts of one kind (71 or 72), each up to its first command that fails.
+    """Deliver the scripts of one kind (71 or 72), each up to its first command that fails. There is no limit to their
+    number and length beyond that of the issuer's answer: what is not delivered would have to be reported. EMV 4.4 Book
+    3, 10.10, Annex E2; Book 4, 12.2.4.
 
     ``templates`` are whole templates as the issuer sent them; those of the other kind are skipped. A template
     that does not parse counts by its first byte, and as 71 where that is neither. Card, reader and issuer faults raise
     nothing: a card that was removed fails its command.
     """
     results = []
-    for raw in list(templates)[:MOST_SCRIPTS]:
+    for raw in templates:
         script = _template(raw)
         if script is None and when == (
             TAG_72_ISSUER_SCRIPT_2 if raw[:1] == bytes((TAG_72_ISSUER_SCRIPT_2,)) else TAG_71_ISSUER_SCRIPT_1
@@ -55,7 +55,7 @@ def run(state: TransactionState, sender: Sender, templates: Iterable[bytes], whe
 
 def _template(raw: bytes) -> Tlv | None:
     try:
-        tlvs = decode(raw)
+        tlvs = decode(raw, lengths="any")
     except TlvError:
         return None
     return tlvs[0] if len(tlvs) == 1 and tlvs[0].tag in (TAG_71_ISSUER_SCRIPT_1, TAG_72_ISSUER_SCRIPT_2) else None
@@ -83,7 +83,8 @@ def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResu
 def _commands(script: Tlv) -> list[Command] | None:
     """The commands of a script in order; None when one of them is malformed, or there is none."""
     try:
-        commands = [Command.decode(item.value) for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND]
+        present = [item.value for item in script.children if item.tag == TAG_86_SCRIPT_COMMAND and item.value]
+        commands = [Command.decode(value) for value in present]
     except ApduError:
         return None
     return commands or None

@@ -14,19 +14,10 @@ from terminal.emv.data.elements.annex_a import ANNEX_A
 from terminal.emv.data.elements.book_c2 import BOOK_C2
 from terminal.emv.data.elements.element import Element, Personal, Source
 from terminal.emv.data.elements.schemes import SCHEME_ELEMENTS, SCHEMES
-from terminal.emv.data.tags import (
-    TAG_6F_FCI,
-    TAG_73_DIRECTORY_DISCRETIONARY,
-    TAG_A5_FCI_PROPRIETARY,
-    TAG_BF0C_FCI_DISCRETIONARY,
-)
+from terminal.emv.data.tags import TAG_70_RECORD, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY
 from terminal.tlv import DolFormat
 
 __all__ = ["STANDARD", "Dictionary", "Element", "Personal", "Source", "lookup"]
-
-
-FCI: Final = frozenset((TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, TAG_73_DIRECTORY_DISCRETIONARY))
-"""The templates of an FCI."""
 
 
 class KnownElement:
@@ -39,13 +30,23 @@ class KnownElement:
         self.of_the_card = frozenset(
             tag for tag, e in self.elements.items() if e.source is Source.CARD and not e.tag.constructed
         )
-        """The objects of a card that a terminal stores: primitive, known, and with source card, so that no card can
+        """The objects of a card that a terminal may store: primitive, known, and with source card, so that no card can
         put terminal data into a data object list. EMV 4.4 Book 3, 10.2."""
-        self.of_an_fci = frozenset(
-            tag for tag in self.of_the_card if not (places := self.elements[tag].template) or FCI & {*places}
+        self.of_a_record = self._inside(TAG_70_RECORD)
+        self.of_an_fci = {
+            template: self._inside(template) for template in (TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY)
+        }
+        """By the template of the FCI that they stand in."""
+
+    def _inside(self, template: int) -> frozenset[int]:
+        """The objects of a card that count directly inside this template. An object is unknown outside its template,
+        and of those that EMV puts into none (GET DATA, computed by the terminal) everywhere; where payment systems put
+        theirs is not always published. EMV 4.4 Book 3, 7.5, Annex A."""
+        return frozenset(
+            tag
+            for tag in self.of_the_card
+            if template in (element := self.elements[tag]).template or not (element.template or element.scheme == "EMV")
         )
-        """Those of them that an FCI may hold: an element of records is unknown there, and does not count as the
-        mandatory element of a record. EMV 4.4 Book 3, 7.2, 7.5."""
 
 
 class Dictionary:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.tags import TAG_70_RECORD, TAG_82_AIP
 from terminal.errors import CardMalformed, CodecError, TlvError
-from terminal.tlv import Tlvs, cached_parse, decode, encode_length
+from terminal.tlv import Tlvs, cached_parse, decode, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,18 @@ def _entries(data: bytes) -> tuple[AflEntry, ...]:
     return tuple(entries)
 
 
+def card_objects(data: bytes) -> tuple[Tlvs, bool]:
+    """The data objects of an answer of a card, and whether one of their lengths has more bytes than it needs. FF81xx is
+    a tag here, and any other FF padding. Raises TlvError. EMV 4.4 Book 3, Annex B1, B2."""
+    try:
+        return decode(data, padding="ff-tags"), False
+    except TlvError:
+        return decode(data, padding="ff-tags", lengths="any"), True
+
+
 class Record(NamedTuple):
-    """One record as it was read. ``raw`` is the whole response data, ``content`` what is inside its 70 template."""
+    """One record as it was read. ``raw`` is the whole response data, ``content`` what is inside its 70 template.
+    ``long_length``: one of its lengths has more bytes than it needs. EMV 4.4 Book 3, Annex B2."""
 
     sfi: int
     number: int
@@ -76,16 +86,18 @@ class Record(NamedTuple):
     raw: bytes
     content: bytes
     objects: Tlvs
+    long_length: bool = False
 
     @classmethod
     def decode(cls, sfi: int, number: int, signed: bool, raw: bytes) -> Self:
         """Raises CodecError when the data are not one 70 template. EMV 4.4 Book 3, 6.5.11.4."""
-        template = decode(raw).only(TAG_70_RECORD)
+        objects, long_length = card_objects(raw)
+        template = objects.only(TAG_70_RECORD)
         if template is None:
             raise CodecError(f"SFI {sfi}, record {number} is not one 70 template", 0)
-        if len(raw) != 1 + len(encode_length(len(template.value))) + len(template.value):
+        if split(raw, padding="ff-tags")[0][1] != raw:
             raise CodecError(f"SFI {sfi}, record {number} has bytes beside its 70 template", 0)
-        return cls(sfi, number, signed, raw, template.value, template.children)
+        return cls(sfi, number, signed, raw, template.value, template.children, long_length)
 
     def __repr__(self) -> str:
         """Position and length only: a record may be personal."""

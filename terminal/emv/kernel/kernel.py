@@ -11,16 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from terminal.apdu import Sender
-from terminal.emv.authentication.authentication import Authentication, authenticate, combined_missing, verify_combined
+from terminal.emv.authentication.authentication import (
+    Authentication,
+    authenticate,
+    combined_missing,
+    signed_information,
+    verify_combined,
+)
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.cardholder_verification.cvm import OnlinePin, verify_cardholder
-from terminal.emv.completion.completion import CombinedCheck, Completion, unfinished
+from terminal.emv.completion.completion import Completion, unfinished
 from terminal.emv.completion.cryptogram import GenerateAcResponse
 from terminal.emv.data.tags import TAG_9F06_TERMINAL_AID, TAG_9F7A_ECASH_INDICATOR
 from terminal.emv.risk import ecash
 from terminal.emv.risk.restrictions import check_restrictions
 from terminal.emv.risk.risk import Recent, manage, one_to_99
-from terminal.emv.selection.application import Opened, open_application, read_application
+from terminal.emv.selection.application import open_application, read_application
 from terminal.emv.selection.selection import Selected, Supported
 from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.exchange import FAULTY_ICC
@@ -30,6 +36,7 @@ from terminal.emv.transaction.state import Stop, TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardError, CodecError, TransportError
+from terminal.tlv import Tlvs
 
 
 def run_transaction(
@@ -154,7 +161,7 @@ class _KernelRun:
             label=opened.selected.label,
             host=self.host,
             attendant=self.attendant,
-            combined=self._combined(proof, opened) if proof.request_cda else None,
+            combined=_Combined(state, proof, opened.pdol_data) if proof.request_cda else None,
             verification=verification,
         )
         return self._completion.run()
@@ -169,14 +176,22 @@ class _KernelRun:
             TAG_9F7A_ECASH_INDICATOR: ecash.offer(entry, self.transaction),
         }
 
-    def _combined(self, proof: Authentication, opened: Opened) -> CombinedCheck:
-        state, pdol_data = self._state, opened.pdol_data  # not self: a reference cycle would hold the card's data
 
-        def check(answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
-            if answer.signature is None:
-                combined_missing(state, "the card left out the signature that was asked for")
-                return None
-            combined = verify_combined(state, proof, answer.objects, [pdol_data, *lists])
-            return None if combined is None else combined.cryptogram
+@dataclass(frozen=True, eq=False, slots=True)
+class _Combined:
+    """The CDA check of one transaction. Without a reference to the run, which would be a cycle that holds the card's
+    data."""
 
-        return check
+    state: TransactionState
+    proof: Authentication
+    pdol_data: bytes
+
+    def information(self, objects: Tlvs) -> int | None:
+        return signed_information(self.state, self.proof, objects)
+
+    def __call__(self, answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
+        if answer.signature is None:
+            combined_missing(self.state, "the card left out the signature that was asked for")
+            return None
+        combined = verify_combined(self.state, self.proof, answer.objects, [self.pdol_data, *lists])
+        return None if combined is None else combined.cryptogram

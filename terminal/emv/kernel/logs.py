@@ -121,7 +121,7 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
     """
     operation = f"reading the log ({kind.name.lower()})"
     entry = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
-    if entry is None:
+    if not entry:
         return None
     if len(entry) != 2 or not 11 <= entry[0] <= 30:
         raise CardMalformed(f"{operation}: the log entry {entry.hex().upper()} names no file from 11 to 30")
@@ -159,7 +159,7 @@ def electronic_cash(sender: Sender) -> ElectronicCash:
 def _format(sender: Sender, kind: LogKind, operation: str) -> Dol:
     value = get_data(sender, kind.form)
     if value is None:
-        raise CardMalformed(f"{operation}: the card gives no log format ({kind.form:04X})")
+        raise CardMalformed(f"{operation}: the card gives no log format ({kind.form:04X}), or an empty one")
     try:
         form = Dol.parse(value)
     except TlvError as error:

@@ -132,7 +132,7 @@ def _velocity(sender: Sender, state: TransactionState) -> None:
     if lower is None or upper is None:
         state.note(KernelStage.RISK, "the card sets no limits for offline transactions in a row", source)
         return
-    atc, last = _counter(sender, TAG_9F36_ATC), _counter(sender, TAG_9F13_LAST_ONLINE_ATC)
+    atc, last = _counter(sender, state, TAG_9F36_ATC), _counter(sender, state, TAG_9F13_LAST_ONLINE_ATC)
     fresh = TVR.NEW_CARD if last == 0 else NO_TVR
     if fresh:
         state.note(KernelStage.RISK, "the card was never online: it is new", source, tvr=fresh)
@@ -153,6 +153,6 @@ def _velocity(sender: Sender, state: TransactionState) -> None:
     state.note(KernelStage.RISK, text, source, tvr=bits)
 
 
-def _counter(sender: Sender, tag: int) -> int | None:
-    value = get_data(sender, tag)
+def _counter(sender: Sender, state: TransactionState, tag: int) -> int | None:
+    value = get_data(sender, tag, state, KernelStage.RISK)
     return int.from_bytes(value, "big") if value is not None and len(value) == 2 else None

@@ -21,7 +21,7 @@ from terminal.emv.data.tags import (
     TAG_94_AFL,
 )
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
-from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
+from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, remark_length, transmit
 from terminal.emv.transaction.protocols import Cardholder
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
@@ -106,7 +106,7 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
         return None
     if not response.sw.ok:
         state.stop(KernelStage.INITIATION, f"{operation}: the card answered {response.sw}", _INITIATE)
-    tlvs = objects(response.data)
+    tlvs = objects(state, KernelStage.INITIATION, operation, response.data)
     parts = _options(tlvs) if tlvs is not None else None
     if parts is None:
         state.stop(
@@ -163,7 +163,8 @@ def _options(tlvs: Tlvs) -> tuple[bytes, bytes] | None:
         return (plain.value[:2], plain.value[2:]) if len(plain.value) >= 6 else None
     if (template := tlvs.only(TAG_77_FORMAT_2)) is None:
         return None
-    aips, afls = template.children.find_all(TAG_82_AIP), template.children.find_all(TAG_94_AFL)
+    present = [item for item in template.children if item.value]
+    aips, afls = ([item for item in present if item.tag == tag] for tag in (TAG_82_AIP, TAG_94_AFL))
     if len(aips) != 1 or len(afls) != 1 or len(aips[0].value) != 2:
         return None
     return aips[0].value, afls[0].value
@@ -176,20 +177,25 @@ def _read(state: TransactionState, sender: Sender, sfi: int, number: int, signed
     if not response.sw.ok:
         state.stop(KernelStage.READING, f"{operation}: the card answered {response.sw}", _READ)
     try:
-        return Record.decode(sfi, number, signed, response.data)
+        record = Record.decode(sfi, number, signed, response.data)
     except CodecError as fault:
         if sfi > _LAST_EMV_SFI:
             return str(fault)
         state.stop(KernelStage.READING, f"{operation}: {fault}", FAULTY_ICC)
+    if record.long_length:
+        remark_length(state, KernelStage.READING, operation)
+    return record
 
 
 def _store(state: TransactionState, records: Iterable[Record]) -> None:
-    """Store the known card data; nothing else can reach a data object list. EMV 4.4 Book 3, 10.2."""
-    seen: set[int] = {TAG_82_AIP, TAG_94_AFL}
-    known_tags = STANDARD.known(state.aid).of_the_card
+    """Store the card data that are known in a record; nothing else can reach a data object list. What stands inside
+    another template of the record, or belongs into another template, is unknown; what is empty is absent.
+    EMV 4.4 Book 3, 5.2, 7.5, 10.2."""
+    seen: set[int] = set()
+    known_tags = STANDARD.known(state.aid).of_a_record
     for record in records:
-        for tag, value in record.objects.pairs():
-            if tag not in known_tags:
+        for tag, value, _ in record.objects:
+            if tag not in known_tags or not value:
                 continue
             if tag in seen:
                 place = f"SFI {record.sfi}, record {record.number}"

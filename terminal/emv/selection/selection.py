@@ -27,13 +27,14 @@ from terminal.emv.data.tags import (
     TAG_87_PRIORITY,
     TAG_88_SFI,
     TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
 )
 from terminal.emv.transaction.exchange import objects, select, transmit
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import Cardholder, Choice
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
-from terminal.tlv import Tlvs
+from terminal.tlv import Tlv, Tlvs
 
 PSE: Final = b"1PAY.SYS.DDF01"
 CODE_TABLES: Final = frozenset(range(1, 11))
@@ -143,13 +144,14 @@ def _from_directory(
     state: TransactionState, sender: Sender, supported: Sequence[Supported], code_tables: Collection[int]
 ) -> list[Candidate] | None:
     """The candidates of the PSE; None where there is no usable directory."""
-    response = select(state, sender, PSE, "selecting the payment system environment")
+    operation = "selecting the payment system environment"
+    response = select(state, sender, PSE, operation)
     if response.sw == _CARD_BLOCKED:
         state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _DIRECTORY)
     if not response.sw.ok:
         state.note(KernelStage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
         return None
-    fci = objects(response.data)
+    fci = objects(state, KernelStage.SELECTION, operation, response.data)
     sfi = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_88_SFI) if fci is not None else None
     if (
         fci is None
@@ -185,7 +187,7 @@ def _entries(state: TransactionState, sender: Sender, sfi: int) -> list[Tlvs] | 
         response = transmit(state, KernelStage.SELECTION, sender, read_command(sfi, number), operation)
         if response.sw == _NO_RECORD:
             break
-        record = objects(response.data) if response.sw.ok else None
+        record = objects(state, KernelStage.SELECTION, operation, response.data) if response.sw.ok else None
         template = record.only(TAG_70_RECORD) if record is not None else None
         if template is None:
             why = "is out of form" if response.sw.ok else f"cannot be read: {response.sw}"
@@ -213,7 +215,7 @@ def _from_list(
                 state.stop(KernelStage.SELECTION, f"the card is blocked or knows no SELECT: {response.sw}", _LIST)
             if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):
                 break
-            fci = objects(response.data)
+            fci = objects(state, KernelStage.SELECTION, operation, response.data)
             name = fci.get(TAG_6F_FCI, TAG_84_DF_NAME) if fci is not None else None
             if fci is None or name is None or not name.startswith(entry.aid) or name in seen:
                 break
@@ -225,7 +227,8 @@ def _from_list(
                 inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
                 table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
                 if inside is not None:
-                    _add(candidates, _candidate(name, entry, inside.children, table, code_tables))
+                    claims = _match(supported, name) or entry
+                    _add(candidates, _candidate(name, claims, inside.children, table, code_tables))
             else:
                 state.note(
                     KernelStage.SELECTION, f"{name.hex().upper()} is longer than the AID; a full match is asked", _LIST
@@ -301,16 +304,17 @@ def _select(
     state: TransactionState, sender: Sender, picked: Candidate, code_tables: Collection[int]
 ) -> Selected | None:
     """The final SELECT; None when the card does not open the application. EMV 4.4 Book 1, 12.4."""
-    response = select(state, sender, picked.name, f"selecting {picked.name.hex().upper()}")
-    fci = objects(response.data) if response.sw.ok else None
+    operation = f"selecting {picked.name.hex().upper()}"
+    response = select(state, sender, picked.name, operation)
+    fci = objects(state, KernelStage.SELECTION, operation, response.data) if response.sw.ok else None
     inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY) if fci is not None else None
     if fci is None or inside is None or fci.get(TAG_6F_FCI, TAG_84_DF_NAME) != picked.name:
         why = "its FCI is out of form" if response.sw.ok else str(response.sw)
         state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
     state.aid = picked.name
-    objects_of, allowed_tags = inside.children, STANDARD.known(picked.name).of_an_fci
-    state.card = {tag: value for tag, value in objects_of.pairs() if tag in allowed_tags}
+    objects_of = inside.children
+    state.card = _fci_data(picked.name, inside)
     state.card[TAG_84_DF_NAME] = picked.name
     table = objects_of.get(TAG_9F11_CODE_TABLE) or picked.table
     label = display_name(
@@ -318,3 +322,16 @@ def _select(
     )
     state.note(KernelStage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
     return Selected(picked.name, picked.supported, fci, label)
+
+
+def _fci_data(name: bytes, proprietary: Tlv) -> dict[int, bytes]:
+    """The card data of an FCI (A5, and BF0C in it) that are known where they stand; the first of a tag. What is empty
+    is absent. EMV 4.4 Book 3, 5.2, 7.5."""
+    known, data = STANDARD.known(name).of_an_fci, dict[int, bytes]()
+    discretionary = proprietary.children.find(TAG_BF0C_FCI_DISCRETIONARY)
+    for template in (proprietary,) if discretionary is None else (proprietary, discretionary):
+        allowed = known[template.tag]
+        for tag, value, _ in template.children:
+            if value and tag in allowed:
+                data.setdefault(tag, value)
+    return data

@@ -78,7 +78,8 @@ class TerminalSettings(_Section):
     country: Country
     currency: Country
     currency_exponent: int = Field(2, ge=0, le=9)
-    type: str = Field(pattern=r"^[123][1-6]$")
+    type: str = Field(pattern=r"^([12][1-6]|3[4-6])$")
+    """A terminal that the cardholder operates (3x) is never attended. EMV 4.4 Book 4, Annex A1, table 24."""
     capabilities: Hex = Field(min_length=6, max_length=6)
     additional_capabilities: Hex = Field(min_length=10, max_length=10)
     serial: str = Field("00000001", pattern=r"^[A-Za-z0-9]{8}$")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from terminal.apdu import Command, Response, Sender
+from terminal.emv.data.records import card_objects
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ApduError, CardMalformed, TlvError
-from terminal.tlv import Tlvs, decode
+from terminal.tlv import Tlvs
 
 FAULTY_ICC: Final = "EMV 4.4 Book 3, 7.5"
 """Malformed data and unexpected status words end the transaction."""
+LONG_LENGTH: Final = "EMV 4.4 Book 3, Annex B2"
 MOST_DATA: Final = 255
 """Bytes of command data in EMV: short commands only. EMV 4.4 Book 1, 9.4."""
 
@@ -38,18 +40,30 @@ def select(
     return transmit(state, KernelStage.SELECTION, sender, command, operation)
 
 
-def objects(data: bytes) -> Tlvs | None:
-    """The data objects of an answer; None when they do not parse."""
+def objects(state: TransactionState, stage: KernelStage, operation: str, data: bytes) -> Tlvs | None:
+    """The data objects of an answer; None when they do not parse. Lengths in more bytes than they need are read, with a
+    remark. EMV 4.4 Book 3, Annex B2."""
     try:
-        return decode(data)
+        tlvs, long_length = card_objects(data)
     except TlvError:
         return None
+    if long_length:
+        remark_length(state, stage, operation)
+    return tlvs
 
 
-def get_data(sender: Sender, tag: int) -> bytes | None:
-    """GET DATA: the value of one primitive data object; None where the card does not give it or gives something else.
+def remark_length(state: TransactionState, stage: KernelStage, operation: str) -> None:
+    """Note that an answer of the card has a length in long form where it needs none."""
+    state.note(stage, f"{operation}: a length of the answer has more bytes than it needs; it is read", LONG_LENGTH)
 
-    Raises TransportError. EMV 4.4 Book 3, 6.5.7.
+
+def get_data(
+    sender: Sender, tag: int, state: TransactionState | None = None, stage: KernelStage = KernelStage.READING
+) -> bytes | None:
+    """GET DATA: the value of one primitive data object; None where the card does not give it, gives an empty one or
+    something else. Remarks go into ``state``.
+
+    Raises TransportError. EMV 4.4 Book 3, 5.2, 6.5.7.
     """
     try:
         response = sender.send(Command(0x80, 0xCA, tag >> 8, tag & 0xFF, ne=256))
@@ -58,7 +72,12 @@ def get_data(sender: Sender, tag: int) -> bytes | None:
     if not response.sw.ok:
         return None
     try:
-        data_object = decode(response.data).only(tag)
+        tlvs, long_length = card_objects(response.data)
     except TlvError:
         return None
-    return None if data_object is None else data_object.value
+    data_object = tlvs.only(tag)
+    if data_object is None or not data_object.value:
+        return None
+    if state is not None and long_length:
+        remark_length(state, stage, f"reading {data_object.tag}")
+    return data_object.value

@@ -104,7 +104,7 @@ class ToyCard:
         self.arqc = b""
         self.issuer_known = False
         signed = objects(self.data)
-        static = signed + (bytes.fromhex(self.aip) if "9F4A" in self.data else b"")
+        static = signed + (bytes.fromhex(self.aip) if self.data.get("9F4A") else b"")
         issuer, card = certificates(static)
         self.records = {
             (1, 1): tlv("70", signed),

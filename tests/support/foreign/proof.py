@@ -322,7 +322,7 @@ COMBINED = (
     ),
     ForeignCard(
         "ac-kind-bent",
-        "an ARQC turned into a TC on its way: the signed kind differs",
+        "an ARQC turned into a TC on its way: the signed kind counts, and an AAC ends it",
         BOOK2 + "6.6.2, step 6; Book 4, 6.3.2.1",
         DECLINED,
         CDA_FAILED,

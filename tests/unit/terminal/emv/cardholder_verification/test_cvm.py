@@ -384,3 +384,25 @@ def test_an_enciphered_pin_opens_with_the_cards_key() -> None:
 def test_a_key_too_small_for_a_pin() -> None:
     with pytest.raises(CryptoError):
         encipher_for_card(Pin(b"1234"), RsaPublic((1 << 127) + 1, 3), bytes(8))
+
+
+def test_an_empty_try_counter_is_not_read_where_no_pin_can_be_sent() -> None:
+    """A PIN pad that is broken, or a PIN that was bypassed before, sets its own bit and no other."""
+    state = state_of("0100")
+    assert ended(state, verify(state, person=Person("1234"), pin_pad=False)) == (
+        "010001",
+        TVR.PIN_PAD_NOT_WORKING | TVR.CVM_NOT_SUCCESSFUL,
+        DONE,
+    )
+    state = state_of("4200 0100")
+    bypassed = verify(state, person=Person(None), online_pin=lambda pin, number: b"")
+    assert ended(state, bypassed) == ("010001", TVR.PIN_NOT_ENTERED | TVR.CVM_NOT_SUCCESSFUL, DONE)
+
+
+def test_an_empty_try_counter_leaves_nothing_to_bypass() -> None:
+    state, person = state_of("0100"), Person(None)
+    assert ended(state, verify(state, tries(0), person=person)) == (
+        "010001",
+        TVR.PIN_TRY_LIMIT_EXCEEDED | TVR.CVM_NOT_SUCCESSFUL,
+        DONE,
+    )

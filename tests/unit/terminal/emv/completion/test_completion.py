@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_first_list_is_filled_in_order_and_by_format() -> None:
 def test_a_card_may_decline_a_request(requested: int) -> None:
     card = ToyCard(first=lambda _: AAC)
     outcome = run(card, UNDER if requested == TC else OVER)
-    assert (outcome.result, outcome.response_code) == (NO, "Z1")
+    assert (outcome.result, outcome.response_code) == (NO, "Y1" if requested == TC else "Z1")
     assert len(generated(card)) == 1
     assert not outcome.tsi & TSI.ODA_PERFORMED, "the card signed nothing"
     assert not outcome.tvr & TVR.CDA_FAILED
@@ -181,7 +182,7 @@ def test_a_card_that_leaves_out_the_signature_is_declined() -> None:
     outcome = run(ToyCard(format_1=True))
     assert outcome.result is NO
     assert outcome.tvr & TVR.CDA_FAILED
-    assert outcome.response_code == "Z1"
+    assert outcome.response_code == "Y1"
 
 
 def test_a_wrong_signature_over_a_tc_declines() -> None:
@@ -189,7 +190,7 @@ def test_a_wrong_signature_over_a_tc_declines() -> None:
         return answer.replace(b"\x9f\x36\x02\x00\x07", b"\x9f\x36\x02\x00\x08") if command[1] == 0xAE else answer
 
     outcome = run(ToyCard(bend=bend))
-    assert (outcome.result, outcome.response_code) == (NO, "Z1")
+    assert (outcome.result, outcome.response_code) == (NO, "Y1")
     assert outcome.tvr & TVR.CDA_FAILED
 
 
@@ -247,7 +248,7 @@ def test_no_authentication_data_no_command() -> None:
     assert not [apdu for apdu in card.seen if apdu[1] == 0x82]
 
 
-@pytest.mark.parametrize("code", [b"00", b"10", b"11"])
+@pytest.mark.parametrize("code", [b"00", b"11"])
 def test_response_codes_that_approve(code: bytes) -> None:
     assert online(ToyCard(), code=code)[0].result is ONLINE
 
@@ -259,6 +260,105 @@ def test_every_other_response_code_declines_with_an_aac(code: bytes) -> None:
     assert outcome.result is NO_ONLINE
     assert generated(card)[1][2] == 0x00
     assert not outcome.reversal
+
+
+@pytest.mark.parametrize(("code", "condition"), [(b"08", "identification"), (b"10", "a part of the amount")])
+def test_an_approval_on_a_condition_is_declined_and_reversed(code: bytes, condition: str) -> None:
+    card = ToyCard()
+    outcome, _ = online(card, code=code)
+    assert (outcome.result, outcome.response_code, outcome.reversal) == (NO_ONLINE, code.decode(), True)
+    assert generated(card)[1][2] == 0x00
+    assert condition in stage_text(outcome, KernelStage.ONLINE)
+
+
+@pytest.mark.parametrize("code", [b"Y1", b"Y3", b"05"])
+def test_the_response_code_of_the_issuer_is_never_rewritten(code: bytes) -> None:
+    """EMV 4.4 Book 4, Annex A6."""
+    card = ToyCard()
+    outcome, _ = online(card, code=code)
+    assert (outcome.result, outcome.response_code) == (NO_ONLINE, code.decode())
+    assert generated(card)[1][5:7] == code
+
+
+def test_the_response_code_of_the_terminal_is_not_rewritten_where_the_card_decides_otherwise() -> None:
+    """Its decision is the kind of its cryptogram. EMV 4.4 Book 4, Annex A6."""
+    data = {**DATA, "8C": "8A029F02069F3704", "9F0D": "0000000000"}
+    card = ToyCard(data=data, first=lambda _: AAC)
+    outcome = run(card)
+    assert (outcome.result, outcome.response_code) == (NO, "Y1")
+    assert generated(card)[0][5:7] == b"Y1"
+    card = ToyCard(data=data, second=lambda _: AAC)
+    outcome = run(card, OVER, config=config_with("tac_default: '0000000000'"))
+    assert (outcome.result, outcome.response_code) == (NO, "Y3")
+    assert outcome.receipt is not None
+    assert outcome.receipt.response_code == "Y3"
+
+
+def test_an_offline_only_terminal_never_asks_a_host() -> None:
+    """Also where the card wants to go online. EMV 4.4 Book 4, Annex A1."""
+    for kind in ("23", "26", "36"):
+        card = ToyCard(data={**DATA, "9F0D": "0000000000"}, first=lambda _: ARQC)
+        host = ToyHost(card)
+        outcome = run(card, config=config_with(f'type: "{kind}"', "tac_default: '0000000000'"), host=host)
+        assert host.requests == []
+        assert (outcome.result, outcome.response_code, outcome.reversal) == (OFFLINE, "Y3", False)
+        forced = run(card := ToyCard(), config=config_with(f'type: "{kind}"'), host=host, force_online=True)
+        assert host.requests == []
+        assert forced.result is NO
+
+
+def changing_cid(clear: int) -> Callable[[int, bytes, bytes], bytes]:
+    """The first answer with another CID in clear."""
+
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        at = answer.find(b"\x9f\x27\x01")
+        first = command[1] == 0xAE and command[2] != 0x00
+        return answer[: at + 3] + bytes((clear,)) + answer[at + 4 :] if first and at >= 0 else answer
+
+    return bend
+
+
+@pytest.mark.parametrize("clear", [TC, AAC, 0xC0, ARQC | 0x08])
+def test_the_signed_kind_of_the_cryptogram_decides_for_a_request(clear: int) -> None:
+    """EMV 4.4 Book 4, 6.3.2.1: the card waits for its second command, whatever its answer says in clear."""
+    card = ToyCard(bend=changing_cid(clear))
+    outcome, host = online(card)
+    assert (outcome.result, host.requests) == (NO, [])
+    assert [apdu[2] for apdu in generated(card)] == [0x90, 0x00]
+    assert outcome.tvr & TVR.CDA_FAILED
+    assert outcome.first is not None
+    assert outcome.first.kind is CryptogramType.ARQC
+
+
+@pytest.mark.parametrize("clear", [ARQC, AAC, 0xC0])
+def test_the_signed_kind_of_the_cryptogram_decides_for_an_approval(clear: int) -> None:
+    card = ToyCard(bend=changing_cid(clear))
+    outcome, host = online(card, UNDER)
+    assert (outcome.result, host.requests) == (NO, [])
+    assert [apdu[2] for apdu in generated(card)] == [0x50], "the card has ended the transaction itself"
+    assert outcome.tvr & TVR.CDA_FAILED
+
+
+def test_a_signature_of_no_card_proves_no_kind() -> None:
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        if command[1] != 0xAE:
+            return answer
+        at = answer.find(b"\x9f\x4b\x81\x80")
+        return answer[: at + 4] + bytes(128) + answer[at + 132 :]
+
+    outcome = run(ToyCard(bend=bend))
+    assert outcome.result is NO
+    assert outcome.tvr & TVR.CDA_FAILED
+    assert outcome.first is not None
+    assert outcome.first.kind is CryptogramType.TC
+
+
+def test_unknown_objects_of_an_answer_are_not_the_terminals_business() -> None:
+    """EMV 4.4 Book 3, 7.5; an empty one is absent (5.2)."""
+    more = tlv("DF7A", "01") * 2 + tlv("BF4A", tlv("82", "01") * 2) + tlv("9F10", "")
+    answer = tlv("77", more + tlv("9F27", "40") + tlv("9F36", "0007") + tlv("9F26", bytes(8)) + tlv("9F4B", ""))
+    card = ToyCard(**UNPROVEN, status={"AE": answer.hex() + "9000"})  # type: ignore[arg-type]
+    assert run(card, config=config_with(NO_MATTER)).result is OFFLINE
 
 
 def test_a_card_that_declines_what_the_issuer_approved_needs_a_reversal() -> None:
@@ -343,7 +443,7 @@ def test_an_approval_without_the_issuer_whose_signature_is_wrong_is_none() -> No
 
     card = ToyCard(data={**DATA, "9F0D": "0000000000"}, bend=bend)
     outcome = run(card, OVER, config=config_with("tac_default: '0000000000'"))
-    assert (outcome.result, outcome.response_code) == (NO, "Z3")
+    assert (outcome.result, outcome.response_code) == (NO, "Y3")
     assert outcome.second is not None
     assert outcome.second.kind is CryptogramType.TC
     assert outcome.tvr & TVR.CDA_FAILED

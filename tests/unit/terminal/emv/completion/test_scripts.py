@@ -112,6 +112,28 @@ def test_a_failed_command_beyond_the_fourteenth_is_coded_as_f() -> None:
     assert ScriptResult(0x71, bytes(4), 20, True, 17).encode().hex() == "1f00000000"
 
 
-def test_no_more_scripts_than_a_terminal_takes() -> None:
-    outcome, card = delivered(*[script("71", UNBLOCK)] * 40)
-    assert order(card).count("24") == len(outcome.scripts) == 16
+@pytest.mark.parametrize("tag", ["71", "72"])
+def test_every_script_is_delivered_however_many_and_long_they_are(tag: str) -> None:
+    """EMV 4.4 Book 3, Annex E2: a terminal may take more than 128 bytes, and drops none in silence."""
+    scripts = [script(tag, UNBLOCK, PUT[:8] + "C8" + "00" * 200, identifier=f"{number:08X}") for number in range(40)]
+    outcome, card = delivered(*scripts)
+    assert order(card).count("24") == order(card).count("DA") == len(outcome.scripts) == 40
+    assert outcome.script_results == b"".join(b"\x20" + number.to_bytes(4, "big") for number in range(40))
+
+
+def test_an_empty_command_is_absent() -> None:
+    outcome, card = delivered(tlv("72", tlv("9F18", "A1B2C3D4") + tlv("86", "") + tlv("86", UNBLOCK)))
+    assert order(card)[-1] == "24"
+    assert outcome.script_results.hex() == "20a1b2c3d4"
+
+
+def test_a_script_whose_length_has_more_bytes_than_it_needs_is_delivered() -> None:
+    outcome, card = delivered(b"\x72\x81\x07" + tlv("86", UNBLOCK))
+    assert order(card)[-1] == "24"
+    assert outcome.script_results.hex() == "2000000000"
+
+
+def test_a_script_without_commands_is_reported_as_not_performed() -> None:
+    outcome, _ = delivered(script("72"))
+    assert outcome.tvr & AFTER
+    assert outcome.script_results.hex() == "00a1b2c3d4"

@@ -142,7 +142,7 @@ def test_no_application_may_be_used() -> None:
         (tlv("77", tlv("94", "08010100")) + "9000", "no AIP and AFL"),
         (tlv("77", tlv("82", "3C"), tlv("94", "08010100")) + "9000", "no AIP and AFL"),
         (tlv("77", tlv("82", "3C00"), tlv("82", "3C00"), tlv("94", "08010100")) + "9000", "no AIP and AFL"),
-        (tlv("77", tlv("82", "3C00"), tlv("94")) + "9000", "locator is in error"),
+        (tlv("77", tlv("82", "3C00"), tlv("94")) + "9000", "no AIP and AFL"),
         (tlv("82", "3C00") + tlv("94", "08010100") + "9000", "no AIP and AFL"),
         ("770482023C9000", "no AIP and AFL"),
     ],
@@ -188,7 +188,6 @@ def test_mandatory_data_missing(missing: str) -> None:
         [read(1, 1, record(content(), content("5F24", "8C", "8D")))],
         [read(1, 1, record(content())), read(1, 2, record(tlv("5F34", "01"), tlv("5F34", "01")))],
         [read(1, 1, record(content())), read(1, 2, record(tlv("8D", "8A02")))],
-        [read(1, 1, record(tlv("82", "3C00")))],
     ],
 )
 def test_an_element_twice(turns: list[Turn]) -> None:
