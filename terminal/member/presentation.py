@@ -58,7 +58,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """``plot`` names the colour of its bars in progress.js (brown and indigo are free); ``word`` is the verdict in
+    """``plot`` names the colour of its bars in progress.js (all are in use); ``word`` is the verdict in
     large type, ``next`` what to do."""
 
     tone: Tone
@@ -146,6 +146,20 @@ PRESENTATIONS: Final[Mapping[VerdictCode, Presentation]] = MappingProxyType(
             CountedAs.REFUSED,
             Phrase("挂失卡", "Lost card"),
             _DO_NOT_SERVE,
+        ),
+        VerdictCode.REPLACED: Presentation(
+            Tone.BAD,
+            "brown",
+            CountedAs.REFUSED,
+            Phrase("已换发新卡", "Replaced card"),
+            Phrase("此卡已停用，请会员出示新卡；旧卡交回工会", "Ask for the new card; this one goes back to the union"),
+        ),
+        VerdictCode.WITHDRAWN: Presentation(
+            Tone.BAD,
+            "indigo",
+            CountedAs.REFUSED,
+            Phrase("会员资格已终止", "Membership ended"),
+            Phrase("请勿提供服务；如有疑问，请持卡人联系原单位工会", "Do not serve; the holder should ask the union"),
         ),
         VerdictCode.NOT_GENUINE: Presentation(
             Tone.BAD,

@@ -49,6 +49,15 @@ _ABSENT: Final = frozenset((0x6A81, 0x6A82, 0x6D00, 0x6E00, 0x6999))
 _NOT_PERSONALIZED: Final = 0x6985
 _EXECUTION_FAULT: Final = (0x64, 0x65, 0x66, 0x6F)
 _POLICY: Final = ListPolicy()
+_LISTED: Final[Mapping[HotlistReason, VerdictCode]] = {
+    HotlistReason.LOST: VerdictCode.LOST,
+    HotlistReason.STOLEN: VerdictCode.LOST,
+    HotlistReason.DAMAGED: VerdictCode.REPLACED,
+    HotlistReason.REPLACED: VerdictCode.REPLACED,
+    HotlistReason.REJECTED: VerdictCode.REPLACED,
+    HotlistReason.WITHDRAWN: VerdictCode.WITHDRAWN,
+    HotlistReason.SUSPENDED: VerdictCode.SUSPENDED,
+}
 
 
 class _Decided(Exception):
@@ -260,9 +269,8 @@ class _Counter:
         entry = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
         if entry is None:
             return
-        code = VerdictCode.SUSPENDED if entry.reason is HotlistReason.SUSPENDED else VerdictCode.LOST
         sentence = f"The card is on the hotlist since {entry.since:%Y-%m-%d}: {entry.reason}."
-        raise _Decided(code, sentence, "hotlist", self.proof)
+        raise _Decided(_LISTED[entry.reason], sentence, "hotlist", self.proof)
 
     def _dates(self, facts: MemberFacts, keys: list[tuple[Signed, PublicKey]]) -> None:
         today = self.today

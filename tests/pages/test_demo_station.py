@@ -61,7 +61,7 @@ def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, rec
         "1-good": "ACTIVE",
         "2-lost": "LOST",
         "3-suspended": "SUSPENDED",
-        "4-withdrawn": "LOST",
+        "4-withdrawn": "WITHDRAWN",
         "5-good": "ACTIVE",
         "6-blank": "NOT_A_MEMBER_CARD",
     }

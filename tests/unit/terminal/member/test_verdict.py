@@ -16,7 +16,7 @@ from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.signed import Issue as ListIssue
 from terminal.member.trust import TrustList
 from terminal.member.values import Period
-from terminal.member.verdict import verify
+from terminal.member.verdict import _LISTED, verify
 from tests.support.cards.member_issuer import (
     LIST_ISSUE,
     NOW,
@@ -207,14 +207,23 @@ def test_expired_certificates_are_a_matter_of_time_not_of_forgery(head: dict[str
 @pytest.mark.parametrize(
     ("reason", "code"),
     [
-        (reason, VerdictCode.SUSPENDED if reason is HotlistReason.SUSPENDED else VerdictCode.LOST)
-        for reason in HotlistReason
+        (HotlistReason.LOST, VerdictCode.LOST),
+        (HotlistReason.STOLEN, VerdictCode.LOST),
+        (HotlistReason.DAMAGED, VerdictCode.REPLACED),
+        (HotlistReason.REPLACED, VerdictCode.REPLACED),
+        (HotlistReason.REJECTED, VerdictCode.REPLACED),
+        (HotlistReason.WITHDRAWN, VerdictCode.WITHDRAWN),
+        (HotlistReason.SUSPENDED, VerdictCode.SUSPENDED),
     ],
 )
 def test_hotlisted_cards(reason: HotlistReason, code: VerdictCode) -> None:
     verdict = judge(Issue().card(), hot=hotlist(HotCard(NUMBER, 1, reason, date(2026, 11, 20))))
     assert (verdict.code, verdict.check) == (code, "hotlist")
     assert verdict.sentence == f"The card is on the hotlist since 2026-11-20: {reason}."
+
+
+def test_every_reason_of_the_hotlist_has_a_verdict() -> None:
+    assert set(_LISTED) == set(HotlistReason)
 
 
 def test_the_replacement_of_a_lost_card_is_good() -> None:
