@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from personalize.line.execute import Job
+from registry.ranges import RangeUse
 from registry.store import Registry
 from terminal.apdu import Reader
 from terminal.emv.data.dictionary import Dictionary
@@ -69,3 +70,7 @@ class ServiceParts:
     """As what payment applications are read."""
     scheme: str = "130000"
     """Administrative division of the issuing federation, six digits: of the profile in use."""
+    member_prefix: str = ""
+    """Prefix of member numbers, of the profile in use; empty for the default of the scheme."""
+    ranges: Callable[[str], Sequence[RangeUse]] = lambda batch_id: ()
+    """How full the ranges of numbers are that a draft draws on, by batch."""

@@ -16,9 +16,12 @@ from membercard import output, settings
 from membercard.commands.line_display import prepare_with_progress
 from membercard.wiring import identity
 from membercard.wiring.line import open_pool, profile_in_use
+from personalize import ranges
 from personalize.line import report as reporting
+from personalize.ranges import ranges_for
 from reader_service.principal import Permission
 from registry.errors import RegistryConflict
+from registry.ranges import RangeKind, RangeUse
 from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
 
 app = typer.Typer()
@@ -69,11 +72,16 @@ def show(batch: BatchId, json: output.Json = False) -> None:
             registry.line.bound_chips(batch),
         )
         stock = registry.stock.accounts()
+        uses = ranges_for(registry, profile_in_use(), batch) if shown.state is BatchState.DRAFT else []
     if json:
-        output.as_json({"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound})
+        facts = {"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound}
+        output.as_json(facts | {"ranges": [use.to_json() for use in uses]})
         return
     output.show(_summary(shown))
     print_accounts(accounts)
+    for use in uses:
+        if use.nearly_full:
+            typer.echo(range_warning(use), err=True)
     if stock.received:
         Console(highlight=False, soft_wrap=True).print(stock_equation(stock))
     if bound:
@@ -98,7 +106,10 @@ def approve(batch: BatchId, by: By = None) -> None:
     profile = profile_in_use()
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
-        done = registry.batches.approve(batch, person, scheme=profile.scheme)
+        for use in ranges_for(registry, profile, batch):
+            if use.nearly_full:
+                typer.echo(range_warning(use), err=True)
+        done = ranges.approve(registry, profile, batch, person)
     typer.echo(
         f"{done.id}: {done.accepted} members approved by {done.approved_by}. Next: membercard batch prepare {done.id}"
     )
@@ -234,6 +245,25 @@ def _summary(batch: Batch) -> Table:
     grid = output.table(batch.id, ["", ""], rows)
     grid.show_header = False
     return grid
+
+
+_RANGES = {
+    RangeKind.MEMBER: ("member numbers", "会员编号"),
+    RangeKind.CARD: ("card numbers", "卡号"),
+    RangeKind.PAN: ("account numbers", "银行账号"),
+}
+
+
+def range_warning(use: RangeUse) -> str:
+    """A warning about a range of numbers that is 80 % full or more once the draft is approved."""
+    english, chinese = _RANGES[use.kind]
+    left = use.capacity - use.used
+    return (
+        f"warning: {english} under {use.prefix}: {use.percent} % in use with this batch, "
+        f"{left:,} of {use.capacity:,} left before it and {use.needed:,} needed\n"
+        f"警告：{chinese}段 {use.prefix} 计入本批次后已用 {use.percent}%，"
+        f"此前剩余 {left:,} 个，本批次需要 {use.needed:,} 个"
+    )
 
 
 def print_accounts(a: BatchAccounts) -> None:

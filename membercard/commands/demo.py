@@ -28,6 +28,7 @@ from membercard.wiring.readers import card_in
 from personalize.intake import check
 from personalize.line import report as reporting
 from personalize.line.lanes import LaneResult
+from personalize.ranges import approve
 from personalize.rosters import to_import
 from registry.db.actors import machine_actor, unproven_actor
 from registry.store import Registry
@@ -63,7 +64,7 @@ def demo(
         batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
         _title(console, "2  审核 Approval", "a second person approves each batch, never the one who imported it")
         for batch in batches:
-            registry.batches.approve(batch, unproven_actor("reviewer"), scheme=profile_in_use().scheme)
+            approve(registry, profile_in_use(), batch, unproven_actor("reviewer"))
             console.print(f"   {batch} approved by reviewer")
         _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
         count = _timed(

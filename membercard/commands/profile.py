@@ -48,6 +48,7 @@ def _table(profile: Profile) -> Table:
     rows = (
         ("scheme", profile.scheme),
         ("card numbers", f"{profile.card_number.prefix} + {profile.card_number.serial_digits} digits + Luhn"),
+        ("member numbers", f"{profile.member_prefix} + {12 - len(profile.member_prefix)} digits"),
         (
             "valid for",
             f"card {profile.validity.card_years} years, membership {profile.validity.membership_years}, "

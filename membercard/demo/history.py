@@ -22,6 +22,7 @@ from personalize.lists import own_trust
 from personalize.payment.proof import TransactionProof
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
+from personalize.ranges import approve
 from personalize.rosters import to_import
 from registry.admin.plans import UnitPlan
 from registry.batches.originals import Original
@@ -136,7 +137,7 @@ class SampleHistory:
 
     def _approved(self, batch_id: str) -> str:
         self._registry.reviews.submit(batch_id, by=CLERK)
-        self._registry.batches.approve(batch_id, SECOND, scheme=self._profile.scheme)
+        approve(self._registry, self._profile, batch_id, SECOND)
         return batch_id
 
     def _preparer(self) -> Preparer:

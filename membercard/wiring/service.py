@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from membercard.wiring.terminal import terminal_config
 from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profiles.profile import Profile
+from personalize.ranges import ranges_for
 from reader_service.parts import ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry
@@ -76,6 +78,8 @@ def station_parts(
         card_folder=current.data_dir / SLOT_CARDS if current.simulation else None,
         terminal=terminal_config(None),
         scheme=profile.scheme,
+        member_prefix=profile.member_prefix,
+        ranges=partial(ranges_for, registry, profile),
     )
 
 

@@ -51,6 +51,11 @@ class NumberRange(Section):
     def serial_digits(self) -> int:
         return self.length - len(self.prefix) - 1
 
+    @property
+    def capacity(self) -> int:
+        """How many numbers there are; serials begin at 1."""
+        return int(10**self.serial_digits) - 1
+
     def number(self, serial: int) -> str:
         """The card number of a serial. ISO/IEC 7812-1:2017, annex B. Raises ProfileError when the range is used up."""
         if not 0 <= serial < 10**self.serial_digits:

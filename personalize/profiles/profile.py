@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from personalize.errors import ProfileError
 from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
 from personalize.profiles.payment import PaymentApplication
+from registry.ranges import member_prefix
 from terminal.emv.data.tags import TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
@@ -28,6 +29,12 @@ _PLAIN_PIN = 0x01
 
 class CardNumberRange(NumberRange):
     """Member card number, tag 5A."""
+
+
+class MemberNumberRange(Section):
+    """Member number, DF21: prefix and serial, 12 digits together. Without a prefix, that of the scheme's default."""
+
+    prefix: str = Field("", pattern=r"^([0-9]{2,11})?$")
 
 
 class Validity(Section):
@@ -155,6 +162,7 @@ class Profile(Section):
     profile: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
     scheme: str = Field(pattern=r"^[0-9]{6}$")
     card_number: CardNumberRange
+    member_number: MemberNumberRange = MemberNumberRange()
     validity: Validity = Validity()
     member: MemberApplication = MemberApplication()
     line: LineSection = LineSection()
@@ -169,6 +177,18 @@ class Profile(Section):
                 f"{self.validity.card_years} years (EMV 4.4 Book 2, 6.3: an expired certificate fails the card)"
             )
         return self
+
+    @model_validator(mode="after")
+    def _members(self) -> Profile:
+        prefix = self.member_number.prefix
+        if not (self.scheme.startswith(prefix) or prefix.startswith(self.scheme)):
+            raise ValueError(f"member numbers of scheme {self.scheme} begin with its digits, not with {prefix}")
+        return self
+
+    @property
+    def member_prefix(self) -> str:
+        """The prefix of member numbers."""
+        return self.member_number.prefix or member_prefix(self.scheme)
 
     @property
     def digest(self) -> str:

@@ -26,6 +26,7 @@ from reader_service.registry_errors import part_of
 from reader_service.services.preparations import Preparation
 from registry.batches.reviews import ChangeKind, ReviewEvent, RosterChange
 from registry.db.paging import Page
+from registry.ranges import RangeKind
 from registry.values import Batch, BatchAccounts, BatchState, Reject, StockAccounts
 
 router = Resource(prefix="/batches", tags=["batches"], responses=problems(*ALWAYS))
@@ -59,6 +60,20 @@ class BatchSummaryResponse(BatchResponse):
     """A batch in a list. `review` is the last step of its review; null for a batch that was never submitted."""
 
     review: ReviewEvent | None
+
+
+class RangeResponse(ResponseModel):
+    """A range of numbers that a draft draws on. `used` numbers were given out or wait for approved batches, `needed`
+    are those of the draft; `nearly_full`: 80 % or more, both together; `exceeded`: the draft cannot be approved."""
+
+    kind: RangeKind
+    prefix: str = Field(examples=["13000"])
+    capacity: int = Field(examples=[9_999_999])
+    used: int
+    needed: int
+    percent: int
+    nearly_full: bool
+    exceeded: bool
 
 
 class BatchDetailResponse(ResponseModel):
@@ -166,6 +181,17 @@ def changes(
 ) -> Items[RosterChange]:
     kinds = tuple(ChangeKind) if kind is None else (kind,)
     return items(service.rosters.changes(caller, batch_id, paged.cursor, paged.limit, kinds=kinds))
+
+
+@router.get(
+    "/{batch_id}/ranges",
+    summary="List how full the number ranges of a draft are",
+    description="Member, card and account numbers in use, and what approving the draft takes. Empty for a batch that "
+    "is no draft. Roles: operator, reviewer, registrar, auditor.",
+    responses=problems(404),
+)
+def ranges(service: Svc, caller: Caller, batch_id: BatchId) -> list[RangeResponse]:
+    return [RangeResponse.model_validate(use) for use in service.rosters.ranges(caller, batch_id)]
 
 
 @router.post(

@@ -89,6 +89,7 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
             "reviews": service.rosters.reviews(who, batch_id),
             "review_state": _state_of(service, who, shown),
             "counts": {},
+            "full_ranges": [use for use in service.rosters.ranges(who, batch_id) if use.nearly_full],
         }
         if shown.state is BatchState.DRAFT:
             values["counts"] = service.rosters.change_counts(who, batch_id)

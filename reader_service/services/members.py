@@ -26,6 +26,7 @@ class MemberService:
         self._registry = parts.registry
         self._bus = bus
         self._on_hotlist = on_hotlist
+        self._scheme = parts.scheme
 
     def find(self, p: Principal, text: str, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
         """By card number (13 to 19 digits), member number (12), ID number (18) or whole name. Raises Invalid."""
@@ -78,7 +79,7 @@ class MemberService:
         if not own_name(unit) or len(own_name(unit).encode("gb18030", "replace")) > 60:
             raise Invalid("name the unit that the member goes to", {"unit": "1 to 60 bytes of GB 18030"})
         with translate_registry_errors():
-            return self._registry.members.transfer(member_id, unit, by=p.name, reason=why)
+            return self._registry.members.transfer(member_id, unit, by=p.name, reason=why, scheme=self._scheme)
 
     def withdraw(self, p: Principal, member_id: int, reason: str) -> MemberView:
         """Withdraw the member from the union, and the current card with them. Raises Invalid, Conflict, NotFound."""

@@ -19,7 +19,8 @@ from registry.batches.reviews import ChangeKind, ReviewEvent, ReviewStep, Roster
 from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
 from registry.db.privacy import scrub
-from registry.values import Batch, RosterLine
+from registry.ranges import RangeUse, refuse_exceeded
+from registry.values import Batch, BatchState, RosterLine
 
 SHOWN = 100
 """Rejected rows that an upload tells at once."""
@@ -159,7 +160,10 @@ class RosterService:
         """Approve a draft. Raises OwnWork for the importer, Conflict where it was not submitted."""
         p.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
-            approved = self._registry.batches.approve(batch_id, p.name, scheme=self._parts.scheme, sent=True)
+            refuse_exceeded(self._parts.ranges(batch_id))
+            approved = self._registry.batches.approve(
+                batch_id, p.name, scheme=self._parts.scheme, member_prefix=self._parts.member_prefix, sent=True
+            )
             return self._changed(approved, None)
 
     def imported_by_caller(self, p: Principal, batch_id: str) -> bool:
@@ -167,6 +171,14 @@ class RosterService:
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
             return self._registry.batches.imported_by_person(batch_id, p.name)
+
+    def ranges(self, p: Principal, batch_id: str) -> Sequence[RangeUse]:
+        """How full the ranges of numbers are that a draft draws on, and what it needs of them; none for another batch.
+        Raises NotFound."""
+        p.need(Permission.BATCHES_VIEW)
+        with translate_registry_errors():
+            draft = self._registry.batches.batch(batch_id).state is BatchState.DRAFT
+            return self._parts.ranges(batch_id) if draft else ()
 
     def give_back(self, p: Principal, batch_id: str, reason: str) -> Batch:
         """Return a draft to the clerk. Raises Invalid without a reason, Conflict for one that was not submitted."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from registry.batches.lookup import stage_for_update
+from registry.batches.numbers import raise_member_counter
 from registry.batches.persons import open_row, seal_person
 from registry.db.actors import refuse_same_person
 from registry.db.counters import allocate
@@ -15,13 +16,16 @@ from registry.db.privacy import PersonalData
 from registry.db.tables import batches, member_events, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.person import Person
+from registry.ranges import MEMBER_NUMBER, member_range, refuse_exceeded
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
-_MEMBERS_OF_A_SCHEME = 999_999
 
 
-def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, at: datetime) -> None:
-    """Approve a draft. Raises NotOnRecord, RegistryConflict."""
+def approve(
+    conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, prefix: str, at: datetime
+) -> None:
+    """Approve a draft; ``prefix`` is that of the member numbers, empty for the default. Raises NotOnRecord,
+    RegistryConflict."""
     if not _SIX_DIGITS.fullmatch(scheme):
         sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
         raise RegistryConflict(sentence, reason="scheme")
@@ -37,7 +41,7 @@ def approve(conn: Connection, personal: PersonalData, batch_id: str, by: str, sc
     _readmit(conn, batch_id, by, at)
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
-    _give_member_numbers(conn, batch_id, scheme)
+    _give_member_numbers(conn, batch_id, scheme, prefix)
     conn.execute(
         update(batches).where(batches.c.id == batch_id).values(stage="approved", approved_by=by, approved_at=at)
     )
@@ -126,8 +130,8 @@ def give_unit_code(conn: Connection, unit_id: int, scheme: str) -> None:
     conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
 
 
-def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:
-    """Give a number (scheme and a serial of 6 digits), in sheet order, to each member who has none."""
+def _give_member_numbers(conn: Connection, batch_id: str, scheme: str, prefix: str) -> None:
+    """Give a number (prefix and serial, 12 digits), in sheet order, to each member who has none."""
     without = (
         select(members.c.id)
         .join(roster_rows)
@@ -137,14 +141,15 @@ def _give_member_numbers(conn: Connection, batch_id: str, scheme: str) -> None:
     ids = list(conn.execute(without).scalars())
     if not ids:
         return
-    numbers = allocate(conn, f"member/{scheme}", len(ids))
-    if numbers[-1] > _MEMBERS_OF_A_SCHEME:
-        sentence = f"the member numbers of scheme {scheme} are used up"
-        raise RegistryConflict(sentence, reason="member-numbers", scheme=scheme)
+    of_scheme = member_range(scheme, prefix)
+    numbers = allocate(conn, raise_member_counter(conn, scheme, of_scheme), len(ids))
+    left = max(of_scheme.capacity - numbers[0] + 1, 0)
+    refuse_exceeded([of_scheme.use(of_scheme.capacity - left, len(ids))])
+    digits = MEMBER_NUMBER - len(of_scheme.prefix)
     conn.execute(
         update(members).where(members.c.id == bindparam("member")),
         [
-            {"member": member_id, "member_number": f"{scheme}{number:06d}"}
+            {"member": member_id, "member_number": f"{of_scheme.prefix}{number:0{digits}d}"}
             for member_id, number in zip(ids, numbers, strict=True)
         ],
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, or_
 
-from registry.batches import accounts, approval, originals, reviews
+from registry.batches import accounts, approval, numbers, originals, reviews
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches
 from registry.batches.units import within
 from registry.db.actors import same_person
 from registry.db.context import UNNAMED_ACTOR, RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor, read_time
 from registry.db.tables import batches
+from registry.ranges import RangeUse, SerialRange
 from registry.values import Batch, BatchAccounts
 
 
@@ -50,14 +53,22 @@ class Batches:
             rows = conn.execute(chosen).all()
         return page_of(rows, limit, batch_of, lambda row: [row.imported_at.isoformat(), row.id])
 
-    def approve(self, batch_id: str, by: str, *, scheme: str = "130000", sent: bool = False) -> Batch:
+    def range_use(self, batch_id: str, ranges: Sequence[SerialRange], *, scheme: str) -> list[RangeUse]:
+        """How full these ranges of numbers are, and what a draft needs of them. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return numbers.range_use(conn, batch_id, ranges, scheme)
+
+    def approve(
+        self, batch_id: str, by: str, *, scheme: str = "130000", member_prefix: str = "", sent: bool = False
+    ) -> Batch:
         """A second person approves a draft; units get their code, members their number.
 
-        ``scheme``: administrative division of the issuing federation, six digits. Raises RegistryConflict for the
+        ``scheme``: administrative division of the issuing federation, six digits; ``member_prefix``: that of member
+        numbers, empty for the default of the scheme. Raises RegistryConflict for the
         person who imported it, a batch that is no draft, or with ``sent`` one that is not submitted for review.
         """
         with self._context.write() as conn:
-            approval.approve(conn, self._context.personal, batch_id, by, scheme, self._context.clock())
+            approval.approve(conn, self._context.personal, batch_id, by, scheme, member_prefix, self._context.clock())
             if sent:
                 reviews.refuse_unsent(conn, batch_id)
             self._context.audit(conn, by, "batch.approve", f"batch:{batch_id}")

@@ -10,6 +10,11 @@ _ALLOCATE = text(
     "INSERT INTO counters (name, value) VALUES (:name, :count) "
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + :count RETURNING value"
 )
+_VALUE = text("SELECT value FROM counters WHERE name = :name")
+_RAISE = text(
+    "INSERT INTO counters (name, value) VALUES (:name, :value) "
+    "ON CONFLICT (name) DO UPDATE SET value = :value WHERE counters.value < :value"
+)
 
 
 def allocate(conn: Connection, name: str, count: int) -> range:
@@ -18,3 +23,14 @@ def allocate(conn: Connection, name: str, count: int) -> range:
         raise RegistryConflict(f"{count} numbers cannot be given out", reason="count", count=count)
     last: int = conn.execute(_ALLOCATE, {"name": name, "count": count}).scalar_one()
     return range(last - count + 1, last + 1)
+
+
+def last_number(conn: Connection, name: str) -> int:
+    """The last number of a counter that was given out; 0 for a new counter."""
+    value: int | None = conn.execute(_VALUE, {"name": name}).scalar_one_or_none()
+    return value or 0
+
+
+def raise_counter(conn: Connection, name: str, value: int) -> None:
+    """Move a counter past ``value``, so that it is not given out again; never back."""
+    conn.execute(_RAISE, {"name": name, "value": value})

@@ -98,9 +98,9 @@ class Members:
             self._context.audit(conn, by, "member.unmask", f"member:{member_id}", without_name(shown, reason))
         return shown
 
-    def transfer(self, member_id: int, unit: str, *, by: str, reason: str) -> MemberView:
-        """Move a member to another unit, which is recorded where it is new. An issued card still names the old unit:
-        ``Cards.replace`` makes another.
+    def transfer(self, member_id: int, unit: str, *, by: str, reason: str, scheme: str = "") -> MemberView:
+        """Move a member to another unit, which is recorded where it is new, with a code of ``scheme`` (that of the
+        member's number, if empty). An issued card still names the old unit: ``Cards.replace`` makes another.
 
         Raises NotOnRecord, RegistryConflict for a member who left, is in an open batch, or is of that unit already.
         """
@@ -115,7 +115,7 @@ class Members:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
             unit_id = unit_ids_of(conn, {new_unit})[new_unit]
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
-                give_unit_code(conn, unit_id, row.member_number[:6])
+                give_unit_code(conn, unit_id, scheme or row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))
             reason = without_name(open_person(self._context.personal, row), reason)
             self._record(conn, member_id, "transferred", by, reason, f"{before} → {new_unit}")

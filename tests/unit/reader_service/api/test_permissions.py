@@ -55,6 +55,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /batches/{batch_id}": P.BATCHES_VIEW,
     "GET /batches/{batch_id}/reviews": P.ROSTERS_VIEW,
     "GET /batches/{batch_id}/changes": P.ROSTERS_VIEW,
+    "GET /batches/{batch_id}/ranges": P.BATCHES_VIEW,
     "POST /batches/{batch_id}/submit": P.ROSTERS_UPLOAD,
     "POST /batches/{batch_id}/approve": P.ROSTERS_APPROVE,
     "POST /batches/{batch_id}/return": P.ROSTERS_APPROVE,

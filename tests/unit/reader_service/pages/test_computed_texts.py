@@ -24,6 +24,7 @@ from reader_service.services.reading import CardApplicationKind
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.line.outcome import MISSING
+from registry.ranges import RangeKind
 from registry.values import BatchState, CardState
 from terminal.emv.authentication.rsa import Signed
 from terminal.member import verdict
@@ -196,6 +197,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("developer.kind-", ""): of(CardApplicationKind),
     ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),
     ("intake.change-", ""): of(ChangeKind),
+    ("intake.range-", ""): of(RangeKind),
     ("intake.only-", ""): of(intake._KINDS),
     ("intake.stage-", ""): of(intake._STAGES),
     ("intake.state-", ""): of(("draft", *ReviewStep)),

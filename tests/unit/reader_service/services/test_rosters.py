@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from reader_service.services.rosters import RosterService
 from reader_service.services.uploads import FORMS, Uploads, pieces
 from registry.batches.reviews import ChangeKind
 from registry.errors import RegistryUnavailable
+from registry.ranges import RangeKind, RangeUse
 from registry.values import BatchState
 from tests.support import forms
 from tests.support.forms import UNIT, person
@@ -310,3 +312,25 @@ def test_a_database_that_is_away_is_reported_as_such(
     with pytest.raises(Unavailable) as caught:
         service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)])
     assert "hunter2" not in str(caught.value)
+
+
+def full_range(used: int, needed: int) -> RangeUse:
+    return RangeUse(RangeKind.CARD, "91561300", 100, used, needed)
+
+
+def test_a_reviewer_sees_how_full_the_ranges_are_and_cannot_exceed_them(rig: RegistryRig, tmp_path: Path) -> None:
+    uses = [full_range(99, 2)]
+    service = RosterService(replace(rig.parts, ranges=lambda batch_id: uses), rig.bus)
+    batch = service.upload(CLERK, "a.xlsx", pieces(io.BytesIO(form(tmp_path, *GOOD)).read)).batch
+    assert batch is not None
+    service.submit(CLERK, batch.id)
+    assert service.ranges(REVIEWER, batch.id) == uses
+    with pytest.raises(Conflict) as refused:
+        service.approve(REVIEWER, batch.id)
+    assert refused.value.params["reason"] == "card-numbers"
+    assert refused.value.params["left"] == 1
+    uses[:] = [full_range(98, 2)]
+    assert service.approve(REVIEWER, batch.id).state is not BatchState.DRAFT
+    assert service.ranges(REVIEWER, batch.id) == ()
+    with pytest.raises(Forbidden):
+        service.ranges(NOBODY, batch.id)

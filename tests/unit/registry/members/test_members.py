@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from registry.batches.reviews import ChangeKind
 from registry.db.database import Database
@@ -101,6 +102,17 @@ def test_a_transfer_gives_a_new_unit_its_code(registry: Registry, custody: Memor
     registry.batches.approve(batch, "李")
     (again,) = registry.dossiers.to_prepare(batch)
     assert (again.unit_name, again.unit_code) == (OTHER, "130000GH0000000002")
+
+
+def test_the_code_of_a_new_unit_has_the_scheme_and_no_digits_of_a_number(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    """Of member number 130003400001 the first six digits are no scheme."""
+    carded(registry, custody)
+    registry.members.transfer(1, OTHER, by="王", reason="调动", scheme="420000")
+    with registry._context.read() as conn:
+        code = conn.execute(text("SELECT code FROM units WHERE name = :name"), {"name": OTHER}).scalar_one()
+    assert code == "420000GH0000000001"
 
 
 @pytest.mark.parametrize("unit", [UNIT, f" {UNIT} ", "", "a\nb"])

@@ -1,0 +1,43 @@
+"""How full the ranges of numbers of a card profile are, before a batch is approved that draws on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from personalize.payment.pan import load_numbers
+from personalize.profiles.profile import Profile
+from registry.ranges import RangeKind, RangeUse, SerialRange, member_range, refuse_exceeded
+from registry.store import Registry
+from registry.values import Batch
+
+
+def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[RangeUse]:
+    """Member, card and account numbers: how many are in use, and how many the draft needs.
+
+    Raises NotOnRecord; ProfileError for a file of account numbers that cannot be read.
+    """
+    cards = profile.card_number
+    ranges = [
+        member_range(profile.scheme, profile.member_prefix),
+        SerialRange(RangeKind.CARD, cards.prefix, cards.capacity),
+    ]
+    payment = profile.payment
+    if payment is not None and not payment.pan.file:
+        ranges.append(SerialRange(RangeKind.PAN, payment.pan.prefix, payment.pan.capacity))
+    uses = registry.batches.range_use(batch_id, ranges, scheme=profile.scheme)
+    if payment is not None and payment.pan.file:
+        numbers = load_numbers(Path(payment.pan.file), payment.pan)
+        listed = [*numbers.free, *numbers.named.values()]
+        of_cards = uses[1]
+        used = len(registry.pans.taken(listed))
+        uses.append(SerialRange(RangeKind.PAN, payment.pan.prefix, len(listed)).use(used, of_cards.needed))
+    return uses
+
+
+def approve(registry: Registry, profile: Profile, batch_id: str, by: str, *, sent: bool = False) -> Batch:
+    """A second person approves a draft, whose numbers must be there: those of its members, cards and accounts.
+
+    Raises RegistryConflict, ProfileError.
+    """
+    refuse_exceeded(ranges_for(registry, profile, batch_id))
+    return registry.batches.approve(batch_id, by, scheme=profile.scheme, member_prefix=profile.member_prefix, sent=sent)
