@@ -17,6 +17,7 @@
     │   ├── NoCard                 no card in the slot (retryable)
     │   ├── CardGone               the card was removed or lost power (retryable)
     │   └── DeadlineExceeded       no answer in time
+    │       └── CardTooSlow        the reader works, and its card takes too long
     ├── CardError                  the card answered, and its answer is the problem
     │   ├── CardRefused            a status word that is not success; carries .operation and .sw
     │   │   └── AuthenticationRefused   names the key set and its KCVs
@@ -121,6 +122,10 @@ class DeadlineExceeded(TransportError):
     """No answer within the deadline."""
 
     retryable = True
+
+
+class CardTooSlow(DeadlineExceeded):
+    """The card answers, and takes longer over it than any sound card: it is to blame, not its reader or driver."""
 
 
 class CardError(MembercardError):

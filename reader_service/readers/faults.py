@@ -9,7 +9,7 @@ from typing import Final
 
 from reader_service.errors import ReaderOut
 from reader_service.readers.worker import ReaderSession
-from terminal.errors import CardGone, DeadlineExceeded, MembercardError, NoCard, ReaderBusy, TransportError
+from terminal.errors import CardGone, CardTooSlow, DeadlineExceeded, MembercardError, NoCard, ReaderBusy, TransportError
 
 UNPLUGGED: Final = "the reader was unplugged, or its PC/SC service stopped; it comes back by itself"
 HUNG: Final = (
@@ -19,6 +19,7 @@ _CODES: Final[tuple[tuple[type[TransportError], str], ...]] = (
     (NoCard, "no-card"),
     (CardGone, "card-gone"),
     (ReaderBusy, "busy"),
+    (CardTooSlow, "slow"),
     (DeadlineExceeded, "timeout"),
 )
 _log = logging.getLogger(__name__)

@@ -34,6 +34,8 @@ PCSC_DEADLINE: Final = 10
 """Seconds that one call to a PC/SC reader may take: then it is cut, long before a job counts as hung."""
 _TICK: Final = 0.2
 _CLOSING: Final = 5.0
+_MOST_STUCK: Final = 3
+"""Threads of one reader that may be stuck in its driver: each restart of a driver that never returns leaves one."""
 _AGAIN: Final = 1.0
 """Seconds before a watch of PC/SC readers that failed begins anew."""
 _log = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ class ReaderManager:
 
     def restart(self, p: Principal, reader_id: str) -> ReaderView:
         """READERS_LEASE. Replace a reader's thread. Raises NotFound, LeaseHeld, and Conflict while a working lane has
-        it."""
+        it, or too many earlier threads wait for its driver."""
         p.need(Permission.READERS_LEASE)
         entry = self._entry(reader_id)
         if not entry.hung:
@@ -104,6 +106,12 @@ class ReaderManager:
             self.leases.give_back(p, reader_id, lease.token)
         with translate_registry_errors():
             self._parts.registry.audit.note(AuditEntry(p.name, "reader.restart", f"reader:{reader_id}"))
+        with self._lock:
+            if not self._may_begin(entry):
+                sentence = (
+                    f"the driver of reader {reader_id} has not returned from {_MOST_STUCK} calls; unplug the reader"
+                )
+                raise Conflict(sentence, reason="driver", reader=reader_id)
         entry.worker.abandon("the reader was restarted")
         with self._lock:
             self._begin(entry)
@@ -249,11 +257,17 @@ class ReaderManager:
             self._bus.publish("reader.added", reader_id, self._view(entry).to_json())
         self.on_added(reader_id, url)
 
+    def _may_begin(self, entry: ManagedReader) -> bool:
+        """Whether few enough workers are stuck in the driver that one more thread may be spent on this reader."""
+        entry.stuck = [worker for worker in entry.stuck if worker.alive]
+        return len(entry.stuck) + bool(entry.hung) <= _MOST_STUCK
+
     def _begin(self, entry: ManagedReader) -> None:
         """Start a new worker for this reader; the former one ends as soon as it can."""
         former: ReaderWorker | None = getattr(entry, "worker", None)
         if former is not None:
             former.stop()
+            entry.stuck.append(former)
         entry.worker = ReaderWorker(entry.id, entry.open_reader, self, watched=entry.pcsc, monotonic=self._monotonic)
         entry.hung, entry.busy = "", False
         entry.worker.start()
@@ -264,7 +278,11 @@ class ReaderManager:
         while not self._closing.wait(_TICK):
             now = self._monotonic()
             with self._lock:
-                late = [entry for entry in self._entries.values() if entry.worker.late(now)]
+                late = [
+                    entry
+                    for entry in self._entries.values()
+                    if entry.worker.late(now) and not entry.worker.refuse_slow_card(now)
+                ]
                 hung = [entry.worker for entry in late]  # those just now: a re-plug may give the reader another
                 for entry in late:
                     entry.hung = HUNG
@@ -325,7 +343,7 @@ class ReaderManager:
             self._add(device, url, lambda: self._parts.open_reader(url), pcsc=True, label=label)
             return
         entry.unplugged = ""
-        if entry.hung:
+        if entry.hung and self._may_begin(entry):
             self._begin(entry)
         entry.worker.submit(look_again)
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())

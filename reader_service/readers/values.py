@@ -102,6 +102,8 @@ class ManagedReader:
     pcsc: bool
     label: str = ""
     worker: ReaderWorker = field(init=False)
+    stuck: list[ReaderWorker] = field(default_factory=list)
+    """Earlier workers whose calls may never return."""
     card: InsertedCard | None = None
     busy: bool = False
     unplugged: str = ""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from reader_service.errors import ReaderOut
-from terminal.apdu import Disposition, InsertedCard, Reader, Transport, WatchableReader
-from terminal.errors import MembercardError
+from terminal.apdu import Disposition, InsertedCard, LinkProtocol, Reader, Transport, WatchableReader
+from terminal.errors import CardTooSlow, MembercardError, ReaderFault
 
 T = TypeVar("T")
 
@@ -24,18 +24,29 @@ _RETRY: Final = 1.0
 """Seconds between attempts to open a reader."""
 _LOOK: Final = 0.2
 """Seconds between polls of a reader that does not report cards."""
+ONE_CALL: Final = 12.0
+"""Seconds within which every call to a working driver ends: a PC/SC call is cut after 10."""
+SLOW: Final = "the card is too slow, or defective: take it out and use another one; the reader works"
 _log = logging.getLogger(__name__)
 
 
 class ReaderSession:
     """A reader as a job uses it, with the card that an earlier job left powered.
 
-    ``beat`` is a sign of life: the job may take so many seconds more, None for no limit.
+    ``beat`` is a sign of life: the job may take so many seconds more, None for no limit. ``before`` is called before
+    each exchange with a card, and raises TransportError where the job is to end; ``after`` is called after it.
     """
 
-    def __init__(self, reader: Reader, beat: Callable[[float | None], None] = lambda deadline: None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        beat: Callable[[float | None], None] = lambda deadline: None,
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
         self._reader = reader
         self.beat = beat
+        self._before, self._after = before, after
         self.powered_card: Transport | None = None
         """The card that ``powered`` left powered."""
 
@@ -53,7 +64,7 @@ class ReaderSession:
     def connect(self) -> Transport:
         """Power the card; a card left powered is released first."""
         self.drop()
-        return self._reader.connect()
+        return _JobCard(self._reader.connect(), self._before, self._after)
 
     def powered(self) -> Transport:
         """The card that an earlier job left powered, or the one in the slot, which stays powered. Raises NoCard,
@@ -75,6 +86,36 @@ class ReaderSession:
     def close(self) -> None:
         self.powered_card = None
         self._reader.close()
+
+
+class _JobCard:
+    """A powered card in a job: a Transport that reports its exchanges, and ends with the job."""
+
+    def __init__(self, card: Transport, before: Callable[[], None], after: Callable[[], None]) -> None:
+        self._card, self._before, self._after = card, before, after
+        self.close = card.close
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    @property
+    def protocol(self) -> LinkProtocol:
+        return self._card.protocol
+
+    @property
+    def extended_length(self) -> bool:
+        return self._card.extended_length
+
+    def exchange(self, apdu: bytes) -> bytes:
+        self._before()
+        answer = self._card.exchange(apdu)
+        self._after()
+        return answer
+
+    def reset(self) -> bytes:
+        self._before()
+        return self._card.reset()
 
 
 class WorkerOwner(Protocol):
@@ -118,6 +159,9 @@ class ReaderWorker:
         self._inbox: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._ended = False
+        self._given_up = False
+        self._slow = False
+        self._answered: float | None = None
         self._now: _Work | None = None
         self._session: ReaderSession | None = None
         self._lying: bool | None = None
@@ -140,6 +184,7 @@ class ReaderWorker:
         return work.future
 
     def _beat(self, deadline: float | None = DEADLINE) -> None:
+        self._slow = False
         self.due = None if deadline is None or self._ended else self._monotonic() + deadline
 
     def late(self, now: float) -> bool:
@@ -147,10 +192,34 @@ class ReaderWorker:
         due = self.due
         return due is not None and due < now
 
-    def abandon(self, sentence: str) -> None:
-        """Give up the thread: the current and the waiting jobs fail. If it returns, it closes its reader."""
+    def refuse_slow_card(self, now: float) -> bool:
+        """End a late job whose card answered just now: the card is slow, not the driver. Its next exchange raises
+        CardTooSlow; False where the driver is to blame, also for one that does not return from this exchange."""
         with self._lock:
-            self._ended, self.due = True, None
+            if self._now is None or self._slow or self._answered is None or now - self._answered > ONE_CALL:
+                return False
+            self._slow, self.due = True, now + ONE_CALL
+            return True
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
+
+    def _before_exchange(self) -> None:
+        if self._given_up:
+            raise ReaderFault("this job at the reader was given up")
+        if self._slow:
+            raise CardTooSlow(SLOW)
+
+    def _after_exchange(self) -> None:
+        self._answered = self._monotonic()
+
+    def abandon(self, sentence: str) -> None:
+        """Give up the thread: the current and the waiting jobs fail, and the current one ends with its next exchange.
+        Once it returns, it closes its reader."""
+        with self._lock:
+            self._ended, self._given_up, self.due = True, True, None
             now, self._now = self._now, None  # who takes the job from the worker ends it
             waiting = [now] if now is not None else []
             with contextlib.suppress(queue.Empty):
@@ -195,7 +264,7 @@ class ReaderWorker:
         try:
             self._beat()
             reader = self._open_reader()
-            self._session = ReaderSession(reader, self._beat)
+            self._session = ReaderSession(reader, self._beat, self._before_exchange, self._after_exchange)
             self._host.opened(self, reader)
             if self._look_needed and isinstance(reader, WatchableReader):
                 self._look_needed = False
@@ -246,6 +315,7 @@ class ReaderWorker:
             _fail(work.future, _out("the reader was closed", "closed"))
             return
         self._host.busy(self, True)
+        self._answered = None
         self._beat(work.deadline)
         result, fault = None, None
         try:
@@ -253,7 +323,7 @@ class ReaderWorker:
         except BaseException as raised:  # passed on to the caller of the job, whatever it is
             fault = raised
         with self._lock:
-            mine, self._now, self.due = self._now is work, None, None
+            mine, self._now, self.due, self._slow = self._now is work, None, None, False
         self._host.busy(self, False)
         if not mine:
             return

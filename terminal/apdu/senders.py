@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from terminal.apdu import cla
 from terminal.apdu.atr import Atr
@@ -18,12 +19,14 @@ from terminal.apdu.command import Command, Response
 from terminal.apdu.protocols import LinkProtocol, Sender, Transport
 from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
-from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused
+from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused, CardTooSlow
 
 _WRONG_LENGTH = 0x6700
 _MAX_RESPONSE = 65536
 """The largest Ne of an extended command: no response is longer."""
 _MAX_ROUNDS = 1024
+FOLLOW_UP_SECONDS: Final = 8.0
+"""The longest that a card may take over the rest of one response; the slowest link (9600 baud) carries 7 KB in it."""
 
 
 def check(response: Response, operation: str, allow: Collection[int] = ()) -> bytes:
@@ -69,21 +72,32 @@ class FollowUp:
     """Fetches pending response data (61xx, GET RESPONSE) and repeats a command with the Le that the card names (6Cxx).
 
     The response carries all data and the last status word. A command is repeated once; fetching stops with
-    CardMalformed when a round returns no data or the total exceeds 65,536 bytes, so that no card can keep the terminal
-    busy without end. With ``after_warning`` the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched
-    too; the response keeps the warning.
+    CardMalformed when a round returns no data or the total exceeds 65,536 bytes, and with CardTooSlow after ``limit``
+    seconds, so that no card can keep the terminal busy without end. ``clock`` returns seconds. With ``after_warning``
+    the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched too; the response keeps the warning.
 
     ISO/IEC 7816-4:2020, 5.3.4; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1.
     """
 
-    def __init__(self, inner: Sender, *, after_warning: bool = False) -> None:
+    def __init__(
+        self,
+        inner: Sender,
+        *,
+        after_warning: bool = False,
+        limit: float = FOLLOW_UP_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._inner = inner
         self._after_warning = after_warning
+        self._limit = limit
+        self._clock = clock
+        self._until = 0.0
 
     def send(self, command: Command) -> Response:
         response = self._inner.send(command)
         if response.sw == OK:
             return response
+        self._until = self._clock() + self._limit
         response = self._right_length(command, response)
         if response.sw.more is not None:
             return self._gather(command, response)
@@ -105,6 +119,11 @@ class FollowUp:
         for _ in range(_MAX_ROUNDS):
             if response.sw.more is None:
                 return Response(bytes(data), response.sw)
+            if self._clock() > self._until:
+                raise CardTooSlow(
+                    f"sending {command}: the card is too slow, or defective: "
+                    f"after {self._limit:g} s its response is not complete ({len(data)} bytes so far)"
+                )
             response = self._get_response(command, response.sw.more)
             data += response.data
             if len(data) > _MAX_RESPONSE or (not response.data and response.sw.more is not None):

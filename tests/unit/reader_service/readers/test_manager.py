@@ -17,7 +17,7 @@ from reader_service.readers.worker import ReaderSession
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import EventKind, ReaderEvent
-from terminal.errors import CardGone, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
+from terminal.errors import CardGone, CardTooSlow, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from tests.support.registry import databases
 from tests.support.service.reader_rig import (
     AUDITOR,
@@ -174,6 +174,93 @@ def test_a_hung_reader_may_be_restarted_by_hand(two: ReaderRig) -> None:
         with pytest.raises(Conflict, match="lane"):
             manager.restart(OPERATOR, "lane-1")
     assert two.registry.audit.page(None, 1).items[0].entry.action == "reader.restart"
+
+
+def slow_exchanges(session: ReaderSession) -> str:
+    """A job with a card that answers each command in good time, and never ends."""
+    card = session.connect()
+    while True:
+        time.sleep(0.02)
+        card.exchange(b"\x00\xb2\x01\x0c\x00")
+
+
+def test_a_slow_card_is_named_and_not_its_driver(two: ReaderRig, readers: FakeReaders) -> None:
+    with two.manager() as manager:
+        readers.opened["fake:Lane 1"][0].lying = True
+        threads = set(threading.enumerate())
+        for _ in range(3):
+            fault = manager.submit("lane-1", slow_exchanges, 0.3).exception(PATIENCE)
+            assert isinstance(fault, CardTooSlow)
+            assert str(fault) == "the card is too slow, or defective: take it out and use another one; the reader works"
+        with pytest.raises(ReaderOut, match="the card is too slow") as refused:
+            manager.ask("lane-1", slow_exchanges, 0.3)
+        assert refused.value.params == {"reader": "lane-1", "code": "slow"}
+        assert manager.ask("lane-1", lambda session: session.connect().exchange(b"")) == b"\x90\x00"
+        assert set(threading.enumerate()) <= threads
+    assert len(readers.opened["fake:Lane 1"]) == 1
+    assert "hung" not in [event.data["state"] for event in two.bus.of("reader.state", "lane-1")]
+
+
+def test_a_driver_that_hangs_after_answers_is_still_blamed(
+    two: ReaderRig, readers: FakeReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader_service.readers.worker.ONE_CALL", 0.2)
+    go = threading.Event()
+
+    def job(session: ReaderSession) -> None:
+        card = session.connect()
+        card.exchange(b"\x00")
+        time.sleep(0.3)  # the last answer just before the deadline
+        card.exchange(b"\x00")
+        go.wait(PATIENCE)
+
+    with two.manager() as manager:
+        readers.opened["fake:Lane 1"][0].lying = True
+        fault = manager.submit("lane-1", job, 0.35).exception(PATIENCE)
+        assert isinstance(fault, ReaderOut)
+        assert fault.params["code"] == "hung"
+        assert "driver does not answer" in manager.view("lane-1").detail
+        go.set()
+
+
+def test_a_reader_restarted_by_hand_leaves_no_thread_with_a_slow_card(two: ReaderRig, readers: FakeReaders) -> None:
+    with two.manager() as manager:
+        threads = len(threading.enumerate())
+        for _ in range(8):
+            assert eventually(
+                lambda: readers.opened["fake:Lane 1"] and state(manager, "lane-1") is not ReaderState.LOST
+            )
+            readers.opened["fake:Lane 1"][-1].lying = True
+            job = manager.submit("lane-1", slow_exchanges)
+            manager.restart(OPERATOR, "lane-1")
+            assert isinstance(job.exception(PATIENCE), ReaderOut)
+        assert eventually(lambda: len(threading.enumerate()) <= threads)
+
+
+def test_a_driver_that_never_returns_is_not_given_threads_without_end(two: ReaderRig) -> None:
+    ends = []
+    with two.manager() as manager:
+        for _ in range(3):
+            _, _, go = hang(manager, "lane-1")
+            ends.append(go)
+            assert eventually(lambda: state(manager, "lane-1") is ReaderState.HUNG)
+            manager.restart(OPERATOR, "lane-1")
+        _, _, last = hang(manager, "lane-1")
+        assert eventually(lambda: state(manager, "lane-1") is ReaderState.HUNG)
+        with pytest.raises(Conflict, match="has not returned from 3 calls; unplug the reader"):
+            manager.restart(OPERATOR, "lane-1")
+        ends[0].set()
+        assert eventually(lambda: _restarted(manager))
+        for go in (*ends, last):
+            go.set()
+
+
+def _restarted(manager: ReaderManager) -> bool:
+    try:
+        manager.restart(OPERATOR, "lane-1")
+    except Conflict:
+        return False
+    return True
 
 
 def test_a_long_job_lives_by_its_signs_of_life(two: ReaderRig) -> None:

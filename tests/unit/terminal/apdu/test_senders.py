@@ -19,9 +19,28 @@ from terminal.apdu import (
     open_channel,
     stack,
 )
-from terminal.errors import ApduError, CardMalformed, CardRefused
+from terminal.errors import ApduError, CardMalformed, CardRefused, CardTooSlow, DeadlineExceeded
 
 READ = Command(0x00, 0xB2, 0x01, 0x0C, ne=256)
+
+
+class SlowCard:
+    """A transport that counts its exchanges."""
+
+    atr, protocol, extended_length = b"", LinkProtocol.T1, False
+
+    def __init__(self) -> None:
+        self._count = -1
+
+    def count(self) -> int:
+        self._count += 1
+        return self._count
+
+    def reset(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        pass
 
 
 class TestFollowUp:
@@ -83,6 +102,41 @@ class TestFollowUp:
         with pytest.raises(CardMalformed):
             FollowUp(TransportSender(card)).send(READ)
         assert card.calls < 2000
+
+    @pytest.mark.parametrize(
+        "answers", [[b"\x61\x01", b"x\x61\x01"], [b"\x6c\x01", b"x\x61\x01"], [b"\x61\x01", b"\x6c\x01", b"x\x61\x01"]]
+    )
+    @pytest.mark.parametrize("seconds", [0.5, 3.0, 9.0])
+    def test_a_slow_chain_ends_and_blames_the_card(self, answers: list[bytes], seconds: float) -> None:
+        """61xx and 6Cxx, each in good time for one exchange: after 8 s the card is too slow, whatever it gives."""
+        now = 0.0
+
+        class Slow(SlowCard):
+            def exchange(self, apdu: bytes) -> bytes:
+                nonlocal now
+                now += seconds
+                return answers[min(self.count(), len(answers) - 1)]
+
+        with pytest.raises(
+            CardTooSlow, match="the card is too slow, or defective: after 8 s its response is not"
+        ) as late:
+            FollowUp(TransportSender(Slow()), clock=lambda: now).send(READ)
+        assert isinstance(late.value, DeadlineExceeded)
+        assert "driver" not in str(late.value)
+        assert 8 < now <= seconds + 8 + 2 * seconds
+
+    def test_a_slow_first_answer_leaves_its_time_to_the_rest(self) -> None:
+        """A key generated on the card may take longer than the limit; the limit is for what follows."""
+        now = 0.0
+
+        class Slow(SlowCard):
+            def exchange(self, apdu: bytes) -> bytes:
+                nonlocal now
+                first = not self.count()
+                now += 25.0 if first else 1.0
+                return b"\x61\x02" if first else b"xy\x90\x00"
+
+        assert FollowUp(TransportSender(Slow()), clock=lambda: now).send(READ).data == b"xy"
 
     def test_data_behind_a_warning_are_fetched_at_t0(self) -> None:
         select = Command(0x00, 0xA4, 0x04, 0x00, b"\xa0\0\0\0\3", ne=256)
