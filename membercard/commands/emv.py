@@ -23,7 +23,7 @@ from membercard.commands.emv_view import (
 )
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.readers import card_in
-from membercard.wiring.terminal import terminal_config, terminal_keys
+from membercard.wiring.terminal import terminal_config, terminal_keys, with_pin_pad
 from terminal.apdu import Trace, stack
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.kernel.logs import read_history
@@ -94,7 +94,7 @@ def run(
     with card_in(reader, wait) as transport:
         outcome = run_transaction(
             stack(transport, recorded),
-            config,
+            with_pin_pad(config, offline=pin, online=online_pin is not None),
             paid,
             keys=keys,
             cardholder=Keyboard() if pin else None,

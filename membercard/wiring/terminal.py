@@ -9,6 +9,7 @@ from membercard import settings
 from membercard.errors import SettingsError
 from terminal.emv.authentication.cakeys import CaStore, load_ca_store
 from terminal.emv.cardholder_verification.cvm import OnlinePin
+from terminal.emv.data.bits import TerminalCapabilities
 from terminal.emv.transaction.config import TerminalConfig, load_config, shipped_config
 from terminal.keys import KeyCustody
 from terminal.keys.custody import PinFormat
@@ -41,6 +42,19 @@ def terminal_keys(named: Path | None, *, online_pin: bool) -> tuple[CaStore, Onl
         return load_ca_store(listed), enciphering
     custody = settings.open_keystore()
     return own_authorities(custody), _enciphering(custody) if online_pin else None
+
+
+def with_pin_pad(config: TerminalConfig, *, offline: bool, online: bool) -> TerminalConfig:
+    """The same terminal, which declares (9F33) the PINs that it can really take: one that has no PIN pad is no terminal
+    whose PIN pad fails, which cards of most issuers refuse. EMV 4.4 Book 4, Annex A2, table 26."""
+    missing = TerminalCapabilities(0)
+    if not offline:
+        missing |= TerminalCapabilities.PLAINTEXT_PIN | TerminalCapabilities.ENCIPHERED_PIN
+    if not online:
+        missing |= TerminalCapabilities.ONLINE_PIN
+    declared = int(config.terminal.capabilities, 16) & ~int(missing)
+    terminal = config.terminal.model_copy(update={"capabilities": f"{declared:06X}"})
+    return config.model_copy(update={"terminal": terminal})
 
 
 def own_authorities(custody: KeyCustody) -> CaStore:

@@ -87,12 +87,13 @@ class AuthenticationSection(Section):
 
 
 class ActionCodes(Section):
-    """Issuer action codes. EMV 4.4 Book 3, 10.7 and C5. A cardholder who was not verified, a PIN that is blocked and
-    one that was not entered send the transaction online, and decline it where that cannot be."""
+    """Issuer action codes. EMV 4.4 Book 3, 10.7 and C5. Whatever leads the CVM list past a PIN (it is blocked, was not
+    entered, has no PIN pad, or only the issuer can verify it) sends the transaction online, and declines it where that
+    cannot be."""
 
-    default: ActionCode = "DC40A8A800"
+    default: ActionCode = "DC60BCA800"
     denial: ActionCode = "0010000000"
-    online: ActionCode = "DC40ACF800"
+    online: ActionCode = "DC60BCF800"
 
 
 class Risk(Section):

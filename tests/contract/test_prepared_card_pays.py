@@ -28,7 +28,7 @@ from terminal.emv.authentication.cakeys import CaStore, ca_store
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.kernel.kernel import run_transaction
 from terminal.emv.kernel.logs import electronic_cash
-from terminal.emv.transaction.config import parse_config
+from terminal.emv.transaction.config import RandomSelection, parse_config
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction.transaction import Transaction
@@ -42,6 +42,8 @@ AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PURPOSES = {"ac": Purpose.AC, "smi": Purpose.SMI, "smc": Purpose.SMC}
 VALUES = {name: bytes(range(at, at + 16)) for name, at in (("ac", 0x11), ("smi", 0x31), ("smc", 0x51))}
 RID = bytes.fromhex("A000000333")
+NO_PIN, ANY_PIN = "E028C8", "E0F8C8"
+"""Terminal capabilities (9F33): a terminal without PIN pad, and one that takes every PIN."""
 
 
 @cache
@@ -98,13 +100,14 @@ class Issued:
     def pay(self, host: Bank, *, sm: bool) -> Outcome:
         return self.transact(Transaction(12_345, AT, force_online=True), host, sm=sm)
 
-    def transact(self, paid: Transaction, host: Bank | None, **entry: object) -> Outcome:
+    def transact(self, paid: Transaction, host: Bank | None, capabilities: str = NO_PIN, **entry: object) -> Outcome:
         """At a terminal whose entry for the application is the shipped one with these changes."""
         self.card.reset()
         text = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
         config = parse_config(text, "counter.yaml")
         mine = config.applications[0].model_copy(update={"aid": "A000000333010101", "partial": False, **entry})
-        config = config.model_copy(update={"applications": (mine,)})
+        terminal = config.terminal.model_copy(update={"capabilities": capabilities})
+        config = config.model_copy(update={"applications": (mine,), "terminal": terminal})
         return run_transaction(stack(self.card), config, paid, keys=authorities(), host=host, pin_pad=False)
 
     def balance(self) -> int | None:
@@ -179,6 +182,22 @@ def test_both_algorithms_on_one_chip_each_by_its_own_rules() -> None:
             assert outcome.result is Result.APPROVED_ONLINE, outcome.reason
             assert outcome.first
             assert outcome.first.issuer_data[7:8] == (b"\x04" if sm else b"\x01")
+
+
+@pytest.mark.parametrize("sm", [False, True], ids=["rsa", "sm2"])
+def test_a_card_of_the_shipped_profile_pays_nobody_whose_pin_pad_fails(sm: bool) -> None:
+    """Its CVM list ends in "no CVM", but its action codes name what led there: the issuer decides, else it is declined.
+    A terminal that has no PIN pad, and says so, takes it without a PIN."""
+    with issued(profile(algorithms="sm" if sm else "rsa")) as chip:
+        small = Transaction(1_234, AT)
+        failed = chip.transact(small, None, ANY_PIN, sm=sm, random=RandomSelection())
+        assert (failed.result, failed.response_code) == (Result.DECLINED_OFFLINE, "Z3")
+        assert failed.cvm_results.hex() == "1f0302"
+        assert failed.tvr & TVR.PIN_PAD_NOT_WORKING
+        host = Bank(chip.pan, Fold.XOR)
+        assert chip.transact(small, host, ANY_PIN, sm=sm).result is Result.APPROVED_ONLINE
+        allowed = chip.transact(small, host, NO_PIN, sm=sm, random=RandomSelection())
+        assert (allowed.result, int(allowed.tvr)) == (Result.APPROVED_OFFLINE, 0)
 
 
 def test_e_cash_is_loaded_by_script_and_read_back_on_the_line() -> None:

@@ -42,6 +42,7 @@ _SDA, _DDA, _CDA = 0x40, 0x20, 0x01
 _ISSUER = {TAG_8F_CA_KEY_INDEX: "CA key index", TAG_90_ISSUER_CERTIFICATE: "issuer certificate"}
 _ISSUER_RSA = {TAG_9F32_ISSUER_EXPONENT: "issuer exponent"}
 _CHIP, _CHIP_RSA = {TAG_9F46_ICC_CERTIFICATE: "ICC certificate"}, {TAG_9F47_ICC_EXPONENT: "ICC exponent"}
+_LAST_EMV_SFI = 10
 _STATIC = {TAG_93_SIGNED_STATIC_DATA: "signed static data"}
 _COVERED = {
     TAG_5A_PAN: "5A",
@@ -96,8 +97,13 @@ def _covered(image: CardImage) -> Iterator[str]:
 
 
 def _static(image: CardImage, options: ImageOptions) -> bytes:
-    """The static data to be authenticated. EMV 4.4 Book 3, 10.3."""
-    contents = [image.content(place).encode() for place, signed in options.places() if signed]
+    """The static data to be authenticated: of SFI 1 to 10 what is inside the template, of 11 to 30 the whole record.
+    EMV 4.4 Book 3, 10.3."""
+    contents = [
+        image.content(place).encode() if place[0] <= _LAST_EMV_SFI else image.records.get(place, b"")
+        for place, signed in options.places()
+        if signed
+    ]
     return b"".join(contents) + (options.aip if image.elements(options).get(TAG_9F4A_STATIC_TAG_LIST) else b"")
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
 from personalize.profiles.fields import luhn_digit
+from terminal.emv.data.bits import TVR
 from terminal.emv.data.tags import (
     TAG_5A_PAN,
     TAG_5F20_CARDHOLDER_NAME,
@@ -56,12 +57,30 @@ _LENGTHS = {
 
 
 _ACTION_CODES = ((TAG_9F0D_IAC_DEFAULT, "default"), (TAG_9F0E_IAC_DENIAL, "denial"), (TAG_9F0F_IAC_ONLINE, "online"))
+_NO_BITS, _ALL_BITS = bytes(TVR.size()), b"\xff" * TVR.size()
 _RESERVED_TVR = bytes.fromhex("0004000009")
 """Bits of the TVR for future use and for contactless kernels. EMV 4.4 Book 3, C5, table 46."""
-_NOT_VERIFIED, _NO_TRY = 0x80, 0x20
-"""Byte 3 of the TVR: cardholder verification was not successful; PIN try limit exceeded."""
 OFFLINE_PIN = frozenset({0x01, 0x03, 0x04, 0x05})
 """CVM codes with an offline PIN. EMV 4.4 Book 3, C3, table 43."""
+_ONLINE_PIN, _SIGNATURE, _NO_CVM = 0x02, 0x1E, 0x1F
+_PIN = OFFLINE_PIN | {_ONLINE_PIN}
+_BIOMETRIC = frozenset(range(0x06, 0x10))
+_RECOGNISED = _PIN | _BIOMETRIC | {0x00, _SIGNATURE, _NO_CVM}
+"""Other methods are those of one payment system or issuer, which no other terminal knows."""
+_EVERY = frozenset(range(0x40))
+_REACHED = (
+    (TVR.CVM_NOT_SUCCESSFUL, _EVERY - {_NO_CVM}, "cardholder verification that was not successful"),
+    (TVR.PIN_TRY_LIMIT_EXCEEDED, OFFLINE_PIN, "a blocked PIN"),
+    (TVR.PIN_PAD_NOT_WORKING, _PIN, "a PIN pad that is missing or broken"),
+    (TVR.PIN_NOT_ENTERED, _PIN, "a PIN that was not entered"),
+    (TVR.ONLINE_CVM_CAPTURED, frozenset({_ONLINE_PIN, *range(0x07, 0x10, 2)}), "what only the issuer can verify"),
+    (TVR.CVM_UNRECOGNISED, _BIOMETRIC | (_EVERY - _RECOGNISED), "a method that the terminal does not know"),
+    (TVR.BIOMETRIC_DEVICE_NOT_WORKING, _BIOMETRIC, "a biometric device that is missing or broken"),
+    (TVR.BIOMETRIC_BYPASSED, _BIOMETRIC, "biometric data that were not entered"),
+    (TVR.BIOMETRIC_TRY_LIMIT_EXCEEDED, _BIOMETRIC, "blocked biometric verification"),
+)
+"""Bits of the TVR, the methods of a CVM list (b6 to b1) that can set each, and what it is called. EMV 4.4 Book 3, 10.5,
+C3, table 43, and C5, table 46."""
 
 
 def pan_of(image: CardImage) -> str | None:
@@ -218,22 +237,23 @@ def _action_codes_all(image: CardImage) -> Iterator[str]:
 
 
 def _action_codes_cardholder(image: CardImage) -> Iterator[str]:
-    """After a blocked PIN the CVM list continues with its next rule, which may be "no CVM": only action codes stop such
-    a card. A missing 9F0D or 9F0F counts as one that names every bit."""
-    value = image.value(TAG_8E_CVM_LIST) or b""
-    if not any(method & 0x3F in OFFLINE_PIN for method in value[8::2]):
-        return
-    denied = _third(image, TAG_9F0E_IAC_DENIAL, 0x00)
-    for bit, what in ((_NOT_VERIFIED, "cardholder verification that was not successful"), (_NO_TRY, "a blocked PIN")):
+    """Where a method is not carried out, the CVM list continues with its next rule, which may be "no CVM": only action
+    codes stop such a card. A missing 9F0D or 9F0F counts as one that names every bit."""
+    methods = {method & 0x3F for method in (image.value(TAG_8E_CVM_LIST) or b"")[8::2]}
+    denied = _action_code(image, TAG_9F0E_IAC_DENIAL, _NO_BITS)
+    for bit, reached_by, what in _REACHED:
+        if not methods & reached_by:
+            continue
         for tag, name in ((TAG_9F0F_IAC_ONLINE, "online"), (TAG_9F0D_IAC_DEFAULT, "default")):
-            if not (denied | _third(image, tag, 0xFF)) & bit:
+            if not (denied | _action_code(image, tag, _ALL_BITS)) & bit:
                 yield f"neither denial nor the issuer action code {name} ({tag:04X}) names {what}: such a card pays on"
 
 
-def _third(image: CardImage, tag: int, absent: int) -> int:
-    """Byte 3 of an action code, the one about the cardholder. A code of a wrong length has a rule of its own."""
+def _action_code(image: CardImage, tag: int, absent: bytes) -> int:
+    """An action code as a number. A code of a wrong length has a rule of its own."""
     value = image.value(tag)
-    return absent if value is None else value[2] if len(value) == 5 else 0xFF
+    value = absent if value is None else value
+    return int.from_bytes(value if len(value) == TVR.size() else _ALL_BITS, "big")
 
 
 def _velocity(image: CardImage) -> Iterator[str]:

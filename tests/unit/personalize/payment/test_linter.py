@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.errors import PrepareError
+from personalize.payment.image import CardImage
 from personalize.payment.linter import RULES, lint
 from personalize.preparation.specimen import specimen
 from personalize.profiles.fields import luhn_digit
-from personalize.profiles.profile import default_profile
+from personalize.profiles.payment import ActionCodes
+from personalize.profiles.profile import default_profile, shipped_profile
+from terminal.emv.authentication import rsa as oda
+from terminal.emv.data.records import Record, static_data
 from terminal.keys import Sealed
 from tests.support import bank, issuer
 from tests.support.bank import Card
@@ -97,9 +101,9 @@ CASES: dict[str, Callable[[], Card]] = {
     "usage-control-country": lambda: sound().element(0x5F28, None),
     "usage-control": lambda: Card.of(usage_control="FF01"),
     "action-code-length": lambda: Card.of(action_codes={"default": "DC40A8A8"}),
-    "action-code-bits": lambda: Card.of(action_codes={"online": "DC40ACF801"}),
+    "action-code-bits": lambda: Card.of(action_codes={"online": "DC60BCF801"}),
     "action-codes-all": lambda: Card.of(action_codes={"denial": ""}),
-    "action-codes-cardholder": lambda: Card.of(action_codes={"default": "DC4088A800"}),
+    "action-codes-cardholder": lambda: Card.of(action_codes={"default": "DC609CA800"}),
     "velocity-limits": lambda: sound().element(0x9F14, b"\x09"),
     "dol-format": lambda: sound().element(0x8C, bytes.fromhex("9F0206 9F03")),
     "dol-duplicate": lambda: Card.of(pdol="9F1A029F37049F1A02"),
@@ -213,30 +217,84 @@ def test_another_way_to_break_a_rule(rule: str) -> None:
     assert rule in {finding.rule for finding in lint(card.profile, card.dossier)}
 
 
+NOT_VERIFIED, BLOCKED, PAD, BYPASSED, CAPTURED, UNKNOWN = (
+    "cardholder verification",
+    "a blocked PIN",
+    "a PIN pad that is missing",
+    "a PIN that was not entered",
+    "what only the issuer can verify",
+    "a method that the terminal does not know",
+)
+
+
+def named_in_vain(card: Card) -> list[str]:
+    return [
+        finding.message for finding in lint(card.profile, card.dossier) if finding.rule == "action-codes-cardholder"
+    ]
+
+
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
-        ({"online": "DC408CF800"}, ["online (9F0F) names a blocked PIN"]),
-        ({"default": "DC4020A800"}, ["default (9F0D) names cardholder verification"]),
+        ({"online": "DC409CF800"}, [f"online (9F0F) names {BLOCKED}"]),
+        ({"default": "DC403CA800"}, [f"default (9F0D) names {NOT_VERIFIED}"]),
+        ({"default": "DC40ACA800"}, [f"default (9F0D) names {PAD}"]),
+        ({"default": "DC40B4A800"}, [f"default (9F0D) names {BYPASSED}"]),
+        ({"default": "DC40B8A800"}, [f"default (9F0D) names {CAPTURED}"]),
         (
-            {"default": "DC4000A800", "online": "DC4004F800"},
-            ["9F0F) names cardholder", "9F0D) names cardholder", "9F0F) names a blocked", "9F0D) names a blocked"],
+            {"default": "DC4000A800", "online": "DC4000F800"},
+            [
+                f"{code}) names {what}"
+                for what in (NOT_VERIFIED, BLOCKED, PAD, BYPASSED, CAPTURED)
+                for code in ("9F0F", "9F0D")
+            ],
         ),
-        ({"default": "DC4000A800", "online": "DC4004F800", "denial": "0010A00000"}, []),
+        ({"default": "DC4000A800", "online": "DC4004F800", "denial": "0010BC0000"}, []),
         ({"default": "", "denial": "", "online": ""}, []),
     ],
 )
-def test_a_blocked_pin_does_not_pay_on(codes: dict[str, str], expected: list[str]) -> None:
+def test_a_cardholder_who_was_not_verified_does_not_pay_on(codes: dict[str, str], expected: list[str]) -> None:
     """Without the bits the CVM list goes on to "no CVM", and the card pays offline below the floor limit."""
-    card = Card.of(action_codes=codes)
-    messages = [finding.message for finding in lint(card.profile, card.dossier)]
+    messages = named_in_vain(Card.of(action_codes=codes))
     assert len(messages) == len(expected)
     assert all(part in message for part, message in zip(expected, messages, strict=True))
 
 
-def test_a_card_whose_list_has_no_offline_pin_needs_no_such_code() -> None:
-    card = Card.of(action_codes={"default": "DC4000A800", "online": "DC4004F800"}, cvm_list="000000000000000042031F03")
-    assert lint(card.profile, card.dossier) == []
+@pytest.mark.parametrize(
+    ("rules", "default", "missing"),
+    [
+        ("1F00", "DC4000A800", []),
+        ("1E031F03", "DC4080A800", []),
+        ("1E031F03", "DC4000A800", [NOT_VERIFIED]),
+        ("42031F03", "DC409CA800", []),
+        ("42031F03", "DC40A0A800", [PAD, BYPASSED, CAPTURED]),
+        ("41031F03", "DC40B8A800", []),
+        ("41031F03", "DC40A8A800", [PAD]),
+        ("44035F00", "DC4098A800", [BLOCKED]),
+        ("46001F00", "DC4080A800", [UNKNOWN, "a biometric device", "biometric data that", "blocked biometric"]),
+        ("46001F00", "DC40C3AC00", []),
+        ("47001F00", "DC40C7AC00", []),
+        ("60001F00", "DC4080A800", [UNKNOWN]),
+        ("6F0041031F03", "DC40F8A800", []),
+    ],
+)
+def test_the_codes_name_every_bit_that_the_list_can_reach(rules: str, default: str, missing: list[str]) -> None:
+    online = f"DC60{int(default[4:6], 16) | 0xFF:02X}FC00"
+    card = Card.of(cvm_list=f"{0:016X}{rules}", action_codes={"default": default, "online": online})
+    messages = named_in_vain(card)
+    assert len(messages) == len(missing)
+    assert all(f"default (9F0D) names {part}" in text for part, text in zip(missing, messages, strict=True))
+
+
+def test_the_shipped_codes_name_what_the_public_ones_of_pboc_do() -> None:
+    """D8603CA800 and D8683CF800, D8609CA800 and D8689CF800, D0601CA800 and D0681CF800 are in use."""
+    payment = shipped_profile("union-member-bank").payment
+    assert payment is not None
+    codes = payment.action_codes
+    assert (codes.default, codes.denial, codes.online) == ("DC60BCA800", "0010000000", "DC60BCF800")
+    assert codes == ActionCodes()
+    for public in ("D8603CA800", "D8609CA800", "D0601CA800"):
+        assert int(public, 16) & ~int(codes.default, 16) == 0
 
 
 @pytest.mark.parametrize(
@@ -337,3 +395,22 @@ def test_no_damage_makes_the_linter_fall(data: st.DataObject) -> None:
     findings = lint(card.profile, card.dgi(part.number, changed).dossier, bank.authorities())
     assert all(finding.message and finding.source for finding in findings)
     assert not any(isinstance(p.value, Sealed) and p.value.blob.hex() in str(findings) for p in card.payment.parts)
+
+
+def test_static_data_are_those_that_a_terminal_puts_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of SFI 1 to 10 what is inside the template, of 11 to 30 the whole record. EMV 4.4 Book 3, 10.3."""
+    own = b"\x70\x04\x9f\x05\x01\x77"
+    card = sound().dgi(0x0B01, own).options(0x94, lambda afl: afl + bytes.fromhex("58010101"))
+    image = CardImage(card.profile.payment, card.dossier, bank.authorities())
+    options = image.options[0]
+    read = [Record.decode(*place, signed, image.records[place]) for place, signed in options.places()]
+    seen: list[bytes] = []
+
+    def icc_key(*args: object, static: bytes, **kwargs: object) -> None:
+        seen.append(static)
+        raise oda.OdaFailed(oda.Signed.ICC, oda.Check.HASH)
+
+    monkeypatch.setattr(oda, "icc_key", icc_key)
+    lint(card.profile, card.dossier, bank.authorities())
+    assert set(seen) == {static_data(read, aip=options.aip, tag_list=b"\x82")}
+    assert seen[0].endswith(own + options.aip)
