@@ -29,7 +29,7 @@ class BatchState(StrEnum):
     RUNNING = "running"
     DONE = "done"  # every member has a verified card
     CLOSED = "closed"  # balanced, signed twice, dossier secrets destroyed
-    DISCARDED = "discarded"  # a draft that was given up
+    DISCARDED = "discarded"  # a draft, or a batch without cards, that was given up
 
 
 class JournalEvent(StrEnum):

@@ -122,7 +122,7 @@ def discard(
     reason: Annotated[str, typer.Option(help="Why; it goes into the audit.")] = "",
     by: By = None,
 ) -> None:
-    """Discard a draft; its file may then be imported again."""
+    """Give up a draft, or an approved batch of which no card was made; its file may then be imported again."""
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
         done = registry.batches.discard(batch, person, reason=reason)

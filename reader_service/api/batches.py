@@ -226,8 +226,8 @@ def give_back(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonReques
 
 @router.post(
     "/{batch_id}/discard",
-    summary="Discard a draft",
-    description="Deletes its rows and its form; the same form may be uploaded again. Role: registrar.",
+    summary="Discard a draft, or a batch without cards",
+    description="Deletes its rows, unused dossiers and form; the same form may be uploaded again. Role: registrar.",
     responses=problems(404, 409),
 )
 def discard(service: Svc, caller: Caller, batch_id: BatchId, why: ReasonRequest) -> BatchResponse:

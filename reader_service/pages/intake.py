@@ -23,6 +23,7 @@ _MULTIPART_OVERHEAD: Final = 64 * 1024
 """Bytes that a browser puts around a file, at most."""
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
+_MAY_BE_GIVEN_UP: Final = (BatchState.DRAFT, BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING)
 _CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
 
 Text = Annotated[str, Form()]
@@ -138,12 +139,12 @@ def _state_of(service: ReaderService, who: Principal, batch: Batch) -> str:
 
 def _permitted_actions(who: Principal, batch: Batch, review_state: str, own: bool) -> dict[str, bool]:
     """Which buttons the page has; the service checks again."""
-    draft = batch.state is BatchState.DRAFT
+    without_cards = batch.state in _MAY_BE_GIVEN_UP and batch.verified == 0
     clerk, reviewer = who.may(Permission.ROSTERS_UPLOAD), who.may(Permission.ROSTERS_APPROVE)
     has_copy = batch.state not in (BatchState.CLOSED, BatchState.DISCARDED)
     return {
         "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted > 0,
-        "may_discard": clerk and draft,
+        "may_discard": clerk and without_cards,
         "may_decide": reviewer and review_state == "submitted",
         "own": own,
         "may_copy": clerk and has_copy and batch.kind is BatchKind.ROSTER,

@@ -189,7 +189,10 @@ class RosterService:
             return self._changed(self._registry.batches.batch(batch_id), ReviewStep.RETURNED)
 
     def discard(self, p: Principal, batch_id: str, reason: str) -> Batch:
-        """Discard a draft: its rows are deleted, its file may be uploaded again. Raises Invalid, Conflict."""
+        """Give up a draft, or an approved batch without cards: its rows are deleted, its file may be uploaded again.
+
+        Raises Invalid, Conflict.
+        """
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
         with translate_registry_errors():

@@ -13,12 +13,13 @@ from registry.batches.persons import open_row, seal_person
 from registry.db.actors import refuse_same_person
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData
-from registry.db.tables import batches, member_events, members, roster_rows, units
+from registry.db.tables import batches, dossier_secrets, dossiers, member_events, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.person import Person
 from registry.ranges import MEMBER_NUMBER, member_range, refuse_exceeded
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
+_CHUNK = 500  # parameters of one IN list
 
 
 def approve(
@@ -47,17 +48,66 @@ def approve(
     )
 
 
-def discard(conn: Connection, batch_id: str) -> None:
-    """Delete the rows of a draft. Raises NotOnRecord, RegistryConflict for a batch that is no draft."""
+def discard(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
+    """Give up a draft, or an approved batch without cards: its rows and unused dossiers are deleted, and the persons
+    whom it brought on record. Numbers that they were given are not used again.
+
+    Raises NotOnRecord, RegistryConflict for a batch that is over, has cards, or has chips that are not settled.
+    """
     stage = stage_for_update(conn, batch_id)
-    if stage != "draft":
-        sentence = f"batch {batch_id} is {stage}; only a draft can be given up"
-        raise RegistryConflict(sentence, reason="batch-not-draft", batch=batch_id)
+    if stage not in ("draft", "approved"):
+        sentence = f"batch {batch_id} is {stage} already; only a draft, or a batch without cards, can be given up"
+        raise RegistryConflict(sentence, reason="batch-over", batch=batch_id)
+    if stage == "approved":
+        _delete_unused_dossiers(conn, batch_id)
+        _withdraw_returned(conn, batch_id, by, at)
+    of_batch = select(roster_rows.c.member_id).where(roster_rows.c.batch_id == batch_id)
+    ids = list(conn.execute(of_batch.where(roster_rows.c.member_id.is_not(None))).scalars())
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
-    # A member without a number was never approved; one without a roster row is in no other draft either.
-    has_row = exists().where(roster_rows.c.member_id == members.c.id)
-    conn.execute(delete(members).where(members.c.member_number.is_(None), ~has_row))
+    # A member without another roster row, a dossier or an event is on record by this batch alone, and in a draft only
+    # one without a number.
+    alone = [members.c.member_number.is_(None)] if stage == "draft" else []
+    others = [exists().where(c.member_id == members.c.id) for c in (roster_rows.c, dossiers.c, member_events.c)]
+    for start in range(0, len(ids), _CHUNK):
+        chosen = members.c.id.in_(ids[start : start + _CHUNK])
+        conn.execute(delete(members).where(chosen, *alone, *(~other for other in others)))
     conn.execute(update(batches).where(batches.c.id == batch_id).values(stage="discarded"))
+
+
+def _delete_unused_dossiers(conn: Connection, batch_id: str) -> None:
+    """Raises RegistryConflict where a card was made, or a chip is in a reader or has to come back."""
+    of_batch = dossiers.c.batch_id == batch_id
+    unused = select(dossiers.c.id).where(of_batch, dossiers.c.state == "waiting").with_for_update()
+    ids = list(conn.execute(unused).scalars())
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(part)))
+        conn.execute(delete(dossiers).where(dossiers.c.id.in_(part)))
+    states = set(conn.execute(select(dossiers.c.state).where(of_batch).distinct()).scalars())
+    if "verified" in states:
+        sentence = f"batch {batch_id} has cards already, so it cannot be given up"
+        raise RegistryConflict(sentence, reason="batch-has-cards", batch=batch_id)
+    if states - {"remade"}:
+        sentence = f"batch {batch_id} has chips in a reader, or chips that must come back: reject them first"
+        raise RegistryConflict(sentence, reason="batch-has-chips", batch=batch_id)
+    rejected = select(dossiers.c.id).where(of_batch)
+    conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(rejected)))
+
+
+def _withdraw_returned(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
+    """Members whom the approval readmitted, and who have not left since, are former members again."""
+    readmitted = (
+        select(members.c.id)
+        .join(member_events)
+        .where(
+            member_events.c.event == "returned", member_events.c.detail == batch_id, members.c.withdrawn_at.is_(None)
+        )
+    )
+    ids = list(conn.execute(readmitted.distinct()).scalars())
+    if ids:
+        event = {"at": at, "event": "withdrawn", "by": by, "reason": "", "detail": batch_id}
+        conn.execute(insert(member_events), [{"member_id": member_id, **event} for member_id in ids])
+        conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=at))
 
 
 def _readmit(conn: Connection, batch_id: str, by: str, at: datetime) -> None:

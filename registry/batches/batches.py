@@ -80,9 +80,13 @@ class Batches:
             return same_person(conn, batch_on_record(conn, batch_id).imported_by, actor)
 
     def discard(self, batch_id: str, by: str = UNNAMED_ACTOR, *, reason: str = "") -> Batch:
-        """Discard a draft: its rows, and members no other batch names, are deleted; its file may be imported again."""
+        """Give up a draft, or an approved batch without cards: its rows, its unused dossiers, and members who are on
+        record by it alone are deleted; its file may be imported again.
+
+        Raises NotOnRecord, RegistryConflict for a batch that is over, has cards, or has chips that are not settled.
+        """
         with self._context.write() as conn:
-            approval.discard(conn, batch_id)
+            approval.discard(conn, batch_id, by, self._context.clock())
             originals.forget(conn, batch_id)
             self._context.audit(conn, by, "batch.discard", f"batch:{batch_id}", reason)
             discarded = batch_on_record(conn, batch_id)

@@ -65,6 +65,7 @@ def test_the_way_of_a_form(rig: RegistryApp, tmp_path: Path) -> None:
     assert reviewer.post(f"{BATCHES}/{batch_id}/approve").json()["approved_by"] == "reviewer"
     steps = [review["step"] for review in reviewer.get(f"{BATCHES}/{batch_id}/reviews").json()]
     assert steps == ["submitted", "returned", "submitted"]
+    assert clerk.post(f"{BATCHES}/{batch_id}/discard", json={"reason": "why"}).json()["state"] == "discarded"
     assert problem(clerk.post(f"{BATCHES}/{batch_id}/discard", json={"reason": "why"}))["code"] == "conflict"
 
 

@@ -108,8 +108,6 @@ def test_a_batch_is_approved_once(registry: Registry) -> None:
     batch_id = approved(registry, rows(1))
     with pytest.raises(RegistryConflict, match="only a draft"):
         registry.batches.approve(batch_id, "王")
-    with pytest.raises(RegistryConflict, match="only a draft"):
-        registry.batches.discard(batch_id)
 
 
 def test_a_draft_that_is_given_up_forgets_its_persons(registry: Registry) -> None:
@@ -123,6 +121,53 @@ def test_a_draft_that_is_given_up_forgets_its_persons(registry: Registry) -> Non
         ).accepted
         == 1
     )
+
+
+def test_an_approved_batch_without_cards_can_be_given_up(registry: Registry, custody: MemoryCustody) -> None:
+    batch_id = ready(registry, custody, 3)
+    given_up = registry.batches.discard(batch_id, "张", reason="单位名称有误")
+    assert (given_up.state, given_up.dossiers) == (BatchState.DISCARDED, 0)
+    assert registry.dossiers.stored(batch_id) == []
+    assert registry.rosters.known_members([row(1).person.id_number]) == {}
+    other = [row(1, unit="别的单位")]
+    again = registry.rosters.import_roster("别的单位", other, [], source="f", digest="d1", by="张")
+    assert registry.batches.approve(again.id, "王").state is BatchState.APPROVED
+    with pytest.raises(RegistryConflict, match="discarded already"):
+        registry.batches.discard(batch_id)
+
+
+def test_a_batch_with_a_card_or_an_unsettled_chip_cannot_be_given_up(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    batch_id = ready(registry, custody, 2)
+    claim = claimed(registry, batch_id, 1)
+    with pytest.raises(RegistryConflict, match="chips in a reader"):
+        registry.batches.discard(batch_id)
+    assert registry.batches.accounts(batch_id).waiting == 1  # nothing was deleted
+    registry.line.verified(claim, {}, 1.0)
+    with pytest.raises(RegistryConflict, match="has cards already"):
+        registry.batches.discard(batch_id)
+
+
+def test_a_batch_given_up_after_rejected_chips_still_balances(registry: Registry, custody: MemoryCustody) -> None:
+    batch_id = ready(registry, custody, 2)
+    registry.line.reject(claimed(registry, batch_id, 1), "read-back", "readback", "rejects")
+    registry.batches.discard(batch_id)
+    accounts = registry.batches.accounts(batch_id)
+    assert (accounts.members, accounts.remade, accounts.chips_rejected, accounts.balanced) == (0, 1, 1, True)
+
+
+def test_members_who_returned_with_a_batch_leave_again_when_it_is_given_up(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    first = ready(registry, custody, 1)
+    card = registry.line.verified(claimed(registry, first, 1), {}, 1.0)
+    member = card.member_id
+    registry.members.withdraw(member, by="张", reason="离职")
+    back = approved(registry, rows(1), digest="d2")
+    assert registry.members.member(member).withdrawn_at is None
+    registry.batches.discard(back)
+    assert registry.members.member(member).withdrawn_at is not None
 
 
 def test_a_draft_that_is_given_up_keeps_persons_of_other_batches(registry: Registry, custody: MemoryCustody) -> None:
