@@ -7,7 +7,8 @@
     │   ├── EncryptedWorkbook  protected by a password
     │   ├── DamagedFile        broken, cut off, empty, or changed since it was checked
     │   ├── TooLarge           larger than a form may be, or a zip bomb
-    │   ├── HeaderNotFound     no sheet has the table's header
+    │   ├── HeaderNotFound     no sheet has the table's header, or one with people lacks it
+    │   ├── AmbiguousTable     people stand beside or above the table, so that some would be left out
     │   └── ReportNotWritten   the annotated copy could not be written
     ├── ProfileError      an invalid card profile; one line for each fault, with file and line
     ├── PrepareError      data of a member that do not fit the card
@@ -64,6 +65,10 @@ class TooLarge(IntakeError):
 
 class HeaderNotFound(IntakeError):
     """No sheet has a row that names the columns of a registration form."""
+
+
+class AmbiguousTable(IntakeError):
+    """People stand where the table's columns do not reach: two tables side by side, or rows above the header."""
 
 
 class ReportNotWritten(IntakeError):

@@ -158,6 +158,7 @@ def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
         "unit": report.unit,
         "accepted": len(report.accepted),
         "rejected": len(report.rejected),
+        "warnings": [{"zh": zh, "en": en} for zh, en in report.warnings],
         "rejects": [{"sheet_row": row.sheet_row, "seq": row.seq, "codes": list(row.codes)} for row in report.rejected],
     }
 
@@ -165,6 +166,7 @@ def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
 def _show(report: RosterReport, language: Language) -> None:
     """Print the rejected rows with their reasons, counts of normalized rows, and totals. Names are masked."""
     from personalize.intake import RowNote, explain
+    from personalize.intake.text import masked_numbers
 
     console = Console(highlight=False)
     rejected = report.rejected
@@ -178,12 +180,14 @@ def _show(report: RosterReport, language: Language) -> None:
         console.print(escape(zh if chinese else en), style="yellow")
     accepted = len(report.accepted)
     names = ("通过", "退回") if chinese else ("accepted", "rejected")
-    form = f"{escape(report.path.name)} · {escape(report.unit or '–')}"
+    form = f"{escape(report.path.name)} · {escape(masked_numbers(report.unit or '–'))}"
     summary = f"{form} · {names[0]} {accepted} · {names[1]} {len(rejected)}"
     console.print(summary, style="red" if rejected or not accepted else "green", soft_wrap=True)
 
 
 def _reject_table(rejected: list[Rejected], language: Language, several_sheets: bool) -> Table:
+    from personalize.intake.text import masked_numbers
+
     chinese = language == "zh"
     table = Table(title="退回的行" if chinese else "Rejected rows", title_justify="left")
     if several_sheets:
@@ -195,5 +199,5 @@ def _reject_table(rejected: list[Rejected], language: Language, several_sheets: 
     for row in rejected:
         cells = [str(row.sheet_row), "" if row.seq is None else str(row.seq), row.name_masked]
         cells += ["\n".join(row.codes), row.sentence(language)]
-        table.add_row(*(map(escape, [row.sheet, *cells] if several_sheets else cells)))
+        table.add_row(*(map(escape, [masked_numbers(row.sheet), *cells] if several_sheets else cells)))
     return table

@@ -24,7 +24,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from personalize.errors import DamagedFile, ReportNotWritten
 from personalize.intake.codes import RowFault, RowNote, explain
-from personalize.intake.files import Content, Limits, digest, load
+from personalize.intake.files import Content, Limits, load
 from personalize.intake.sheets import Book, Range, Sheet, read_book
 from personalize.intake.text import text_of
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
@@ -62,7 +62,7 @@ def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = N
     if out.exists() and out.samefile(report.path):
         raise ReportNotWritten(f"{out} is the form itself: name another file", "不能覆盖原表，请换一个文件名")
     content = load(report.path, limits)
-    if digest(content.data) != report.digest:
+    if content.digest != report.digest:
         raise DamagedFile(
             f"{report.path.name} changed since it was checked: check it again", "文件已被改动，请重新检查"
         )

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from personalize.errors import HeaderNotFound
 from personalize.intake.codes import RowFault
-from personalize.intake.files import Limits, digest, load
-from personalize.intake.header import (
-    NEEDED,
-    OPTIONAL,
-    TITLES,
-    HeaderRow,
-    field_of,
-    find_header,
-    missing_titles,
-    nearest,
-    unit_in,
-)
+from personalize.intake.files import Limits, load
+from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
 from personalize.intake.identity import Identities
+from personalize.intake.placement import continued, has_people, no_header, no_header_on, refuse_people_outside
+from personalize.intake.precision import with_cut_numbers
 from personalize.intake.rows import ReadRow, TableReader
 from personalize.intake.sheets import Book, Sheet, read_book
-from personalize.intake.text import gb18030_length
+from personalize.intake.text import gb18030_length, masked_numbers
+from personalize.intake.title_lines import unit_in
+from personalize.intake.units import MAX_BYTES
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
 
-MAX_UNIT_BYTES = 60  # DF23 on the card
-_SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例")
+_SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例", "范本", "样本", "模板")
 _UNSOUND = frozenset((RowFault.ID_CHECKSUM, RowFault.ID_REGION, RowFault.ID_BIRTHDATE))
 
 
@@ -82,8 +74,8 @@ def check(
     return RosterReport(
         path=path,
         unit=named or None,
-        rows=tuple(_settle(form.rows, on_record, len(form.tables) > 1)),
-        digest=digest(content.data),
+        rows=tuple(_settle(form.rows, on_record, len({sheet for sheet, _ in form.rows}) > 1)),
+        digest=content.digest,
         tables=tuple(form.tables),
         skipped=tuple(form.skipped),
         warnings=tuple([*form.warnings, *_long_units(form.rows)]),
@@ -91,63 +83,75 @@ def check(
 
 
 def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _FormContent:
-    """Read all rows with persons of all visible sheets with a header; sheets named as samples only if there are no
-    others."""
-    headed = [(sheet, header) for sheet in book.visible if (header := find_header(sheet.rows))]
-    headed = [pair for pair in headed if not any(word in pair[0].name for word in _SAMPLES)] or headed
-    if not headed:
-        raise _no_header(path, book)
+    """Read all rows with persons of all visible sheets; sheets named as samples only if nobody is on the others."""
+    samples = [sheet for sheet in book.visible if any(word in sheet.name for word in _SAMPLES)]
     form = _FormContent()
-    for sheet, header in headed:
-        title = next((name for row in sheet.rows[: header.row] if (name := unit_in(row))), "")
-        form.title_unit = form.title_unit or title
-        reader = TableReader(sheet, header, identities, unit or title or form.title_unit)
-        form.rows += [(sheet.name, row) for row in reader]
-        form.skipped += [(sheet.name, row) for row in reader.skipped]
-        width = sheet.first_column + len(sheet.rows[header.row]) - 1
-        form.tables.append(Table(sheet.name, sheet.sheet_row(header.last), width))
-        form.warnings += _about_columns(sheet, header, unit or title or form.title_unit)
+    _read(path, [sheet for sheet in book.visible if sheet not in samples], identities, unit, form)
+    if not form.rows:
+        _read(path, samples, identities, unit, form)
+    else:
+        form.warnings += _left_out("样表", "sample sheet", samples)
+    if not form.tables:
+        raise no_header(path, book)
+    form.warnings += _left_out("隐藏的工作表", "hidden sheet", book.hidden)
+    if any(sheet.hidden_numbers for sheet in book.visible):
+        form.warnings.append(
+            (
+                "合并单元格下面藏有身份证号，只认看得见的内容",
+                "ID numbers are hidden under merged cells: only what is visible counts",
+            )
+        )
+    form.rows = with_cut_numbers(form.rows)
     if not form.rows:
         form.warnings.append(("表头下面没有人员信息", "there is nobody under the header"))
     return form
 
 
-def _about_columns(sheet: Sheet, header: HeaderRow, unit: str) -> list[tuple[str, str]]:
-    """Warnings about columns that a header lacks, or has twice, as two tables side by side do."""
-    warnings = []
-    if absent := [name for name in header.missing if name not in OPTIONAL and not (name == "unit" and unit)]:
-        titles = missing_titles(absent)
-        warnings.append((f"表中没有“{titles}”列", f"the table has no column {titles}"))
-    named = [field_of(cell) for cell in sheet.rows[header.row]]
-    if len({known for known in named if known and named.count(known) > 1}) >= len(NEEDED):
-        warnings.append(
-            ("一张表中并排有两份名单，只读取了左边一份", "two tables stand side by side: only the left one was read")
-        )
-    return warnings
+def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str, form: _FormContent) -> None:
+    """Read sheets in order. A sheet with people but without a header goes on with the columns of the sheet before.
+
+    Raises HeaderNotFound, AmbiguousTable.
+    """
+    before: tuple[Sheet, HeaderRow] | None = None
+    for sheet in sheets:
+        header = find_header(sheet.rows)
+        if header is None:
+            if not has_people(sheet):
+                continue
+            header = continued(sheet, *before) if before else None
+            if header is None and any(find_header(other.rows) for other in sheets):
+                raise no_header_on(path, sheet)
+            if header is None:
+                continue
+        refuse_people_outside(path, sheet, header)
+        title = next((name for row in sheet.rows[: max(header.row, 0)] if (name := unit_in(row))), "")
+        form.title_unit = form.title_unit or title
+        reader = TableReader(sheet, header, identities, unit or title or form.title_unit)
+        form.rows += [(sheet.name, row) for row in reader]
+        form.skipped += [(sheet.name, row) for row in reader.skipped]
+        width = sheet.first_column + len(sheet.rows[0]) - 1
+        form.tables.append(Table(sheet.name, sheet.sheet_row(header.last) if header.last >= 0 else 0, width))
+        form.warnings += _about_columns(header, unit or title or form.title_unit)
+        before = sheet, header
 
 
-def _no_header(path: Path, book: Book) -> HeaderNotFound:
-    """The fault of a form without a header. It names the nearest candidate by column titles only, as cells may hold
-    personal data."""
-    sheets = [*book.visible, *book.hidden]
-    if not any(cell != "" for sheet in sheets for row in sheet.rows for cell in row):
-        return HeaderNotFound(
-            f"{path.name} is an empty workbook: fill in the registration form", "工作簿是空的，请填写登记表"
+def _left_out(chinese: str, english: str, sheets: Sequence[Sheet]) -> list[tuple[str, str]]:
+    """Warnings about sheets with people that were not read."""
+    return [
+        (
+            f"{chinese}“{masked_numbers(sheet.name)}”上有人员信息，没有读取",
+            f"people on the {english} {masked_numbers(sheet.name)!r} were not read",
         )
-    if hidden := next((sheet for sheet in book.hidden if find_header(sheet.rows)), None):
-        return HeaderNotFound(
-            f"{path.name}: only the hidden sheet {hidden.name!r} has a header row: unhide it",
-            f"只有隐藏的工作表“{hidden.name}”有表头，请取消隐藏",
-        )
-    english = f"{path.name}: no header row found; it must name at least {' and '.join(TITLES[name] for name in NEEDED)}"
-    chinese = f"没有找到表头，表头中至少应有“{missing_titles(NEEDED)}”"
-    candidates = [nearest(sheet.name, sheet.sheet_row(0), sheet.rows) for sheet in book.visible]
-    best = max(candidates, key=lambda candidate: len(candidate.fields), default=None)
-    if best and best.fields:
-        place = f"row {best.sheet_row}" + (f" of sheet {best.sheet!r}" if best.sheet else "")
-        english += f"; {place} comes nearest, with {missing_titles(best.fields)}"
-        chinese += f"；最接近的是第{best.sheet_row}行，只有“{missing_titles(best.fields)}”"
-    return HeaderNotFound(english, chinese)
+        for sheet in sheets
+        if has_people(sheet)
+    ]
+
+
+def _about_columns(header: HeaderRow, unit: str) -> list[tuple[str, str]]:
+    """A warning about columns that a header lacks."""
+    absent = [name for name in header.missing if name not in OPTIONAL and not (name == "unit" and unit)]
+    titles = missing_titles(absent)
+    return [(f"表中没有“{titles}”列", f"the table has no column {titles}")] if absent else []
 
 
 def _most_common_unit(rows: list[tuple[str, ReadRow]]) -> str:
@@ -191,9 +195,9 @@ def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
     units = {row.unit for _, row in rows}
     return [
         (
-            f"单位名称超过{MAX_UNIT_BYTES}个字节，无法写入卡内，请使用简称：{unit}",
+            f"单位名称超过{MAX_BYTES}个字节，无法写入卡内，请使用简称：{unit}",
             f"the unit's name does not fit on a card; use a short form: {unit}",
         )
         for unit in sorted(units)
-        if gb18030_length(unit) > MAX_UNIT_BYTES
+        if gb18030_length(unit) > MAX_BYTES
     ]

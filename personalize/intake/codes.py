@@ -27,6 +27,8 @@ class RowFault(StrEnum):
     PHONE_MISSING = "PHONE_MISSING"
     PHONE_FORMAT = "PHONE_FORMAT"
     UNIT_MISSING = "UNIT_MISSING"
+    UNIT_TOO_LONG = "UNIT_TOO_LONG"
+    UNIT_CHARS = "UNIT_CHARS"
     DUPLICATE_IN_FILE = "DUPLICATE_IN_FILE"
     ALREADY_HAS_CARD = "ALREADY_HAS_CARD"
     OTHER_UNIT = "OTHER_UNIT"
@@ -81,6 +83,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "the mobile number is not one 11-digit mobile number (no landline, not two numbers)",
     ),
     RowFault.UNIT_MISSING: ("没有填写所属单位", "the unit is missing"),
+    RowFault.UNIT_TOO_LONG: (
+        "单位名称太长，卡内写不下（至多60个字节，即30个汉字）：请使用规范的简称",
+        "the unit's name does not fit on a card (at most 60 bytes, 30 Chinese characters): use its short form",
+    ),
+    RowFault.UNIT_CHARS: (
+        "单位名称中有不能使用的字符，或混入了个人号码，请核对",
+        "the unit's name has characters that a card does not take, or a person's number: check it",
+    ),
     RowFault.DUPLICATE_IN_FILE: (
         "与本表前面已通过的一行身份证号重复",
         "the ID number repeats that of an accepted row above",

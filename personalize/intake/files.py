@@ -18,7 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from personalize.errors import DamagedFile, EncryptedWorkbook, FileUnreadable, TooLarge, WrongFileType
+from personalize.errors import (
+    DamagedFile,
+    EncryptedWorkbook,
+    FileUnreadable,
+    IntakeError,
+    TooLarge,
+    WrongFileType,
+)
+from personalize.intake.markup import markup_in
+from personalize.intake.parts import WORKBOOK, renamed, usual_names
 
 MIB = 1 << 20
 
@@ -41,10 +50,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A checked file: its kind and bytes; for text files also the decoded text."""
+    """A checked file: its kind, its bytes as they are parsed, and the digest of the file; for text files also the
+    decoded text."""
 
     kind: Kind
     data: bytes
+    digest: str
     text: str = ""
 
 
@@ -61,6 +72,8 @@ _OTHERS = {
     ".docx": ("Word 文档", "a Word document"),
     ".pdf": ("PDF 文件", "a PDF file"),
 }
+# BOF records of BIFF2 to BIFF5 outside a compound file. [MS-XLS] 2.4.21 and its forerunners.
+_OLD_EXCEL = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08\x08\x00")
 _MAGICS: tuple[tuple[bytes, tuple[str, str]], ...] = (
     (b"%PDF", _OTHERS[".pdf"]),
     (b"\x89PNG", ("图片", "a picture")),
@@ -69,6 +82,9 @@ _MAGICS: tuple[tuple[bytes, tuple[str, str]], ...] = (
     (b"Rar!", ("压缩包", "an archive")),
     (b"7z\xbc\xaf", ("压缩包", "an archive")),
     (b"\x1f\x8b", ("压缩包", "an archive")),
+    (b"{\\rtf", ("RTF 文档", "an RTF document")),
+    (b"ID;P", ("SYLK 表格", "a SYLK sheet")),
+    *((start, ("很旧的 Excel 文件", "a workbook of a very old Excel")) for start in _OLD_EXCEL),
 )
 _ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
     ("xl/workbook.bin", _OTHERS[".xlsb"]),
@@ -77,13 +93,12 @@ _ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
     ("content.xml", _OTHERS[".ods"]),
     ("Index/Document.iwa", _OTHERS[".numbers"]),
 )
+_COLUMNS = 2  # delimiters in a line of a table
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MACRO_PARTS = ("xl/vbaProject.bin", "xl/macrosheets/")
 _MACRO_STREAM = "_VBA_PROJECT".encode("utf-16-le")
 _BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
 _FILEPASS = 0x002F
-_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|table|meta|style|head|body)", re.IGNORECASE)
-
 # ECMA-376 part 2, 6.2.5 forbids it; it allows attacks by entities that unpack to gigabytes or read other files.
 _DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -113,19 +128,33 @@ def load(path: Path, limits: Limits) -> Content:
         if data.startswith(magic):
             raise _wrong(path, what)
     if data.startswith(b"PK"):
-        _check_zip(path, data, limits)
-        return Content("xlsx", data)
+        return Content("xlsx", _checked_zip(path, data, limits), digest(data))
     if data.startswith(_OLE):
         _check_ole(path, data, limits)
-        return Content("xls", data)
-    if _MARKUP.match(data):
-        raise _wrong(path, ("网页或 XML 格式的表格", "a web page or XML under another name"))
+        return Content("xls", data, digest(data))
+    if markup := markup_in(data):
+        raise _wrong(path, markup)
     if suffix in (".xlsx", ".xlsm"):
-        raise DamagedFile(
-            f"{path.name} is no Excel workbook inside: open it and save it again as .xlsx",
-            "文件内容不是 Excel 工作簿，请重新打开并另存为 .xlsx",
+        raise _no_workbook(path, data)
+    return Content("text", data, digest(data), _decode(path, data))
+
+
+def _no_workbook(path: Path, data: bytes) -> IntakeError:
+    """The fault of a file named as a workbook whose content is none."""
+    try:
+        lines = _decode(path, data).splitlines()
+    except DamagedFile:
+        lines = []
+    if any(line.count(delimiter) >= _COLUMNS for line in lines[:20] for delimiter in ",\t;，；"):
+        suffix = path.suffix
+        return WrongFileType(
+            f"{path.name} is a csv text under the name {suffix}: name it .csv, or open it and save it as {suffix}",
+            f"这是 csv 文本，只是命名为 {suffix}：请改名为 .csv，或打开后另存为 {suffix}",
         )
-    return Content("text", data, _decode(path, data))
+    return DamagedFile(
+        f"{path.name} is no Excel workbook inside: open it and save it again as .xlsx",
+        "文件内容不是 Excel 工作簿，请重新打开并另存为 .xlsx",
+    )
 
 
 def _wrong(path: Path, what: tuple[str, str]) -> WrongFileType:
@@ -158,24 +187,33 @@ def _bytes(path: Path, limits: Limits) -> bytes:
     return data
 
 
-def _check_zip(path: Path, data: bytes, limits: Limits) -> None:
+def _checked_zip(path: Path, data: bytes, limits: Limits) -> bytes:
+    """The workbook, its parts renamed where a program names them otherwise than Excel. Raises leaves of IntakeError."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
-            names = {part.filename for part in parts}
-            if "xl/workbook.xml" not in names:
-                raise _wrong(path, next((what for name, what in _ZIP_PARTS if name in names), ("压缩包", "an archive")))
             if any(part.flag_bits & 1 for part in parts):
                 raise encrypted(path)
             if sum(part.file_size for part in parts) > limits.unpacked_bytes:
                 raise _bomb(path, limits)
-            if not limits.macros and any(name.startswith(_MACRO_PARTS) for name in names):
+            names = usual_names(archive)
+            if WORKBOOK not in names.values():
+                known = {name.lower() for name in names.values()}
+                what = next((what for name, what in _ZIP_PARTS if name.lower() in known), ("压缩包", "an archive"))
+                raise _wrong(path, what)
+            if len(set(names.values())) < len(parts):
+                raise damaged(path)  # two parts of one name: which of them counts is up to the reader
+            if not limits.macros and any(name.startswith(_MACRO_PARTS) for name in names.values()):
                 raise _has_macros(path)
+            usual = all(name == usual for name, usual in names.items())
             for part in parts:
                 if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise damaged(path)
-                if part.filename.lower().endswith((".xml", ".rels", ".vml")):
-                    _check_part(path, part.filename, archive.read(part), limits)
+                if names[part.filename].lower().endswith((".xml", ".rels", ".vml")):
+                    xml = archive.read(part)
+                    _check_part(path, names[part.filename], xml, limits)
+                    usual = usual and not (part.filename.endswith(".rels") and b"\\" in xml)
+            return data if usual else renamed(archive, names)
     except _ZIP_FAULTS as e:
         raise damaged(path) from e
 

@@ -25,7 +25,9 @@ _ODD = str.maketrans(
 )
 _PLAIN = re.compile(r"[0-9]{17}[0-9X]").fullmatch
 # 1.3E+17 in a csv, or a long number from a spreadsheet: its last digits are lost.
-_FLOATED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?(1[5-9]|2[0-9])|[0-9]{16,}[.,]0+").fullmatch
+_FLOATED = re.compile(
+    r"[0-9]+([.,][0-9]+)?[eE]\+?0*(1[5-9]|2[0-9])|[0-9]{16,}[.,]0*|[0-9]{1,3}([,'][0-9]{3}){5,}([.,]0+)?"
+).fullmatch
 _EXACT_LIMIT = 1e15  # Excel keeps 15 significant digits.
 
 # Residents of Taiwan in the mainland have numbers under 830000 (GA/T 2018, residence permits); the table lacks it.
@@ -77,12 +79,13 @@ class Identities:
         if isinstance(cell, (int, float)) and not isinstance(cell, bool):
             return ReadIdentity("", _LOST if abs(cell) >= _EXACT_LIMIT else _FORMAT, False, "", False)
         typed = text_of(cell)
-        number = squeeze(typed).translate(_ODD)
+        squeezed = squeeze(typed)
+        number = squeezed.translate(_ODD)
         if _PLAIN(number):
             return self._check(number, number != typed)
         if is_blank(number):
             return ReadIdentity("", _MISSING, False, "", False)
-        return ReadIdentity("", _LOST if _FLOATED(number) else _FORMAT, False, "", False)
+        return ReadIdentity("", _LOST if _FLOATED(number) or _FLOATED(squeezed) else _FORMAT, False, "", False)
 
     def _check(self, number: str, normalized: bool) -> ReadIdentity:
         region = self._regions.get(number[:6]) or self._region(number[:6])

@@ -8,7 +8,7 @@ import unicodedata
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault
-from personalize.intake.text import Cell, gb18030_length, is_blank, squeeze, text_of, tidy
+from personalize.intake.text import Cell, gb18030_length, is_blank, is_ditto, may_say_nothing, squeeze, text_of, tidy
 
 MAX_CHARACTERS, MAX_BYTES = 20, 60
 DOT = "·"
@@ -55,10 +55,11 @@ class Name(NamedTuple):
 
 def read_name(cell: Cell) -> Name:
     """Read a cell as a name: no blanks inside a Han name, dot variants to ·, single spaces in a Latin name."""
-    if isinstance(cell, str) and _EVERYDAY(cell) and cell != "无":
+    if isinstance(cell, str) and _EVERYDAY(cell) and not may_say_nothing(cell) and cell[0] not in "同上":
         return Name(cell, None, False)
     typed = text_of(cell)
-    if is_blank(squeeze(typed)):
+    squeezed = squeeze(typed)
+    if is_blank(squeezed) or is_ditto(squeezed):
         return Name("", RowFault.NAME_MISSING, False)
     name = tidy(typed).translate(_PRIVATE_USE)
     if _HAS_HAN(name):

@@ -1,31 +1,54 @@
-"""Recognizes rows of a form without a person: titles, totals, signatures, remarks, empty rows."""
+"""Recognizes rows of a form without a person: titles, totals, stamps and signatures, remarks, samples, empty rows."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from personalize.intake.text import Cell, squeeze, text_of
+from personalize.intake.names import read_name
+from personalize.intake.text import Cell, is_blank, looks_like_id, squeeze, text_of
 
-_ID_LIKE = re.compile(r"[0-9]{14}|[0-9.,]+[eE]\+?1[0-9]").search
+_ID_LIKE = re.compile(r"[0-9]{14}|[0-9.,]+[eE]\+?0*1[0-9]").search
 
 _LABEL = re.compile(
     r"(?:填表|填报|制表|制单|编制|打印|经办|审核|复核|审批|负责|联系|报送|上报|领导|主席|签字|签名|签章|盖章|公章|电话|手机|传真|邮箱|"
-    r"日期|时间|说明|填写|备注|注|附|基层工会|工会|单位)[^:：]{0,10}[:：]"
+    r"日期|时间|说明|填写|备注|注|附|基层工会|工会|单位|会员|职工|地址)[^:：]{0,10}[:：]"
 ).match
 _BARE_LABELS = frozenset(
     """填表人 填报人 制表人 制表 制单 经办人 经办 审核人 审核 复核人 复核 审批 负责人 联系人 联系电话 单位负责人
     工会主席 工会负责人 填表日期 填报日期 制表日期 填表时间 日期 备注 说明 填表说明 填写说明 注 盖章 签字 签名 单位盖章
-    工会盖章 公章 单位公章""".split()
+    工会盖章 公章 单位公章 审批意见 审核意见 工会意见 单位意见 同意 属实 情况属实 意见 主席 主管 主管领导 分管领导
+    领导 会计 出纳 填表单位 填报单位 单位 基层工会 上级工会""".split()
 )
+_DAY = r"[0-9〇零一二三四五六七八九十]{1,4}"
 _TOTAL = re.compile(
     r"(?:合计|总计|小计|共计|本页|累计|总人数|人数)(?:[:：(（0-9人名共].*)?|共[0-9]+[人名位条行].*|第[0-9]+页.*|"
-    r"以下(?:空白|无正文|无内容).*|以上.*|.*登记表(?:[(（].*)?|[(（]?(?:单位|工会)?(?:加?盖公?章|签章)[)）]?|"
-    r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日|年月日"
+    r"以下(?:空白|无正文|无内容).*|以上.*|.*登记表(?:[(（].*)?|.*(?:盖章|公章|签章|印章|签字|签名|手印).*|"
+    rf"(?:{_DAY})?年(?:(?:{_DAY})?月)?(?:(?:{_DAY})?[日号])?(?:[0-9:]+)?(?:填报?表?|制表?)?|"
+    r"(?:19|20)[0-9]{2}[./-][0-9]{1,2}(?:[./-][0-9]{1,2})?(?:[0-9:]+)?|"
+    r".*(?:情况属实|真实有效|特此证明|审核无误|核对无误|同意上报|同意办理).*"
 ).fullmatch
 _PROSE = re.compile(r"[。，、；：,;:!！?？]|[0-9][.、]").search
+_UNIT_NAME = re.compile(
+    r".*(?:工会|委员会|学院|大学|学校|中学|小学|中心|公司|集团|医院|分会|支部|总部|机关|办公室|车间|班组|事业部|研究院|研究所|银行|协会|"
+    r"基金会|联合会|工作部|管理处|管理局)|.{4,}[部处科室局厅院所队厂站社组系会]"
+).fullmatch
+_PHONE = re.compile(r"[0-9]{7,}").search
+_DATE_TEXT = re.compile(r"(?:19|20)[0-9]{2}(?:[-./年]?)[01]?[0-9](?:[-./月]?)[0-3]?[0-9]日?(?:[0-9:]+)?").fullmatch
 _GENDERS = ("男", "女", "男性", "女性")
 _LONGEST_NAME = 20
+
+_SAMPLE = re.compile(
+    r"[(\[【《<“\"]*(?:填[写表报])?(?:示例|样例|范例|举例|例如|例子|示范|样板|例|sample|example|e\.?g\.?)(?:行|数据|人员)?"
+    r"[0-9一二三四五]*[)\]】》>”\":：.、。]*"
+).fullmatch
+SAMPLE_WORDS = frozenset("例 示例 样例 范例 举例 例如 示范 （例） （示例） (示例) 示例行 填写示例".split())
+"""Cells that mark a row as the form's sample, in whichever column."""
+
+
+def is_sample(cell: Cell) -> bool:
+    """Whether a cell beside a person says that the row is the sample of the form: 例, 示例1, (样例)."""
+    return isinstance(cell, str) and _SAMPLE(squeeze(cell).lower()) is not None
 
 
 def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_cell: Cell, mobile_cell: Cell) -> bool:
@@ -37,10 +60,37 @@ def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_
     if not (id_text or name or gender or mobile):
         return True
     filled = [text for cell in row if (text := squeeze(text_of(cell)))]
+    numbered = filled[0].isdigit() and filled[0] != id_text
     if any(_is_label(text) for text in (filled[0], id_text, name)):
         return True
-    return len(filled) == 1 and bool(name) and (len(name) > _LONGEST_NAME or _PROSE(name) is not None)
+    if not numbered and not _is_phone(mobile) and any(_is_label(text) for text in filled):
+        return True
+    if _says_something(id_text) and not _UNIT_NAME(id_text):
+        return _is_prose(filled, id_text)
+    if _is_phone(mobile):
+        return False
+    if not _says_something(name):
+        return True
+    if _UNIT_NAME(name) and not numbered:
+        return True
+    if read_name(name_cell).fault is None or numbered:
+        return False
+    return _is_prose(filled, name)
 
 
 def _is_label(text: str) -> bool:
     return bool(_LABEL(text) or _TOTAL(text) or text.rstrip(":") in _BARE_LABELS)
+
+
+def _says_something(text: str) -> bool:
+    return not is_blank(text) and not _DATE_TEXT(text)
+
+
+def _is_phone(text: str) -> bool:
+    """Enough digits for a telephone, in a text that is no date."""
+    return _PHONE(re.sub(r"[-+()\s]", "", text)) is not None and not _DATE_TEXT(text) and not looks_like_id(text)
+
+
+def _is_prose(filled: Sequence[str], text: str) -> bool:
+    """A sentence alone in its row: a remark below the table."""
+    return len(filled) == 1 and (len(text) > _LONGEST_NAME or _PROSE(text) is not None)

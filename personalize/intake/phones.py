@@ -6,11 +6,15 @@ import re
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault
-from personalize.intake.text import Cell, is_blank, squeeze, text_of
+from personalize.intake.text import Cell, is_blank, squeeze, text_of, tidy
 
 _PLAIN = re.compile(r"1[3-9][0-9]{9}").fullmatch
 _SEPARATORS = re.compile(r"[-‐‑‒–—―−﹣ー.·•()'\"]")
-_PREFIXED = re.compile(r"(?:\+|00)?(?:86)?(1[3-9][0-9]{9})").fullmatch
+_PREFIXED = re.compile(r"(?:(?:\+|00)?86)?(1[3-9][0-9]{9})").fullmatch
+# 1 (626) 123-4567 is a number of North America, written as there.
+_ABROAD = re.compile(
+    r"\(?1\)?[-. ]*\([2-9][0-9]{2}\)[-. ]*[2-9][0-9]{2}[-. ]?[0-9]{4}|1[-. ][2-9][0-9]{2}[-. ][0-9]{3}[-. ][0-9]{4}"
+).fullmatch
 _DIALLED = re.compile(r"\+?[0-9]*1[3-9][0-9]{9}").fullmatch
 _FLOATED = re.compile(r"([0-9]{11})\.0+").fullmatch
 _SCIENTIFIC = re.compile(r"([0-9])\.([0-9]{10})[eE]\+?10").fullmatch
@@ -38,6 +42,8 @@ def read_phone(cell: Cell) -> Phone:
     if floated := _FLOATED(squeezed) or _SCIENTIFIC(squeezed):
         squeezed = "".join(floated.groups())
     dialled = _SEPARATORS.sub("", squeezed)
+    if _ABROAD(tidy(typed)):
+        return Phone("", RowFault.PHONE_FORMAT, False)
     if match := _PREFIXED(dialled):
         return Phone(match[1], None, True)
     if _DIALLED(dialled) and (number := _as_dialled(dialled)):

@@ -9,18 +9,21 @@ from typing import NamedTuple
 
 from personalize.intake.codes import RowFault, RowNote
 from personalize.intake.genders import Gender, read_gender
-from personalize.intake.header import FIELDS, HeaderRow, header_at, unit_in
+from personalize.intake.header import FIELDS, HeaderRow, header_at
 from personalize.intake.identity import Identities, ReadIdentity
 from personalize.intake.names import Name, read_name
-from personalize.intake.non_data_rows import is_non_data_row
+from personalize.intake.non_data_rows import SAMPLE_WORDS, is_non_data_row, is_sample
 from personalize.intake.phones import Phone, read_phone
 from personalize.intake.sheets import Sheet
-from personalize.intake.text import Cell, is_blank, squeeze, text_of, trim
+from personalize.intake.text import Cell, is_ditto, squeeze, text_of, trim
+from personalize.intake.title_lines import unit_in
+from personalize.intake.units import unit_fault, unit_name
 from registry.person import Person, sex_of
 
 _UNIT = FIELDS.index("unit")
-_DITTO = frozenset(("同上", "〃", '"', "″", "''"))
-_WHOLE = re.compile(r"([0-9]{1,15})(?:\.0*|、)?").fullmatch
+_WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*|、)?").fullmatch
+_PERSONAL = 11
+"""Digits of a text that may be a person's number, a phone number at least."""
 
 
 class ReadRow(NamedTuple):
@@ -53,7 +56,7 @@ class TableReader:
         self._sheet = sheet
         self._identities = identities
         self._title_unit = unit
-        self._units: dict[str, str] = {}
+        self._units: dict[str, tuple[str, RowFault | None]] = {}
         self._unit_above = ""
         self.skipped: list[int] = []
         self._take(header)
@@ -86,6 +89,10 @@ class TableReader:
                 index += 1
                 continue
             cells = self._pick(row)
+            if is_sample(cells[0]) or not SAMPLE_WORDS.isdisjoint(row):
+                self.skipped.append(self._sheet.sheet_row(index))
+                index += 1
+                continue
             identity = read_id(cells[1])
             if identity.number or self._is_person(index, cells):
                 yield self._read(index + first_row, cells, identity)
@@ -107,17 +114,17 @@ class TableReader:
     def _read(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> ReadRow:
         seq, _, name_cell, gender_cell, mobile_cell, unit_cell = cells
         name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
-        unit = self._unit(unit_cell)
-        sound = not (identity.faults or name.fault or gender.fault or phone.fault) and unit
+        unit, unit_fault = self._unit(unit_cell)
+        sound = not (identity.faults or name.fault or gender.fault or phone.fault or unit_fault)
         mismatch = bool(gender.gender and identity.gender and gender.gender != identity.gender)
-        faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit, mismatch)
+        faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit_fault, mismatch)
         plain = not (
             identity.normalized or name.normalized or phone.normalized or gender.normalized or identity.region_unknown
         )
         notes = () if plain else _notes(identity, name, gender, phone)
         return ReadRow(
             sheet_row,
-            int(seq) if isinstance(seq, float) and seq.is_integer() else _seq(text_of(seq)),
+            int(seq) if isinstance(seq, float) and seq.is_integer() and abs(seq) < 1e9 else _seq(text_of(seq)),
             identity.number,
             name.name,
             None if faults else Person(identity.number, name.name, sex_of(gender.gender), phone.number),
@@ -127,30 +134,30 @@ class TableReader:
             self._title_unit if self._has_units else "",
         )
 
-    def _unit(self, cell: Cell) -> str:
+    def _unit(self, cell: Cell) -> tuple[str, RowFault | None]:
+        """The unit of a row and its fault. A name with a person's number in it is not passed on."""
         if not self._has_units:
-            return self._title_unit
+            return self._title_unit, unit_fault(self._title_unit)
         text = cell if isinstance(cell, str) else text_of(cell)
-        unit = self._units.get(text)
-        if unit is None:
-            unit = "" if is_blank(squeeze(text)) else trim(text)
-            if unit in _DITTO:
-                return self._unit_above
-            self._units[text] = unit
-        self._unit_above = unit or self._unit_above
-        return unit
+        known = self._units.get(text)
+        if known is None:
+            if is_ditto(squeeze(text)):
+                return self._unit_above, unit_fault(self._unit_above)
+            name = unit_name(cell)
+            fault = unit_fault(name)
+            known = self._units[text] = ("" if fault is RowFault.UNIT_CHARS else name, fault)
+        self._unit_above = known[0] or self._unit_above
+        return known
 
 
 def _faults(
-    identity: ReadIdentity, name: Name, gender: Gender, phone: Phone, unit: str, mismatch: bool
+    identity: ReadIdentity, name: Name, gender: Gender, phone: Phone, unit_fault: RowFault | None, mismatch: bool
 ) -> tuple[RowFault, ...]:
     """All faults, in the order of RowFault."""
     faults = list(identity.faults)
     if mismatch:
         faults.append(RowFault.GENDER_MISMATCH)
-    faults += [fault for fault in (gender.fault, name.fault, phone.fault) if fault]
-    if not unit:
-        faults.append(RowFault.UNIT_MISSING)
+    faults += [fault for fault in (gender.fault, name.fault, phone.fault, unit_fault) if fault]
     return tuple(faults)
 
 
@@ -167,8 +174,9 @@ def _notes(identity: ReadIdentity, name: Name, gender: Gender, phone: Phone) -> 
 
 
 def _seq(text: str) -> int | str | None:
-    """The row's number in the form: 3, 3.0, 003 and 3、 are 3; other text is unchanged, an empty cell is None."""
+    """The row's number in the form: 3, 3.0, 003 and 3、 are 3; other text is unchanged, an empty cell is None, and
+    so is one with a person's number."""
     squeezed = squeeze(text)
     if whole := _WHOLE(squeezed):
         return int(whole[1])
-    return trim(text) or None
+    return None if sum(map(str.isdigit, squeezed)) >= _PERSONAL else trim(text) or None

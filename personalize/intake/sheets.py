@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import marshal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from personalize.errors import DamagedFile, TooLarge
+from personalize.intake.delimited import delimiter_of, records
 from personalize.intake.files import Content, Limits, damaged, encrypted
 from personalize.intake.header import find_header
-from personalize.intake.text import Cell
+from personalize.intake.text import Cell, looks_like_id, text_of
 
 _TIMEOUT = 60  # seconds; the largest form takes a few
 
@@ -36,6 +34,8 @@ class Sheet:
     first_row: int = 0
     first_column: int = 0
     merged: list[Range] = field(default_factory=list)
+    hidden_numbers: int = 0
+    """ID numbers under merged cells, which no spreadsheet shows and nobody reads."""
 
     def sheet_row(self, index: int) -> int:
         """The row's number as the spreadsheet shows it."""
@@ -57,6 +57,7 @@ def read_book(path: Path, content: Content, limits: Limits) -> Book:
     book = Book([], [])
     for name, visible, (first_row, first_column), merged, cells in _in_own_process(path, content.data, limits):
         sheet = Sheet(name, _padded(path, cells, limits), first_row, first_column, merged)
+        sheet.hidden_numbers = _clear_hidden(path, sheet, limits)
         (book.visible if visible else book.hidden).append(sheet)
     return book
 
@@ -84,6 +85,24 @@ def _padded(path: Path, rows: list[list[Cell]], limits: Limits) -> list[list[Cel
     return rows
 
 
+def _clear_hidden(path: Path, sheet: Sheet, limits: Limits) -> int:
+    """Empty the cells that merged ones cover, as a spreadsheet shows them; returns how many held an ID number."""
+    hidden = area = 0
+    for (top, left), (bottom, right) in sheet.merged:
+        rows = range(max(top - sheet.first_row, 0), min(bottom - sheet.first_row + 1, len(sheet.rows)))
+        columns = range(max(left - sheet.first_column, 0), right - sheet.first_column + 1)
+        for index in rows:
+            row = sheet.rows[index]
+            for column in columns[: max(len(row) - columns.start, 0)]:
+                if row[column] != "" and (index + sheet.first_row, column + sheet.first_column) != (top, left):
+                    hidden += looks_like_id(text_of(row[column]))
+                    row[column] = ""
+        area += len(rows) * len(columns[: len(sheet.rows[0]) if sheet.rows else 0])
+        if area > limits.cells:
+            raise damaged(path)
+    return hidden
+
+
 def _too_many(path: Path, rows: int) -> TooLarge:
     return TooLarge(
         f"{path.name} has {rows} rows, more than a form may have: divide it", f"共 {rows} 行，超过上限，请分成几份"
@@ -93,23 +112,17 @@ def _too_many(path: Path, rows: int) -> TooLarge:
 def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
     """Rows of delimited text. The delimiter is the one of comma, tab and semicolon that gives a header; else the most
     frequent."""
-    head = text[:20_000]
-    delimiters = sorted(",\t;，；", key=head.count, reverse=True)
     try:
-        chosen = next((d for d in delimiters if find_header(_rectangle(list(_records(head, d))))), delimiters[0])
-        records = list(_records(text, chosen))
-    except csv.Error as e:
+        chosen = delimiter_of(text, lambda rows: find_header(_rectangle(rows)) is not None)
+        rows = records(text, chosen)
+    except OverflowError as e:
         raise DamagedFile(
             f"{path.name} is no proper csv ({e}): save it again as CSV UTF-8 or as .xlsx",
             "文件不是规范的 csv，请另存为“CSV UTF-8”或 .xlsx",
         ) from e
-    if len(records) > limits.rows or len(records) * max(map(len, records), default=0) > limits.cells:
-        raise _too_many(path, len(records))
-    return _rectangle(records)
-
-
-def _records(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if len(rows) > limits.rows or len(rows) * max(map(len, rows), default=0) > limits.cells:
+        raise _too_many(path, len(rows))
+    return _rectangle(rows)
 
 
 def _rectangle(records: list[list[str]]) -> list[list[Cell]]:

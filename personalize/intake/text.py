@@ -34,8 +34,24 @@ _VISIBLE = {**_BLANKS, **_FULL_WIDTH}
 
 _BROKEN_LINE = re.compile(r"(?<=[^\x00-\x7f])\s*[\r\n]\s*(?=[^\x00-\x7f])")
 
-# What clerks write for an empty value.
-_NOTHING = frozenset(("-", "--", "---", "—", "——", "－", "/", "\\", "无", "暂无", "空", "没有", "n/a", "N/A", "#N/A"))
+# What clerks and programs write for an empty value.
+_SAYS_NOTHING = re.compile(
+    r"[(\[{【<《\"“‘]*(?:[-‐‑‒–—―−﹣ー…./\\_~～、,。]*|"
+    r"(?:暂时?|目前|尚|现|还)?(?:无|無|没有?|沒有?|未有|空|空白|缺|缺失|缺项|略|不详|不明|不知道?|不清楚|未知|未填写?|未提供|未登记|未留|"
+    r"待补充?|待定|待填写?|待查|待核实?)(?:姓名|名字|身份证号?码?|证件号?码?|手机号?码?|电话号?码?|联系方式|单位|部门|工会|填写?|数据|信息)?|"
+    r"暂缺|none|null|nil|nan|n/?a|#n/a|tbd|unknown)[)\]}】>》\"”’。.!！,，]*"
+).fullmatch
+_NOTHING_STARTS = frozenset("无無没沒未空缺略不待暂目尚现还")
+
+_DITTO_WORDS = re.compile(
+    r"(?:同(?:上|前|左)(?:[一1]?[行列格条]|面|述|所?属?单位|工会)?|上同|(?:所?属?单位)?同上|as?above|ditto|do)"
+).fullmatch
+_DITTO_MARKS = frozenset("〃〞〝″\"'“”‘’′`´゛々仝ˮ")
+_AROUND_DITTO = re.compile(r"[\s。.．,，、;；:：!！~～…()（）\[\]【】「」『』<>《》—–―_-]+")
+
+_ID_LIKE = re.compile(r"[0-9]{14}(?:[0-9]{3})?[0-9X]|[0-9]+(?:[.,][0-9]+)?E\+?0*1[4-9]|[0-9]{15,}(?:[.,]0*)?").fullmatch
+_LONG_NUMBER = re.compile(r"[0-9０-９]{11,}[XxＸｘ]?")
+_ODD_AROUND = re.compile(r"^[='\"`´’‘]+|['\"`´’‘]+$")
 
 
 def text_of(cell: Cell) -> str:
@@ -63,8 +79,29 @@ def trim(text: str) -> str:
 
 
 def is_blank(squeezed: str) -> bool:
-    """True for an empty text and for signs of an empty value: a dash, a slash, 无."""
-    return not squeezed or squeezed in _NOTHING
+    """True for an empty text and for signs of an empty value: a dash, a slash, 无, 暂无, 没有, N/A."""
+    return not squeezed or _SAYS_NOTHING(squeezed.lower()) is not None
+
+
+def may_say_nothing(text: str) -> bool:
+    """False for a text that begins like none of the Chinese words for an empty value: a fast check before is_blank."""
+    return text[:1] in _NOTHING_STARTS
+
+
+def is_ditto(squeezed: str) -> bool:
+    """Whether a cell repeats the one above: 同上, 〃, a lone quotation mark."""
+    bare = _AROUND_DITTO.sub("", squeezed).lower()
+    return bool(bare) and (_DITTO_WORDS(bare) is not None or _DITTO_MARKS.issuperset(bare))
+
+
+def looks_like_id(text: str) -> bool:
+    """Whether a cell's text is anything like an ID number: 15 or 18 digits, or such a number as Excel shortens it."""
+    return len(text) >= 5 and _ID_LIKE(_ODD_AROUND.sub("", squeeze(text)).upper()) is not None
+
+
+def masked_numbers(text: str) -> str:
+    """A text without numbers of persons: 11 digits or more become three stars."""
+    return _LONG_NUMBER.sub("***", text)
 
 
 def masked_name(name: str) -> str:

@@ -93,13 +93,13 @@ class RosterReport:
 
     @property
     def several_sheets(self) -> bool:
-        """Whether the form has tables on several sheets, so that a row number alone is ambiguous."""
-        return len(self.tables) > 1
+        """Whether people stand on several sheets, so that a row number alone is ambiguous."""
+        return len({row.sheet for row in self.rows}) > 1
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values. Accepted rows have all personal data: the output is as confidential as the form.
 
-        Rows name their sheet only where the form has tables on several sheets.
+        Rows name their sheet only where people stand on several sheets; warnings are named where there are any.
         """
         rows = [_row_json(row) | ({"sheet": row.sheet} if self.several_sheets else {}) for row in self.rows]
         accepted = sum(isinstance(row, RosterRow) for row in self.rows)
@@ -108,6 +108,7 @@ class RosterReport:
             "unit": self.unit,
             "accepted": accepted,
             "rejected": len(rows) - accepted,
+            **({"warnings": [{"zh": zh, "en": en} for zh, en in self.warnings]} if self.warnings else {}),
             "rows": rows,
         }
 

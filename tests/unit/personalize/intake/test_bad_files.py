@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,76 @@ def test_other_content_under_a_right_name(tmp_path: Path, data: bytes, suffix: s
 )
 def test_other_archives(tmp_path: Path, part: str, pattern: str) -> None:
     refused(zipped(tmp_path / XLSX, **{part: b"<a/>"}), errors.WrongFileType, pattern)
+
+
+TABLE = "<table><tr><td>身份证号</td><td>姓名</td></tr></table>"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [f"<div>{TABLE}", f"\n\t  <center>{TABLE}", f"<!-- saved from url -->\n{TABLE}",
+     f"<!--[if gte mso 9]><xml/><![endif]-->{TABLE}",
+     f"<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0'><html>{TABLE}",
+     f"<HTML xmlns:x='urn:x'>{TABLE}",
+     f"<script>var a=1</script>{TABLE}", f"<tr><td>{TABLE}", f"<font size=2>{TABLE}", f"<o:p></o:p>{TABLE}",
+     f"<style>td{{}}</style>{TABLE}",
+     f"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n--x\r\n{TABLE}",
+     f"From: <Saved by Blink>\r\nSnapshot-Content-Location: http://x\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+     f"Content-Type: multipart/related;\r\n\r\n{TABLE}", f"<title>x</title>{TABLE}", f"<%@ page %>{TABLE}"],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-be"])
+def test_web_pages_under_another_name(tmp_path: Path, page: str, encoding: str) -> None:
+    with pytest.raises(errors.WrongFileType) as caught:
+        check(write(tmp_path / "a.xls", page.encode(encoding)))
+    assert "网页" in caught.value.chinese
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+def test_a_csv_named_as_a_workbook_is_named_as_that(tmp_path: Path, encoding: str) -> None:
+    form = forms.text(tmp_path / XLSX, forms.form(person(1)), encoding=encoding)
+    with pytest.raises(errors.WrongFileType, match=r"a csv text under the name \.xlsx: name it \.csv") as caught:
+        check(form)
+    assert "csv" in caught.value.chinese
+
+
+@pytest.mark.parametrize("start", [b"\x09\x04\x06\x00", b"{\\rtf1", b"ID;PWXL;N"])
+def test_other_old_files_are_named(tmp_path: Path, start: bytes) -> None:
+    refused(write(tmp_path / "a.xls", start + b"x" * 40), errors.WrongFileType, r"save it as \.xlsx")
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda name: name.replace("/", "\\"),
+        lambda name: "/" + name,
+        lambda name: name.replace("xl/workbook.xml", "xl/workbook2.xml"),
+        lambda name: name.replace("workbook.xml", "workbook22.xml"),
+        lambda name: name.replace("xl/workbook", "xl/Workbook"),
+        lambda name: name.replace("xl/", "XL/"),
+        lambda name: name.replace("xl/worksheets/sheet1", "xl/worksheets/Sheet1"),
+    ],
+)
+@pytest.mark.parametrize("backslashed_targets", [False, True])
+def test_part_names_of_other_programs(
+    tmp_path: Path, sound: Path, rename: Callable[[str], str], backslashed_targets: bool
+) -> None:
+    with zipfile.ZipFile(sound) as old, zipfile.ZipFile(tmp_path / XLSX, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "_rels/.rels":
+                data = data.replace(b"xl/workbook.xml", rename("xl/workbook.xml").replace("\\", "/").encode())
+            if backslashed_targets and name.endswith(".rels"):
+                data = data.replace(b"worksheets/sheet1", b"worksheets\\sheet1").replace(b"/xl/", b"\\xl\\")
+            new.writestr(rename(name), data)
+    assert forms.verdicts(check(tmp_path / XLSX, today=TODAY)) == ["ok"]
+
+
+def test_two_parts_of_one_name_are_refused(tmp_path: Path, sound: Path) -> None:
+    data = sound.read_bytes()
+    write(tmp_path / XLSX, data)
+    with zipfile.ZipFile(tmp_path / XLSX, "a") as archive:
+        archive.writestr("xl\\worksheets\\sheet1.xml", b"<worksheet/>")
+    refused(tmp_path / XLSX, errors.DamagedFile, "damaged")
 
 
 def test_unknown_suffix_text_as_workbook_and_empty(tmp_path: Path) -> None:

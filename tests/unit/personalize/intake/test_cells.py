@@ -9,7 +9,8 @@ from personalize.intake.genders import read_gender
 from personalize.intake.identity import Identities, region_codes
 from personalize.intake.names import read_name
 from personalize.intake.phones import read_phone
-from personalize.intake.text import Cell
+from personalize.intake.text import Cell, is_ditto, masked_numbers, squeeze
+from personalize.intake.units import unit_fault, unit_name
 from tests.support.forms import TODAY, id_number
 
 GOOD = "130102197605153974"
@@ -53,6 +54,12 @@ def test_id_normalized(typed: str, number: str) -> None:
         ("1.30102E+17", "ID_PRECISION_LOST"),
         ("1,30102E+17", "ID_PRECISION_LOST"),
         ("130102197605153974.0", "ID_PRECISION_LOST"),
+        ("130102197605153974.", "ID_PRECISION_LOST"),
+        ("1.30102197605154E+017", "ID_PRECISION_LOST"),
+        ("130,102,197,605,154,000", "ID_PRECISION_LOST"),
+        ("130,102,197,605,154,000.00", "ID_PRECISION_LOST"),
+        ("暂无", "ID_MISSING"),
+        ("#N/A", "ID_MISSING"),
         ("130102760515397", "ID_FORMAT"),
         (130102760515397.0, "ID_FORMAT"),
         ("13010219760515397", "ID_FORMAT"),
@@ -173,7 +180,12 @@ def test_name_refused(typed: Cell) -> None:
     assert read_name(typed).fault == "NAME_CHARS"
 
 
-@pytest.mark.parametrize("typed", ["", " ", "\u200b", "无", "-", "/"])
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "\u200b", "无", "-", "/", "暂无", "没有", "空", "（无）", "无。", "N/A", "null", "……", "——", "不详",
+     "未知", "待定", "待补充", "暂缺",
+     "無", "尚无", "未填写", "同上", "无姓名", "nan"],
+)  # fmt: skip
 def test_name_missing(typed: str) -> None:
     assert read_name(typed) == ("", "NAME_MISSING", False)
 
@@ -201,7 +213,8 @@ def test_phone_as_it_is(typed: Cell) -> None:
     "typed",
     ["12345", "1805824517", "180582451733", "12805824517", "28058245173", "0311-87654321", "87654321",
      "18058245173/13900139000", "18058245173、13900139000", "18058245173 13900139000", "18058245173\n13900139000",
-     "+852 9123 4567", "18058245173（本人）", "1.8058E+10", 1.5, datetime.date(2020, 1, 1), "1805824517X"],
+     "+852 9123 4567", "+1 626 123 4567", "+16261234567", "001 626 123 4567", "1 (626) 223-4567", "+44 7911 123456",
+     "18058245173（本人）", "1.8058E+10", 1.5, datetime.date(2020, 1, 1), "1805824517X"],
 )  # fmt: skip
 def test_phone_refused(typed: Cell) -> None:
     assert read_phone(typed) == ("", "PHONE_FORMAT", False)
@@ -233,3 +246,41 @@ def test_gender_untold(typed: Cell) -> None:
 def test_readings_do_not_print_people() -> None:
     readings = [Identities(TODAY).read(GOOD), read_name("孙波磊"), read_phone("18058245173")]
     assert not any(secret in f"{readings!r}" for secret in (GOOD, "孙", "18058245173"))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", "无", "暂无", "0", 0, 0.0, "0.00", "#N/A", "#REF!", "#VALUE!", "#NAME?", False, datetime.date(2026, 1, 1),
+     "—", "没有单位"],
+)  # fmt: skip
+def test_unit_missing(typed: Cell) -> None:
+    assert unit_fault(unit_name(typed)) == "UNIT_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("工" * 30, None), ("工" * 31, "UNIT_TOO_LONG"), ("A" * 60, None), ("A" * 61, "UNIT_TOO_LONG"),
+     ("𠮷" * 16, "UNIT_TOO_LONG"),
+     ("甲\ud800", "UNIT_CHARS"), (GOOD, "UNIT_CHARS"), (f"甲工会{GOOD}", "UNIT_CHARS"), ("第0311号工会", None), ("3",
+     None)],
+)  # fmt: skip
+def test_a_unit_that_no_card_can_carry(name: str, fault: str | None) -> None:
+    assert unit_fault(unit_name(name)) == fault
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["同上", "同 上", "同上。", "同上，", "（同上）", "〃", "“", "”", '"', "''", "″", "—〃—", "同前", "同上行",
+     "同上单位", "々", "ditto", "〝〞"],
+)  # fmt: skip
+def test_ditto(typed: str) -> None:
+    assert is_ditto(squeeze(typed))
+
+
+@pytest.mark.parametrize("typed", ["", "-", "上海同上科技", "同上海分会", "同心工会"])
+def test_no_ditto(typed: str) -> None:
+    assert not is_ditto(squeeze(typed))
+
+
+def test_numbers_of_persons_are_masked_in_any_text() -> None:
+    assert masked_numbers(f"甲{GOOD}乙{X}丙18801434135，0311") == "甲***乙***丙***，0311"

@@ -2,14 +2,45 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from personalize.errors import IntakeError
 from personalize.intake import check
 from tests.support import forms
 from tests.support.paths import ROOT
 
-ROSTERS = (ROOT / "tests") / "data" / "rosters"
+ROSTERS = ROOT / "tests" / "data" / "rosters"
+TRAPS = ROOT / "tests" / "data" / "rosters-2"
+FORMS = (".xlsx", ".xls", ".csv")
+
+
+def trapped(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in FORMS)
+
+
+def expected_of(form: Path) -> Any:
+    return json.loads(form.with_suffix(".expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("form", trapped(TRAPS), ids=lambda form: form.name)
+def test_a_form_with_a_trap_is_judged_as_expected(form: Path) -> None:
+    expected, report = expected_of(form), check(form, today=forms.TODAY).to_json()
+    assert [report[key] for key in ("unit", "accepted", "rejected")] == [
+        expected[key] for key in ("unit", "accepted", "rejected")
+    ]
+    rows = json.loads(json.dumps(report["rows"]))
+    assert [{key: row[key] for key in right} for row, right in zip(rows, expected["rows"], strict=True)] == (
+        expected["rows"]
+    )
+
+
+@pytest.mark.parametrize("form", trapped(TRAPS / "refuse"), ids=lambda form: form.name)
+def test_a_form_that_would_lose_people_is_refused_in_words(form: Path) -> None:
+    with pytest.raises(IntakeError) as caught:
+        check(form, today=forms.TODAY)
+    assert expected_of(form)["refused"] in caught.value.chinese
 
 
 @pytest.mark.parametrize("name", ["roster-clean-50.xlsx", "roster-clean-60-utf8.csv", "roster-messy-300.xlsx"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from personalize.errors import HeaderNotFound
+from personalize.errors import AmbiguousTable, HeaderNotFound
 from personalize.intake import check
 from tests.support import forms
 from tests.support.forms import HEADER, TITLE, TODAY, UNIT, UNIT_LINE, checked, id_number, person, verdicts
@@ -148,9 +148,11 @@ def test_csv_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path: Path) -> Non
         assert report.unit == "甲,乙工会"
 
 
-def test_two_tables_side_by_side_give_a_warning(tmp_path: Path) -> None:
-    report = check(forms.xlsx(tmp_path / "f.xlsx", [[*HEADER, *HEADER], [*person(1), *person(2)]]), today=TODAY)
-    assert report.warnings[0][1].startswith("two tables stand side by side")
+def test_two_tables_side_by_side_are_refused(tmp_path: Path) -> None:
+    form = forms.xlsx(tmp_path / "f.xlsx", [[*HEADER, *HEADER], [*person(1), *person(2)]])
+    with pytest.raises(AmbiguousTable, match="two tables stand side by side") as caught:
+        check(form, today=TODAY)
+    assert "并排" in caught.value.chinese
 
 
 def test_all_faults_in_the_order_of_the_codes(tmp_path: Path) -> None:
@@ -365,3 +367,19 @@ def test_reports_do_not_print_people(tmp_path: Path) -> None:
         secret in shown for secret in (id_number(serial=1), id_number(serial=2), "孙波磊", "18801434135", "12345")
     )
     assert report.rejected[0].name_masked == "孙**"
+
+
+def cut(*people: list[object]) -> list[list[object]]:
+    return [[row[0], f"{row[1]}"[:15] + "000", *row[2:]] for row in people]
+
+
+def test_numbers_cut_to_000_are_lost_even_with_a_right_check_character(tmp_path: Path) -> None:
+    people = [person(number, id=id_number(serial=number)) for number in range(1, 10)]
+    genuine = person(
+        0, id=next(n for day in range(10, 28) if (n := id_number(born=f"199001{day}", serial=0))[-1] == "0")
+    )
+    assert verdicts(checked(tmp_path, genuine, *people)) == ["ok"] * 10
+    assert verdicts(checked(tmp_path, genuine, *cut(*people))) == ["ID_PRECISION_LOST"] * 10
+    mixed = checked(tmp_path, person(11), *cut(person(12, phone="1"), person(13, gender="女")), person(14))
+    assert verdicts(mixed) == ["ok", "ID_PRECISION_LOST+PHONE_FORMAT", "ID_PRECISION_LOST", "ok"]
+    assert not any(row.codes for row in checked(tmp_path, genuine).rows)

@@ -1,0 +1,175 @@
+"""People where no header reaches: none is left out in silence."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from personalize.errors import AmbiguousTable, HeaderNotFound
+from personalize.intake import check
+from tests.support import forms
+from tests.support.forms import HEADER, TODAY, UNIT, id_number, person, verdicts
+
+
+def book(path: Path, sheets: dict[str, Sequence[Sequence[Any]]], hidden: Sequence[str] = ()) -> Path:
+    workbook = Workbook()
+    workbook.remove(workbook.active)
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        forms.fill(sheet, rows)
+        sheet.sheet_state = "hidden" if name in hidden else "visible"
+    workbook.save(path)
+    return path
+
+
+def test_a_further_sheet_without_a_header_goes_on_with_the_columns_of_the_sheet_before(tmp_path: Path) -> None:
+    shifted = [(None, *row) for row in forms.form(person(1), person(2))]
+    form = book(tmp_path / "f.xlsx", {"1": shifted, "2": [(None, *person(3)), (None, *person(4, phone=None))], "3": []})
+    report = check(form, today=TODAY)
+    assert [(row.sheet, row.sheet_row, "+".join(row.codes)) for row in report.rows] == [
+        ("1", 4, ""),
+        ("1", 5, ""),
+        ("2", 1, ""),
+        ("2", 2, "PHONE_MISSING"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("孙波磊", id_number(serial=3), "男", "18801434135")],
+        [("姓名", "孙波磊"), ("性别", "男"), ("身份证号", id_number(serial=3))],
+        [(None,) * 9 + (id_number(serial=3),)],
+    ],
+)
+def test_a_sheet_with_people_elsewhere_and_no_header_is_named(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    form = book(tmp_path / "f.xlsx", {"名单": forms.form(person(1)), "补充": rows})
+    with pytest.raises(HeaderNotFound, match="'补充', which has no header") as caught:
+        check(form, today=TODAY)
+    assert "“补充”" in caught.value.chinese
+    assert id_number(serial=3) not in str(caught.value)
+
+
+def test_a_form_of_one_person_is_refused_as_that(tmp_path: Path) -> None:
+    one = [("姓名", "孙波磊", "身份证号", id_number()), ("性别", "男", "手机号码", "18801434135")]
+    with pytest.raises(HeaderNotFound, match="a form of one person") as caught:
+        check(book(tmp_path / "f.xlsx", {"张三": one, "李四": one}), today=TODAY)
+    assert "一人一张" in caught.value.chinese
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda left, right: [[*HEADER, None, *HEADER], [*left, None, *right]],
+        lambda left, right: [[*HEADER, *(f"{title}（续）" for title in HEADER)], [*left, *right]],
+        lambda left, right: [HEADER, [*left, None, *right]],
+        lambda left, right: [HEADER, left, [*person(5), None, *HEADER], [*person(6), None, *right]],
+        lambda left, right: [[*HEADER, None, *HEADER], [*left, None, *right[:1], None, *right[2:]]],
+    ],
+)
+def test_people_beside_the_table_are_refused(
+    tmp_path: Path, place: Callable[[list[Any], list[Any]], list[list[Any]]]
+) -> None:
+    rows = place(person(1), person(2))
+    for form in (forms.xlsx(tmp_path / "f.xlsx", rows), forms.text(tmp_path / "f.csv", rows)):
+        with pytest.raises(AmbiguousTable) as caught:
+            check(form, today=TODAY)
+        assert "并排" in caught.value.chinese
+
+
+def test_an_empty_second_table_and_the_same_number_twice_are_no_harm(tmp_path: Path) -> None:
+    form = forms.xlsx(tmp_path / "f.xlsx", [[*HEADER, None, *HEADER], [*person(1), None, 1], [*person(2), None, 2]])
+    assert verdicts(check(form, today=TODAY)) == ["ok", "ok"]
+    twice = [[*HEADER, "证件号码", None], [*person(1), id_number(serial=1), id_number(serial=1)]]
+    assert verdicts(check(forms.xlsx(tmp_path / "g.xlsx", twice), today=TODAY)) == ["ok"]
+
+
+def test_people_above_the_header_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AmbiguousTable, match="above the header"):
+        check(forms.xlsx(tmp_path / "f.xlsx", [person(1), HEADER, person(2)]), today=TODAY)
+    sample = ["示例", *person(1)[1:]]
+    assert verdicts(check(forms.xlsx(tmp_path / "g.xlsx", [sample, HEADER, person(2)]), today=TODAY)) == ["ok"]
+
+
+@pytest.mark.parametrize("name", ["样表", "附件4登记表样表", "填写示例", "范本"])
+def test_a_filled_sample_sheet_counts_if_nobody_is_elsewhere(tmp_path: Path, name: str) -> None:
+    form = book(tmp_path / "f.xlsx", {name: forms.form(person(1)), "Sheet2": forms.form()})
+    report = check(form, today=TODAY)
+    assert (verdicts(report), report.warnings) == (["ok"], ())
+    assert "sheet" not in report.to_json()["rows"][0]
+    both = book(tmp_path / "g.xlsx", {name: forms.form(person(1)), "Sheet2": forms.form(person(2))})
+    report = check(both, today=TODAY)
+    assert [row.sheet for row in report.rows] == ["Sheet2"]
+    assert report.warnings == (
+        (f"样表“{name}”上有人员信息，没有读取", f"people on the sample sheet '{name}' were not read"),
+    )
+    assert report.to_json()["warnings"][0]["zh"].startswith("样表")
+
+
+def test_people_on_hidden_sheets_are_told(tmp_path: Path) -> None:
+    form = book(tmp_path / "f.xlsx", {"名单": forms.form(person(1)), "旧": forms.form(person(2))}, hidden=["旧"])
+    assert [english for _, english in check(form, today=TODAY).warnings] == [
+        "people on the hidden sheet '旧' were not read"
+    ]
+
+
+def test_only_what_merged_cells_show_counts(tmp_path: Path) -> None:
+    import zipfile
+
+    rows = forms.form(person(1, unit="财务处"), person(2, unit="后勤处"), person(3))
+    plain = forms.xlsx(tmp_path / "f.xlsx", rows)
+    merged = '<mergeCells count="2"><mergeCell ref="F4:F5"/><mergeCell ref="B5:B6"/></mergeCells>'
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "g.xlsx", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                data = data.replace(b"</sheetData>", b"</sheetData>" + merged.encode())
+            new.writestr(name, data)
+    report = check(tmp_path / "g.xlsx", today=TODAY)
+    assert verdicts(report) == ["ok", "ok", "ID_MISSING"]
+    assert [row.unit for row in report.accepted] == ["财务处", "财务处"]
+    assert "hidden under merged cells" in report.warnings[0][1]
+
+
+@pytest.mark.parametrize("mark", ["例", "示例", "示例1", "（例）", "样例：", "例如", "Example", "e.g."])
+def test_a_sample_row_is_never_accepted(tmp_path: Path, mark: str) -> None:
+    sample = [mark, *person(9)[1:]]
+    report = check(forms.xlsx(tmp_path / "f.xlsx", forms.form(sample, person(1))), today=TODAY)
+    assert [row.seq for row in report.accepted] == [1]
+    assert ("Sheet", 4) in report.skipped
+
+
+def test_a_remark_marks_a_sample_row_too(tmp_path: Path) -> None:
+    rows = [[*HEADER, "备注"], [*person(1), "示例"], [*person(2), "例会主持人"]]
+    assert [row.seq for row in check(forms.xlsx(tmp_path / "f.xlsx", rows), today=TODAY).accepted] == [2]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (None, None, None, None, f"{UNIT}委员会", None),
+        (None, None, None, None, "2026-11-30", None),
+        (None, None, None, None, "2026年11月30日", None),
+        (None, None, None, None, "二〇二六年十一月三十日", None),
+        (None, None, None, None, "年  月  日", None),
+        (None, None, "单位（盖章）", None, None, None),
+        (None, None, None, None, "（公章）", None),
+        (None, None, "工会主席（签字）：", None, None, None),
+        (None, None, UNIT, None, None, None),
+        (None, UNIT, None, None, "2026.11.30", None),
+        (None, None, "以上情况属实", None, None, None),
+        (None, None, "审核人：", "张三", None, None),
+        (None, None, None, "经办人：李四", "电话：0311-67569280", None),
+    ],
+)
+def test_stamps_dates_and_signatures_below_the_table_are_nobody(tmp_path: Path, row: tuple[object, ...]) -> None:
+    report = forms.checked(tmp_path, person(1), [None] * 6, row)
+    assert verdicts(report) == ["ok"]
+
+
+def test_seq_never_holds_a_persons_number(tmp_path: Path) -> None:
+    rows = forms.form([id_number(serial=1), None, "孙波磊", "男", None, UNIT], [1.30102197605154e17, *person(2)[1:]])
+    report = check(forms.xlsx(tmp_path / "f.xlsx", rows), today=TODAY)
+    assert [row.seq for row in report.rows] == [None, None]
