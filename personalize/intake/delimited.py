@@ -54,8 +54,8 @@ def _quoted_record(lines: Sequence[str], index: int, delimiter: str) -> tuple[li
     fields: list[str] = []
     line, at = lines[index], 0
     while True:
-        if line.startswith('"', at) and (found := _quotation(lines, index, line, at, delimiter)):
-            field, index, line, at = found
+        if line.startswith('"', at) and (quoted := _quotation(lines, index, line, at, delimiter)):
+            field, index, line, at = quoted
         else:
             end = line.find(delimiter, at)
             end = len(line) if end < 0 else end

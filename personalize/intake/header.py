@@ -145,9 +145,9 @@ def field_of(cell: Cell) -> tuple[Field, int] | None:
 def _without_brackets(text: str) -> tuple[str, list[str]]:
     """A title without what stands in brackets, and that, outermost last."""
     remarks: list[str] = []
-    while found := _BRACKETS.search(text):
-        remarks.append(next(filter(None, found.groups()), ""))
-        text = text[: found.start()] + text[found.end() :]
+    while bracket := _BRACKETS.search(text):
+        remarks.append(next(filter(None, bracket.groups()), ""))
+        text = text[: bracket.start()] + text[bracket.end() :]
     return text, remarks
 
 

@@ -66,11 +66,11 @@ def discard(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
     # A member without another roster row, a dossier or an event is on record by this batch alone, and in a draft only
     # one without a number.
-    alone = [members.c.member_number.is_(None)] if stage == "draft" else []
+    unnumbered = [members.c.member_number.is_(None)] if stage == "draft" else []
     others = [exists().where(c.member_id == members.c.id) for c in (roster_rows.c, dossiers.c, member_events.c)]
     for start in range(0, len(ids), _CHUNK):
         chosen = members.c.id.in_(ids[start : start + _CHUNK])
-        conn.execute(delete(members).where(chosen, *alone, *(~other for other in others)))
+        conn.execute(delete(members).where(chosen, *unnumbered, *(~other for other in others)))
     conn.execute(update(batches).where(batches.c.id == batch_id).values(stage="discarded"))
 
 

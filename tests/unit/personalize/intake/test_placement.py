@@ -108,7 +108,7 @@ def test_a_filled_sample_sheet_counts_if_nobody_is_elsewhere(tmp_path: Path, nam
     assert report.to_json()["warnings"][0]["zh"].startswith("样表")
 
 
-def test_people_on_hidden_sheets_are_told(tmp_path: Path) -> None:
+def test_people_on_hidden_sheets_give_a_warning(tmp_path: Path) -> None:
     form = book(tmp_path / "f.xlsx", {"名单": forms.form(person(1)), "旧": forms.form(person(2))}, hidden=["旧"])
     assert [english for _, english in check(form, today=TODAY).warnings] == [
         "people on the hidden sheet '旧' were not read"
