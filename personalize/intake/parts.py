@@ -18,7 +18,7 @@ _CONTENT_TYPES: Final = "[Content_Types].xml"
 _MOST_BYTES: Final = 1 << 20  # of the package's relationships, which are a few lines
 _RELATIONSHIP: Final = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
 _TARGET: Final = re.compile(rb"\bTarget\s*=\s*[\"']([^\"']+)[\"']")
-_OFFICE_DOCUMENT: Final = re.compile(rb"\bType\s*=\s*[\"'][^\"']*/officeDocument[\"']")
+_MAIN_PART: Final = re.compile(rb"\bType\s*=\s*[\"'][^\"']*/officeDocument[\"']")
 
 
 def usual_names(archive: zipfile.ZipFile) -> dict[str, str]:
@@ -49,7 +49,7 @@ def _workbook(archive: zipfile.ZipFile, plain: dict[str, str]) -> str | None:
         return None
     for relationship in _RELATIONSHIP.findall(archive.read(name).replace(b"\0", b"")):
         target = _TARGET.search(relationship)
-        if target and _OFFICE_DOCUMENT.search(relationship):
+        if target and _MAIN_PART.search(relationship):
             wanted = _plain(posixpath.normpath(target[1].decode("utf-8", "replace").replace("\\", "/")))
             return next((usual for usual in plain.values() if usual.lower() == wanted.lower()), None)
     return None
@@ -74,6 +74,6 @@ def renamed(archive: zipfile.ZipFile, names: dict[str, str]) -> bytes:
 
 
 def _to_workbook(relationship: re.Match[bytes]) -> bytes:
-    if not _OFFICE_DOCUMENT.search(relationship[0]):
+    if not _MAIN_PART.search(relationship[0]):
         return relationship[0].replace(b"\\", b"/")
     return _TARGET.sub(b'Target="xl/workbook.xml"', relationship[0])
