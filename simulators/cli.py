@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification
+from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionAnswer
 from simulators.issuer.file import load_issuer
 from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
@@ -64,6 +65,19 @@ def stock(
     key: Annotated[
         str | None, typer.Option(help="The supplier's key in hex; the published test key if not given.")
     ] = None,
+    key_version: Annotated[
+        str, typer.Option(metavar="HEX", help="Version of the stock keys; FF (SCP02) or 30 (SCP03) if not given.")
+    ] = "",
+    option: Annotated[
+        str, typer.Option(metavar="HEX", help="Option i of the secure channel; 55 (SCP02) or 70 (SCP03) if not given.")
+    ] = "",
+    production: Annotated[
+        ProductionAnswer, typer.Option(help="Production data (CPLC) as chips give them: set, all 00, all FF, or none.")
+    ] = ProductionAnswer.SET,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HEX", help="Version of a key set of another use (repeatable).", show_default=False),
+    ] = None,
 ) -> None:
     """Create blank cards, each with its own chip serial number.
 
@@ -72,6 +86,16 @@ def stock(
     Example: membercard sim stock blanks --count 100 --scp 02 --protocol t0
     """
     config = _config(scp, protocol, contactless, diversification, key)
+    try:
+        config = replace(
+            config,
+            key_version=int(key_version, 16) if key_version else config.key_version,
+            i=int(option, 16) if option else config.i,
+            production=production,
+            beside=tuple(int(version, 16) for version in beside or ()),
+        )
+    except ValueError as fault:
+        raise typer.BadParameter(f"no such chip: {fault}") from None
     count = sum(1 for _ in make_stock(directory, count, config))
     typer.echo(
         f"{count} blank cards in {directory} (SCP{scp}, {config.protocol}, key version {config.key_version:02X})"

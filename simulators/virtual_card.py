@@ -188,7 +188,10 @@ def _manufacture(nvm: Nvm, config: CardConfig, rom: Sequence[RomApplet]) -> None
         card = nvm.scope("card")
         card["config"] = config.encode()
         card["state"] = bytes((CardLifeCycle.OP_READY,))
-        KeyRing(nvm.scope("isd"), config.max_tries).put(stock.version, keys)
+        ring = KeyRing(nvm.scope("isd"), config.max_tries)
+        ring.put(stock.version, keys)
+        for version in config.beside:
+            ring.put(version, [Key(1, kind, bytes(version ^ place for place in range(16)))])
         registry = CardRegistry(nvm.scope("registry"))
         for row in rom:
             registry.add(row.load_file)

@@ -173,7 +173,7 @@ class Display(Live):
                 self._last[event.lane] = _in_short(report)
                 if report.outcome is CardOutcome.VERIFIED:
                     self._progress.advance(self._task)
-                if self._plain or report.outcome is CardOutcome.REJECTED:
+                if self._plain or report.outcome in (CardOutcome.REJECTED, CardOutcome.ASIDE):
                     self.console.print(
                         f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
                     )

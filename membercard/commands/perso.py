@@ -16,6 +16,7 @@ from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict
 
 app = typer.Typer()
+_COUNTED = (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN, CardOutcome.ASIDE)
 
 
 @app.command("run")
@@ -63,12 +64,12 @@ def run(
         rows = [
             (
                 r.lane,
-                *(r.counts.get(o, 0) for o in (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN)),
+                *(r.counts.get(outcome, 0) for outcome in _COUNTED),
                 r.message,
             )
             for r in results
         ]
-        output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "ended"], rows))
+        output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "aside", "ended"], rows))
         typer.echo(f"{rate(results, seconds):.0f} cards an hour")
         print_accounts(accounts)
         if accounts.claimed:

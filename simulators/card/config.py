@@ -32,6 +32,15 @@ class KeyDiversification(StrEnum):
     KDF3 = "kdf3"
 
 
+class ProductionAnswer(StrEnum):
+    """What the chip answers when it is asked for its production data (9F7F): makers leave them unset, or out."""
+
+    SET = "set"
+    ZERO = "00"
+    ONES = "ff"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class ProductionData:
     """Card production life cycle data: numbers of 2 bytes (``serial`` and the equipment ids: 4). GPC 2.1.1 tag 9F7F.
@@ -77,7 +86,9 @@ class CardConfig:
     ``scp`` is 2 or 3 and ``i`` its parameter (default 55 or 70); R-MAC under SCP02 needs i bit 20.
     ``key_size`` in bytes: 16, or for SCP03 also 24 and 32. ``key_version`` defaults to FF (SCP02) or 30 (SCP03).
     The stock keys are derived from ``kmc`` by ``diversification``; the card stores only the derived keys.
-    ``ta1`` is the speed that the chip offers (FI, DI). ISO/IEC 7816-3:2006, 8.3.
+    ``ta1`` is the speed that the chip offers (FI, DI). ISO/IEC 7816-3:2006, 8.3. ``production`` is what it tells of its
+    production, ``beside`` are versions of further key sets, each of one key (tokens 70, receipts 71, DAP 73; GPC 2.3.1,
+    11.1.9).
     """
 
     chip: ProductionData
@@ -90,6 +101,8 @@ class CardConfig:
     kmc: Secret = field(default_factory=lambda: Secret(TEST_KEY), repr=False, compare=False)
     ta1: int = 0x96
     max_tries: int = 10
+    production: ProductionAnswer = ProductionAnswer.SET
+    beside: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scp not in (2, 3):
@@ -104,6 +117,8 @@ class CardConfig:
             raise ValueError(f"SCP{self.scp:02d} with keys of {self.key_size} bytes")
         if not (1 <= self.key_version <= 0x7F or self.key_version == 0xFF):
             raise ValueError(f"key version {self.key_version:02X}: 01 to 7F, or FF for initial keys")
+        if self.key_version in self.beside or not all(1 <= version <= 0x7F for version in self.beside):
+            raise ValueError("key sets beside have versions 01 to 7F, other than that of the stock keys")
         if not 0 <= self.ta1 <= 0xFF or self.max_tries < 1:
             raise ValueError("TA1 is one byte, and a chip takes at least one try")
 
@@ -135,7 +150,8 @@ class CardConfig:
         fields = ("scp", "i", "key_size", "key_version", "ta1", "max_tries")
         values = {name: getattr(self, name) for name in fields}
         texts = {"protocol": str(self.protocol), "diversification": str(self.diversification)}
-        return json.dumps({"chip": chip} | values | texts).encode()
+        odd = {"production": str(self.production), "beside": self.beside}
+        return json.dumps({"chip": chip} | values | texts | odd).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> CardConfig:
@@ -144,6 +160,8 @@ class CardConfig:
         values["chip"] = ProductionData(**values["chip"])
         values["protocol"] = LinkProtocol(values["protocol"])
         values["diversification"] = KeyDiversification(values["diversification"])
+        values["production"] = ProductionAnswer(values.get("production", ProductionAnswer.SET))
+        values["beside"] = tuple(values.get("beside", ()))
         return cls(**values)
 
 

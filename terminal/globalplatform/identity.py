@@ -18,9 +18,13 @@ class IdentitySource(StrEnum):
     """Data object 45. GPC 2.3.1, H.6."""
 
 
+_UNSET = frozenset((0x00, 0xFF))
+
+
 def of_key_data(key_data: bytes) -> str:
-    """``KD-`` and the key data in hex; empty for key data of bytes 00 or FF only."""
-    return f"KD-{key_data.hex().upper()}" if says_something(key_data) else ""
+    """``KD-`` and the key data in hex; empty for key data of bytes 00 and FF only: those of a chip number that was
+    never set, between fixed bytes."""
+    return f"KD-{key_data.hex().upper()}" if set(key_data) - _UNSET else ""
 
 
 def of_card_image_number(data: bytes) -> str:

@@ -51,7 +51,7 @@ def values(level: Objects, tag: int) -> list[bytes]:
 
 
 def says_something(data: bytes) -> bool:
-    """Whether data that are to identify a chip were ever set: not all 00, and not all FF."""
+    """Whether data of a chip were ever set: not all 00, and not all FF."""
     return bool(data) and all(set(data) != {unset} for unset in _PADDING)
 
 

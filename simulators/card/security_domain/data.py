@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulators.card.applet import Refuse
+from simulators.card.config import ProductionAnswer
 from simulators.card.content import CardLifeCycle
 from simulators.card.keyring import Key
 from simulators.card.security_domain.storedata import Encryption, StoreDataP1, Structure
@@ -12,6 +13,7 @@ from terminal.errors import TlvError
 from terminal.tlv import Tlv, Tlvs, decode, dgi, tlv
 
 _IIN, _CIN = 0x42, 0x45
+_PRODUCTION = {ProductionAnswer.ZERO: bytes(42), ProductionAnswer.ONES: b"\xff" * 42}
 _STORED = (b"\x42", b"\x45")
 _GP_RID = bytes.fromhex("2A864886FC6B")
 """1.2.840.114283, GlobalPlatform."""
@@ -38,8 +40,8 @@ class CardData:
             raise Refuse(0x6A86)
         chip = self._system.config.chip
         match command.p1 << 8 | command.p2:
-            case 0x9F7F:
-                return tlv(0x9F7F, chip.encode()).encode()
+            case 0x9F7F if self._system.config.production is not ProductionAnswer.NONE:
+                return tlv(0x9F7F, _PRODUCTION.get(self._system.config.production, chip.encode())).encode()
             case 0x0066:
                 return tlv(0x66, [self.recognition()]).encode()
             case 0x00E0:

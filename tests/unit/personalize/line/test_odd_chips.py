@@ -150,7 +150,7 @@ def test_chips_without_production_data_are_identified_as_the_profile_says(
     bench.check_all_issued()
 
 
-@pytest.mark.parametrize("unset", [bytes(10), b"\xff" * 10], ids=["00", "ff"])
+@pytest.mark.parametrize("unset", [bytes(10), b"\xff" * 10, b"\x00\x00" + b"\xff" * 8], ids=["00", "ff", "both"])
 def test_key_data_that_say_nothing_are_no_identity_either(bench: Bench, unset: bytes) -> None:
     def answer(apdu: bytes, answer: bytes) -> bytes:
         if apdu[1:4] == b"\xca\x9f\x7f":
