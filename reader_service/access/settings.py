@@ -7,6 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+FILE_MB: Final = 15
+"""Size of an uploaded file at most, in units of 1,048,576 bytes: the only place where it is set."""
+FILE_BYTES: Final = FILE_MB * 1024 * 1024
+_FORM_BYTES: Final = 64 * 1024
+"""Bytes of a form around a file, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class AccessSettings:
     away: timedelta = timedelta(hours=12)
     body: int = 256 * 1024
     """Bytes of a body that is no upload."""
-    upload: int = 16 * 1024 * 1024
+    upload: int = FILE_BYTES + _FORM_BYTES
     """Bytes of an upload, the form around it included."""
     chunk_seconds: float = 10.0
     """How long the next piece of a body may take, and a listener to take what is sent to it."""

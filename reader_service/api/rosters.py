@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ConfigDict
 
+from reader_service.access.settings import FILE_MB
 from reader_service.api.batches import BatchResponse
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
@@ -17,7 +18,8 @@ from reader_service.services.uploads import pieces
 router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))
 
 FormFile = Annotated[
-    UploadFile, File(description="A registration form: .xlsx, .xls or .csv, up to 15 MB, without macros or password.")
+    UploadFile,
+    File(description=f"A registration form: .xlsx, .xls or .csv, up to {FILE_MB} MB, without macros or password."),
 ]
 UnitName = Annotated[Line | None, Form(description="The unit, where it differs from the one in the form's title.")]
 _BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")

@@ -13,6 +13,7 @@ from fastapi import Header, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
+from reader_service.access.settings import FILE_MB
 from reader_service.http.errors import MEDIA_TYPE, TITLES
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
@@ -82,7 +83,7 @@ _EXAMPLES: Final = {
     403: ("forbidden", "this needs one of the roles registrar"),
     404: ("not-found", "there is no batch B20261122-009"),
     409: ("conflict", "batch B20261122-001 is approved; only a draft can be given up"),
-    413: ("too-large", "the file is larger than 15 MB: remove pictures, or divide it"),
+    413: ("too-large", f"the file is larger than {FILE_MB} MB: remove pictures, or divide it"),
     422: ("invalid", "the request is out of form; see `fields`"),
     429: ("too-many", "other forms are being read; try again in a moment"),
     502: ("card-fault", "reading the member record (SFI 1, record 2): card answered 6A83 (record not found)"),

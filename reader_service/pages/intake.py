@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Form, Query, Request, UploadFile
 from starlette.responses import Response
 
+from reader_service.access.settings import FILE_BYTES, FILE_MB
 from reader_service.errors import NotFound
 from reader_service.http.schemas import XLSX, download
 from reader_service.pages.shell import Shell, principal_of
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
 ROWS: Final = 50
-_MULTIPART_OVERHEAD: Final = 64 * 1024
-"""Bytes that a browser puts around a file, at most."""
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted")
 _MAY_BE_GIVEN_UP: Final = (BatchState.DRAFT, BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING)
@@ -47,8 +46,8 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         chosen = stage if stage in _STAGES else ""
         page = service.batches.page(who, cursor, ROWS, stage=chosen or None)
         review_state = {batch.id: _state_of(service, who, batch) for batch in page.items}
-        most = service.accounts.settings.upload - _MULTIPART_OVERHEAD
-        values: dict[str, Any] = {"review_state": review_state, "stage": chosen, "stages": _STAGES, "most": most}
+        values: dict[str, Any] = {"review_state": review_state, "stage": chosen, "stages": _STAGES}
+        values |= {"most": FILE_BYTES, "most_mb": FILE_MB}
         return shell.page(request, "intake.html", page=page, **values)
 
     @pages.post("/intake")

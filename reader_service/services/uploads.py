@@ -13,9 +13,10 @@ from personalize.errors import IntakeError
 from personalize.errors import TooLarge as FormTooLarge
 from personalize.intake import Limits
 from personalize.intake.files import MIB
+from reader_service.access.settings import FILE_BYTES
 from reader_service.errors import Invalid, RequestTooLarge, TooMany, UnreadableForm
 
-FORMS: Final = Limits(file_bytes=15 * MIB, unpacked_bytes=64 * MIB, rows=20_000, cells=2_000_000, macros=False)
+FORMS: Final = Limits(file_bytes=FILE_BYTES, unpacked_bytes=64 * MIB, rows=20_000, cells=2_000_000, macros=False)
 """What a service takes that others use at the same time; the command line takes more."""
 LONGEST_NAME: Final = 180
 _AT_ONCE: Final = 2
