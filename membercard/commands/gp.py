@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,34 +10,34 @@ import typer
 from membercard import output
 from membercard.commands.gp_facts import card_facts, flat
 from membercard.commands.gp_input import aid_of, dgis, hex_bytes, typed
-from membercard.commands.gp_keys import custody_for, new_key_set, source
+from membercard.commands.gp_keys import (
+    Access,
+    Channel,
+    GpProtocol,
+    Key,
+    KeyVersion,
+    Level,
+    Method,
+    Reader,
+    new_key_set,
+)
+from membercard.commands.gp_load import load
 from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
 from terminal.errors import CardRefused
 from terminal.globalplatform import (
-    AuthenticationGuard,
-    CapFile,
     DgiPart,
-    HostAuthentication,
     Privileges,
-    SecureChannel,
     SecurityDomain,
-    SecurityLevel,
     StatusEntry,
     StatusScope,
     StoreDataStructure,
 )
-from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp
+from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose
 from terminal.tlv import dgi
 
 app = typer.Typer(help=__doc__)
-
-
-class GpProtocol(StrEnum):
-    AUTO = "auto"
-    SCP02 = "02"
-    SCP03 = "03"
 
 
 class InstallFormat(StrEnum):
@@ -52,51 +48,7 @@ class InstallFormat(StrEnum):
 
 _STRUCTURES = {InstallFormat.BER: StoreDataStructure.BER, InstallFormat.NONE: StoreDataStructure.NONE}
 
-Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
-Channel = Annotated[GpProtocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        "--key",
-        envvar="MEMBERCARD_GP_KEY",
-        metavar="HEX[:HEX:HEX]",
-        help="A key, ENC:MAC:DEK, or a name in the keystore; the stock master of the keystore if not given.",
-        show_default=False,
-    ),
-]
-KeyVersion = Annotated[int, typer.Option(min=0, max=255, help="Key version to ask for; 0 is the card's first.")]
-Method = Annotated[Diversification, typer.Option("--diversification", help="How the card's keys come from the key.")]
-Level = Annotated[str, typer.Option(metavar="HEX", help="Security level, a sum: 1 C-MAC, 2 C-ENC, 10 R-MAC, 20 R-ENC.")]
 AidText = Annotated[str, typer.Argument(metavar="AID", help="In hex.", show_default=False)]
-
-
-@dataclass(frozen=True)
-class Access:
-    """The options that name card and keys."""
-
-    reader: str
-    scp: GpProtocol
-    key: str | None
-    key_version: int
-    diversification: Diversification
-    level: str
-
-    @contextmanager
-    def domain(self, *more_keys: str) -> Iterator[tuple[SecurityDomain, MemoryCustody, SecureChannel]]:
-        """The issuer security domain, selected and authenticated."""
-        custody = custody_for(self.key, *more_keys)
-        with card_in(self.reader, 0) as transport:
-            domain = SecurityDomain(stack(transport), custody, AuthenticationGuard())
-            domain.select()
-            yield domain, custody, domain.authenticate(self.wanted(custody))
-
-    def wanted(self, custody: MemoryCustody) -> HostAuthentication:
-        try:
-            level = SecurityLevel(int(self.level, 16))
-        except ValueError:
-            raise typer.BadParameter(f"--level {self.level}: not a security level in hex") from None
-        scp = None if self.scp is GpProtocol.AUTO else Scp(self.scp.value)
-        return HostAuthentication(source(custody, self.key, self.diversification), level, self.key_version, scp)
 
 
 @app.command("info")
@@ -133,33 +85,7 @@ def list_content(
         typer.echo(_lines(entry))
 
 
-@app.command("load")
-def load(
-    reader: Reader,
-    file: Annotated[Path, typer.Argument(help="A CAP file.", show_default=False)],
-    scp: Channel = GpProtocol.AUTO,
-    key: Key = None,
-    key_version: KeyVersion = 0,
-    diversification: Method = Diversification.NONE,
-    level: Level = "03",
-    digest: Annotated[str, typer.Option("--hash", help="Load file data block hash: sha1 or sha256.")] = "",
-    json: output.Json = False,
-) -> None:
-    """Load a CAP file. Its applets are then installed with `membercard gp install`.
-
-    Example: membercard gp load --reader pcsc:0 applet.cap --hash sha256
-    """
-    if digest not in ("", "sha1", "sha256"):
-        raise typer.BadParameter(f"--hash {digest}: sha1 or sha256")
-    cap = CapFile.read(file)
-    with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
-        domain.load(cap, digest=digest)
-    facts = {"package": str(cap.package.aid), "version": f"{cap.package.major}.{cap.package.minor}"}
-    _done(
-        json,
-        facts | {"applets": [str(aid) for aid in cap.applets]},
-        f"Loaded {cap.package}, applets: {', '.join(map(str, cap.applets)) or 'none'}",
-    )
+app.command("load")(load)
 
 
 @app.command("install")

@@ -1,15 +1,30 @@
-"""Keys of `membercard gp`: from the keystore by name, or typed, for test cards."""
+"""Card and keys of `membercard gp`: keys from the keystore by name, or typed, for test cards."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
 from membercard import settings
+from membercard.wiring.readers import card_in
+from terminal.apdu import stack
 from terminal.errors import KeyRefused
-from terminal.globalplatform import InitializeUpdate, KeySource
+from terminal.globalplatform import (
+    AuthenticationGuard,
+    HostAuthentication,
+    InitializeUpdate,
+    KeySource,
+    SecureChannel,
+    SecurityDomain,
+    SecurityLevel,
+)
 from terminal.keys import Algorithm, CardKeys, Diversification, KeyRef, MemoryCustody, Purpose, Scp
 from terminal.keys.published import is_published
 from terminal.secret import Secret
@@ -18,6 +33,58 @@ _KEY = r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})"
 _TYPED = re.compile(f"{_KEY}(?::{_KEY}:{_KEY})?")
 _BY_LENGTH = {16: Algorithm.AES128, 24: Algorithm.AES192, 32: Algorithm.AES256}
 _STOCK = {Scp.SCP02: "kmc", Scp.SCP03: "kmc-aes"}
+
+
+class GpProtocol(StrEnum):
+    AUTO = "auto"
+    SCP02 = "02"
+    SCP03 = "03"
+
+
+Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
+Channel = Annotated[GpProtocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar="MEMBERCARD_GP_KEY",
+        metavar="HEX[:HEX:HEX]",
+        help="A key, ENC:MAC:DEK, or a name in the keystore; the stock master of the keystore if not given.",
+        show_default=False,
+    ),
+]
+KeyVersion = Annotated[int, typer.Option(min=0, max=255, help="Key version to ask for; 0 is the card's first.")]
+Method = Annotated[Diversification, typer.Option("--diversification", help="How the card's keys come from the key.")]
+Level = Annotated[str, typer.Option(metavar="HEX", help="Security level, a sum: 1 C-MAC, 2 C-ENC, 10 R-MAC, 20 R-ENC.")]
+
+
+@dataclass(frozen=True)
+class Access:
+    """The options that name card and keys."""
+
+    reader: str
+    scp: GpProtocol
+    key: str | None
+    key_version: int
+    diversification: Diversification
+    level: str
+
+    @contextmanager
+    def domain(self, *more_keys: str) -> Iterator[tuple[SecurityDomain, MemoryCustody, SecureChannel]]:
+        """The issuer security domain, selected and authenticated."""
+        custody = custody_for(self.key, *more_keys)
+        with card_in(self.reader, 0) as transport:
+            domain = SecurityDomain(stack(transport), custody, AuthenticationGuard())
+            domain.select()
+            yield domain, custody, domain.authenticate(self.wanted(custody))
+
+    def wanted(self, custody: MemoryCustody) -> HostAuthentication:
+        try:
+            level = SecurityLevel(int(self.level, 16))
+        except ValueError:
+            raise typer.BadParameter(f"--level {self.level}: not a security level in hex") from None
+        scp = None if self.scp is GpProtocol.AUTO else Scp(self.scp.value)
+        return HostAuthentication(source(custody, self.key, self.diversification), level, self.key_version, scp)
 
 
 def typed(text: str | None) -> bool:

@@ -14,6 +14,7 @@ from membercard.commands.gp import app
 from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.errors import CapError, CardRefused, KeyRefused, KeystoreLocked, NotGenuine, ReaderNotFound
+from terminal.globalplatform import SecurityDomain
 from terminal.keys import GP_TEST_KEY
 from tests.support.cards.cap_builder import cap_file
 from tests.support.cards.member_specimen import AFL, AIP, FCI
@@ -81,6 +82,64 @@ def test_a_cap_file_is_loaded_and_deleted(card: str, tmp_path: Path) -> None:
     assert "F0434C5542" in registry(card)
     assert "Deleted F0434C5542" in good("delete", "--reader", card, "--key", KEY, "F0434C5542", "--related")
     assert "F0434C5542" not in registry(card)
+
+
+CLUB, FIRST, SECOND = "F0434C5542", "F0434C554201", "F0434C554202"
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> str:
+    path = tmp_path / "club.cap"
+    path.write_bytes(cap_file(b"\xf0CLUB", [b"\xf0CLUB\x01", b"\xf0CLUB\x02"], body=600))
+    return str(path)
+
+
+def test_a_cap_file_is_loaded_and_its_applets_installed_in_one_session(
+    card: str, club: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = []
+    authenticate = SecurityDomain.authenticate
+    monkeypatch.setattr(SecurityDomain, "authenticate", lambda *a: (sessions.append(1), authenticate(*a))[1])
+    text = good("load", "--reader", card, "--key", KEY, club, "--install")
+    assert text.splitlines()[1:] == [f"Installed {FIRST}", f"Installed {SECOND}"]
+    assert len(sessions) == 1
+    entries = registry(card)
+    assert [entries[aid]["state"] for aid in (FIRST, SECOND)] == ["SELECTABLE", "SELECTABLE"]
+
+
+def test_one_applet_of_a_cap_file_is_installed_under_another_name(card: str, club: str) -> None:
+    more = ("--install", "--module", SECOND, "--instance", "F0434C554299", "--privileges", "04")
+    done = as_json("load", "--reader", card, "--key", KEY, club, *more)
+    assert done["installed"] == ["F0434C554299"]
+    entries = registry(card)
+    assert entries["F0434C554299"]["load_file"] == CLUB
+    assert entries["F0434C554299"]["privileges"] == ["card reset"]
+    assert FIRST not in entries
+
+
+def test_what_was_done_before_a_refused_installation_is_shown(card: str, club: str) -> None:
+    done = run("load", "--reader", card, "--key", KEY, club, "--install", "--privileges", "04", "--json")
+    assert isinstance(done.exception, CardRefused)  # one application only is selected after a reset
+    assert json.loads(done.stdout)["installed"] == [FIRST]
+    assert CLUB in registry(card)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--install", "--module", "F0434C554203"), "no such applet in the file"),
+        (("--install", "--instance", "F0434C554299"), "name the applet with --module"),
+        (("--module", FIRST), "are for --install"),
+        (("--parameters", "C9"), "are for --install"),
+    ],
+)
+def test_what_cannot_be_installed_is_refused_before_the_card_is_changed(
+    card: str, club: str, more: tuple[str, ...], words: str
+) -> None:
+    refused = run("load", "--reader", card, "--key", KEY, club, *more)
+    assert refused.exit_code == 2
+    assert words in " ".join(refused.stderr.replace("│", " ").split())
+    assert CLUB not in registry(card)
 
 
 def test_what_is_no_cap_file_never_reaches_the_card(card: str, tmp_path: Path) -> None:
