@@ -249,7 +249,7 @@ def _whole_card() -> Row:
     profile = shipped_profile("union-member-bank")
     with prepared_batch(CARDS, profile) as (job, stock, _):
         assert profile.payment is not None
-        job = replace(job, payment_proof=TransactionProof(profile.payment, issuer.custody(), job.now))
+        job = replace(job, payment_proof=TransactionProof(profile.payment, issuer.custody()))
         reader = open_reader(f"sim:{stock}?timing=report")
         host = []
         for _ in range(CARDS):

@@ -129,9 +129,7 @@ class ServiceCommands:
         lists = self._service.parts.lists()
         began = time.perf_counter()
         card = reader.connect()
-        verdict = verify(
-            stack(card), trust=lists.trust, hotlist=lists.hotlist, at=self._service.parts.clock().astimezone()
-        )
+        verdict = verify(stack(card), trust=lists.trust, hotlist=lists.hotlist, at=self._service.parts.now())
         card.close()
         reader.release(Disposition.KEEP)
         return verdict.code.value, time.perf_counter() - began

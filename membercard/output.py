@@ -19,7 +19,9 @@ from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from membercard import settings
 from terminal.apdu import StatusWord
+from terminal.localtime import date_time
 
 
 class Tree(Protocol):
@@ -43,12 +45,14 @@ def json_text(value: Any, indent: int | None = 1) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, enums, dates and bytes as JSON values."""
+    """Dataclasses, enums, dates and bytes as JSON values; times are in the zone of the settings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return (value.astimezone(settings.load().zone) if value.tzinfo else value).isoformat()
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, StatusWord):
         return f"{value:04X}"
@@ -116,4 +120,5 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def local_time(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+    """Date and time in the zone of the settings, with its offset; empty for None."""
+    return date_time(moment, settings.load().zone) if moment else ""

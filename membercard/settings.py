@@ -13,14 +13,17 @@ import socket
 import sys
 import tomllib
 from contextvars import ContextVar
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from membercard.errors import SettingsError
-from terminal.errors import KeystoreLocked
+from terminal.errors import CodecError, KeystoreLocked
+from terminal.localtime import CHINA, time_zone
 from terminal.secret import Secret
 
 if TYPE_CHECKING:
@@ -60,6 +63,18 @@ class Settings(BaseSettings):
     """Age in days from which a counter's hotlist is too old: a good card is then no longer ACTIVE."""
     lease_seconds: float = Field(120, ge=1, le=86400)
     """How long a lane holds a claimed chip; only after that can the chip be reported as lost."""
+    time_zone: str = CHINA
+    """IANA name of the zone that dates cards, batches, pages, tables and files, whatever the machine's zone is."""
+    dossier_days: int = Field(366, ge=1, le=3660)
+    """Card data older than that stop the line: they are out of date, or the clock is wrong."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            return time_zone(name).key
+        except CodecError as e:
+            raise ValueError(str(e)) from None
 
     @classmethod
     def settings_customise_sources(
@@ -77,6 +92,19 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{self.data_dir / 'membercard.db'}"
         if self.keystore == Path():
             self.keystore = self.data_dir / "keystore"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of ``time_zone``."""
+        return time_zone(self.time_zone)
+
+    def now(self) -> datetime:
+        """The present time in ``zone``."""
+        return datetime.now(self.zone)
+
+    def today(self) -> date:
+        """The calendar day in ``zone``."""
+        return self.now().date()
 
     @property
     def ca_keys(self) -> Path:
@@ -142,7 +170,9 @@ def activate(config: Path | None, **flags: Any) -> Settings:
 
 
 def _in_words(kind: str, message: str) -> str:
-    return {"extra_forbidden": "there is no such setting", "bool_parsing": "true or false is wanted"}.get(kind, message)
+    return {"extra_forbidden": "there is no such setting", "bool_parsing": "true or false is wanted"}.get(
+        kind, message.removeprefix("Value error, ")
+    )
 
 
 def load() -> Settings:
@@ -173,4 +203,4 @@ def open_registry(custody: KeyCustody | None = None) -> Registry:
     settings = load()
     custody = custody or open_keystore()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Registry.open(settings.database_url, custody)
+    return Registry.open(settings.database_url, custody, zone=settings.zone)

@@ -139,4 +139,9 @@ class ReadBackError(ChipUnfit):
 
 
 class LineStopped(PersonalizeError):
-    """A lane or a batch stopped for a reason that is not a card."""
+    """A lane or a batch stopped for a reason that is not a card. ``code`` is a ``RejectCode``; ``params`` fill in its
+    text in other languages."""
+
+    def __init__(self, message: str, code: str = "too-many", **params: str) -> None:
+        super().__init__(message)
+        self.code, self.params = code, params

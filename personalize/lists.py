@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from personalize.errors import PrepareError
 from personalize.profiles.profile import Profile, Trust
@@ -39,14 +39,15 @@ def current_hotlist(registry: Registry, at: datetime) -> Hotlist:
 
 
 def hotlist_of(entries: Iterable[HotlistEntry], at: datetime, version: int | None = None) -> Hotlist:
-    """A hotlist of these cards; ``version`` replaces the time in seconds."""
+    """A hotlist of these cards, dated in the zone of ``at``; ``version`` replaces the time in seconds."""
     now = issue(at, HOTLIST_LIFE)
-    return Hotlist.of(map(hot_card, entries), now if version is None else replace(now, version=version))
+    cards = (hot_card(entry, at.tzinfo) for entry in entries)
+    return Hotlist.of(cards, now if version is None else replace(now, version=version))
 
 
-def hot_card(entry: HotlistEntry) -> HotCard:
-    """A registry entry as it stands on a hotlist."""
-    return HotCard(entry.card_number, entry.sequence, HotlistReason(entry.reason), entry.at.date())
+def hot_card(entry: HotlistEntry, zone: tzinfo | None) -> HotCard:
+    """A registry entry as it stands on a hotlist, with the day in ``zone``."""
+    return HotCard(entry.card_number, entry.sequence, HotlistReason(entry.reason), entry.at.astimezone(zone).date())
 
 
 def signed_lists(
@@ -54,8 +55,8 @@ def signed_lists(
 ) -> dict[str, bytes]:
     """The files for a counter, by name: trust list and hotlist, signed with ``list-signer``.
 
-    They are an edition of the registry, so that versions grow even where the clock was set back. Raises RegistryError,
-    CustodyError, PrepareError.
+    Days are in the zone of ``at``. They are an edition of the registry, so that versions grow even where the clock was
+    set back. Raises RegistryError, CustodyError, PrepareError.
     """
     signer = custody.latest("list-signer")
     key = public_key(custody.info(signer))
@@ -64,7 +65,7 @@ def signed_lists(
         return custody.sign(signer, message)
 
     def edition(version: int, issued: datetime, entries: Sequence[HotlistEntry]) -> bytes:
-        return hotlist_of(entries, issued, version).write(key, sign)
+        return hotlist_of(entries, issued.astimezone(at.tzinfo), version).write(key, sign)
 
     hotlist = registry.hotlist.publish(edition, by=by)
     trust = own_trust(custody, profile.trust, at)

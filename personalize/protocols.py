@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -70,18 +70,32 @@ class ReadBackRun:
     at: datetime
 
 
+class DatedElement(NamedTuple):
+    """A date on the chip that terminals compare with the day. ``starts``: valid from that day, else through it."""
+
+    name: str
+    day: date
+    starts: bool
+
+
+def no_dates(application: DossierApplication) -> Iterable[DatedElement]:
+    """The dates of an application that has none."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ApplicationKind:
     """One kind of application on the chip.
 
     ``preparer`` gives None for a profile without such an application. ``read_back`` compares an application on the chip
     with the dossier and returns facts for the journal; it raises ReadBackError naming the first difference, CardError
-    and TransportError where the chip cannot be read.
+    and TransportError where the chip cannot be read. ``dates`` are those that make the read-back depend on the day.
     """
 
     kind: str
     preparer: Callable[[PreparationRun], ApplicationPreparer | None]
     read_back: Callable[[ReadBackRun, DossierApplication], Mapping[str, str]]
+    dates: Callable[[DossierApplication], Iterable[DatedElement]] = no_dates
 
 
 def same(what: str, read: bytes, expected: bytes) -> None:

@@ -90,6 +90,10 @@ class RejectCode(StrEnum):
     NO_BLANKS = "no-blanks"
     NO_CARD = "no-card"
     TOO_MANY = "too-many"
+    DATES = "dates"
+    """The dates of card data, or of the trust list, do not agree with the clock."""
+    TRUST = "trust"
+    """The read-back's trust list does not have the issuer of the cards."""
     RECORD_AWAY = "record-away"
     RECORD = "record"
     CUSTODY = "custody"
@@ -142,7 +146,6 @@ _REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
     (CustodyError, RejectCode.CUSTODY),
     (DossierError, RejectCode.DOSSIER),
     (KeyPoolError, RejectCode.KEY_POOL),
-    (LineStopped, RejectCode.TOO_MANY),
     (PersonalizeError, RejectCode.PREPARATION),
     (OSError, RejectCode.MACHINE),
 )
@@ -151,7 +154,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
 
 def reason_for(fault: BaseException) -> Reason:
     """The reason that a fault gives."""
-    if isinstance(fault, ChipUnfit):
+    if isinstance(fault, ChipUnfit | LineStopped):
         return Reason(str(fault), fault.code, fault.params)
     code = next((code for kind, code in _REASONS if isinstance(fault, kind)), RejectCode.INTERNAL)
     params: dict[str, str] = {}

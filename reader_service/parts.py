@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class ServiceParts:
     counters: Mapping[str, str] = field(default_factory=dict)
     """Readers that verify each card put in, by URL; the value is the name shown."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    zone: tzinfo = UTC
+    """The time zone of calendar days and of what people read."""
     lease: timedelta = timedelta(seconds=60)
     card_folder: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
@@ -74,3 +76,7 @@ class ServiceParts:
     """Prefix of member numbers, of the profile in use; empty for the default of the scheme."""
     ranges: Callable[[str], Sequence[RangeUse]] = lambda batch_id: ()
     """How full the ranges of numbers are that a draft draws on, by batch."""
+
+    def now(self) -> datetime:
+        """The present time in ``zone``."""
+        return self.clock().astimezone(self.zone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from types import TracebackType
 
 from registry.admin.audit import Audit
@@ -81,9 +81,16 @@ class Registry:
 
     @classmethod
     def open(
-        cls, url: str, custody: KeyCustody, *, clock: Clock = utc_now, busy_seconds: float = BUSY_SECONDS
+        cls,
+        url: str,
+        custody: KeyCustody,
+        *,
+        clock: Clock = utc_now,
+        zone: tzinfo = UTC,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> Registry:
-        """Open (and create or migrate) the registry at ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+        """Open (and create or migrate) the registry at ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``. ``zone``
+        gives the day in the ids of batches.
 
         Raises RegistryUnavailable, RegistryUnfit (not a registry) or SchemaTooNew.
         """
@@ -95,7 +102,7 @@ class Registry:
         except BaseException:
             database.close()
             raise
-        return cls(RegistryContext(database, personal, clock))
+        return cls(RegistryContext(database, personal, clock, zone))
 
     def close(self) -> None:
         self._context.database.close()

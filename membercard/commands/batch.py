@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -217,7 +216,7 @@ def report(
     with settings.open_registry() as registry:
         summary = reporting.collect(registry, batch)
     if html:
-        output.write_file(html, reporting.render([summary], created_at=datetime.now(UTC).astimezone()).encode())
+        output.write_file(html, reporting.render([summary], created_at=settings.load().now()).encode())
         typer.echo(f"report written to {html}", err=json)
     if json:
         output.as_json(summary)

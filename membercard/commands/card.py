@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from membercard import output
+from membercard import output, settings
 from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.readers import card_in
@@ -164,7 +163,7 @@ def _shortened(value: str) -> str:
 
 
 def judge(sender: Sender, lists: CounterLists) -> Verdict:
-    at = datetime.now(UTC).astimezone()
+    at = settings.load().now()
     return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=lists.policy)
 
 

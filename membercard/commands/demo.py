@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -107,7 +106,7 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
     batches = []
     for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
         with as_file(files("membercard.demo") / "data" / name) as path:
-            roster = check(path, known=registry.rosters.known_members)
+            roster = check(path, known=registry.rosters.known_members, today=settings.load().today())
         accepted, rejected = to_import(roster)
         batch = registry.rosters.import_roster(
             roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by=unproven_actor("clerk")
@@ -162,7 +161,7 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Is
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
     page = out / "report.html"
     reports = [reporting.collect(registry, batch) for batch in batches]
-    output.write_file(page, reporting.render(reports, created_at=datetime.now(UTC).astimezone()).encode())
+    output.write_file(page, reporting.render(reports, created_at=settings.load().now()).encode())
     return page
 
 

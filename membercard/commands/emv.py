@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from membercard import output
+from membercard import output, settings
 from membercard.commands.card import ReaderUrl, Wait
 from membercard.commands.emv_input import Keyboard, minor
 from membercard.commands.emv_view import (
@@ -83,7 +82,7 @@ def run(
     exponent = config.terminal.currency_exponent
     paid = Transaction(
         minor(amount, exponent, "--amount"),
-        datetime.now().astimezone(),
+        settings.load().now(),
         minor(cashback, exponent, "--cashback"),
         TransactionKind[kind.name],
         force_online,

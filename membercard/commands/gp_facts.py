@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from functools import partial
 from typing import Any
 
-from membercard import output
+from membercard import output, settings
 from terminal.apdu import Atr, Transport, stack
 from terminal.errors import CardError, CodecError
 from terminal.globalplatform import AuthenticationGuard, CardRecognition, Cplc, SecurityDomain
@@ -57,7 +56,7 @@ def _recognition(card: CardRecognition) -> dict[str, Any]:
 
 def _production(cplc: Cplc) -> dict[str, str | None]:
     """The fields in hex, valid dates as dates, unset fields as null."""
-    today = date.today()
+    today = settings.load().today()
     shown: dict[str, str | None] = {}
     for name in Cplc.__slots__:
         raw: bytes = getattr(cplc, name)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from functools import partial
 from multiprocessing import get_context
 from os import cpu_count
@@ -34,7 +33,7 @@ from membercard.wiring.readers import open_readers
 from personalize.keypool import KeyPool
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome, CardReport
-from personalize.preparation.batch import prepare_batch, worker_spec
+from personalize.preparation.batch import prepare_batch, refuse_wrong_day, worker_spec
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
 from registry.store import Registry
@@ -53,13 +52,15 @@ def prepare_with_progress(
     by: str,
 ) -> int:
     """Fill the key pool and make every missing dossier; returns how many. ``workers`` 0: one for each core."""
-    missing = registry.batches.batch(batch_id).to_prepare
+    batch, now = registry.batches.batch(batch_id), settings.load().now()
+    refuse_wrong_day(batch, now, settings.load().dossier_days)
+    missing = batch.to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
     for keys, level in pool_levels(missing, pool, payment_pool).items():
         chip_keys = progress.add_task("chip keys", total=max(0, level - len(keys)))
         keys.fill(level, tick=partial(progress.advance, chip_keys))
     task = progress.add_task("dossiers", total=missing)
-    preparer = Preparer(profile, custody, today=date.today())
+    preparer = Preparer(profile, custody, today=now.date())
     with ExitStack() as stack:
         executor = None
         if workers != 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +40,7 @@ def publish(
 
     keystore, profile, by = settings.open_keystore(), profile_in_use(), settings.load().operator
     with settings.open_registry(keystore) as registry:
-        written = signed_lists(keystore, registry, profile, datetime.now(UTC), by=by)
+        written = signed_lists(keystore, registry, profile, settings.load().now(), by=by)
     written[LIST_KEY] = key_file(keystore)
     for name, content in written.items():
         output.write_file(directory / name, content)
@@ -56,7 +56,7 @@ def show(json: output.Json = False) -> None:
 
     Example: membercard lists show
     """
-    directory, at = settings.load().data_dir, datetime.now(UTC)
+    directory, at = settings.load().data_dir, settings.load().now()
     if not (directory / TRUST).exists():
         raise SettingsError(f"there are no lists of a counter at {directory}: copy {TRUST}, {HOTLIST} and {LIST_KEY}")
     key = read_key(directory / LIST_KEY)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from membercard import output
+from membercard import output, settings
 from personalize.errors import ProfileError
 from personalize.payment.linter import RULES, lint
 from personalize.preparation.specimen import specimen
@@ -31,7 +30,7 @@ def check(
     """
     profile = load_profile(file)
     if profile.payment:
-        findings = lint(profile, *specimen(profile, date.today()))
+        findings = lint(profile, *specimen(profile, settings.load().today()))
         if findings:
             raise ProfileError("\n".join(f"{file}: {finding}" for finding in findings))
     if as_json:

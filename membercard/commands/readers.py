@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
 from json import dumps
 from typing import Annotated, Any
 
 import typer
 
-from membercard import output
+from membercard import output, settings
 from terminal.apdu import Atr, ReaderEvent, ReaderInfo, list_readers, watch_readers
 from terminal.errors import AtrError
 
@@ -94,10 +93,10 @@ def about(atr: bytes) -> str:
 def _line(event: ReaderEvent) -> str:
     parts = [event.reader, about(event.atr) if event.atr else "", event.detail]
     text = ": ".join([event.kind.value, *filter(None, parts)])
-    return f"{datetime.now().astimezone():%H:%M:%S}  {text}"
+    return f"{settings.load().now():%H:%M:%S}  {text}"
 
 
 def _json_line(event: ReaderEvent) -> str:
-    at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    at = settings.load().now().isoformat(timespec="milliseconds")
     shown = {"at": at, "event": event.kind.value, "reader": event.reader or None}
     return dumps({**shown, "atr": event.atr.hex().upper() or None, "detail": event.detail or None})

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from membercard import output
+from membercard import output, settings
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport
@@ -68,10 +68,8 @@ def check(
     with ExitStack() as stack:
         known = None
         if against_registry:
-            from membercard import settings
-
             known = stack.enter_context(settings.open_registry()).rosters.known_members
-        report = intake.check(file, known=known, unit=unit)
+        report = intake.check(file, known=known, unit=unit, today=settings.load().today())
     if annotate is not None:
         from personalize.intake.annotate import annotate as write_back
 
@@ -106,7 +104,6 @@ def import_(
 
     Example: membercard roster import form.xlsx --by "Li Na"
     """
-    from membercard import settings
     from membercard.wiring import identity
     from personalize import intake
     from personalize.rosters import to_import
@@ -114,7 +111,8 @@ def import_(
 
     batch = None
     with settings.open_registry() as registry:
-        report = intake.check(file, known=registry.rosters.known_members, unit=unit)
+        today, known = settings.load().today(), registry.rosters.known_members
+        report = intake.check(file, known=known, unit=unit, today=today)
         if report.accepted and report.unit is not None:
             accepted, rejected = to_import(report)
             clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)

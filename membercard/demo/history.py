@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from membercard import settings
 from membercard.demo.people import FormRow, people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
@@ -70,7 +71,7 @@ class HistoryClock:
         return datetime.now(UTC) - self.behind
 
     def local(self) -> datetime:
-        return self().astimezone()
+        return self().astimezone(settings.load().zone)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class SampleHistory:
 
     def create(self) -> HistoryResult:
         self._clock.set(21)
-        today = self._clock().date()
+        today = self._clock.local().date()
         terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
         plans = [
             UnitPlan(unit, group, planned, today + timedelta(days=due))
@@ -127,7 +128,7 @@ class SampleHistory:
 
     def _import(self, unit: str, rows: Sequence[FormRow]) -> str:
         path = write_form(self._home / FORMS / f"{unit}.xlsx", unit, rows)
-        report = check(path, known=self._registry.rosters.known_members, today=self._clock().date())
+        report = check(path, known=self._registry.rosters.known_members, today=self._clock.local().date())
         accepted, rejected = to_import(report)
         original = Original(path.name, path.read_bytes())
         batch = self._registry.rosters.import_roster(
@@ -141,7 +142,7 @@ class SampleHistory:
         return batch_id
 
     def _preparer(self) -> Preparer:
-        return Preparer(self._profile, self._custody, today=self._clock().date())
+        return Preparer(self._profile, self._custody, today=self._clock.local().date())
 
     def _prepare(self, batch_id: str) -> None:
         cards = self._registry.batches.batch(batch_id).to_prepare
@@ -151,7 +152,7 @@ class SampleHistory:
         )
 
     def _receive(self, count: int) -> None:
-        self._registry.stock.receive(count, f"W{self._clock():%y%m%d}", "operator")
+        self._registry.stock.receive(count, f"W{self._clock.local():%y%m%d}", "operator")
 
     def _issue(self, batch_id: str, *, dead: int = 0) -> str:
         """Approve, prepare and run a batch; ``dead`` of its chips give no answer to reset."""
@@ -159,7 +160,7 @@ class SampleHistory:
         trust = own_trust(self._custody, self._profile.trust, self._clock() - timedelta(days=1))
         known = payment_authorities(self._custody, self._profile)
         payment = self._profile.payment
-        proof = TransactionProof(payment, self._custody, self._clock.local, known) if payment else None
+        proof = TransactionProof(payment, self._custody, known) if payment else None
         job = Job(
             self._registry,
             self._custody,
@@ -207,7 +208,7 @@ class SampleHistory:
         now = datetime.now(UTC)
         for number in range(240):
             at = now - timedelta(minutes=18 * (240 - number))
-            if 9 <= at.astimezone().hour < 19:
+            if 9 <= at.astimezone(settings.load().zone).hour < 19:
                 card = issued[number * 5 % len(issued)]
                 code = _code(number)
                 seconds = 0.11 + (number * 37 % 23) / 100

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from membercard import settings
 from membercard.errors import SettingsError
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.line import profile_in_use
@@ -214,7 +214,7 @@ class _MerchantTerminal:
         wanted = _WITH_PIN if payment.cardholder is not None else _WITHOUT_PIN
         terminal = self._config.terminal.model_copy(update={"capabilities": wanted})
         config = self._config.model_copy(update={"terminal": terminal})
-        transaction = Transaction(payment.amount, datetime.now(UTC).astimezone())
+        transaction = Transaction(payment.amount, settings.load().now())
         with card_in(f"sim:{account.chip}", 0) as transport:
             sender = stack(transport)
             outcome = run_transaction(

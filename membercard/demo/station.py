@@ -122,7 +122,7 @@ def _set_up(home: Path, real_time: bool) -> DemoStation:
 def _seeded(home: Path) -> tuple[HistoryResult, Mapping[str, Secret]]:
     keystore = create_demo_home(home, option="--data", operator="demo")
     clock = HistoryClock()
-    with Registry.open(settings.load().database_url, keystore, clock=clock) as registry:
+    with Registry.open(settings.load().database_url, keystore, clock=clock, zone=settings.load().zone) as registry:
         clock.set(21)
         passwords = _people(registry)
         _name_readers(registry)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def load_lists(trust: Path | None, hotlist: Path | None, list_key: Path | None) 
         list_key or directory / LIST_KEY,
         SeenLists(directory / FOLDER),
         list_policy(),
-        datetime.now(UTC),
+        settings.load().now(),
         pin=list_key is None,
     )
 
@@ -115,7 +115,7 @@ def _issuer_lists() -> CounterLists:
     from membercard.wiring.line import profile_in_use
     from personalize.lists import current_hotlist, own_trust
 
-    keystore, at = settings.open_keystore(), datetime.now(UTC)
+    keystore, at = settings.open_keystore(), settings.load().now()
     trust = own_trust(keystore, profile_in_use().trust, at)
     with settings.open_registry(keystore) as registry:
         return CounterLists(trust, current_hotlist(registry, at), policy=list_policy())

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from membercard import settings
 from personalize.keypool import KeyPool
-from personalize.line.execute import Job, local_now
+from personalize.line.execute import Job
 from personalize.lists import own_trust
 from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
-from personalize.preparation.batch import prepare_batch
+from personalize.preparation.batch import prepare_batch, refuse_wrong_day
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile, default_profile, load_profile
 from registry.store import Registry
@@ -86,7 +86,7 @@ class StationLine:
         self._registry, self._profile, self._custody, self._station = registry, profile, custody, station
         self._pool = open_pool(custody, profile)
         self._payment_pool = open_payment_pool(custody, profile, self._pool)
-        self._lease = timedelta(seconds=settings.load().lease_seconds)
+        self._settings = settings.load()
         self._authorities = payment_authorities(custody, profile)
 
     def prepare(self, batch_id: str, tick: Callable[[int], None] = lambda count: None, *, by: str) -> int:
@@ -107,7 +107,7 @@ class StationLine:
         """What all cards of a run of this batch share."""
         profile, custody = self._profile, self._custody
         payment = profile.payment
-        proof = TransactionProof(payment, custody, local_now, self._authorities) if payment else None
+        proof = TransactionProof(payment, custody, self._authorities) if payment else None
         trust = trust_of(custody, profile)
         return Job(
             self._registry,
@@ -117,7 +117,9 @@ class StationLine:
             trust,
             batch_id,
             self._station,
-            lease=self._lease,
+            self._settings.now,
+            lease=timedelta(seconds=self._settings.lease_seconds),
+            dossier_days=self._settings.dossier_days,
             payment_proof=proof,
         )
 
@@ -126,7 +128,9 @@ class StationLine:
         return self._pool.refilled_to(min(POOL_LEVEL, max(4, lanes)))
 
     def _prepare(self, batch_id: str, tick: Callable[[int], None], by: str) -> int:
-        preparer = Preparer(self._profile, self._custody, today=date.today())
+        now = self._settings.now()
+        refuse_wrong_day(self._registry.batches.batch(batch_id), now, self._settings.dossier_days)
+        preparer = Preparer(self._profile, self._custody, today=now.date())
         payment_pool = self._payment_pool
         return prepare_batch(
             self._registry, batch_id, preparer, self._pool, payment_pool=payment_pool, tick=tick, by=by

@@ -22,7 +22,6 @@ from membercard.wiring.counter_lists import (
 from membercard.wiring.line import StationLine, profile_in_use
 from membercard.wiring.seen_lists import FOLDER, SeenLists
 from membercard.wiring.terminal import terminal_config
-from personalize.line.execute import local_now
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profiles.profile import Profile
 from personalize.ranges import ranges_for
@@ -60,18 +59,17 @@ def station_parts(
     CodecError, CustodyError.
     """
     current, profile = settings.load(), profile_in_use()
+    stored, policy = current.data_dir / STORED_LISTS, list_policy()
+    own = IssuerLists(registry, keystore, profile, stored, clock=current.now, policy=policy)
     return ServiceParts(
         registry=registry,
         custody=keystore,
         line=StationLine(registry, profile, keystore, current.station),
-        lists=_lists(
-            current.data_dir,
-            IssuerLists(registry, keystore, profile, current.data_dir / STORED_LISTS, policy=list_policy()),
-            list_policy(),
-        ),
+        lists=_lists(current.data_dir, own, policy, current.now),
         open_reader=open_reader,
         station=current.station,
         data_dir=current.data_dir,
+        zone=current.zone,
         reader_urls=tuple(readers),
         pcsc=pcsc,
         counters=dict(counters or {}),
@@ -83,12 +81,14 @@ def station_parts(
     )
 
 
-def _lists(data_dir: Path, own: IssuerLists, policy: ListPolicy) -> Callable[[], CounterLists]:
+def _lists(
+    data_dir: Path, own: IssuerLists, policy: ListPolicy, clock: Callable[[], datetime]
+) -> Callable[[], CounterLists]:
     """Signed files in the data directory, as for counters without a registry; else the issuer's own lists."""
     seen = SeenLists(data_dir / FOLDER)
 
     def read() -> CounterLists:
-        return stored_lists(data_dir, seen, policy, local_now(), pin=True) if (data_dir / TRUST).exists() else own()
+        return stored_lists(data_dir, seen, policy, clock(), pin=True) if (data_dir / TRUST).exists() else own()
 
     return read
 
@@ -104,8 +104,8 @@ class IssuerLists:
         profile: Profile,
         folder: Path,
         *,
+        clock: Callable[[], datetime],
         policy: ListPolicy | None = None,
-        clock: Callable[[], datetime] = local_now,
     ) -> None:
         self._registry, self._custody, self._profile = registry, custody, profile
         self._folder, self._clock, self._policy = folder, clock, policy or ListPolicy()

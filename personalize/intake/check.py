@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from personalize.intake.text import gb18030_length, masked_numbers
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import MAX_BYTES
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
+from terminal.localtime import CHINA, time_zone
 
 _SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例", "范本", "样本", "模板")
 _UNSOUND = frozenset((RowFault.ID_CHECKSUM, RowFault.ID_REGION, RowFault.ID_BIRTHDATE))
@@ -61,14 +62,16 @@ def check(
     """Read a registration form and check every row.
 
     ``known`` is called once with all valid ID numbers and returns who is in the registry; without it ALREADY_HAS_CARD
-    and OTHER_UNIT do not occur. ``today`` sets the ages, by default the system's date. ``unit`` overrides the unit in
+    and OTHER_UNIT do not occur. ``today`` sets the ages, by default the day in China. ``unit`` overrides the unit in
     the form's title. Raises the leaves of IntakeError for a form that cannot be read; a form with only rejected rows
     gives a report too.
     """
     path = Path(path)
     limits = limits or Limits()
     content = load(path, limits)
-    form = _collect(path, read_book(path, content, limits), Identities(today or date.today()), unit or "")
+    form = _collect(
+        path, read_book(path, content, limits), Identities(today or datetime.now(time_zone(CHINA)).date()), unit or ""
+    )
     named = unit or form.title_unit or _most_common_unit(form.rows)
     on_record = _on_record(form.rows, known) if known else {}
     return RosterReport(

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from personalize.dossiers.dossier import Dossier
-from personalize.errors import ChipUnfit, DossierError
+from personalize.errors import ChipUnfit, DossierError, LineStopped
 from personalize.line.chipkeys import OpenChip, carries, holds_final_keys, open_chip
+from personalize.line.dates import refuse_wrong_dates, refuse_wrong_trust
 from personalize.line.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
 from personalize.line.plan import (
     NAMES,
@@ -57,7 +58,7 @@ from terminal.globalplatform import (
     StatusEntry,
     StatusScope,
 )
-from terminal.keys import CardKeys, KeyCustody
+from terminal.keys import CardKeys, KeyCustody, Sealed
 from terminal.member.contents import read_contents
 from terminal.member.trust import TrustList
 
@@ -69,15 +70,11 @@ NO_IDENTITY: Final = Reason(
 )
 
 
-def local_now() -> datetime:
-    """The local time: cards are dated by the calendar day of the issuer, and counters check them by theirs."""
-    return datetime.now().astimezone()
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all chips of one run share. ``guard`` is shared by all lanes; ``now`` gives local time with its zone;
-    ``payment_proof`` verifies a payment application by a transaction, after its data were read back."""
+    """What all chips of one run share. ``guard`` is shared by all lanes; ``now`` gives the time in the zone whose
+    calendar days are on the cards; ``dossier_days`` is the greatest age of a dossier; ``payment_proof`` verifies a
+    payment application by a transaction, after its data were read back."""
 
     registry: Registry
     custody: KeyCustody
@@ -86,10 +83,19 @@ class Job:
     trust: TrustList
     batch_id: str
     station: str
-    now: Callable[[], datetime] = local_now
+    now: Callable[[], datetime]
     monotonic: Callable[[], float] = time.perf_counter
     lease: timedelta = timedelta(minutes=2)
+    dossier_days: int = 366
     payment_proof: PaymentProof | None = None
+
+    def refuse_wrong_dates(self) -> None:
+        """Compare the dates of the next waiting dossier with the clock, before any chip is fed. Raises LineStopped."""
+        at = self.now()
+        refuse_wrong_trust(self.trust, at)
+        if waiting := self.registry.dossiers.next_waiting(self.batch_id):
+            dossier = open_dossier(self.custody, waiting.card_number, waiting.sequence, waiting.sealed)
+            refuse_wrong_dates(dossier, at, self.dossier_days)
 
     def done(self) -> bool:
         """Whether no dossier of the batch is waiting, claimed or still to be prepared."""
@@ -119,7 +125,7 @@ def process(
     held: str = "",
 ) -> CardReport:
     """Do everything that this chip still needs. Faults of the chip are reported, not raised; raises RegistryError,
-    CustodyError, DossierError, ReaderBusy and ReaderNotFound, which are not the chip's fault.
+    CustodyError, DossierError, LineStopped, ReaderBusy and ReaderNotFound, which are not the chip's fault.
 
     ``last_try(serial)`` says whether a chip that fails now is to be rejected; ``tell`` is called at each step.
     ``held`` is the serial of the chip that failed in this slot and has not left it since: a chip that no longer gives
@@ -143,7 +149,7 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: str) -> Ca
     fault to the journal."""
     try:
         return run.process(held)
-    except (ReaderBusy, ReaderNotFound) as e:
+    except (ReaderBusy, ReaderNotFound, LineStopped) as e:
         run.note(str(e))
         raise
     except TransportError as e:
@@ -185,14 +191,17 @@ class _CardRun:
         if isinstance(claim, ChipKnown):
             return self._known(claim, sender, domain, held)
         self._claim = claim
-        dossier = _open_dossier(job.custody, claim)
+        at = job.now()
+        dossier = open_dossier(job.custody, claim.card_number, claim.sequence, claim.sealed)
+        refuse_wrong_dates(dossier, at, job.dossier_days)
+        refuse_wrong_trust(job.trust, at)
         self._begin("authenticate")
         opened = open_chip(domain, job.custody, job.profile.line)
         steps = plan(dossier, self._chip_state(domain, dossier, opened), opened.final)
         self._end()
         for step in steps:
             self._begin(NAMES[type(step)])
-            self._execute(step, domain, dossier, opened.final)
+            self._execute(step, domain, dossier, opened.final, at)
             self._end()
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
         result["key_data"] = opened.key_data.hex().upper()
@@ -268,7 +277,7 @@ class _CardRun:
                 entries += [entry for entry in domain.status(scope, aid) if entry.aid == aid]
         return entries
 
-    def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys) -> None:
+    def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys, at: datetime) -> None:
         match step:
             case Install(application, delete_first):
                 if delete_first:
@@ -287,12 +296,13 @@ class _CardRun:
                 self._meter.reset()
                 job = self._job
                 fresh = stack(self._meter)
+                # The day that was compared with the data before the first command, also after midnight.
                 self._verdict = read_back(
-                    fresh, dossier, final, job.custody, job.guard, job.trust, job.now(), self.serial, job.profile.line
+                    fresh, dossier, final, job.custody, job.guard, job.trust, at, self.serial, job.profile.line
                 )
                 if dossier.payment is not None and job.payment_proof is not None:
                     self._meter.reset()
-                    self._verdict["payment"] = job.payment_proof(stack(self._meter), dossier)
+                    self._verdict["payment"] = job.payment_proof(stack(self._meter), dossier, at)
 
     def _acknowledged(self, block: int, of: int) -> None:
         self._finished(block=block - 1)
@@ -366,14 +376,14 @@ class _CardRun:
         )
 
 
-def _open_dossier(custody: KeyCustody, claim: Claim) -> Dossier:
-    """The opened dossier of a claim. Raises DossierError for a fault of the dossier, which is not the chip's."""
+def open_dossier(custody: KeyCustody, card_number: str, sequence: int, sealed: Sealed) -> Dossier:
+    """The opened dossier of a card. Raises DossierError for a fault of the dossier, which is not the chip's."""
     try:
-        dossier = Dossier.decode(custody.open(claim.sealed).reveal())
+        dossier = Dossier.decode(custody.open(sealed).reveal())
     except IntegrityError as e:
-        raise DossierError(f"the sealed dossier of {claim.card_number}: {e}; are registry and keystore a pair?") from e
-    if (dossier.card_number, dossier.sequence) != (claim.card_number, claim.sequence):
-        raise DossierError(f"the sealed dossier of {claim.card_number} is another card's")
+        raise DossierError(f"the sealed dossier of {card_number}: {e}; are registry and keystore a pair?") from e
+    if (dossier.card_number, dossier.sequence) != (card_number, sequence):
+        raise DossierError(f"the sealed dossier of {card_number} is another card's")
     return dossier
 
 

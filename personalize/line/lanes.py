@@ -197,6 +197,7 @@ class _Lane:
     def run(self) -> LaneResult:
         fault = away = False
         try:
+            self._line.job.refuse_wrong_dates()
             reason = self._until_the_end()
         except (MembercardError, OSError) as e:
             # The current dossier stays bound to its chip, and the chip itself shows how far it came.

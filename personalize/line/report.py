@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from registry.store import Registry
 from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, StockAccounts, Timing
+from terminal.localtime import offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def render(reports: Sequence[BatchReport], *, created_at: datetime) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("personalize.line") / "report.html.j2").read_text("utf-8"))
     plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
-    return template.render(reports=list(zip(reports, plots, strict=True)), created_at=created_at)
+    return template.render(reports=list(zip(reports, plots, strict=True)), created_at=created_at, offset=offset)
 
 
 _COLOURS = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#0a7ea4", "#cf222e", "#57606a")

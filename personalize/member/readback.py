@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from personalize.dossiers.dossier import DossierApplication
-from personalize.errors import ReadBackError
+from personalize.errors import LineStopped, ReadBackError
 from personalize.member.prepare import PROTECTED, READ_KEYS
 from personalize.protocols import ReadBackRun, same
 from personalize.reasons import RejectCode
@@ -13,6 +15,7 @@ from terminal.emv.data.tags import TAG_6F_FCI, TAG_77_FORMAT_2, TAG_84_DF_NAME
 from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import FULL, HostAuthentication, open_channel
 from terminal.keys import CardKeys, Sealed
+from terminal.localtime import date_time
 from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import VerdictCode
 from terminal.member.signed import Issue
@@ -20,6 +23,8 @@ from terminal.member.verdict import verify
 from terminal.tlv import tlv
 
 _SELECT, _OPTIONS, _READ_RECORD = 0xA4, 0xA8, 0xB2
+_NOT_THE_CHIP = (VerdictCode.EXPIRED, VerdictCode.NOT_YET_VALID, VerdictCode.UNKNOWN_ISSUER)
+"""Verdicts that a chip with the right data gets by the day, or by the trust list."""
 
 
 class _Recorder:
@@ -51,6 +56,12 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
         raise recorder.fault
     if verdict.code is VerdictCode.CARD_FAULT:
         raise CardMalformed(f"reading back as a counter: {verdict.sentence}")
+    if verdict.code in _NOT_THE_CHIP:
+        _compare(member, recorder.answers, whole=False)
+        code = RejectCode.TRUST if verdict.code is VerdictCode.UNKNOWN_ISSUER else RejectCode.DATES
+        now = date_time(run.at, run.at.tzinfo or UTC)
+        sentence = f"the chip holds its data, but at {now} a counter says: {verdict.sentence}"
+        raise LineStopped(f"{sentence} See that clock, time_zone and profile are right", code)
     if verdict.code is not VerdictCode.ACTIVE:
         sentence = f"{verdict.code}, {verdict.sentence}"
         raise ReadBackError("the verdict", sentence, RejectCode.READ_BACK_VERDICT, verdict=verdict.code.value)
@@ -59,8 +70,8 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
     return {"verdict": verdict.code.value, "proven": verdict.proof.value}
 
 
-def _compare(application: DossierApplication, answers: list[tuple[Command, Response]]) -> None:
-    """FCI, options and every clear record against the dossier."""
+def _compare(application: DossierApplication, answers: list[tuple[Command, Response]], *, whole: bool = True) -> None:
+    """FCI, options and every clear record against the dossier; without ``whole`` those records that were read."""
     read: dict[tuple[int, int], bytes] = {}
     for command, response in answers:
         if command.ins == _SELECT:
@@ -71,7 +82,7 @@ def _compare(application: DossierApplication, answers: list[tuple[Command, Respo
         elif command.ins == _READ_RECORD:
             read[command.p2 >> 3, command.p1] = response.data
     expected = application.records()
-    for place in expected.keys() | read.keys():
+    for place in expected.keys() | read.keys() if whole else read.keys():
         same(f"record {place[0]}.{place[1]}", read.get(place, b""), expected.get(place, b""))
 
 

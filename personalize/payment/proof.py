@@ -6,13 +6,13 @@ valid cryptogram, and accept the issuer's answer. EMV 4.4 Book 2, 8.1 and 8.2; B
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hmac import compare_digest
 
 from personalize.dossiers.dossier import Dossier
-from personalize.errors import PrepareError, ReadBackError
+from personalize.errors import LineStopped, PrepareError, ReadBackError
+from personalize.payment.image import inside
 from personalize.payment.prepare import KEYS
 from personalize.profiles.payment import PaymentApplication
 from personalize.reasons import RejectCode
@@ -20,9 +20,11 @@ from terminal.apdu import Sender
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey, SmCaKey
 from terminal.emv.authentication.cakeys import CaStore, ca_store
+from terminal.emv.authentication.rsa import OdaFailed
 from terminal.emv.data.bits import TVR
 from terminal.emv.data.tags import (
     TAG_5F2A_CURRENCY,
+    TAG_8F_CA_KEY_INDEX,
     TAG_9A_TRANSACTION_DATE,
     TAG_9C_TRANSACTION_TYPE,
     TAG_9F02_AMOUNT,
@@ -32,6 +34,7 @@ from terminal.emv.data.tags import (
     TAG_9F26_AC,
     TAG_9F36_ATC,
     TAG_9F37_UNPREDICTABLE_NUMBER,
+    TAG_70_RECORD,
     TAG_82_AIP,
     TAG_95_TVR,
 )
@@ -42,6 +45,7 @@ from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Un
 from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys, Udks
 from terminal.keys.schemes import SCHEMES, CryptogramScheme
+from terminal.localtime import date_time
 
 _AMOUNT = 100
 _COVERED = (
@@ -59,15 +63,8 @@ _COVERED = (
 _COVERED_17 = (TAG_9F02_AMOUNT, TAG_9F37_UNPREDICTABLE_NUMBER, TAG_9F36_ATC)
 _DECLINED = b"05"
 _PBOC, _SM4_ALGORITHM = b"\x07", b"\x04"
-_FAULTS = (
-    TVR.SDA_FAILED
-    | TVR.ICC_DATA_MISSING
-    | TVR.DDA_FAILED
-    | TVR.CDA_FAILED
-    | TVR.EXPIRED
-    | TVR.NOT_YET_EFFECTIVE
-    | TVR.ISSUER_AUTHENTICATION_FAILED
-)
+_FAULTS = TVR.SDA_FAILED | TVR.ICC_DATA_MISSING | TVR.DDA_FAILED | TVR.CDA_FAILED | TVR.ISSUER_AUTHENTICATION_FAILED
+_OF_THE_DAY = TVR.EXPIRED | TVR.NOT_YET_EFFECTIVE
 
 
 @dataclass
@@ -113,8 +110,7 @@ class _Issuer:
 
 
 class TransactionProof:
-    """The proof for one profile and its keys: a ``PaymentProof``. ``now`` is local time with its zone; ``known`` are
-    the CA keys of a scheme of others.
+    """The proof for one profile and its keys: a ``PaymentProof``. ``known`` are the CA keys of a scheme of others.
 
     Raises CustodyError when a CA key of the profile is missing.
     """
@@ -123,25 +119,29 @@ class TransactionProof:
         self,
         profile: PaymentApplication,
         custody: KeyCustody,
-        now: Callable[[], datetime],
         known: CaStore | None = None,
     ) -> None:
-        self._profile, self._custody, self._now = profile, custody, now
+        self._profile, self._custody = profile, custody
         self._authorities = known or authorities(profile, custody)
         self._config = shipped_config()
 
-    def __call__(self, sender: Sender, dossier: Dossier) -> str:
-        """One transaction for each algorithm of the card. Raises ReadBackError with the failed step."""
+    def __call__(self, sender: Sender, dossier: Dossier, at: datetime) -> str:
+        """One transaction for each algorithm of the card. Raises ReadBackError with the failed step, LineStopped."""
         algorithms = {"rsa": (False,), "sm": (True,), "both": (False, True)}[self._profile.algorithms]
         for sm in algorithms:
-            self._transaction(sender, dossier, sm)
+            self._transaction(sender, dossier, at, sm)
         return "cryptogram checked by the issuer"
 
-    def _transaction(self, sender: Sender, dossier: Dossier, sm: bool) -> None:
+    def _transaction(self, sender: Sender, dossier: Dossier, at: datetime, sm: bool) -> None:
+        self._refuse_missing_key(dossier, at, sm)
         issuer = _Issuer(self._custody, self._profile, dossier)
-        paid = Transaction(_AMOUNT, self._now(), force_online=True)
+        paid = Transaction(_AMOUNT, at, force_online=True)
         config = self._terminal(dossier, sm)
         outcome = run_transaction(sender, config, paid, keys=self._authorities, host=issuer, pin_pad=False)
+        if outcome.tvr & _OF_THE_DAY:
+            now = date_time(at, at.tzinfo or UTC)
+            sentence = f"a terminal of {now} finds the card not yet effective or expired"
+            raise LineStopped(f"{sentence}: see that clock and time_zone are right", RejectCode.DATES)
         if not issuer.sound:
             reason = f"the issuer never saw a right one: {outcome.reason}"
             raise ReadBackError("the cryptogram", reason, RejectCode.READ_BACK_PAYMENT)
@@ -149,6 +149,24 @@ class TransactionProof:
         if faults or outcome.result is not Result.DECLINED_ONLINE:
             reason = f"{outcome.result}, {outcome.reason} (TVR faults {faults!r})"
             raise ReadBackError("the transaction", reason, RejectCode.READ_BACK_PAYMENT)
+
+    def _refuse_missing_key(self, dossier: Dossier, at: datetime, sm: bool) -> None:
+        """Raises LineStopped where terminals of that day have no CA key for the card, whatever the chip does."""
+        application = dossier.payment
+        if application is None or not self._profile.authenticates:
+            return
+        rid, find = application.instance_aid[:5], self._authorities.sm_key if sm else self._authorities.rsa_key
+        missing: OdaFailed | None = None
+        for record in application.records().values():
+            if index := inside(record, TAG_70_RECORD).get(TAG_8F_CA_KEY_INDEX):
+                try:
+                    find(rid, int.from_bytes(index, "big"), at.date())
+                except OdaFailed as fault:  # a card with both algorithms names a key of each
+                    missing = fault
+                else:
+                    return
+        if missing is not None:
+            raise LineStopped(f"{missing}: see ca-keys.yaml, the clock and time_zone", RejectCode.TRUST)
 
     def _terminal(self, dossier: Dossier, sm: bool) -> TerminalConfig:
         """The shipped terminal configuration for exactly this application, with or without SM."""

@@ -5,6 +5,7 @@ Each is selected and read as a terminal does, and everything is compared with th
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from personalize.dossiers.dossier import Dossier, DossierApplication
@@ -38,9 +39,10 @@ _READ_AT_CONTACT = tuple((number + offset, offset) for number in (OPTIONS, ECASH
 class PaymentProof(Protocol):
     """Proves the payment application by use, with a transaction whose cryptogram the issuer checks."""
 
-    def __call__(self, sender: Sender, dossier: Dossier) -> str:
+    def __call__(self, sender: Sender, dossier: Dossier, at: datetime) -> str:
         """A word for the journal about the proof. ``sender`` reaches a chip just reset, whose data are verified
-        against the dossier. Raises ReadBackError, CardError, TransportError."""
+        against the dossier; ``at`` is the time of the transaction. Raises ReadBackError, CardError, TransportError,
+        and LineStopped for a failure by date or CA key, which is not the chip's."""
         ...
 
 

@@ -8,22 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from personalize.certificates.chains import IssuingChains
+from personalize.errors import LineStopped
 from personalize.keypool import KeyPool
 from personalize.payment.pan import assign, load_numbers
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
 from personalize.protocols import CardToPrepare
+from personalize.reasons import RejectCode
 from registry.db.context import UNNAMED_ACTOR
 from registry.errors import NOT_WANTED, RegistryConflict
 from registry.store import Registry
-from registry.values import MemberToPrepare, NewDossier
+from registry.values import Batch, MemberToPrepare, NewDossier
 from terminal.keys import MemoryCustody
+from terminal.localtime import date_time
 from terminal.secret import Secret
 
 CHUNK = 50
@@ -31,6 +34,9 @@ CHUNK = 50
 
 AHEAD = 64
 """Chunks given to workers at once: enough for any machine. An interruption wastes at most the chip keys of these."""
+
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far the clocks of two stations may differ."""
 
 Numbers = tuple[MemberToPrepare, str, str]
 """A member, the card number, and the account number of the payment application (empty where there is none)."""
@@ -71,6 +77,18 @@ def _preparer(spec: WorkerSpec) -> Preparer:
 def prepare_chunk(spec: WorkerSpec, tasks: Sequence[CardToPrepare]) -> list[NewDossier]:
     """Run by a worker: sealed dossiers of some members."""
     return [_preparer(spec).new_dossier(*task) for task in tasks]
+
+
+def refuse_wrong_day(batch: Batch, now: datetime, dossier_days: int) -> None:
+    """Compare the clock with the approval of the batch, before cards are dated by it. Raises LineStopped for a clock
+    that is before the approval, or more than ``dossier_days`` after it."""
+    approved = batch.approved_at
+    if approved is None or approved - CLOCK_SKEW <= now <= approved + timedelta(days=dossier_days):
+        return
+    shown, at = (date_time(moment, now.tzinfo or UTC) for moment in (approved, now))
+    sentence = f"batch {batch.id} was approved at {shown}, and this machine's clock says {at}"
+    late = "" if now < approved else f", more than {dossier_days} days later (dossier_days)"
+    raise LineStopped(f"{sentence}{late}: see that its clock is right", RejectCode.DATES, dated=shown, now=at)
 
 
 def prepare_batch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -56,8 +56,8 @@ def router(shell: Shell) -> APIRouter:
             actor=actor.strip() or None,
             action=action.strip() or None,
             subject=subject.strip() or None,
-            since=_midnight(since, "since"),
-            until=_midnight(until, "until", days=1),
+            since=_midnight(since, "since", shell.service.parts.zone),
+            until=_midnight(until, "until", shell.service.parts.zone, days=1),
         )
         page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
         filters = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
@@ -78,12 +78,11 @@ def router(shell: Shell) -> APIRouter:
     return pages
 
 
-def _midnight(day: str, field: str, *, days: int = 0) -> datetime | None:
-    """Local midnight of that day. Raises Invalid for a text that is no date."""
+def _midnight(day: str, field: str, zone: tzinfo, *, days: int = 0) -> datetime | None:
+    """Midnight of that day in ``zone``. Raises Invalid for a text that is no date."""
     if not day.strip():
         return None
     try:
-        at = datetime.combine(date.fromisoformat(day.strip()) + timedelta(days=days), time.min)
+        return datetime.combine(date.fromisoformat(day.strip()) + timedelta(days=days), time.min, zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid("a day is written as 2026-11-22", {field: "2026-11-22"}) from None
-    return at.astimezone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Query, Request, UploadFile
@@ -38,7 +38,7 @@ def router(shell: Shell) -> APIRouter:
     service = shell.service
 
     def figures(request: Request, days: int) -> Figures:
-        now = datetime.now(UTC)
+        now = service.parts.clock()
         since = now - timedelta(days=days) if days in PERIODS and days else None
         return service.statistics.figures(principal_of(request), since)
 
@@ -158,7 +158,7 @@ def _plots(shown: Figures, t: Words) -> dict[str, Any]:
             (t("progress.rejected"), "bad", [lane.rejected for lane in shown.lanes]),
         ),
         "verdicts": _plot(
-            [f"{hour.astimezone():%m-%d %H:00}" for hour, _ in hours],
+            [t.hour(hour) for hour, _ in hours],
             *((word, _colour(code), [counts[code] for _, counts in hours]) for code, word in codes),
         ),
     }

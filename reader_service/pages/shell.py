@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urlsplit
@@ -79,7 +78,7 @@ class Shell:
         return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     def words(self, request: Request) -> Words:
-        return words(request.state.language)
+        return words(request.state.language, self.service.parts.zone)
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A whole page. Templates extend ``base.html``; what they may use is listed at the top of ``macros.html``."""
@@ -123,12 +122,12 @@ class Shell:
 
     def html(self, language: str, template: str, **values: object) -> str:
         """A rendered template, without a request: for streams."""
-        t = words(language)
+        t = words(language, self.service.parts.zone)
         return self._environment.get_template(template).render(
             t=t,
             language=t.language,
             new_key=new_key,
-            now=datetime.now(UTC),
+            now=self.service.parts.now(),
             **values,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
@@ -95,7 +95,9 @@ def _tokens(pages: APIRouter, shell: Shell) -> None:
         who = principal_of(request)
         if days not in TOKEN_DAYS:
             raise Invalid("a token is good for one of the times offered", {"days": ", ".join(map(str, TOKEN_DAYS))})
-        created = service.users.make_token(who, label.strip(), _roles(roles), datetime.now(UTC) + timedelta(days=days))
+        created = service.users.make_token(
+            who, label.strip(), _roles(roles), service.parts.clock() + timedelta(days=days)
+        )
         return _part_with_secret(shell, request, "token_secret.html", created=created, **_lists(service, who))
 
     @pages.post("/tokens/{number}/consent")

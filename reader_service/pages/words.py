@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from terminal.localtime import zone_label
 from terminal.member.presentation import PRESENTATIONS
 
 LANGUAGES: Final = ("zh", "en")
@@ -36,9 +37,11 @@ def _texts(language: str) -> Mapping[str, str]:
 
 
 class Words:
-    """The texts of one language. Called with a key and the values for its braces; no value is interpreted."""
+    """The texts of one language, with times in one zone. Called with a key and the values for its braces; no value is
+    interpreted."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, zone: tzinfo = UTC) -> None:
+        self.zone = zone
         self.language = language if language in LANGUAGES else LANGUAGES[0]
         self._texts = _texts(self.language)
 
@@ -94,12 +97,20 @@ class Words:
         return f"{value:%Y-%m-%d}"
 
     def clock(self, value: datetime) -> str:
-        """Hours, minutes and seconds in local time."""
-        return f"{value.astimezone():%H:%M:%S}"
+        """Hours, minutes and seconds in the zone of the pages."""
+        return f"{value.astimezone(self.zone):%H:%M:%S}"
 
     def moment(self, value: datetime) -> str:
-        """Date and time in local time."""
-        return f"{value.astimezone():%Y-%m-%d %H:%M}"
+        """Date and time in the zone of the pages, which ``zone_label`` names."""
+        return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M}"
+
+    def hour(self, value: datetime) -> str:
+        """Month, day and hour in the zone of the pages, for a plot's axis."""
+        return f"{value.astimezone(self.zone):%m-%d %H:00}"
+
+    def zone_label(self, now: datetime) -> str:
+        """Name and present offset of the zone of the pages."""
+        return zone_label(self.zone, now)
 
     def span(self, value: timedelta | float) -> str:
         """A duration in its two largest units at most."""
@@ -118,6 +129,6 @@ class Words:
 
 
 @cache
-def words(language: str) -> Words:
-    """The texts of a language; Chinese for an unknown one."""
-    return Words(language)
+def words(language: str, zone: tzinfo = UTC) -> Words:
+    """The texts of a language, Chinese for an unknown one; times are in ``zone``."""
+    return Words(language, zone)

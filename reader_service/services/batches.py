@@ -104,7 +104,7 @@ class BatchService:
 
     def report_html(self, p: Principal, batch_id: str) -> str:
         """The report as one self-contained page. Raises NotFound."""
-        return reporting.render([self.report(p, batch_id)], created_at=self._parts.clock().astimezone())
+        return reporting.render([self.report(p, batch_id)], created_at=self._parts.now())
 
     def rejects(self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[Reject]:
         """Rejected chips, oldest first."""

@@ -170,7 +170,7 @@ class CounterService:
 
     def _verify(self, reader_id: str, at: datetime | None, session: ReaderSession) -> VerdictView:
         lists = self._lists_now()
-        when = at or self._parts.clock().astimezone()
+        when = (at or self._parts.clock()).astimezone(self._parts.zone)
         began = time.perf_counter()
         with _powered(session) as card:
             if card is None:

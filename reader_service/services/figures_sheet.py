@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any, Final
 
 from openpyxl import Workbook
@@ -14,6 +15,7 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from reader_service.services.figures import Figures
+from terminal.localtime import zone_label
 from terminal.member.presentation import presentation
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -21,8 +23,11 @@ _LONGEST: Final = 32_767
 """Characters of a cell. ECMA-376 part 1, 18.18.96; Excel takes no more."""
 
 
-def workbook(figures: Figures) -> bytes:
-    """One sheet per statistic with headings in Chinese and English; times are this machine's."""
+def workbook(figures: Figures, zone: tzinfo) -> bytes:
+    """One sheet per statistic with headings in Chinese and English; times are in ``zone``, which the last sheet
+    names."""
+
+    local = partial(_local, zone)
     book = Workbook(write_only=True)
     _sheet(
         book,
@@ -52,7 +57,7 @@ def workbook(figures: Figures) -> bytes:
         "通道 lanes",
         ("站点 station", "通道 lane", "合格 verified", "退卡 rejected", "平均秒 mean s", "最后 last"),
         (
-            (lane.station, lane.lane, lane.verified, lane.rejected, lane.mean_seconds, _local(lane.last_at))
+            (lane.station, lane.lane, lane.verified, lane.rejected, lane.mean_seconds, local(lane.last_at))
             for lane in figures.lanes
         ),
     )
@@ -60,16 +65,17 @@ def workbook(figures: Figures) -> bytes:
         book,
         "核验 verdicts",
         ("小时 hour", "结论 verdict", "次数 count", "说明 in words", "计入 counted as"),
-        ((_local(v.hour), v.code, v.count, *_verdict_words(v.code)) for v in figures.verdicts),
+        ((local(v.hour), v.code, v.count, *_verdict_words(v.code)) for v in figures.verdicts),
     )
     _sheet(
         book,
         "说明 about",
         ("项 item", "值 value"),
         [
-            ("制表 made", _local(figures.created_at)),
-            ("自 since", _local(figures.since)),
-            ("至 until (excluded)", _local(figures.until)),
+            ("时区 time zone", zone_label(zone, figures.created_at)),
+            ("制表 made", local(figures.created_at)),
+            ("自 since", local(figures.since)),
+            ("至 until (excluded)", local(figures.until)),
         ],
     )
     whole = io.BytesIO()
@@ -83,9 +89,9 @@ def _verdict_words(code: str) -> tuple[str, str]:
     return (f"{row.word.zh} {row.word.en}", row.counted.value) if row else ("", "")
 
 
-def _local(at: datetime | None) -> datetime | None:
+def _local(zone: tzinfo, at: datetime | None) -> datetime | None:
     """A workbook's times have no zone."""
-    return None if at is None else at.astimezone().replace(tzinfo=None, microsecond=0)
+    return None if at is None else at.astimezone(zone).replace(tzinfo=None, microsecond=0)
 
 
 def _sheet(book: Any, title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -7,10 +7,10 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
-from personalize.lists import TRUST_LIFE, hot_card, hotlist_of, issue, public_key
+from personalize.lists import TRUST_LIFE, hotlist_of, issue, public_key
 from reader_service.errors import NotFound
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
@@ -20,7 +20,7 @@ from registry.db.paging import Page
 from registry.members.hotlist import Edition, EditionLine
 from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
-from terminal.member.hotlist import HotCard
+from terminal.member.hotlist import HotCard, HotlistReason
 from terminal.member.trust import TrustList
 
 _TRUST_FRESH: Final = timedelta(days=30)
@@ -60,6 +60,17 @@ class _Trust:
     signed: SignedList
     of: TrustList
     looked_at: datetime
+
+
+def _added(before: Sequence[Sequence[Any]], after: Sequence[Sequence[Any]]) -> tuple[HotCard, ...]:
+    """The entries of an edition that an earlier one does not have, as both were signed: a delta has to give exactly the
+    signed list, also where the time zone of its days was set anew in between."""
+    known = set(map(tuple, before))
+    return tuple(
+        HotCard(number, sequence, HotlistReason(reason), date.fromisoformat(since))
+        for number, sequence, reason, since in after
+        if (number, sequence, reason, since) not in known
+    )
 
 
 class ListService:
@@ -106,13 +117,14 @@ class ListService:
         with translate_registry_errors():
             delta = self._registry.hotlist.delta(since)
             file = json.loads(self._registry.hotlist.edition(delta.version).signed)
+            before = json.loads(self._registry.hotlist.edition(since).signed)["list"]["cards"]
         return SignedDelta(
             since=delta.since,
             version=delta.version,
             issued=file["list"]["issued"],
             expires=file["list"]["expires"],
             signature=file["signature"],
-            added=tuple(map(hot_card, delta.added)),
+            added=_added(before, file["list"]["cards"]),
             removed=delta.removed,
         )
 
@@ -145,7 +157,7 @@ class ListService:
         return SignedList(trust.issue.version, now, trust.write(self._key(), self._sign))
 
     def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:
-        return hotlist_of(entries, at, version).write(self._key(), self._sign)
+        return hotlist_of(entries, at.astimezone(self._parts.zone), version).write(self._key(), self._sign)
 
     def _key(self) -> RsaPublic:
         custody = self._parts.custody

@@ -106,7 +106,7 @@ class ReadingService:
             yield ApplicationView(CardApplicationKind.MEMBER, aid, "", tuple(elements))
 
     def _payment(self, sender: Sender) -> Iterator[ApplicationView]:
-        for reading in read_applications(sender, self._parts.terminal, self._parts.clock().astimezone()):
+        for reading in read_applications(sender, self._parts.terminal, self._parts.now()):
             yield ApplicationView(
                 CardApplicationKind.PAYMENT,
                 reading.aid.hex().upper(),

@@ -119,7 +119,7 @@ class RosterService:
             batch, lines = self._registry.batches.batch(batch_id), self._registry.rosters.rows(batch_id)
             self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
-            day = batch.imported_at.astimezone().date()
+            day = batch.imported_at.astimezone(self._parts.zone).date()
             again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits)
             return self._annotate(as_imported(again, lines))
 
@@ -209,7 +209,7 @@ class RosterService:
             )
 
     def _today(self) -> date:
-        return self._parts.clock().astimezone().date()
+        return self._parts.now().date()
 
     def _import(self, p: Principal, path: Path, report: RosterReport) -> Batch:
         accepted, rejected = to_import(report)

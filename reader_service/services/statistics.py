@@ -36,18 +36,18 @@ class StatisticsService:
         """All units that have a plan or members, by due day."""
         p.need(Permission.STATISTICS)
         with translate_registry_errors():
-            return self._registry.statistics.units(self._parts.clock().astimezone().date())
+            return self._registry.statistics.units(self._parts.now().date())
 
     def issued_per_day(
         self, p: Principal, since: datetime | None = None, until: datetime | None = None
     ) -> list[DayCount]:
-        """Days without cards are left out."""
+        """Days of the service's time zone; those without cards are left out."""
         _check_period(p, since, until)
         with translate_registry_errors():
             hours = self._registry.statistics.issued_per_hour(since, until)
         days: Counter[date] = Counter()
         for hour in hours:
-            days[hour.hour.astimezone().date()] += hour.count
+            days[hour.hour.astimezone(self._parts.zone).date()] += hour.count
         return [DayCount(day, count) for day, count in sorted(days.items())]
 
     def rejects(
@@ -125,7 +125,7 @@ class StatisticsService:
         return Figures(
             since=since,
             until=until,
-            created_at=self._parts.clock(),
+            created_at=self._parts.now(),
             units=self.progress(p),
             days=self.issued_per_day(p, since, until),
             rejects=self.rejects(p, since, until),
@@ -139,7 +139,7 @@ class StatisticsService:
         from reader_service.services.figures_sheet import workbook
 
         figures = self.figures(p, since, until)
-        return Annotated(f"membercard-{figures.created_at.astimezone():%Y%m%d-%H%M}.xlsx", workbook(figures))
+        return Annotated(f"membercard-{figures.created_at:%Y%m%d-%H%M}.xlsx", workbook(figures, self._parts.zone))
 
 
 def _check_period(p: Principal, since: datetime | None, until: datetime | None) -> None:

@@ -53,33 +53,25 @@ class Dossiers:
             _add(conn, self._context.personal, batch_id, new)
             self._context.audit(conn, by, "batch.prepare", f"batch:{batch_id}", dossiers=len(new))
 
+    def next_waiting(self, batch_id: str) -> StoredDossier | None:
+        """The dossier that the next new chip would get; None where none waits. Raises NotOnRecord."""
+        chosen = _stored(batch_id).where(dossiers.c.state == "waiting").limit(1)
+        with self._context.read() as conn:
+            stage_of(conn, batch_id)
+            row = conn.execute(chosen).one_or_none()
+            return None if row is None else _stored_dossier(row)
+
     def stored(self, batch_id: str, card_numbers: Sequence[str] | None = None) -> list[StoredDossier]:
         """The dossiers of a batch, sealed; none once it is closed. All of them, or those of up to 500 cards.
 
         Raises NotOnRecord.
         """
-        chosen = (
-            select(dossiers, dossier_secrets.c.sealed, dossier_secrets.c.seal_key, dossier_secrets.c.context)
-            .join(dossier_secrets, dossier_secrets.c.dossier_id == dossiers.c.id)
-            .where(dossiers.c.batch_id == batch_id)
-            .order_by(dossiers.c.id)
-        )
+        chosen = _stored(batch_id)
         if card_numbers is not None:
             chosen = chosen.where(dossiers.c.card_number.in_(card_numbers))
         with self._context.read() as conn:
             stage_of(conn, batch_id)
-            return [
-                StoredDossier(
-                    row.member_id,
-                    row.card_number,
-                    row.sequence,
-                    row.state,
-                    Sealed(parse_ref(row.seal_key), row.sealed, row.context),
-                    row.profile_name,
-                    row.profile_digest,
-                )
-                for row in conn.execute(chosen)
-            ]
+            return [_stored_dossier(row) for row in conn.execute(chosen)]
 
     def waiting_cards(self, batch_id: str) -> list[str]:
         """Card numbers of the dossiers that no chip has yet, in the order of their ids. Raises NotOnRecord."""
@@ -101,6 +93,27 @@ class Dossiers:
                 record_pans(conn, self._context.personal, chunk)
                 count += len(chunk)
             self._context.audit(conn, by, "dossier.replace", f"batch:{batch_id}", dossiers=count)
+
+
+def _stored(batch_id: str) -> Select[Any]:
+    return (
+        select(dossiers, dossier_secrets.c.sealed, dossier_secrets.c.seal_key, dossier_secrets.c.context)
+        .join(dossier_secrets, dossier_secrets.c.dossier_id == dossiers.c.id)
+        .where(dossiers.c.batch_id == batch_id)
+        .order_by(dossiers.c.id)
+    )
+
+
+def _stored_dossier(row: Row[*tuple[Any, ...]]) -> StoredDossier:
+    return StoredDossier(
+        row.member_id,
+        row.card_number,
+        row.sequence,
+        row.state,
+        Sealed(parse_ref(row.seal_key), row.sealed, row.context),
+        row.profile_name,
+        row.profile_digest,
+    )
 
 
 def _to_prepare(batch_id: str) -> Select[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
@@ -29,12 +29,13 @@ _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,5
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The origin of a batch: file name, digest of its content, the clerk, the time."""
+    """The origin of a batch: file name, digest of its content, the clerk, the time and its calendar day."""
 
     source: str
     digest: str
     by: str
     at: datetime
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Rosters:
         Raises RegistryConflict when the same file is in a batch that is not closed, or when a member of it has a card,
         is in another batch or belongs to another unit (``known_members`` shows this beforehand).
         """
-        origin = Origin(source, digest, by, self._context.clock())
+        at = self._context.clock()
+        origin = Origin(source, digest, by, at, self._context.day(at))
         with self._context.write() as conn:
             batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, origin)
             if original is not None:
@@ -172,7 +174,7 @@ def create_replacement(
 
 
 def _draft(conn: Connection, kind: BatchKind, unit_id: int, origin: Origin) -> str:
-    day = origin.at.strftime("%Y%m%d")
+    day = f"{origin.day:%Y%m%d}"
     batch_id = f"B{day}-{allocate(conn, f'batch/{day}', 1)[0]:03d}"
     conn.execute(
         insert(batches).values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
 from sqlalchemy import Connection
@@ -22,11 +22,16 @@ UNNAMED_ACTOR: Final = "not stated"
 
 @dataclass(frozen=True, slots=True)
 class RegistryContext:
-    """Database, sealed personal data and clock of one open registry, shared by its repositories."""
+    """Database, sealed personal data, clock and time zone of one open registry, shared by its repositories."""
 
     database: Database
     personal: PersonalData
     clock: Callable[[], datetime]
+    zone: tzinfo = UTC
+
+    def day(self, at: datetime) -> date:
+        """The calendar day of an instant in the zone of the registry's users."""
+        return at.astimezone(self.zone).date()
 
     def read(self) -> AbstractContextManager[Connection]:
         """A read-only transaction: one consistent view."""

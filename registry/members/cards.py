@@ -159,7 +159,8 @@ class Cards:
             if card.state is not CardState.REPLACED:
                 change_card(conn, card_number, CardState.REPLACED, change)
             following = f"{card_number}-{card.sequence}"
-            origin = Origin(f"replacement of card {following}", f"replacement/{following}", by, change.at)
+            source, day = f"replacement of card {following}", self._context.day(change.at)
+            origin = Origin(source, f"replacement/{following}", by, change.at, day)
             batch_id = create_replacement(conn, self._context.personal, card.member_id, card_number, origin)
             subject = f"card:{following}"
             self._context.audit(conn, by, "card.replaced", subject, reason, because=cause.value, batch=batch_id)

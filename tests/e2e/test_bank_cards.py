@@ -119,7 +119,7 @@ class Station:
         trust = own_trust(custody, PROFILE.trust, datetime(2026, 11, 1, tzinfo=UTC))
         assert PROFILE.payment
         known = authorities(PROFILE.payment, bank_keys())
-        proof = TransactionProof(PROFILE.payment, custody, lambda: AT, known)
+        proof = TransactionProof(PROFILE.payment, custody, known)
         guard = AuthenticationGuard()
         return Job(
             self.registry, custody, PROFILE, guard, trust, self.batch, "station", now=lambda: AT, payment_proof=proof
@@ -185,7 +185,7 @@ def test_a_banks_cards_come_out_as_chips_that_the_bank_accepts(
     assert issued.result["payment"] == "cryptogram checked by the issuer", "here with the keys that the bank sent"
     [theirs] = [one for one in prepared if one.card_number == issued.card_number]
     assert PROFILE.payment
-    at_the_bank = TransactionProof(PROFILE.payment, bank_keys(), lambda: AT)
+    at_the_bank = TransactionProof(PROFILE.payment, bank_keys())
     card.reset()
     assert at_the_bank(stack(card), theirs) == "cryptogram checked by the issuer", "and there with its masters"
     card.close()

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from personalize.line.execute import Job
@@ -19,7 +19,7 @@ from personalize.lists import own_trust
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import default_profile
-from registry.store import Registry
+from registry.store import Registry, utc_now
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
 from simulators.readers.feeder import CardFeeder
@@ -64,7 +64,7 @@ class PcscLine:
         self.events: list[LaneEvent] = []
 
     def prepare(self) -> None:
-        preparer = Preparer(default_profile(), issuer.custody(), today=date.today())
+        preparer = Preparer(default_profile(), issuer.custody(), today=datetime.now(UTC).date())
         prepare_batch(self.registry, self.batch, preparer, issuer.pool(self.root / "pool"))
 
     @property
@@ -79,7 +79,7 @@ class PcscLine:
         profile = default_profile()
         now = datetime.now(UTC)
         trust = own_trust(issuer.custody(), profile.trust, now - timedelta(days=1))
-        job = Job(self.registry, issuer.custody(), profile, AuthenticationGuard(), trust, self.batch, "test")
+        job = Job(self.registry, issuer.custody(), profile, AuthenticationGuard(), trust, self.batch, "test", utc_now)
 
         def on_event(event: LaneEvent) -> None:
             self.events.append(event)

@@ -20,7 +20,7 @@ from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode
 from reader_service.service import ReaderService
 from registry.errors import RegistryUnavailable
-from registry.store import Registry
+from registry.store import Registry, utc_now
 from registry.values import CardState
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
@@ -111,13 +111,13 @@ def test_changed_or_missing_stored_lists_are_refused(
         in_force(tmp_path, profile_in_use),
         tmp_path / STORED_LISTS,
     )
-    IssuerLists(registry, issuer.custody(), profile, folder)()
-    fresh = IssuerLists(registry, issuer.custody(), profile, folder)
+    IssuerLists(registry, issuer.custody(), profile, folder, clock=utc_now)()
+    fresh = IssuerLists(registry, issuer.custody(), profile, folder, clock=utc_now)
     away.off = True
     (folder / HOTLIST).write_bytes((folder / HOTLIST).read_bytes().replace(b'"version":', b'"version":1'))
     with pytest.raises(IntegrityError):
         fresh()
-    nothing = IssuerLists(registry, issuer.custody(), profile, tmp_path / "none")
+    nothing = IssuerLists(registry, issuer.custody(), profile, tmp_path / "none", clock=utc_now)
     with pytest.raises(RegistryUnavailable):
         nothing()
 
@@ -125,7 +125,8 @@ def test_changed_or_missing_stored_lists_are_refused(
 def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: Registry) -> None:
     blocked = tmp_path / "a-file"
     blocked.write_text("no folder")
-    lists = IssuerLists(registry, issuer.custody(), in_force(tmp_path, profile_in_use), blocked / "lists")
+    profile = in_force(tmp_path, profile_in_use)
+    lists = IssuerLists(registry, issuer.custody(), profile, blocked / "lists", clock=utc_now)
     assert lists().live is True
 
 

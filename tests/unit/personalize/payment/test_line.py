@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_the_least_commands_for_each_application() -> None:
 def test_a_proof_by_use_runs_once_the_data_are_right() -> None:
     proven: list[str] = []
 
-    def proof(sender: Sender, dossier: Dossier) -> str:
+    def proof(sender: Sender, dossier: Dossier, at: datetime) -> str:
         answer = sender.send(Command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex("A000000333010101"), ne=256))
         assert answer.sw.ok
         proven.append(dossier.card_number)
@@ -94,7 +95,7 @@ def test_a_proof_by_use_runs_once_the_data_are_right() -> None:
 
 
 def test_a_proof_that_fails_rejects_the_chip() -> None:
-    def proof(sender: Sender, dossier: Dossier) -> str:
+    def proof(sender: Sender, dossier: Dossier, at: datetime) -> str:
         raise ReadBackError("the cryptogram", "the issuer refuses it")
 
     with bench(PROFILES["rsa"], 1) as line_bench:
@@ -134,7 +135,7 @@ def issued() -> Iterator[tuple[Bench, VirtualCard, Dossier]]:
         chip = line_bench.chip()
         opened: list[Dossier] = []
 
-        def proof(sender: Sender, dossier: Dossier) -> str:
+        def proof(sender: Sender, dossier: Dossier, at: datetime) -> str:
             opened.append(dossier)
             return "seen"
 
@@ -166,7 +167,7 @@ def test_a_changed_answer_is_detected(
 
 
 def test_a_reissued_chip_keeps_its_account_number_under_the_next_sequence() -> None:
-    def proof(sender: Sender, dossier: Dossier) -> str:
+    def proof(sender: Sender, dossier: Dossier, at: datetime) -> str:
         raise ReadBackError("the cryptogram", "the issuer refuses it")
 
     with bench(PROFILES["rsa"], 1) as line_bench:
@@ -178,7 +179,7 @@ def test_a_reissued_chip_keeps_its_account_number_under_the_next_sequence() -> N
         assert line_bench.registry.pans.of_cards([str(member.card_number)]) == before
         seen: list[Dossier] = []
         again = personalized(
-            line_bench, line_bench.chip(), payment_proof=lambda sender, dossier: seen.append(dossier) or "seen"
+            line_bench, line_bench.chip(), payment_proof=lambda sender, dossier, at: seen.append(dossier) or "seen"
         )
         assert again.outcome is CardOutcome.VERIFIED
         assert seen[0].payment

@@ -97,6 +97,7 @@ PARAMS = {
     "missing": {"said", "by"},
     "not-prepared": {"members"},
     "no-card": {"seconds"},
+    "dates": {"dated", "now"},
 }
 
 

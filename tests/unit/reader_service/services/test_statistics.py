@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from reader_service.errors import Forbidden, Invalid, NotFound, RequestTooLarge,
 from reader_service.services.statistics import StatisticsService
 from registry.admin.plans import UnitPlan
 from registry.members.verdicts import VerdictNote
+from terminal.localtime import time_zone
 from tests.support import forms
 from tests.support.issuer import custody
 from tests.support.registry.registrar import UNIT, claimed, ready
@@ -23,18 +23,9 @@ from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, OPERATOR
 HEADER = ("序号", "单位名称", "批次", "计划人数", "完成日期")
 
 
-@pytest.fixture(autouse=True)
-def _in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
 @pytest.fixture
 def service(rig: RegistryRig) -> StatisticsService:
-    return StatisticsService(rig.parts, rig.bus)
+    return StatisticsService(replace(rig.parts, zone=time_zone("Asia/Shanghai")), rig.bus)
 
 
 def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> UnitPlan:
@@ -59,7 +50,7 @@ def test_units_stand_against_their_plan(rig: RegistryRig, service: StatisticsSer
         service.set_plans(CLERK, [])
 
 
-def test_days_are_those_of_this_machine(rig: RegistryRig, service: StatisticsService) -> None:
+def test_days_are_those_of_the_zone_in_the_settings(rig: RegistryRig, service: StatisticsService) -> None:
     rig.clock.now = day("2026-11-22").replace(hour=15)
     carded(rig.registry, 1)
     rig.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
@@ -170,6 +161,7 @@ def test_the_figures_are_a_workbook_without_formulas(rig: RegistryRig, service: 
         "+1": ("s", True),
         "@lane": ("s", True),
     }
+    assert book["说明 about"]["B2"].value == "Asia/Shanghai, UTC+08:00"
     assert book["通道 lanes"]["F2"].value == rig.clock.now.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=8)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import BatchState, KnownMember, RejectedRow
 from terminal.keys.memory import MemoryCustody
+from terminal.localtime import time_zone
+from tests.support.registry.databases import fresh
 from tests.support.registry.registrar import UNIT, approved, chip, claimed, prepare, ready, row, rows
 
 
@@ -249,3 +253,13 @@ def test_rows_come_in_pages_of_one_kind(registry: Registry) -> None:
 def test_forged_cursors_of_batches(registry: Registry, time: str) -> None:
     with pytest.raises(RegistryConflict, match="ask for its first page"):
         registry.batches.page(write_cursor(time, "B1"))
+
+
+def test_a_batch_is_numbered_by_the_day_of_the_zone(custody: MemoryCustody, tmp_path: Path) -> None:
+    """At one in the morning in China it is yesterday in UTC."""
+    late = datetime(2026, 11, 22, 17, tzinfo=UTC)
+    url = fresh(tmp_path)
+    with Registry.open(url, custody, clock=lambda: late, zone=time_zone("Asia/Shanghai")) as store:
+        assert store.rosters.import_roster(UNIT, [], [], source="f", digest="1", by="张").id == "B20261123-001"
+    with Registry.open(url, custody, clock=lambda: late) as store:
+        assert store.rosters.import_roster(UNIT, [], [], source="f", digest="2", by="张").id == "B20261122-001"
