@@ -146,15 +146,30 @@ def unsigned(profile: PaymentApplication, pan: str, expires: date, name: str, id
 
 
 def _names(profile: PaymentApplication, name: str) -> list[Item]:
-    """5F20, and 9F0B for a longer name. An omitted name is a space and a slash (ISO/IEC 7813:2006, 3)."""
+    """5F20, or 9F0B for a name of more than 26 bytes; both where the profile says so. A name that is cut ends with a
+    whole character. An omitted name is a space and a slash (ISO/IEC 7813:2006, 3). Raises PrepareError for no name.
+    EMV 4.4 Book 3, annex A; JR/T 0025.5.
+    """
     if profile.name == "blank":
         return [(TAG_5F20_CARDHOLDER_NAME, b" /")]
-    encoded = name.encode("gb18030")
-    if not 0 < len(encoded) <= 45:
-        raise PrepareError(f"the name takes {len(encoded)} bytes in GB 18030; 1 to 45 fit the payment application")
-    if len(encoded) <= 26:
-        return [(TAG_5F20_CARDHOLDER_NAME, encoded.ljust(2))]
-    return [(TAG_5F20_CARDHOLDER_NAME, encoded[:26]), (TAG_9F0B_CARDHOLDER_NAME_EXTENDED, encoded)]
+    if not name.strip():
+        raise PrepareError("there is no name for the payment application")
+    short = _cut(name, 26)
+    if short == name.encode("gb18030"):
+        return [(TAG_5F20_CARDHOLDER_NAME, short.ljust(2))]
+    extended = (TAG_9F0B_CARDHOLDER_NAME_EXTENDED, _cut(name, 45))
+    return [extended] if profile.long_name == "extended" else [(TAG_5F20_CARDHOLDER_NAME, short), extended]
+
+
+def _cut(name: str, most: int) -> bytes:
+    """As many whole characters of a name in GB 18030 as fit."""
+    encoded = b""
+    for character in name:
+        encoded_character = character.encode("gb18030")
+        if len(encoded) + len(encoded_character) > most:
+            break
+        encoded += encoded_character
+    return encoded
 
 
 def fci(profile: PaymentApplication, pdol: str) -> bytes:

@@ -154,6 +154,9 @@ class PaymentApplication(Section):
     track2_discretionary: str = Field("00000", pattern=r"^[0-9]{0,17}$")
     track1_discretionary: str = Field("", max_length=24, pattern=r"^[\x20-\x7e]*$")
     name: Literal["blank", "gb18030"] = "blank"
+    long_name: Literal["extended", "both"] = "extended"
+    """What holds a name of more than 26 bytes: 9F0B alone, as JR/T 0025.5 has one of both, or 9F0B with the beginning
+    of the name in 5F20, as EMV allows."""
     identity: bool = False
     version: Hex = Field("0030", min_length=4, max_length=4)
     usage_control: Hex = "FF00"

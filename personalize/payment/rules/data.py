@@ -19,6 +19,7 @@ from terminal.emv.data.tags import (
     TAG_5F34_PAN_SEQUENCE,
     TAG_8E_CVM_LIST,
     TAG_8F_CA_KEY_INDEX,
+    TAG_9F0B_CARDHOLDER_NAME_EXTENDED,
     TAG_9F0D_IAC_DEFAULT,
     TAG_9F0E_IAC_DENIAL,
     TAG_9F0F_IAC_ONLINE,
@@ -187,13 +188,31 @@ def _order(image: CardImage) -> Iterator[str]:
 
 
 def _name(image: CardImage) -> Iterator[str]:
-    name = image.value(TAG_5F20_CARDHOLDER_NAME)
-    if name is None:
-        return
-    if not 2 <= len(name) <= 26:
+    name, extended = image.value(TAG_5F20_CARDHOLDER_NAME), image.value(TAG_9F0B_CARDHOLDER_NAME_EXTENDED)
+    if name is not None and not 2 <= len(name) <= 26:
         yield "the cardholder name (5F20) is not 2 to 26 bytes"
-    elif image.profile.name == "blank" and not all(0x20 <= c < 0x7F for c in name):
+    elif name is not None and image.profile.name == "blank" and not all(0x20 <= c < 0x7F for c in name):
         yield "the cardholder name (5F20) has characters outside the common character set"
+    elif name is not None and not _whole(name):
+        yield "the cardholder name (5F20) ends inside a character of GB 18030, or has none of them"
+    if not extended:
+        return
+    if not 27 <= len(extended) <= 45:
+        yield "the extended cardholder name (9F0B) is not 27 to 45 bytes"
+    if not _whole(extended):
+        yield "the extended cardholder name (9F0B) ends inside a character of GB 18030, or has none of them"
+    if name is not None and image.profile.long_name == "extended":
+        yield "the cardholder name is in 5F20 and in 9F0B; the profile (payment.long_name) has one of both"
+    elif name is not None and not extended.startswith(name.rstrip()):
+        yield "the cardholder name (5F20) is not the beginning of the extended one (9F0B)"
+
+
+def _whole(name: bytes) -> bool:
+    try:
+        name.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _sequence(image: CardImage) -> Iterator[str]:
@@ -276,7 +295,7 @@ RULES = (
     Rule("date-format", "EMV 4.4 Book 3, annex A1", _dates),
     Rule("antenna-expiry", "JR/T 0025.12", _antenna_expiry),
     Rule("dates-order", "EMV 4.4 Book 3, 10.4.3", _order),
-    Rule("cardholder-name", "EMV 4.4 Book 3, annex A1 (5F20)", _name),
+    Rule("cardholder-name", "EMV 4.4 Book 3, annex A1 (5F20, 9F0B); JR/T 0025.5", _name),
     Rule("pan-sequence", "EMV 4.4 Book 3, annex A1 (5F34)", _sequence),
     Rule("usage-control-country", "EMV 4.4 Book 3, 10.4.2", _country),
     Rule("usage-control", "EMV 4.4 Book 3, C2", _usage),

@@ -19,6 +19,7 @@ from personalize.profiles.profile import default_profile, shipped_profile
 from terminal.emv.authentication import rsa as oda
 from terminal.emv.data.records import Record, static_data
 from terminal.keys import Sealed
+from terminal.tlv import decode
 from tests.support import bank, issuer
 from tests.support.bank import Card
 from tests.support.thorough import repeats
@@ -414,3 +415,31 @@ def test_static_data_are_those_that_a_terminal_puts_together(monkeypatch: pytest
     lint(card.profile, card.dossier, bank.authorities())
     assert set(seen) == {static_data(read, aip=options.aip, tag_list=b"\x82")}
     assert seen[0].endswith(own + options.aip)
+
+
+NAME = "阿卜杜热合曼·买买提明·吐尔逊江".encode("gb18030")
+
+
+@pytest.mark.parametrize(
+    ("long_name", "short", "extended", "expected"),
+    [
+        ("extended", None, NAME, []),
+        ("both", NAME[:26], NAME, []),
+        ("extended", NAME[:26], NAME, ["one of both"]),
+        ("both", NAME[:25], NAME, ["(5F20) ends inside a character"]),
+        ("both", NAME[2:28], NAME, ["not the beginning"]),
+        ("extended", None, NAME[:-1], ["(9F0B) ends inside a character"]),
+        ("extended", None, NAME[:26], ["not 27 to 45 bytes"]),
+    ],
+)
+def test_long_names(long_name: str, short: bytes | None, extended: bytes, expected: list[str]) -> None:
+    card = Card.of(name="gb18030", long_name=long_name)
+    place = next(
+        sfi << 8 | number
+        for (sfi, number), record in card.payment.records().items()
+        if decode(record)[0].children.find(0x5F20)
+    )
+    card = card.element(0x5F20, short).add(place, 0x9F0B, extended)
+    messages = [finding.message for finding in lint(card.profile, card.dossier) if finding.rule == "cardholder-name"]
+    assert len(messages) == len(expected)
+    assert all(part in message for part, message in zip(expected, messages, strict=True))

@@ -16,6 +16,7 @@ from personalize.certificates.chains import IssuingChains
 from personalize.dossiers.dossier import Dossier
 from personalize.encoding import mmyy, pack, record
 from personalize.errors import PrepareError
+from personalize.payment.elements import unsigned
 from personalize.payment.prepare import PaymentAccount, PaymentPreparer, expiry
 from terminal.emv.data.records import Afl
 from terminal.errors import KeyMisuse
@@ -284,3 +285,39 @@ def test_an_unsound_profile_makes_no_dossier_for_the_line() -> None:
     preparer = bank.preparer(bank.profile(pin=None))
     with pytest.raises(PrepareError, match="pin-missing"):
         preparer.new_dossier(issuer.member(), "9156130000000000079", bank.chip_key(), bank.PAN, bank.chip_key())
+
+
+LONG = "阿卜杜热合曼·买买提明·吐尔逊江"
+"""Two bytes a character."""
+
+
+@pytest.mark.parametrize(
+    ("name", "long_name", "expected"),
+    [
+        ("张", "extended", {"5F20": "张"}),
+        ("A", "extended", {"5F20": "A "}),
+        (LONG[:13], "extended", {"5F20": LONG[:13]}),
+        (LONG[:14], "extended", {"9F0B": LONG[:14]}),
+        (LONG[:14], "both", {"5F20": LONG[:13], "9F0B": LONG[:14]}),
+        ("A" + LONG, "both", {"5F20": "A" + LONG[:12], "9F0B": "A" + LONG}),
+        ("𠀃" * 7, "both", {"5F20": "𠀃" * 6, "9F0B": "𠀃" * 7}),
+        ("𠀃" * 7, "extended", {"9F0B": "𠀃" * 7}),
+        ("张" * 30, "extended", {"9F0B": "张" * 22}),
+        ("A" + "𠀃" * 12, "both", {"5F20": "A" + "𠀃" * 6, "9F0B": "A" + "𠀃" * 11}),
+    ],
+)
+def test_a_name_is_never_cut_inside_a_character(name: str, long_name: str, expected: dict[str, str]) -> None:
+    """5F20 has 26 bytes, 9F0B 27 to 45."""
+    card = Card.of(name="gb18030", long_name=long_name)
+    profile = card.profile.payment
+    assert profile is not None
+    items = dict(unsigned(profile, bank.PAN, date(2036, 11, 30), name, ""))
+    names = {f"{tag:04X}": value.decode("gb18030") for tag, value in items.items() if tag in (0x5F20, 0x9F0B)}
+    assert names == expected
+
+
+def test_a_payment_application_with_names_has_one() -> None:
+    profile = Card.of(name="gb18030").profile.payment
+    assert profile is not None
+    with pytest.raises(PrepareError, match="no name"):
+        unsigned(profile, bank.PAN, date(2036, 11, 30), " ", "")
