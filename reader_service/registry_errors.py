@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from reader_service.errors import Conflict, Invalid, NotFound, OwnWork, Unavailable, WrongCursor
 from registry.db.paging import BadCursor, Page, cut, read_cursor, write_cursor
 from registry.errors import OWN_WORK, NotOnRecord, RegistryConflict, RegistryUnavailable
+from terminal.names import fold
 
 LONGEST_REASON: Final = 500
 T = TypeVar("T")
@@ -36,7 +37,7 @@ def translate_registry_errors() -> Iterator[None]:
 def needs_reason(reason: str) -> str:
     """The reason on one line, as it is stored. Raises Invalid for an empty, too long or unprintable one."""
     text = " ".join(reason.split())
-    if not text or len(text) > LONGEST_REASON or not text.isprintable():
+    if not text or len(text) > LONGEST_REASON or not text.isprintable() or not fold(text):
         wanted = f"1 to {LONGEST_REASON} printable characters"
         raise Invalid(f"this needs a reason of {wanted}", {"reason": wanted})
     return text

@@ -9,6 +9,7 @@ from types import TracebackType
 from registry.admin.audit import Audit
 from registry.admin.idempotency import IdempotencyKeys
 from registry.admin.login_failures import LoginFailures
+from registry.admin.name_keys import refold_names
 from registry.admin.plans import Plans
 from registry.admin.sessions import Sessions
 from registry.admin.stations import Stations
@@ -98,11 +99,13 @@ class Registry:
         try:
             migrate.to_head(database)
             personal = PersonalData(custody)
+            context = RegistryContext(database, personal, clock, zone)
             fill_names(database, personal)
+            refold_names(context)
         except BaseException:
             database.close()
             raise
-        return cls(RegistryContext(database, personal, clock, zone))
+        return cls(context)
 
     def close(self) -> None:
         self._context.database.close()

@@ -26,8 +26,8 @@ from reader_service.registry_errors import translate_registry_errors
 from registry.admin.sessions import SessionRecord
 from registry.admin.users import User
 from registry.db.audit_chain import AuditEntry
-from registry.db.privacy import fold
 from registry.store import Registry, utc_now
+from terminal.names import fold
 
 _LANES = 64
 _INSIDE = 8

@@ -14,8 +14,8 @@ from typing import Final
 
 from reader_service.errors import TooMany
 from registry.admin.login_failures import FailureRecord
-from registry.db.privacy import fold
 from registry.store import Registry, utc_now
+from terminal.names import fold
 
 
 @dataclass(frozen=True, slots=True)

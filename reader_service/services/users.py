@@ -17,8 +17,8 @@ from registry.admin.sessions import SessionRecord
 from registry.admin.tokens import TokenRecord
 from registry.admin.users import User
 from registry.db.paging import Page
-from registry.db.privacy import fold
 from registry.store import Registry
+from terminal.names import fold
 
 LONGEST_TOKEN: Final = timedelta(days=366)
 """A token always ends; a machine that works on gets a new one each year."""

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.privacy import fold
 from registry.db.tables import sessions, tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
+from terminal.names import fold, same_name, visible
 
 ADMINISTRATOR: Final = "administrator"
 """The role that somebody always has: its last holder can neither be disabled nor given other roles."""
@@ -93,11 +93,12 @@ class Users:
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[User]:
         """All users, by name. Raises BadCursor."""
-        chosen = select(users).order_by(users.c.folded).limit(cut(limit) + 1)
+        place = func.lower(users.c.name)
+        chosen = select(users, place.label("place")).order_by(place).limit(cut(limit) + 1)
         if cursor is not None:
-            chosen = chosen.where(users.c.folded > read_cursor(cursor, str)[0])
+            chosen = chosen.where(place > read_cursor(cursor, str)[0])
         with self._context.read() as conn:
-            return page_of(conn.execute(chosen).all(), limit, user_of, lambda row: [row.folded])
+            return page_of(conn.execute(chosen).all(), limit, user_of, lambda row: [row.place])
 
     def change(
         self,
@@ -190,11 +191,11 @@ class Users:
         language: str,
         must_change: bool,
     ) -> Row[*tuple[Any, ...]]:
-        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or not visible(name):
             sentence = "a user's name is letters, digits and . @ - _ with single blanks, 64 at most"
             raise RegistryConflict(sentence, reason="user-name")
-        taken = select(users.c.name).where(users.c.folded == fold(name))
-        if (other := conn.execute(taken).scalar_one_or_none()) is not None:
+        taken = conn.execute(select(users.c.name)).scalars()
+        if (other := next((present for present in taken if same_name(present, name)), None)) is not None:
             raise RegistryConflict(f"there is a user {other} already", reason="user-taken", user=other)
         now = self._context.clock()
         values = {
@@ -263,7 +264,7 @@ def roles_text(roles: Collection[str]) -> str:
 
 
 def _display(display: str) -> str:
-    if not display.strip() or len(display) > _LONGEST_NAME or not display.isprintable():
+    if not display.strip() or len(display) > _LONGEST_NAME or not visible(display):
         raise RegistryConflict("the name shown is 1 to 64 printable characters", reason="display-name")
     return display.strip()
 

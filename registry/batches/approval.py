@@ -10,13 +10,14 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 from registry.batches.lookup import stage_for_update
 from registry.batches.numbers import raise_member_counter
 from registry.batches.persons import open_row, seal_person
-from registry.db.actors import refuse_same_person
+from registry.db.actors import person_of, refuse_same_person
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData
 from registry.db.tables import batches, dossier_secrets, dossiers, member_events, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.person import Person
 from registry.ranges import MEMBER_NUMBER, member_range, refuse_exceeded
+from terminal.names import fold
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 _CHUNK = 500  # parameters of one IN list
@@ -30,7 +31,7 @@ def approve(
     if not _SIX_DIGITS.fullmatch(scheme):
         sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
         raise RegistryConflict(sentence, reason="scheme")
-    if not by.strip():
+    if not fold(person_of(conn, by)):
         raise RegistryConflict("an approval needs the name of the person who gives it", reason="approver-missing")
     stage = stage_for_update(conn, batch_id)
     if stage != "draft":

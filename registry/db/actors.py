@@ -11,9 +11,9 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from registry.db.privacy import fold
 from registry.db.tables import tokens, users
 from registry.errors import OWN_WORK, RegistryConflict
+from terminal.names import fold, same_name
 
 UNPROVEN: Final = " (unproven)"
 _ON_THE_MACHINE: Final = " (command line)"
@@ -36,21 +36,22 @@ def machine_actor(name: str) -> str:
 
 
 def person_of(conn: Connection, actor: str) -> str:
-    """The comparable form of the person behind an actor: for a token, the user who created it."""
+    """The name of the person behind an actor: for a token, of the user who created it."""
     bare = actor.strip().removesuffix(_ON_THE_MACHINE).removesuffix(UNPROVEN)
     if (token := _TOKEN.fullmatch(bare)) is not None:
         creator = select(users.c.name).join(tokens, tokens.c.created_by == users.c.id)
         bare = conn.execute(creator.where(tokens.c.id == int(token[1]))).scalar_one_or_none() or bare
-    return fold(bare)
+    return bare
 
 
 def same_person(conn: Connection, one: str, other: str) -> bool:
     """Whether one person is behind both actors, however their names are written. Every rule that needs a second person
     asks here."""
-    return person_of(conn, one) == person_of(conn, other)
+    return same_name(person_of(conn, one), person_of(conn, other))
 
 
 def refuse_same_person(conn: Connection, first: str, second: str, sentence: str, **params: str | int) -> None:
     """Raises RegistryConflict (OWN_WORK) where one person is behind both actors, or one of them is nobody."""
-    if not first.strip() or not second.strip() or same_person(conn, first, second):
+    people = [person_of(conn, actor) for actor in (first, second)]
+    if not all(map(fold, people)) or same_name(*people):
         raise RegistryConflict(sentence, reason=OWN_WORK, **params)

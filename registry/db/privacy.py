@@ -87,12 +87,6 @@ def _plain(name: str) -> str:
     return _LOOSE.sub("", unicodedata.normalize("NFKC", name).casefold())
 
 
-def fold(name: str) -> str:
-    """The comparable form of a user's name: without blanks, invisible signs, capitals and wide letters."""
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) not in ("Cf", "Cc"))
-
-
 def _context(place: str) -> str:
     return f"registry/{place}"
 

@@ -32,6 +32,7 @@ from registry.members.views import (
 from registry.person import Person
 from registry.unit_names import BETWEEN, levels
 from registry.values import CardState
+from terminal.names import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Members:
             row = settled_member(conn, member_id)
             before = conn.execute(select(units.c.name).where(units.c.id == row.unit_id)).scalar_one()
             new_unit = BETWEEN.join(levels(unit))
-            if not new_unit or not new_unit.isprintable():
+            if not visible(new_unit):
                 raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
             if new_unit == before:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations, starmap
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
 from terminal.keys.published import is_published
 from terminal.keys.table import KEY_BYTES, KeyAuditEntry, KeyRecord, KeyTable, Material, key_kcv
+from terminal.names import fold, same_name
 from terminal.secret import Secret
 
 _CARD = frozenset({Algorithm.TDES, Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
@@ -150,8 +152,8 @@ class KeyManagement:
         Raises KeyRefused when one person entered two components, and what ``import_key`` raises.
         """
         _check_purpose(name, purpose, algorithm)
-        persons = {component.by.strip().casefold() for component in components}
-        if len(components) not in (2, 3) or len(persons) != len(components) or "" in persons:
+        people = [component.by for component in components]
+        if len(people) not in (2, 3) or not all(map(fold, people)) or any(starmap(same_name, combinations(people, 2))):
             raise KeyRefused(f"importing {name}: two or three components, each entered by another named person")
         if algorithm not in KEY_BYTES:
             raise KeyMisuse(f"importing {name}: a private key has no components")

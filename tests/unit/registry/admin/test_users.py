@@ -9,10 +9,12 @@ from hashlib import sha256
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from registry.admin.audit import AuditFilter
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
+from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import UNIT, SetClock, rows
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"
@@ -53,6 +55,49 @@ def test_a_user_is_recognized_however_the_name_is_written(registry: Registry) ->
     with pytest.raises(NotOnRecord) as caught:
         registry.users.user("a password typed here")
     assert "password" not in str(caught.value)
+
+
+TWINS = ["li.n\u0430", "I\u0456.na", "1i.na", "\uff2c\uff29.na", "l1.n\u0430"]
+
+
+@pytest.mark.parametrize("name", TWINS, ids=ascii)
+def test_a_name_that_looks_like_another_is_refused(registry: Registry, name: str) -> None:
+    add_users(registry)
+    with pytest.raises(RegistryConflict, match=r"there is a user li\.na already"):
+        registry.users.add(name, "", HASH, [], by="root")
+
+
+@pytest.mark.parametrize("sign", ["\u3164", "\u115f", "\u1160", "\u034f", "\ufe0f", "\u2800", "\uffa0", "\u00ad"])
+def test_a_name_with_a_character_that_cannot_be_seen_is_refused(registry: Registry, sign: str) -> None:
+    for name in (f"wang{sign}", sign, f"wa{sign}ng"):
+        with pytest.raises(RegistryConflict, match="a user's name is"):
+            registry.users.add(name, "", HASH, [], by="root")
+    with pytest.raises(RegistryConflict, match="the name shown"):
+        registry.users.add("wang", f"王{sign}芳", HASH, [], by="root")
+
+
+def test_users_of_an_earlier_method_keep_their_names_unless_they_are_twins(
+    url: str, registry: Registry, custody: MemoryCustody
+) -> None:
+    registry.users.add("l\u0456.na", "", HASH, ["registrar"], by="x")
+    for name in ("root", "wang"):
+        registry.users.add(name, "", HASH, ["administrator"], by="x")
+    with registry._context.database.write() as conn:  # as a registry whose names were compared letter by letter
+        conn.execute(text("UPDATE users SET name = 'li.na' WHERE name = 'wang'"))
+        conn.execute(text("UPDATE users SET folded = name"))
+        conn.execute(text("INSERT INTO counters (name, value) VALUES ('users/fold', 1)"))
+    with Registry.open(url, custody) as opened:
+        people = {user.name: user.disabled for user in opened.users.page().items}
+        assert people == {"l\u0456.na": True, "root": False, "li.na": False}
+        assert opened.users.user("LI.NA").name == "li.na"
+        last = opened.audit.page(None, 1).items[0].entry
+        assert (last.action, last.subject, last.reason) == (
+            "user.disable",
+            "user:l\u0456.na",
+            "the name cannot be told from that of li.na",
+        )
+    Registry.open(url, custody).close()
+    assert registry.audit.page(None, 1).items[0].entry == last
 
 
 @pytest.mark.parametrize("name", ["liNA", "ｌｉ.ｎａ", "li.na", "LI. NA"])

@@ -41,17 +41,19 @@ def test_the_person_behind_an_actor(registry: Registry, clock: SetClock) -> None
             for name in (
                 actor,
                 unproven_actor(actor),
-                "ＲＯＯＴ",
                 unproven_actor(" Root "),
                 machine_actor("root"),
                 token_actor("x", 77),
                 "(token 1)",
             )
         ]
-    assert people == ["root", "root", "root", "root", "root", "x(token77)", "(token1)"]
+    assert people == ["root", "root", "Root", "root", "x (token 77)", "(token 1)"]
 
 
-@pytest.mark.parametrize("approver", ["root", " ROOT ", "till (token 1)", "other (token 2)", "root (unproven)"])
+@pytest.mark.parametrize(
+    "approver",
+    ["root", " ROOT ", "till (token 1)", "other (token 2)", "root (unproven)", "ｒ\u3164\u043e0\u2800ｔ"],
+)
 def test_who_created_the_importing_token_does_not_approve(registry: Registry, clock: SetClock, approver: str) -> None:
     importer = token(registry, clock, "till")
     token(registry, clock, "other")

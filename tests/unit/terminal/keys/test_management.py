@@ -142,7 +142,17 @@ def test_components_join_by_exclusive_or(custody: MemoryCustody) -> None:
     assert info.kcv.hex().upper() in entry.detail
 
 
-@pytest.mark.parametrize("people", [["Li Na"], ["Li Na", "li na "], ["Li Na", ""], ["a", "b", "c", "d"]])
+@pytest.mark.parametrize(
+    "people",
+    [
+        ["Li Na"],
+        ["Li Na", "li na "],
+        ["Li Na", "L\u0456 N\u3164a"],
+        ["Li Na", ""],
+        ["Li Na", "\u2800"],
+        ["a", "b", "c", "d"],
+    ],
+)
 def test_components_come_from_different_people(custody: MemoryCustody, people: list[str]) -> None:
     components = [KeyComponent(Secret(bytes([n]) + STRONG[1:]), person) for n, person in enumerate(people)]
     with pytest.raises(KeyRefused, match="each entered by another named person"):
