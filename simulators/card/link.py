@@ -13,6 +13,16 @@ from terminal.errors import ApduError
 _GET_RESPONSE = 0xC0
 
 
+class _ExtendedCommand(Command):
+    """A command that came with extended length fields, also where short ones would do: a MAC covers its Lc as sent."""
+
+    __slots__ = ()
+
+    @property
+    def extended(self) -> bool:
+        return True
+
+
 class CardLink:
     """One powered contact: command APDU bytes in, response APDU bytes out.
 
@@ -33,6 +43,8 @@ class CardLink:
             command = Command.decode(raw)
         except ApduError:
             return self._clear(b"\x67\x00")
+        if len(raw) > 6 and not raw[4]:
+            command = _ExtendedCommand(command.cla, command.ins, command.p1, command.p2, command.data, command.ne)
         if command.ins == _GET_RESPONSE and command.cla < 0x04:
             return self._get_response(command)
         if self._t0 and (command.extended or (len(raw) > 5 and raw[4] == 0)):

@@ -115,6 +115,16 @@ def test_opensc_sends_commands(pcscd: Pcscd, protocol: LinkProtocol) -> None:
     assert "SW1=0x6A, SW2=0x82" in unknown
 
 
+def test_opensc_selects_without_le_and_finds_no_file(pcscd: Pcscd, protocol: LinkProtocol) -> None:
+    slot = pcscd.slots[0]
+    with plugged(slot, blank(protocol)):
+        selected = opensc(slot, "-s", "00A4040008A000000151000000")
+        master_file = opensc(slot, "-s", "00A40000023F00")
+    assert "SW1=0x90, SW2=0x00" in selected
+    assert "6F " in selected
+    assert "SW1=0x6A, SW2=0x82" in master_file
+
+
 def test_pcsc_scan_knows_an_answer_to_reset(pcscd: Pcscd, protocol: LinkProtocol) -> None:
     slot, card = pcscd.slots[0], blank(protocol)
     atr = card.atr.hex(" ").upper()

@@ -15,6 +15,7 @@ from simulators.card.memory import MemoryDamaged, PowerLost, TearAt
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.apdu.atr import Atr
+from terminal.crypto import aes
 from terminal.secret import Secret
 from tests.support.cards.gp_host import GpHost
 from tests.support.cards.toy_applet import TOY_ROM, toy_card
@@ -210,6 +211,18 @@ def test_t1_extended_and_long_answers() -> None:
     assert (collected, first[-2:]) == (long, b"\x90\x00")
     data = bytes(1000)
     assert card.exchange(bytes.fromhex("000300000003E8") + data + b"\x00\x00") == data + b"\x90\x00"
+
+
+def test_a_mac_covers_the_length_as_it_was_sent() -> None:
+    """A host may use extended lengths throughout: its MAC covers Lc in three bytes. Amendment D 1.2, 6.2.4."""
+    card = VirtualCard.create(None, CardConfig(ProductionData(1)))
+    card.power_on()
+    host = GpHost(card)
+    host.initialize_update()
+    body = host.host_cryptogram
+    head = bytes.fromhex("84820100 000010")
+    raw = head + body + aes.cmac(host.s_mac, bytes(16) + head + body)[:8]
+    assert card.exchange(raw) == b"\x90\x00"
 
 
 def test_t0_takes_two_steps() -> None:
