@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from personalize.intake.codes import RowFault
-from personalize.intake.values import Rejected, RosterReport, RosterRow
-from registry.values import AcceptedRow, RejectedRow, RosterLine
+from personalize.intake.codes import RowFault, RowNote, RowState
+from personalize.intake.values import Rejected, RosterReport, Row, RowOnRecord
+from registry.values import AcceptedRow, KnownRow, RejectedRow, RosterLine
 
 
-def numbered(report: RosterReport) -> Iterator[tuple[int, RosterRow | Rejected]]:
+def numbered(report: RosterReport) -> Iterator[tuple[int, Row]]:
     """The report's rows with the row numbers of the registry, which do not repeat over several sheets.
 
     The rows of a further sheet continue from the last row of the sheet before.
@@ -31,23 +31,35 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
         if isinstance(row, Rejected):
             place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
             rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
-        else:
+        elif not isinstance(row, RowOnRecord):
             accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes, row.above))
     return accepted, rejected
+
+
+def known_rows(report: RosterReport) -> list[KnownRow]:
+    """The rows of persons who have a card or are in a batch, as the registry imports them."""
+    return [
+        KnownRow(number, row.seq, row.person, row.unit, row.codes, row.above, row.is_change)
+        for number, row in numbered(report)
+        if isinstance(row, RowOnRecord)
+    ]
 
 
 def as_imported(report: RosterReport, lines: Iterable[RosterLine]) -> RosterReport:
     """The report of a form that was read again, with the results of its import: by now, the registry also knows the
     persons of the roster itself."""
-    refused = {line.sheet_row: line.codes for line in lines if not line.accepted}
-    rows = [_with_result_of_import(row, refused.get(number)) for number, row in numbered(report)]
+    stored = {line.sheet_row: line for line in lines}
+    rows = [_with_result_of_import(row, stored.get(number)) for number, row in numbered(report)]
     return replace(report, rows=tuple(rows))
 
 
-def _with_result_of_import(row: RosterRow | Rejected, codes: tuple[str, ...] | None) -> RosterRow | Rejected:
-    if codes is None:
+def _with_result_of_import(row: Row, line: RosterLine | None) -> Row:
+    if line is None or line.accepted:
         return row
-    faults = tuple(RowFault(code) for code in codes)
+    if line.verdict in ("unchanged", "change") and not isinstance(row, Rejected):
+        codes = tuple(RowState(code) if code in set(RowState) else RowNote(code) for code in line.codes)
+        return RowOnRecord(row.sheet_row, row.seq, row.person, row.unit, codes, row.sheet, row.above)
+    faults = tuple(RowFault(code) for code in line.codes)
     if isinstance(row, Rejected):
         return replace(row, codes=faults)
     return Rejected(row.sheet_row, row.seq, faults, row.person.name, "", row.sheet)

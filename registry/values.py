@@ -79,11 +79,26 @@ class RejectedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRow:
+    """A roster row of a person who has a living card, or is in a batch that will make one. ``change``: the row has
+    other data than the record, which approval changes."""
+
+    sheet_row: int
+    seq: int | str | None = field(repr=False)
+    person: Person
+    unit: str
+    codes: tuple[str, ...]
+    above: str
+    change: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KnownMember:
     """A person on record. ``living_card``: has a card that has not ended, or is in a batch that will make one.
 
     ``withdrawn``: left the union, so that any unit may register them. ``is_independent``: the unit is nobody's
-    department. ``rosters_of``: units whose rosters named the person.
+    department. ``rosters_of``: units whose rosters named the person. ``person``: the record of one with
+    ``living_card``. ``batch`` makes the card; empty where it is made.
     """
 
     unit_name: str
@@ -91,6 +106,8 @@ class KnownMember:
     withdrawn: bool = field(default=False, compare=False)
     is_independent: bool = field(default=False, compare=False)
     rosters_of: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    person: Person | None = field(default=None, compare=False, repr=False)
+    batch: str = field(default="", compare=False)
 
     def may_register(self, unit: str, above: str) -> bool:
         """Whether a roster may name the person under ``unit``, in a form whose title names ``above``.
@@ -123,11 +140,14 @@ class Batch:
     to_prepare: int
     dossiers: int
     verified: int
+    unchanged: int = 0
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RosterLine:
-    """A stored roster row as it may be shown: masked data of an accepted one, the sentence of a rejected one."""
+    """A stored roster row as it may be shown: masked data of a member, the sentence of a rejected one. ``verdict`` is
+    accepted, rejected, unchanged or change."""
 
     sheet_row: int
     seq: int | str | None = field(repr=False)
@@ -137,6 +157,7 @@ class RosterLine:
     id_masked: str
     name_masked: str
     mobile_masked: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

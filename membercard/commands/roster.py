@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from rich.table import Table
 from membercard import output, settings
 
 if TYPE_CHECKING:
-    from personalize.intake import Language, Rejected, RosterReport
+    from personalize.intake import Language, Rejected, RosterReport, RowOnRecord
     from registry.values import Batch
 
 app = typer.Typer()
@@ -98,30 +99,41 @@ def import_(
     lang: Lang = "zh",
 ) -> None:
     """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
-    their reasons.
+    their reasons. Rows of people who have a card, or are in a batch, are unchanged, or changes that approval makes.
 
-    Exit code 0: a batch was created; 1: no row could be accepted, or the form was imported before.
+    Exit code 0: a batch was created, or nothing was new; 1: no row could be accepted, or the form was imported before.
 
     Example: membercard roster import form.xlsx --by "Li Na"
     """
     from membercard.wiring import identity
     from personalize import intake
-    from personalize.rosters import to_import
+    from personalize.intake.files import digest
+    from personalize.rosters import known_rows, to_import
     from reader_service.principal import Permission
 
-    batch = None
+    batch = earlier = None
     with settings.open_registry() as registry:
+        if file.is_file():
+            earlier = registry.rosters.refuse_living_batch(digest(file.read_bytes()))
         today, known = settings.load().today(), registry.rosters.known_members
         report = intake.check(file, known=known, unit=unit, today=today)
-        if report.accepted and report.unit is not None:
+        if (report.accepted or report.changes) and report.unit is not None:
             accepted, rejected = to_import(report)
             clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
             batch = registry.rosters.import_roster(
-                report.unit, accepted, rejected, source=file.name, digest=report.digest, by=clerk
+                report.unit,
+                accepted,
+                rejected,
+                source=file.name,
+                digest=report.digest,
+                by=clerk,
+                known=known_rows(report),
             )
+    if earlier and not as_json:
+        typer.echo(f"This form was imported before as {earlier}, which is closed.", err=True)
     _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
     if batch is None:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if report.rejected or not report.rows else 0)
     identity.note_unproven(batch.imported_by)
 
 
@@ -131,7 +143,12 @@ def _print_import(report: RosterReport, language: Language, batch: Batch | None,
         return
     _show(report, language)
     if batch is None:
-        typer.echo("No row could be accepted, so no batch was created.")
+        nothing_new = report.known and not report.rejected
+        typer.echo(
+            "Nothing is new or changed, so no batch was created."
+            if nothing_new
+            else "No row could be accepted, so no batch was created."
+        )
         return
     typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
     typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
@@ -157,6 +174,8 @@ def _batch_json(batch: Batch | None, report: RosterReport) -> dict[str, object]:
         "accepted": len(report.accepted),
         "rejected": len(report.rejected),
         "warnings": [{"zh": zh, "en": en} for zh, en in report.warnings],
+        "unchanged": len(report.unchanged),
+        "changes": len(report.changes),
         "rejects": [{"sheet_row": row.sheet_row, "seq": row.seq, "codes": list(row.codes)} for row in report.rejected],
     }
 
@@ -169,7 +188,9 @@ def _show(report: RosterReport, language: Language) -> None:
     console = Console(highlight=False)
     rejected = report.rejected
     if rejected:
-        output.show(_reject_table(rejected, language, report.several_sheets))
+        output.show(_row_table(rejected, language, report.several_sheets, ("退回的行", "Rejected rows")))
+    if report.changes:
+        output.show(_row_table(report.changes, language, report.several_sheets, ("申请变更的行", "Changes asked for")))
     chinese = language == "zh"
     for note in RowNote:
         if count := sum(note in row.notes for row in report.accepted):
@@ -180,21 +201,27 @@ def _show(report: RosterReport, language: Language) -> None:
     names = ("通过", "退回") if chinese else ("accepted", "rejected")
     form = f"{escape(report.path.name)} · {escape(masked_numbers(report.unit or '–'))}"
     summary = f"{form} · {names[0]} {accepted} · {names[1]} {len(rejected)}"
-    console.print(summary, style="red" if rejected or not accepted else "green", soft_wrap=True)
+    if report.known:
+        unchanged, changes = ("未变", "变更") if chinese else ("unchanged", "changes")
+        summary += f" · {unchanged} {len(report.unchanged)} · {changes} {len(report.changes)}"
+    sound = not rejected and (accepted or report.known)
+    console.print(summary, style="green" if sound else "red", soft_wrap=True)
 
 
-def _reject_table(rejected: list[Rejected], language: Language, several_sheets: bool) -> Table:
+def _row_table(
+    rows: Sequence[Rejected | RowOnRecord], language: Language, several_sheets: bool, titles: tuple[str, str]
+) -> Table:
     from personalize.intake.text import masked_numbers
 
     chinese = language == "zh"
-    table = Table(title="退回的行" if chinese else "Rejected rows", title_justify="left")
+    table = Table(title=titles[0 if chinese else 1], title_justify="left")
     if several_sheets:
         table.add_column("工作表" if chinese else "sheet")
     for title in ("行", "序号", "姓名") if chinese else ("row", "no.", "name"):
         table.add_column(title, no_wrap=True)
     table.add_column("代码" if chinese else "codes")
     table.add_column("原因" if chinese else "reasons", overflow="fold")
-    for row in rejected:
+    for row in rows:
         cells = [str(row.sheet_row), "" if row.seq is None else str(row.seq), row.name_masked]
         cells += ["\n".join(row.codes), row.sentence(language)]
         table.add_row(*(map(escape, [masked_numbers(row.sheet), *cells] if several_sheets else cells)))

@@ -4,9 +4,9 @@
 """
 
 from personalize.intake.check import KnownPerson, Lookup, check
-from personalize.intake.codes import Language, RowFault, RowNote, explain
+from personalize.intake.codes import Language, RowCode, RowFault, RowNote, RowState, explain
 from personalize.intake.files import Limits
-from personalize.intake.values import Rejected, RosterReport, RosterRow
+from personalize.intake.values import Rejected, RosterReport, RosterRow, Row, RowOnRecord
 
 __all__ = [
     "KnownPerson",
@@ -16,8 +16,12 @@ __all__ = [
     "Rejected",
     "RosterReport",
     "RosterRow",
+    "Row",
+    "RowCode",
     "RowFault",
     "RowNote",
+    "RowOnRecord",
+    "RowState",
     "check",
     "explain",
 ]

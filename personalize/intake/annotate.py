@@ -23,14 +23,15 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from personalize.errors import DamagedFile, ReportNotWritten
-from personalize.intake.codes import RowFault, RowNote, explain
+from personalize.intake.codes import RowFault, RowNote, RowState, explain
 from personalize.intake.files import Content, Limits, load
 from personalize.intake.sheets import Book, Range, Sheet, read_book
 from personalize.intake.text import text_of
-from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
+from personalize.intake.values import Rejected, RosterReport, Row, RowOnRecord, Table
 
 RESULT, REASON, SUMMARY = "审核结果", "审核说明", "审核汇总"
 _ONLY_SHEET = "名单"
+_UNCHANGED = "未变"
 _REJECTED = PatternFill("solid", start_color="FFFFC7CE")
 _NOTED = PatternFill("solid", start_color="FFFFF2CC")
 _MOST_MERGED = 1_000_000
@@ -132,7 +133,7 @@ def _write(cell: Any, value: Any) -> None:
         cell.quotePrefix = value.startswith(_FORMULA_STARTS)
 
 
-def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], RosterRow | Rejected]) -> None:
+def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], Row]) -> None:
     """Fill two columns to the right of the table, or those of an earlier annotation."""
     header = [worksheet.cell(table.header_row, column).value for column in range(1, table.last_column + 1)]
     column = header.index(RESULT) + 1 if RESULT in header else table.last_column + 1
@@ -146,10 +147,17 @@ def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], RosterRow
             _mark_row(worksheet, sheet_row, column, row)
 
 
-def _mark_row(worksheet: Any, sheet_row: int, column: int, row: RosterRow | Rejected) -> None:
+def _result(row: Row) -> str:
+    if isinstance(row, RowOnRecord):
+        return "变更" if row.is_change else _UNCHANGED
+    return "退回" if isinstance(row, Rejected) else "通过"
+
+
+def _mark_row(worksheet: Any, sheet_row: int, column: int, row: Row) -> None:
     rejected = isinstance(row, Rejected)
-    fill = _REJECTED if rejected else _NOTED if row.codes else None
-    worksheet.cell(sheet_row, column).value = "退回" if rejected else "通过"
+    result = _result(row)
+    fill = _REJECTED if rejected else _NOTED if row.codes and result != _UNCHANGED else None
+    worksheet.cell(sheet_row, column).value = result
     reason = worksheet.cell(sheet_row, column + 1)
     reason.value = row.sentence("zh") or None
     reason.alignment = Alignment(wrap_text=True, vertical="top")
@@ -171,11 +179,12 @@ def _summarize(workbook: Any, report: RosterReport) -> None:
         ("原文件", report.path.name),
         ("通过", len(report.accepted)),
         ("退回", len(report.rejected)),
+        *([("未变", len(report.unchanged)), ("变更", len(report.changes))] if report.known else []),
         (),
         ("代码", "说明", "人数"),
     ]
     counts = report.counts
-    lines += [(str(code), explain(code), counts[code]) for code in (*RowFault, *RowNote) if counts[code]]
+    lines += [(str(code), explain(code), counts[code]) for code in (*RowFault, *RowNote, *RowState) if counts[code]]
     lines += [(), *(("提示", chinese) for chinese, _ in report.warnings)] if report.warnings else []
     for row, line in enumerate(lines, start=1):
         for column, value in enumerate(line, start=1):

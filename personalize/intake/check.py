@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from personalize.intake.codes import RowFault
+from personalize.intake.codes import RowFault, RowNote, RowState
 from personalize.intake.files import Limits, load
 from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
 from personalize.intake.identity import Identities
@@ -20,7 +20,9 @@ from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import gb18030_length, masked_numbers
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import MAX_BYTES
-from personalize.intake.values import Rejected, RosterReport, RosterRow, Table
+from personalize.intake.values import Rejected, RosterReport, RosterRow, Row, RowOnRecord, Table
+from registry.person import Person
+from registry.unit_names import own_name
 from terminal.localtime import CHINA, time_zone
 
 _SAMPLES = ("示例", "样表", "样例", "填写说明", "填表说明", "范例", "范本", "样本", "模板")
@@ -34,6 +36,10 @@ class KnownPerson(Protocol):
     def unit_name(self) -> str: ...
     @property
     def living_card(self) -> bool: ...
+    @property
+    def person(self) -> Person | None: ...
+    @property
+    def batch(self) -> str: ...
     def may_register(self, unit: str, above: str) -> bool: ...
 
 
@@ -167,31 +173,48 @@ def _on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, K
     return known(list(numbers))
 
 
-def _settle(
-    rows: list[tuple[str, ReadRow]], on_record: Mapping[str, KnownPerson], several: bool
-) -> list[RosterRow | Rejected]:
-    """Accept or reject each row, in order: only a row after an accepted one with the same ID number is a duplicate."""
-    settled: list[RosterRow | Rejected] = []
+def _settle(rows: list[tuple[str, ReadRow]], on_record: Mapping[str, KnownPerson], several: bool) -> list[Row]:
+    """Accept or reject each row, in order: only a row after an accepted one with the same ID number is a duplicate.
+
+    A sound row of a person of its unit who has a card is neither: it changes nothing, or asks for a change.
+    """
+    settled: list[Row] = []
     accepted: dict[str, str] = {}
     for sheet, row in rows:
         number, faults = row.id_number, row.faults
         earlier = accepted.get(number, "")
         if earlier:
             faults += (RowFault.DUPLICATE_IN_FILE,)
-        if person := on_record.get(number):
-            faults += _registered(person, row)
+        known = on_record.get(number)
+        its_own = known is not None and known.may_register(row.unit, row.above)
+        if known and (faults or not its_own):
+            faults += _registered(known, its_own)
         if faults or row.person is None:
             settled.append(Rejected(row.sheet_row, row.seq, faults, row.name, earlier, sheet))
+            continue
+        accepted[number] = f"{sheet} {row.sheet_row}" if several else str(row.sheet_row)
+        if known and known.living_card:
+            codes: tuple[RowState | RowNote, ...] = _differences(known.person or row.person, row.person)
+            place = (row.sheet_row, row.seq, row.person, row.unit)
+            settled.append(RowOnRecord(*place, codes + row.notes, sheet, row.above, known.batch))
         else:
-            accepted[number] = f"{sheet} {row.sheet_row}" if several else str(row.sheet_row)
             settled.append(RosterRow(row.sheet_row, row.seq, row.person, row.unit, row.notes, sheet, row.above))
     return settled
 
 
-def _registered(person: KnownPerson, row: ReadRow) -> tuple[RowFault, ...]:
-    """Faults of a person who is in the registry. The unit of the row counts, below that of the title."""
+def _registered(person: KnownPerson, its_own: bool) -> tuple[RowFault, ...]:
+    """What makes a row of a person on record worse. ``its_own``: its unit registered the person."""
     faults = (RowFault.ALREADY_HAS_CARD,) if person.living_card else ()
-    return faults if person.may_register(row.unit, row.above) else (*faults, RowFault.OTHER_UNIT)
+    return faults if its_own else (*faults, RowFault.OTHER_UNIT)
+
+
+def _differences(before: Person, after: Person) -> tuple[RowState, ...]:
+    compared = (
+        (RowState.NAME_CHANGED, before.name, after.name),
+        (RowState.GENDER_CHANGED, before.gender, after.gender),
+        (RowState.PHONE_CHANGED, before.mobile, after.mobile),
+    )
+    return tuple(state for state, one, other in compared if one != other) or (RowState.UNCHANGED,)
 
 
 def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
@@ -202,5 +225,5 @@ def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
             f"the unit's name does not fit on a card; use a short form: {unit}",
         )
         for unit in sorted(units)
-        if gb18030_length(unit) > MAX_BYTES
+        if gb18030_length(own_name(unit)) > MAX_BYTES
     ]

@@ -44,6 +44,17 @@ class RowNote(StrEnum):
     REGION_UNKNOWN = "REGION_UNKNOWN"
 
 
+class RowState(StrEnum):
+    """What a row is to the registry whose person has a card, or is in a batch that will make one."""
+
+    UNCHANGED = "UNCHANGED"
+    NAME_CHANGED = "NAME_CHANGED"
+    GENDER_CHANGED = "GENDER_CHANGED"
+    PHONE_CHANGED = "PHONE_CHANGED"
+
+
+RowCode = RowFault | RowNote | RowState
+
 _SENTENCES: dict[str, tuple[str, str]] = {
     RowFault.ID_MISSING: ("没有填写身份证号", "the ID number is missing"),
     RowFault.ID_FORMAT: (
@@ -111,16 +122,29 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "身份证号前六位不在行政区划代码表中，请核对",
         "the county code in the ID number is not in the table of counties: check it",
     ),
+    RowState.UNCHANGED: ("与登记资料一致，不再重复办卡", "nothing differs from the record, and no second card is made"),
+    RowState.NAME_CHANGED: (
+        "姓名与登记资料不同：审核通过后更改，已制成的卡须换卡",
+        "the name differs from the record: approval changes it, and a card that is made has to be replaced",
+    ),
+    RowState.GENDER_CHANGED: (
+        "性别与登记资料不同：审核通过后更改，已制成的卡须换卡",
+        "the gender differs from the record: approval changes it, and a card that is made has to be replaced",
+    ),
+    RowState.PHONE_CHANGED: (
+        "手机号码与登记资料不同：审核通过后更改",
+        "the mobile number differs from the record: approval changes it",
+    ),
 }
 
 
-def explain(code: RowFault | RowNote, language: Language = "zh") -> str:
+def explain(code: RowCode, language: Language = "zh") -> str:
     """A code as a phrase without full stop; it never quotes the row."""
     chinese, english = _SENTENCES[code]
     return chinese if language == "zh" else english
 
 
-def sentence(codes: tuple[RowFault | RowNote, ...], duplicate_of: str = "", language: Language = "zh") -> str:
+def sentence(codes: tuple[RowCode, ...], duplicate_of: str = "", language: Language = "zh") -> str:
     """All codes of one row as one sentence; empty for no codes. ``duplicate_of`` names the earlier row."""
     phrases = [explain(code, language) for code in codes]
     if duplicate_of and RowFault.DUPLICATE_IN_FILE in codes:

@@ -8,6 +8,7 @@ from typing import Final
 
 from personalize.intake.codes import RowFault
 from personalize.intake.text import Cell, gb18030_length, is_blank, squeeze, text_of, trim
+from registry.unit_names import own_name
 from terminal.member.codecs import UnitNameText
 
 MAX_BYTES: Final = 60  # DF23 on the card
@@ -36,4 +37,4 @@ def unit_fault(name: str) -> RowFault | None:
         return RowFault.UNIT_MISSING
     if any(unicodedata.category(character) in UnitNameText.FORBIDDEN for character in name) or _PERSONAL(squeeze(name)):
         return RowFault.UNIT_CHARS
-    return RowFault.UNIT_TOO_LONG if gb18030_length(name) > MAX_BYTES else None
+    return RowFault.UNIT_TOO_LONG if gb18030_length(own_name(name)) > MAX_BYTES else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from personalize.intake.codes import Language, RowFault, RowNote, sentence
+from personalize.intake.codes import Language, RowFault, RowNote, RowState, sentence
 from personalize.intake.text import masked_name
 from registry.person import Person
 
@@ -56,6 +56,42 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class RowOnRecord:
+    """A sound row of a person who has a card, or is in a batch that will make one (``batch``, else empty). ``codes``
+    say which data differ from the record, if any, and what was normalized."""
+
+    sheet_row: int
+    seq: int | str | None
+    person: Person
+    unit: str
+    codes: tuple[RowState | RowNote, ...]
+    sheet: str = ""
+    above: str = ""
+    batch: str = ""
+
+    @property
+    def name_masked(self) -> str:
+        return masked_name(self.person.name)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the row asks for a change of the record."""
+        return RowState.UNCHANGED not in self.codes
+
+    def sentence(self, language: Language = "zh") -> str:
+        """What is known, and what differs, without personal data."""
+        chinese = language == "zh"
+        if self.batch:
+            where = f"已在批次{self.batch}中" if chinese else f"in batch {self.batch} already"
+        else:
+            where = "已有会员卡" if chinese else "has a member card already"
+        return where + ("；" if chinese else "; ") + sentence(self.codes, language=language)
+
+
+Row = RosterRow | Rejected | RowOnRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Place of a table in the form, for annotation: sheet row of the header and last column, both counted from 1."""
 
@@ -72,7 +108,7 @@ class RosterReport:
 
     path: Path
     unit: str | None
-    rows: tuple[RosterRow | Rejected, ...] = field(repr=False)
+    rows: tuple[Row, ...] = field(repr=False)
     digest: str
     tables: tuple[Table, ...] = ()
     skipped: tuple[tuple[str, int], ...] = field(default=(), repr=False)
@@ -85,6 +121,18 @@ class RosterReport:
     @property
     def rejected(self) -> list[Rejected]:
         return [row for row in self.rows if isinstance(row, Rejected)]
+
+    @property
+    def known(self) -> list[RowOnRecord]:
+        return [row for row in self.rows if isinstance(row, RowOnRecord)]
+
+    @property
+    def unchanged(self) -> list[RowOnRecord]:
+        return [row for row in self.known if not row.is_change]
+
+    @property
+    def changes(self) -> list[RowOnRecord]:
+        return [row for row in self.known if row.is_change]
 
     @property
     def counts(self) -> Counter[str]:
@@ -102,22 +150,26 @@ class RosterReport:
         Rows name their sheet only where people stand on several sheets; warnings are named where there are any.
         """
         rows = [_row_json(row) | ({"sheet": row.sheet} if self.several_sheets else {}) for row in self.rows]
-        accepted = sum(isinstance(row, RosterRow) for row in self.rows)
+        known = {"unchanged": len(self.unchanged), "changes": len(self.changes)} if self.known else {}
         return {
             "file": str(self.path),
             "unit": self.unit,
-            "accepted": accepted,
-            "rejected": len(rows) - accepted,
+            "accepted": len(self.accepted),
+            "rejected": len(self.rejected),
+            **known,
             **({"warnings": [{"zh": zh, "en": en} for zh, en in self.warnings]} if self.warnings else {}),
             "rows": rows,
         }
 
 
-def _row_json(row: RosterRow | Rejected) -> dict[str, Any]:
+def _row_json(row: Row) -> dict[str, Any]:
     known = {"sheet_row": row.sheet_row, "seq": row.seq}
     if isinstance(row, Rejected):
         return known | {"verdict": "reject", "codes": list(row.codes)}
     record = {name: getattr(row.person, name) for name in ("id_number", "name", "gender", "mobile")} | {
         "unit": row.unit
     }
+    if isinstance(row, RowOnRecord):
+        verdict = "change" if row.is_change else "unchanged"
+        return known | {"verdict": verdict, "codes": list(row.codes), "batch": row.batch or None, "record": record}
     return known | {"verdict": "accept", "codes": list(row.notes), "record": record}

@@ -37,7 +37,7 @@ _STANDS = ("conflict", "batch B20261122-001 is approved; only a draft can be app
 
 class BatchResponse(ResponseModel):
     """A roster on its way to cards. `to_prepare` counts members without a dossier, `verified` members with a verified
-    card."""
+    card; `unchanged` and `changes` rows of people who had a card or were in another batch."""
 
     id: str = Field(examples=["B20261122-001"])
     unit: str
@@ -54,6 +54,8 @@ class BatchResponse(ResponseModel):
     to_prepare: int
     dossiers: int
     verified: int
+    unchanged: int
+    changes: int
 
 
 class BatchSummaryResponse(BatchResponse):

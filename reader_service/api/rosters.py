@@ -26,7 +26,9 @@ _BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .x
 
 
 class UploadResponse(ResponseModel):
-    """The result of an upload. `batch` is null where no row was accepted; nothing is stored then."""
+    """The result of an upload. `batch` is null where no row was accepted and none requests a change; nothing is stored
+    then. `unchanged` and `changes` count rows of people who have a card or are in a batch. `earlier` is the closed
+    batch of the same file."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -50,8 +52,12 @@ class UploadResponse(ResponseModel):
                         "name_masked": "孙**",
                         "id_masked": "",
                         "mobile_masked": "",
+                        "verdict": "rejected",
                     }
                 ],
+                "unchanged": 0,
+                "changes": 0,
+                "earlier": None,
             }
         },
     )
@@ -64,6 +70,9 @@ class UploadResponse(ResponseModel):
     counts: dict[str, int]
     warnings: list[tuple[str, str]]
     findings: list[RosterFinding]
+    unchanged: int
+    changes: int
+    earlier: str | None
 
 
 @router.post(
@@ -71,10 +80,12 @@ class UploadResponse(ResponseModel):
     status_code=201,
     summary="Upload a registration form",
     description="Checks every row and makes a draft batch of the accepted ones. The form is stored encrypted, for its "
-    "annotated copy, until the batch is discarded or closed. Answers 200 without a batch where no row is accepted. "
+    "annotated copy, until the batch is discarded or closed. People who have a card or are in a batch are unchanged, "
+    "or their row requests a change, which approval makes. Answers 200 without a batch where nothing is accepted or "
+    "changed. "
     "Role: registrar.",
     responses={
-        200: {"model": UploadResponse, "description": "No row was accepted; nothing is stored."},
+        200: {"model": UploadResponse, "description": "No row was accepted or requests a change; nothing is stored."},
         **problems(409, 413, 429, 422, s422=_BAD_FORM, s409=("conflict", "this file was imported before")),
     },
 )
@@ -111,8 +122,11 @@ def findings(
     batch_id: BatchId,
     paged: Paged,
     only: Annotated[
-        Literal["rejected", "noted", "accepted"] | None,
-        Query(description="Only rejected rows, accepted rows that were corrected, or accepted rows."),
+        Literal["rejected", "noted", "accepted", "unchanged", "change"] | None,
+        Query(
+            description="Only rejected rows, accepted rows that were corrected, accepted rows, or those of people who "
+            "have a card or are in a batch: unchanged, or with a change."
+        ),
     ] = None,
 ) -> Items[RosterFinding]:
     return items(service.rosters.findings(caller, batch_id, paged.cursor, paged.limit, only=only))

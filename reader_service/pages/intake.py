@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 50
 _STAGES: Final = ("draft", "approved", "closed", "discarded")
-_KINDS: Final = ("rejected", "noted", "accepted")
+_KINDS: Final = ("rejected", "noted", "accepted", "change", "unchanged")
 _MAY_BE_GIVEN_UP: Final = (BatchState.DRAFT, BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING)
 _CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
 
@@ -58,7 +58,16 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         if upload.batch is None:
             return shell.part(request, "intake_no_row_accepted.html", upload=upload)
         where = f"/intake/{upload.batch.id}"
-        return shell.go(request, where, "intake.done-uploaded", accepted=upload.accepted, rejected=upload.rejected)
+        again = upload.unchanged or upload.changes
+        return shell.go(
+            request,
+            where,
+            "intake.done-uploaded-again" if again else "intake.done-uploaded",
+            accepted=upload.accepted,
+            rejected=upload.rejected,
+            unchanged=upload.unchanged,
+            changes=upload.changes,
+        )
 
     @pages.post("/intake/check")
     def check(request: Request, form: UploadFile, unit: Text = "") -> Response:
@@ -142,7 +151,7 @@ def _permitted_actions(who: Principal, batch: Batch, review_state: str, own: boo
     clerk, reviewer = who.may(Permission.ROSTERS_UPLOAD), who.may(Permission.ROSTERS_APPROVE)
     has_copy = batch.state not in (BatchState.CLOSED, BatchState.DISCARDED)
     return {
-        "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted > 0,
+        "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted + batch.changes > 0,
         "may_discard": clerk and without_cards,
         "may_decide": reviewer and review_state == "submitted",
         "own": own,

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from personalize.intake import Language, Rejected, RosterReport, RosterRow, RowFault, RowNote, check, explain
-from personalize.rosters import as_imported, numbered, to_import
+from personalize.intake import (
+    Language,
+    Rejected,
+    RosterReport,
+    RowCode,
+    RowFault,
+    RowNote,
+    RowOnRecord,
+    RowState,
+    check,
+    explain,
+)
+from personalize.intake.files import digest
+from personalize.rosters import as_imported, known_rows, numbered, to_import
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -29,7 +41,8 @@ SHOWN = 100
 @dataclass(frozen=True, slots=True)
 class RosterFinding:
     """The findings on one row of a form, in both languages; personal data are masked. ``codes`` names the faults of a
-    rejected row and the corrections of an accepted one."""
+    rejected row and the corrections of an accepted one. ``verdict``: accepted, rejected, or for a person who has a card
+    or is in a batch, unchanged or change."""
 
     sheet_row: int
     seq: int | None
@@ -41,11 +54,13 @@ class RosterFinding:
     name_masked: str
     id_masked: str
     mobile_masked: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """The result of an upload. ``batch`` is None where no row was accepted; nothing is stored then."""
+    """The result of an upload. ``batch`` is None where no row was accepted and none asks for a change; nothing is
+    stored then. ``earlier``: the closed batch of the same file, if there is one."""
 
     filename: str
     unit: str | None
@@ -56,7 +71,10 @@ class UploadView:
     warnings: tuple[tuple[str, str], ...]
     """(Chinese, English)"""
     findings: tuple[RosterFinding, ...]
-    """The first hundred of the rejected rows."""
+    """The first hundred of the rejected rows, and of those that are unchanged or ask for a change."""
+    unchanged: int = 0
+    changes: int = 0
+    earlier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +103,12 @@ class RosterService:
         """
         p.need(Permission.ROSTERS_UPLOAD)
         with self._uploads.file(filename, stream) as path:
+            earlier = self._batch_of_file(path)
             report = self._check(path, unit)
-            batch = self._import(p, path, report) if report.accepted and report.unit else None
+            batch = self._import(p, path, report) if (report.accepted or report.changes) and report.unit else None
         if batch is not None:
             self._changed(batch, None)
-        return _upload_view(report, batch)
+        return _upload_view(report, batch, earlier)
 
     def check(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> Annotated:
         """The form with the findings beside its rows; nothing is stored.
@@ -103,8 +122,8 @@ class RosterService:
     def findings(
         self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
     ) -> Page[RosterFinding]:
-        """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted with a correction) or
-        "accepted"."""
+        """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted with a correction),
+        "accepted", "unchanged" or "change"."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
             page = self._registry.rosters.page(batch_id, cursor, limit, only=only)
@@ -208,6 +227,12 @@ class RosterService:
                 limits=self._uploads.limits,
             )
 
+    def _batch_of_file(self, path: Path) -> str | None:
+        """The closed batch of the same file. Raises Conflict where its batch is not closed: looked up before the rows
+        are judged, all of which it would explain."""
+        with translate_registry_errors():
+            return self._registry.rosters.refuse_living_batch(digest(path.read_bytes()))
+
     def _today(self) -> date:
         return self._parts.now().date()
 
@@ -221,6 +246,7 @@ class RosterService:
                 source=scrub(path.name),  # people name a form after a person, and after worse
                 digest=report.digest,
                 by=p.name,
+                known=known_rows(report),
                 original=Original(path.name, path.read_bytes()),
             )
 
@@ -238,26 +264,29 @@ class RosterService:
         return batch
 
 
-def _upload_view(report: RosterReport, batch: Batch | None) -> UploadView:
-    rejected = [(number, row) for number, row in numbered(report) if isinstance(row, Rejected)]
+def _upload_view(report: RosterReport, batch: Batch | None, earlier: str | None) -> UploadView:
+    shown = [(number, row) for number, row in numbered(report) if isinstance(row, Rejected | RowOnRecord)]
+    shown.sort(key=lambda row: not isinstance(row[1], Rejected))
     return UploadView(
         filename=scrub(report.path.name),
         unit=report.unit,
         batch=batch,
         accepted=len(report.accepted),
-        rejected=len(rejected),
+        rejected=len(report.rejected),
         counts=dict(report.counts),
         warnings=report.warnings,
-        findings=tuple(_fresh(number, row) for number, row in rejected[:SHOWN]),
+        findings=tuple(_fresh(number, row) for number, row in shown[:SHOWN]),
+        unchanged=len(report.unchanged),
+        changes=len(report.changes),
+        earlier=earlier,
     )
 
 
-def _fresh(number: int, row: RosterRow | Rejected) -> RosterFinding:
-    masked = row.name_masked if isinstance(row, Rejected) else ""
-    accepted, codes = isinstance(row, RosterRow), tuple(map(str, row.codes))
-    return RosterFinding(
-        number, _number(row.seq), accepted, codes, row.sentence("zh"), row.sentence("en"), masked, "", ""
-    )
+def _fresh(number: int, row: Rejected | RowOnRecord) -> RosterFinding:
+    verdict = "rejected" if isinstance(row, Rejected) else "change" if row.is_change else "unchanged"
+    sentences = (row.sentence("zh"), row.sentence("en"))
+    codes = tuple(map(str, row.codes))
+    return RosterFinding(number, _number(row.seq), False, codes, *sentences, row.name_masked, "", "", verdict)
 
 
 def _finding(line: RosterLine) -> RosterFinding:
@@ -271,6 +300,7 @@ def _finding(line: RosterLine) -> RosterFinding:
         name_masked=line.name_masked,
         id_masked=line.id_masked,
         mobile_masked=line.mobile_masked,
+        verdict=line.verdict,
     )
 
 
@@ -278,7 +308,7 @@ def _number(seq: int | str | None) -> int | None:
     return seq if isinstance(seq, int) and seq < 10**6 else None
 
 
-_KNOWN: dict[str, RowFault | RowNote] = {code.value: code for code in (*RowFault, *RowNote)}
+_KNOWN: dict[str, RowCode] = {code.value: code for code in (*RowFault, *RowNote, *RowState)}
 
 
 def _sentences(codes: Sequence[str], language: Language) -> str:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from registry.batches.lookup import stage_for_update
 from registry.batches.numbers import raise_member_counter
-from registry.batches.persons import open_row, seal_person
+from registry.batches.persons import changed_person, open_row, seal_person
 from registry.db.actors import person_of, refuse_same_person
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData
-from registry.db.tables import batches, dossier_secrets, dossiers, member_events, members, roster_rows, units
+from registry.db.tables import (
+    batches,
+    claims,
+    dossier_secrets,
+    dossiers,
+    member_events,
+    members,
+    pans,
+    roster_rows,
+    units,
+)
 from registry.errors import RegistryConflict
-from registry.person import Person
 from registry.ranges import MEMBER_NUMBER, member_range, refuse_exceeded
 from terminal.names import fold
 
@@ -26,8 +36,11 @@ _CHUNK = 500  # parameters of one IN list
 def approve(
     conn: Connection, personal: PersonalData, batch_id: str, by: str, scheme: str, prefix: str, at: datetime
 ) -> None:
-    """Approve a draft; ``prefix`` is that of the member numbers, empty for the default. Raises NotOnRecord,
-    RegistryConflict."""
+    """Approve a draft; ``prefix`` is that of the member numbers, empty for the default. A draft that only changes
+    members on record is closed at once, as both people have signed it.
+
+    Raises NotOnRecord, RegistryConflict.
+    """
     if not _SIX_DIGITS.fullmatch(scheme):
         sentence = f"a scheme is six digits (the administrative division), not {scheme!r}"
         raise RegistryConflict(sentence, reason="scheme")
@@ -44,9 +57,11 @@ def approve(
     _apply_changes(conn, personal, batch_id)
     _give_unit_codes(conn, batch_id, scheme)
     _give_member_numbers(conn, batch_id, scheme, prefix)
-    conn.execute(
-        update(batches).where(batches.c.id == batch_id).values(stage="approved", approved_by=by, approved_at=at)
-    )
+    values: dict[str, object] = {"stage": "approved", "approved_by": by, "approved_at": at}
+    verdicts = set(conn.execute(select(roster_rows.c.verdict).where(roster_rows.c.batch_id == batch_id)).scalars())
+    if "change" in verdicts and "accepted" not in verdicts:
+        values |= {"stage": "closed", "closed_by": importer, "closed_second": by, "closed_at": at}
+    conn.execute(update(batches).where(batches.c.id == batch_id).values(values))
 
 
 def discard(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
@@ -63,8 +78,10 @@ def discard(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
         _delete_unused_dossiers(conn, batch_id)
         _withdraw_returned(conn, batch_id, by, at)
     of_batch = select(roster_rows.c.member_id).where(roster_rows.c.batch_id == batch_id)
+    to_make = list(conn.execute(of_batch.where(roster_rows.c.open)).scalars())
     ids = list(conn.execute(of_batch.where(roster_rows.c.member_id.is_not(None))).scalars())
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
+    _take_over(conn, to_make)
     # A member without another roster row, a dossier or an event is on record by this batch alone, and in a draft only
     # one without a number.
     unnumbered = [members.c.member_number.is_(None)] if stage == "draft" else []
@@ -111,6 +128,20 @@ def _withdraw_returned(conn: Connection, batch_id: str, by: str, at: datetime) -
         conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=at))
 
 
+def _take_over(conn: Connection, member_ids: Sequence[int]) -> None:
+    """Members whose draft is given up get their card by the next draft that names them, where they stood as known."""
+    named = (
+        select(roster_rows.c.member_id, func.min(roster_rows.c.batch_id).label("batch_id"))
+        .join(batches, batches.c.id == roster_rows.c.batch_id)
+        .where(batches.c.stage == "draft", roster_rows.c.verdict.in_(("unchanged", "change")))
+        .group_by(roster_rows.c.member_id)
+    )
+    for start in range(0, len(member_ids), _CHUNK):
+        for row in conn.execute(named.where(roster_rows.c.member_id.in_(member_ids[start : start + _CHUNK]))).all():
+            mine = (roster_rows.c.member_id == row.member_id, roster_rows.c.batch_id == row.batch_id)
+            conn.execute(update(roster_rows).where(*mine).values(verdict="accepted", codes="", open=True))
+
+
 def _readmit(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
     """Members who left the union and are on this roster have returned, to the unit that their row names."""
     before, after = units.alias(), units.alias()
@@ -137,18 +168,20 @@ def _readmit(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
 
 
 def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> None:
-    """Members on record before this roster take their name, sex and mobile number from it."""
+    """Members on record before this roster take their name, sex and mobile number from it. Dossiers with their former
+    data that no chip has yet are deleted, so that they are prepared again."""
     chosen = (
         select(roster_rows)
-        .join(members)
-        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open, members.c.member_number.is_not(None))
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.open | (roster_rows.c.verdict == "change"))
         .where(roster_rows.c.replaces.is_(None))
     )
     key = personal.seal_key()
     changes = []
     for row in conn.execute(chosen):
         fields = open_row(personal, batch_id, row.sheet_row, row.seal_key, row.sealed, row.verdict)
-        person = Person.from_fields(fields)
+        person = changed_person(fields)
+        if person is None:
+            continue
         changes.append(
             {
                 "member": row.member_id,
@@ -161,6 +194,18 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
         )
     if changes:
         conn.execute(update(members).where(members.c.id == bindparam("member")), changes)
+        for change in changes:
+            _forget_waiting_dossiers(conn, change["member"])
+
+
+def _forget_waiting_dossiers(conn: Connection, member_id: int) -> None:
+    claimed = exists().where(claims.c.dossier_id == dossiers.c.id)
+    waiting = select(dossiers.c.id, dossiers.c.card_number).where(dossiers.c.member_id == member_id, ~claimed)
+    for row in conn.execute(waiting.where(dossiers.c.state == "waiting").with_for_update()).all():
+        conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id == row.id))
+        conn.execute(delete(dossiers).where(dossiers.c.id == row.id))
+        still_used = exists().where(dossiers.c.card_number == pans.c.card_number)
+        conn.execute(delete(pans).where(pans.c.card_number == row.card_number, ~still_used))
 
 
 def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
@@ -169,7 +214,7 @@ def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
         select(units.c.id)
         .distinct()
         .select_from(units.join(members).join(roster_rows))
-        .where(roster_rows.c.batch_id == batch_id, units.c.code.is_(None))
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted", units.c.code.is_(None))
     )
     for unit_id in sorted(conn.execute(without).scalars()):
         give_unit_code(conn, unit_id, scheme)
@@ -186,7 +231,8 @@ def _give_member_numbers(conn: Connection, batch_id: str, scheme: str, prefix: s
     without = (
         select(members.c.id)
         .join(roster_rows)
-        .where(roster_rows.c.batch_id == batch_id, members.c.member_number.is_(None))
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted")
+        .where(members.c.member_number.is_(None))
         .order_by(roster_rows.c.sheet_row)
     )
     ids = list(conn.execute(without).scalars())

@@ -14,7 +14,7 @@ from registry.db.context import UNNAMED_ACTOR, RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor, read_time
 from registry.db.tables import batches
 from registry.ranges import RangeUse, SerialRange
-from registry.values import Batch, BatchAccounts
+from registry.values import Batch, BatchAccounts, BatchState
 
 
 class Batches:
@@ -61,7 +61,7 @@ class Batches:
     def approve(
         self, batch_id: str, by: str, *, scheme: str = "130000", member_prefix: str = "", sent: bool = False
     ) -> Batch:
-        """A second person approves a draft; units get their code, members their number.
+        """A second person approves a draft; units get their code, members their number and their changed data.
 
         ``scheme``: administrative division of the issuing federation, six digits; ``member_prefix``: that of member
         numbers, empty for the default of the scheme. Raises RegistryConflict for the
@@ -72,7 +72,10 @@ class Batches:
             if sent:
                 reviews.refuse_unsent(conn, batch_id)
             self._context.audit(conn, by, "batch.approve", f"batch:{batch_id}")
-            return batch_on_record(conn, batch_id)
+            approved = batch_on_record(conn, batch_id)
+            if approved.state is BatchState.CLOSED:
+                originals.forget(conn, batch_id)
+            return approved
 
     def imported_by_person(self, batch_id: str, actor: str) -> bool:
         """Whether this actor's person imported the batch, who may not approve it. Raises NotOnRecord."""

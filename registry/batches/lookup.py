@@ -62,6 +62,8 @@ def selected_batches() -> Select[Any]:
         units.c.name.label("unit"),
         rows(accepted).label("accepted"),
         rows(roster_rows.c.verdict == "rejected").label("rejected"),
+        rows(roster_rows.c.verdict == "unchanged").label("unchanged"),
+        rows(roster_rows.c.verdict == "change").label("changes"),
         rows(accepted, ~_has_dossier()).label("to_prepare"),
         of_dossiers().label("dossiers"),
         of_dossiers(dossiers.c.state == "verified").label("verified"),
@@ -87,6 +89,8 @@ def batch_of(row: Row[*tuple[Any, ...]]) -> Batch:
         to_prepare=row.to_prepare,
         dossiers=row.dossiers,
         verified=row.verified,
+        unchanged=row.unchanged,
+        changes=row.changes,
     )
 
 

@@ -58,7 +58,8 @@ def _count_new_members(conn: Connection, batch_id: str) -> int:
     chosen = (
         select(func.count(func.distinct(members.c.id)))
         .select_from(members.join(roster_rows))
-        .where(roster_rows.c.batch_id == batch_id, members.c.member_number.is_(None))
+        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted")
+        .where(members.c.member_number.is_(None))
     )
     return conn.execute(chosen).scalar_one()
 

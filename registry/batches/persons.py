@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from registry.db.privacy import PersonalData
 from registry.person import Person
-from registry.values import AcceptedRow, RejectedRow
+from registry.values import AcceptedRow, KnownRow, RejectedRow
 from terminal.keys.custody import KeyRef
 
 _MEMBER: Final = ("id_number", "name", "gender", "mobile")
@@ -30,9 +30,9 @@ def open_person(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Person:
 
 
 def seal_accepted(
-    personal: PersonalData, key: KeyRef, batch_id: str, row: AcceptedRow, *, with_person: bool = True
+    personal: PersonalData, key: KeyRef, batch_id: str, row: AcceptedRow | KnownRow, *, with_person: bool = True
 ) -> bytes:
-    """For the column ``sealed`` of an accepted row. It repeats the person only where approval may change the record
+    """For the column ``sealed`` of a row of a member. It repeats the person only where approval may change the record
     of a member."""
     person = row.person.to_fields() if with_person else {}
     return personal.seal_fields(key, _row_place(batch_id, row.sheet_row), {"seq": row.seq, **person})

@@ -54,6 +54,7 @@ _COMPARED = ("name", "gender", "mobile")
 _SEALED = (ChangeKind.CHANGED, ChangeKind.SAME)
 _KIND = case(
     (roster_rows.c.replaces.is_not(None), ChangeKind.REPLACEMENT.value),
+    (roster_rows.c.verdict != "accepted", ChangeKind.SAME.value),  # or changed
     (members.c.member_number.is_(None), ChangeKind.NEW.value),
     (members.c.withdrawn_at.is_not(None), ChangeKind.BACK.value),
     else_=ChangeKind.SAME.value,  # or changed
@@ -149,7 +150,7 @@ class Reviews:
         in_database = {ChangeKind.SAME if kind in _SEALED else kind for kind in kinds}
         chosen = (
             select(members, func.coalesce(named.c.name, units.c.name).label("unit"))
-            .add_columns(roster_rows.c.sheet_row, roster_rows.c.replaces)
+            .add_columns(roster_rows.c.sheet_row, roster_rows.c.replaces, roster_rows.c.verdict)
             .add_columns(roster_rows.c.sealed.label("row_sealed"), roster_rows.c.seal_key.label("row_key"))
             .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id)
             .join(units, units.c.id == members.c.unit_id)
@@ -204,7 +205,7 @@ def _change(personal: PersonalData, batch_id: str, row: Row[*tuple[Any, ...]]) -
     before = open_person(personal, row)
     row_fields = open_row(personal, batch_id, row.sheet_row, row.row_key, row.row_sealed, "accepted")
     after = changed_person(row_fields) or before
-    new = row.member_number is None
+    new = row.member_number is None and row.verdict == "accepted"
     fields = tuple(field for field in _COMPARED if getattr(before, field) != getattr(after, field))
     if row.replaces is not None:
         kind = ChangeKind.REPLACEMENT

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
 from registry.batches.originals import Original
-from registry.batches.persons import open_row, seal_accepted, seal_person, seal_rejected, seal_replacement
+from registry.batches.persons import open_person, open_row, seal_accepted, seal_person, seal_rejected, seal_replacement
 from registry.batches.units import is_independent, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
@@ -21,7 +21,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
-from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, RejectedRow, RosterLine
+from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, KnownRow, RejectedRow, RosterLine
 from terminal.keys.custody import KeyRef
 
 _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
@@ -57,7 +57,7 @@ class Rosters:
         numbers = list(id_numbers)
         indexes = self._context.personal.indexes(numbers)
         with self._context.read() as conn:
-            known = _registered(conn, indexes)
+            known = _registered(conn, indexes, self._context.personal)
         return {number: known[index].known for number, index in zip(numbers, indexes, strict=True) if index in known}
 
     def import_roster(
@@ -69,23 +69,36 @@ class Rosters:
         source: str,
         digest: str,
         by: str,
+        known: Sequence[KnownRow] = (),
         original: Original | None = None,
     ) -> Batch:
         """A draft batch of one roster file; ``digest`` identifies its content, ``by`` is the clerk. ``original`` is the
-        file itself, stored sealed until the batch is discarded or closed.
+        file itself, stored sealed until the batch is discarded or closed. ``known`` are rows of persons who have a card
+        or are in another batch: of no effect, or changes that approval makes.
 
         Raises RegistryConflict when the same file is in a batch that is not closed, or when a member of it has a card,
-        is in another batch or belongs to another unit (``known_members`` shows this beforehand).
+        is in another batch or belongs to another unit (``known_members`` shows this beforehand), or one of ``known``
+        has no card any more.
         """
         at = self._context.clock()
         origin = Origin(source, digest, by, at, self._context.day(at))
         with self._context.write() as conn:
             batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, origin)
+            _store_known(conn, self._context.personal, batch_id, known)
             if original is not None:
                 originals.store(conn, self._context.personal, batch_id, original)
             batch, audit = f"batch:{batch_id}", self._context.audit
-            audit(conn, by, "roster.import", batch, accepted=len(accepted), rejected=len(rejected))
+            changes = {"changes": count} if (count := sum(row.change for row in known)) else {}
+            audit(conn, by, "roster.import", batch, "", accepted=len(accepted), rejected=len(rejected), **changes)
             return batch_on_record(conn, batch_id)
+
+    def refuse_living_batch(self, digest: str) -> str | None:
+        """Raises RegistryConflict for a file, by the digest of its content, whose batch is not closed. Gives the newest
+        closed batch of the file, if there is one."""
+        closed = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage == "closed")
+        with self._context.read() as conn:
+            _refuse_same_file(conn, digest)
+            return conn.execute(closed.order_by(batches.c.imported_at.desc()).limit(1)).scalar()
 
     def rows(self, batch_id: str) -> list[RosterLine]:
         """The rows of a batch's roster, in sheet order, masked."""
@@ -95,13 +108,13 @@ class Rosters:
     def page(
         self, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
     ) -> Page[RosterLine]:
-        """The same in pages; ``only``: rejected, accepted, or noted (accepted and corrected).
+        """The same in pages; ``only``: rejected, accepted, noted (accepted and corrected), unchanged, or change.
 
         Raises NotOnRecord, BadCursor.
         """
         chosen = _rows(batch_id).limit(cut(limit) + 1)
         if only is not None:
-            chosen = chosen.where(roster_rows.c.verdict == ("rejected" if only == "rejected" else "accepted"))
+            chosen = chosen.where(roster_rows.c.verdict == ("accepted" if only == "noted" else only))
         if only == "noted":
             chosen = chosen.where(roster_rows.c.codes != "")
         if cursor is not None:
@@ -122,7 +135,7 @@ def _import(
 ) -> str:
     """Store a draft batch; returns its id. New persons are recorded at once, so that no second roster can take them;
     changed data of a member on record wait in the row until the batch is approved."""
-    _refuse_same_file(conn, origin)
+    _refuse_same_file(conn, origin.digest)
     indexes = personal.indexes([row.person.id_number for row in accepted])
     known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
@@ -144,6 +157,25 @@ def _import(
     if stored:
         conn.execute(insert(roster_rows), stored)
     return batch_id
+
+
+def _store_known(conn: Connection, personal: PersonalData, batch_id: str, known: Sequence[KnownRow]) -> None:
+    """Store the rows of persons who need no card by them. Raises RegistryConflict for a person who does by now."""
+    if not known:
+        return
+    indexes = personal.indexes([row.person.id_number for row in known])
+    registered = _registered(conn, indexes)
+    key = personal.seal_key()
+    stored = []
+    for row, index in zip(known, indexes, strict=True):
+        one = registered.get(index)
+        if one is None or not one.known.living_card:
+            sentence = f"row {row.sheet_row}: this person has no card any more; check the form again"
+            raise RegistryConflict(sentence, reason="person-uncarded", row=row.sheet_row)
+        sealed = seal_accepted(personal, key, batch_id, row, with_person=row.change)
+        verdict = "change" if row.change else "unchanged"
+        stored.append(_row(batch_id, row, verdict, one.member_id, sealed, key) | {"open": False, "unit_id": None})
+    conn.execute(insert(roster_rows), stored)
 
 
 def _unit_key(row: AcceptedRow, unit_name: str) -> tuple[str, str]:
@@ -222,7 +254,12 @@ def _register(
 
 
 def _row(
-    batch_id: str, row: AcceptedRow | RejectedRow, verdict: str, member_id: int | None, sealed: bytes, key: KeyRef
+    batch_id: str,
+    row: AcceptedRow | RejectedRow | KnownRow,
+    verdict: str,
+    member_id: int | None,
+    sealed: bytes,
+    key: KeyRef,
 ) -> dict[str, object]:
     return {
         "batch_id": batch_id,
@@ -256,14 +293,20 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
         id_masked=row.id_masked or "",
         name_masked=row.name_masked or "",
         mobile_masked=row.mobile_masked or "",
+        verdict=row.verdict,
     )
 
 
-def _registered(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Registered]:
+def _registered(
+    conn: Connection, indexes: Sequence[bytes], personal: PersonalData | None = None
+) -> dict[bytes, _Registered]:
+    """Persons on record by blind index. ``personal`` opens the record of those who have a card."""
     carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
     wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
+    open_batch = select(roster_rows.c.batch_id).where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
     chosen = (
         select(members.c.id_index, members.c.id, members.c.withdrawn_at, units.c.name, units.c.parent_id)
+        .add_columns(members.c.sealed, members.c.seal_key, open_batch.scalar_subquery().label("batch"))
         .add_columns(or_(carded, wanted).label("busy"))
         .join(units)
     )
@@ -285,21 +328,24 @@ def _registered(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, _Regi
             if row.name not in independent:
                 independent[row.name] = row.parent_id is None and is_independent(conn, row.name)
             index = bytes(row.id_index)
-            withdrawn = row.withdrawn_at is not None
             known = KnownMember(
-                row.name, bool(row.busy), withdrawn, independent[row.name], frozenset(rosters_of[index])
+                row.name,
+                bool(row.busy),
+                row.withdrawn_at is not None,
+                independent[row.name],
+                frozenset(rosters_of[index]),
+                open_person(personal, row) if personal is not None and row.busy else None,
+                row.batch or "",
             )
             registered[index] = _Registered(row.id, known)
     return registered
 
 
-def _refuse_same_file(conn: Connection, origin: Origin) -> None:
-    same_file = select(batches.c.id).where(
-        batches.c.digest == origin.digest, batches.c.stage.in_(("draft", "approved"))
-    )
+def _refuse_same_file(conn: Connection, digest: str) -> None:
+    same_file = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage.in_(("draft", "approved")))
     batch_id = conn.execute(same_file).scalar()
     if batch_id is not None:
-        sentence = f"this file was imported before, as batch {batch_id}, which is not closed yet"
+        sentence = f"this file was imported before as {batch_id}, which is not closed yet"
         raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
 
 

@@ -100,7 +100,7 @@ def test_import_makes_a_draft_batch_once(tmp_path: Path, registry: Registry) -> 
     assert (batch.state, batch.unit, batch.imported_by, batch.source) == ("draft", UNIT, "李娜 (unproven)", "f.xlsx")
     again = runner.invoke(app, ["import", str(form), "--by", "李娜"])
     assert again.exit_code == 1
-    assert "ALREADY_HAS_CARD" in again.stdout
+    assert f"imported before as {batch.id}" in str(again.exception)
     assert len(registry.batches.all()) == 1
 
 
@@ -135,7 +135,7 @@ def test_people_on_record(tmp_path: Path, registry: Registry) -> None:
     again = forms.xlsx(tmp_path / "g.xlsx", forms.form(*people))
     result = runner.invoke(app, ["check", str(again), "--registry", "--json"])
     codes = [row["codes"] for row in json.loads(result.stdout)["rows"]]
-    assert codes == [["ALREADY_HAS_CARD"], ["ALREADY_HAS_CARD", "OTHER_UNIT"], []]
+    assert codes == [["UNCHANGED"], ["ALREADY_HAS_CARD", "OTHER_UNIT"], []]
     assert runner.invoke(app, ["check", str(again), "--json"]).exit_code == 0
 
 
@@ -168,3 +168,43 @@ def test_one_department_name_in_two_colleges_is_two_units(tmp_path: Path, regist
     )
     result = runner.invoke(app, ["check", str(other), "--registry", "--json"])
     assert json.loads(result.stdout)["rows"][0]["codes"] == ["ALREADY_HAS_CARD", "OTHER_UNIT"]
+
+
+def test_a_resubmitted_form_shows_what_is_unchanged_and_what_requests_a_change(
+    tmp_path: Path, registry: Registry
+) -> None:
+    first = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1), person(2), person(3)))
+    assert runner.invoke(app, ["import", str(first), "--by", "李娜"]).exit_code == 0
+    batch = registry.batches.all()[0]
+    people = [person(1), person(2, phone="18801430002"), person(3, name="孙波雷")]
+    corrected = forms.xlsx(tmp_path / "g.xlsx", forms.form(*people))
+    result = runner.invoke(app, ["check", str(corrected), "--registry", "--json"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["accepted"], report["rejected"], report["unchanged"], report["changes"]) == (0, 0, 1, 2)
+    rows = [(row["verdict"], row["codes"], row["batch"]) for row in report["rows"]]
+    assert rows == [
+        ("unchanged", ["UNCHANGED"], batch.id),
+        ("change", ["PHONE_CHANGED"], batch.id),
+        ("change", ["NAME_CHANGED"], batch.id),
+    ]
+    result = runner.invoke(app, ["import", str(corrected), "--by", "李娜", "--lang", "en"])
+    assert result.exit_code == 0, result.output
+    assert "unchanged 1 · changes 2" in result.stdout
+    same = forms.xlsx(tmp_path / "h.xlsx", forms.form(person(1)))
+    result = runner.invoke(app, ["import", str(same), "--by", "李娜"])
+    assert result.exit_code == 0, result.output
+    assert "Nothing is new or changed" in result.stdout
+    assert len(registry.batches.all()) == 2
+
+
+def test_the_annotated_copy_of_a_resubmitted_form_marks_what_is_known(tmp_path: Path, registry: Registry) -> None:
+    first = forms.xlsx(tmp_path / "f.xlsx", forms.form(person(1), person(2)))
+    assert runner.invoke(app, ["import", str(first), "--by", "李娜"]).exit_code == 0
+    corrected = forms.xlsx(tmp_path / "g.xlsx", forms.form(person(1), person(2, phone="18801430002"), person(3)))
+    copy = tmp_path / "copy.xlsx"
+    result = runner.invoke(app, ["check", str(corrected), "--registry", "--annotate", str(copy)])
+    assert result.exit_code == 0, result.output
+    sheet = load_workbook(copy).worksheets[0]
+    assert [sheet.cell(row, 7).value for row in (4, 5, 6)] == ["未变", "变更", "通过"]
+    assert sheet.cell(4, 8).value == f"已在批次{registry.batches.all()[0].id}中；与登记资料一致，不再重复办卡。"

@@ -135,7 +135,7 @@ roster_rows = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("seal_key", Text, nullable=False),
     Column("unit_id", ForeignKey("units.id")),  # that the row names; NULL for rejected and for older rows
-    one_of("verdict", "accepted", "rejected"),
+    one_of("verdict", "accepted", "rejected", "unchanged", "change"),
     CheckConstraint("verdict = 'rejected' OR member_id IS NOT NULL", name="member"),
     CheckConstraint("verdict = 'accepted' OR NOT open", name="open"),
 )

@@ -8,6 +8,7 @@ from openpyxl import Workbook
 
 from personalize.errors import AmbiguousTable, HeaderNotFound
 from personalize.intake import check
+from registry.person import Person
 from tests.support import forms
 from tests.support.forms import HEADER, TITLE, TODAY, UNIT, UNIT_LINE, checked, id_number, person, verdicts
 
@@ -207,6 +208,8 @@ def test_duplicates_follow_an_accepted_row_only(tmp_path: Path) -> None:
 class OnRecord:
     unit_name: str
     living_card: bool
+    person: Person | None = None
+    batch: str = ""
 
     def may_register(self, unit: str, above: str) -> bool:
         return self.unit_name == unit
@@ -229,7 +232,7 @@ def test_the_registry_is_queried_once_with_valid_numbers(tmp_path: Path) -> None
     rows = [person(1), person(2), person(3), person(4), person(4), person(5), person(6, id=None), broken]
     report = checked(tmp_path, *rows, known=known)
     assert verdicts(report) == [
-        "ALREADY_HAS_CARD",
+        "UNCHANGED",
         "ok",
         "OTHER_UNIT",
         "ALREADY_HAS_CARD+OTHER_UNIT",

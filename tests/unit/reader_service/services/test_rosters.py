@@ -204,19 +204,34 @@ def test_nothing_of_an_upload_is_left_behind(
     assert list(where.iterdir()) == []
 
 
-def test_the_same_form_twice_makes_one_batch(
-    rig: RegistryRig, service: RosterService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_form_twice_makes_one_batch(rig: RegistryRig, service: RosterService, tmp_path: Path) -> None:
     content = form(tmp_path, *GOOD)
-    service.upload(CLERK, "form.xlsx", [content])
-    view = service.upload(CLERK, "again.xlsx", [content])
-    assert (view.batch, view.counts) == (None, {"ALREADY_HAS_CARD": 2})
-    monkeypatch.setattr(
-        rig.registry.rosters, "known_members", lambda numbers: {}
-    )  # both were checked before either came in
-    with pytest.raises(Conflict, match="imported before"):
+    batch = service.upload(CLERK, "form.xlsx", [content]).batch
+    assert batch is not None
+    with pytest.raises(Conflict, match=f"imported before as {batch.id}"):
         service.upload(CLERK, "again.xlsx", [content])
     assert len(rig.registry.batches.all()) == 1
+
+
+def test_a_corrected_form_shows_who_is_unchanged_and_who_is_changed(
+    rig: RegistryRig, service: RosterService, tmp_path: Path
+) -> None:
+    first = service.upload(CLERK, "form.xlsx", [form(tmp_path, *GOOD)]).batch
+    assert first is not None
+    corrected = [GOOD[0], [*GOOD[1][:4], "18801430000", GOOD[1][5]], forms.person(7)]
+    view = service.upload(CLERK, "corrected.xlsx", [form(tmp_path, *corrected)])
+    assert (view.accepted, view.rejected, view.unchanged, view.changes) == (1, 0, 1, 1)
+    assert view.batch is not None
+    assert (view.batch.accepted, view.batch.unchanged, view.batch.changes) == (1, 1, 1)
+    rows = service.findings(CLERK, view.batch.id).items
+    assert [(row.verdict, row.codes) for row in rows] == [
+        ("unchanged", ("UNCHANGED",)),
+        ("change", ("PHONE_CHANGED",)),
+        ("accepted", ()),
+    ]
+    assert rows[1].reason_zh == "手机号码与登记资料不同：审核通过后更改。"
+    again = service.upload(CLERK, "third.xlsx", [form(tmp_path, GOOD[0], name="other.xlsx")])
+    assert (again.batch, again.unchanged, again.accepted) == (None, 1, 0)
 
 
 def test_a_form_goes_to_review_and_back_and_is_approved_by_another(
