@@ -1,23 +1,47 @@
-"""Data files for a terminal, in YAML or JSON (which YAML contains): each fault names file, line and field."""
+"""Data files for a terminal, in YAML or JSON (which YAML contains): each fault names file, line and field.
+
+Size and depth of a file are bounded, and what lets a small file stand for a large one, or for something else than it
+shows, is refused: anchors, aliases, merge keys and tags (YAML 1.2.2, 3.2.2 and 6.9).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from terminal.errors import CodecError
 
 M = TypeVar("M", bound=BaseModel)
 
+MAX_BYTES: Final = 1_000_000
+"""Size of a file: hundreds of CA keys of the greatest length are a third of it."""
+MAX_DEPTH: Final = 16
+"""Lists and mappings inside each other: profiles have five."""
+_MOST_FAULTS: Final = 50
+_MERGE: Final = "<<"
+
 
 def read_text(path: Path, kind: str) -> str:
-    """The text of a file. Raises CodecError when it cannot be read or is not UTF-8."""
+    """The text of a file. Raises CodecError when it cannot be read, is too large or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise CodecError(f"the {kind} {path} has more than {MAX_BYTES:,} bytes")
+        return content.decode("utf-8")
     except OSError as fault:
         raise CodecError(f"cannot read the {kind} {path}: {fault.strerror}") from fault
     except UnicodeDecodeError as fault:
@@ -29,19 +53,57 @@ def parse_model(model: type[M], text: str, name: str, kind: str) -> M:
 
     No value of the file is repeated in a message.
     """
-    try:
-        data = YAML(typ="rt").load(text)
-    except YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise CodecError(f"{where}: not YAML: {getattr(fault, 'problem', None) or 'it cannot be read'}") from None
+    data = _load(text, name)
     if not isinstance(data, dict):
         raise CodecError(f"{name}: a {kind} is a mapping with the fields {', '.join(model.model_fields)}")
     try:
         return model.model_validate(data)
     except ValidationError as fault:
         errors = fault.errors(include_input=False, include_url=False)
-        raise CodecError("\n".join(_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in errors)) from None
+        lines = [_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in errors[:_MOST_FAULTS]]
+        if more := errors[_MOST_FAULTS:]:
+            lines.append(f"{name}: and {len(more):,} more faults")
+        raise CodecError("\n".join(lines)) from None
+
+
+def _load(text: str, name: str) -> Any:
+    """The values of a file, with their lines. Raises CodecError."""
+    try:
+        _refuse_unbounded(text, name)
+        return YAML(typ="rt").load(text)
+    except YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise CodecError(f"{where}: not YAML: {getattr(fault, 'problem', None) or 'it cannot be read'}") from None
+    except CodecError:
+        raise
+    except (ValueError, OverflowError):  # what looks like a date or a number and is none, such as 2026-13-45
+        raise CodecError(f"{name}: a value is no text, date or number; write it in quotation marks") from None
+
+
+def _refuse_unbounded(text: str, name: str) -> None:
+    """Look through the file before anything is built of it. Raises CodecError, YAMLError."""
+    if len(text) > MAX_BYTES:
+        raise CodecError(f"{name}: more than {MAX_BYTES:,} characters")
+    depth = 0
+    for event in YAML(typ="rt").parse(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise CodecError(f"{name}:{line}: anchors and aliases (& and *) are not taken; write the value out")
+        if isinstance(event, ScalarEvent) and event.value == _MERGE and event.style is None:
+            raise CodecError(f"{name}:{line}: merge keys ({_MERGE}) are not taken; write the fields out")
+        if _tagged(event):
+            raise CodecError(f"{name}:{line}: tags (!) are not taken; write the value alone")
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise CodecError(f"{name}:{line}: lists and mappings more than {MAX_DEPTH} deep")
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            depth -= 1
+
+
+def _tagged(event: Event) -> bool:
+    return isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent) and bool(event.tag)
 
 
 def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:
