@@ -59,6 +59,7 @@ _GROUPS = (
     ("lists", "commands.lists", "The signed lists that counters carry."),
     ("stock", "commands.stock", "Blank chips received and used."),
     ("user", "commands.user", "People who sign in to the service."),
+    ("restore", "commands.restore", "After a database was restored from a backup."),
     ("audit", "commands.audit", "What was done, and whether the record of it is whole."),
 )
 

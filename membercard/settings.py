@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from terminal.keys import KeyCustody, SoftwareKeystore
 
 
+REGISTRY_RECORD = "registry-record.json"
+"""File in the data directory that shows when an older backup takes the database's place."""
+
+
 def default_data_dir() -> Path:
     """XDG data home, as the freedesktop base directory specification has it."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "membercard"
@@ -203,4 +207,5 @@ def open_registry(custody: KeyCustody | None = None) -> Registry:
     settings = load()
     custody = custody or open_keystore()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Registry.open(settings.database_url, custody, zone=settings.zone)
+    record = settings.data_dir / REGISTRY_RECORD
+    return Registry.open(settings.database_url, custody, zone=settings.zone, record=record)

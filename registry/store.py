@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from types import TracebackType
 
 from registry.admin.audit import Audit
@@ -26,6 +28,8 @@ from registry.batches.stock import Stock
 from registry.db.context import RegistryContext
 from registry.db.database import BUSY_SECONDS, Database
 from registry.db.privacy import PersonalData
+from registry.db.witness import Witness
+from registry.errors import RegistryError
 from registry.line.line import Line
 from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
@@ -33,6 +37,7 @@ from registry.members.members import Members
 from registry.members.verdicts import Verdicts
 from registry.members.views import fill_names
 from registry.migrations import migrate
+from registry.restore.restores import Restores
 from terminal.keys.custody import KeyCustody
 
 Clock = Callable[[], datetime]
@@ -79,6 +84,7 @@ class Registry:
         self.stations = Stations(context)
         self.plans = Plans(context)
         self.statistics = Statistics(context)
+        self.restores = Restores(context)
 
     @classmethod
     def open(
@@ -89,9 +95,13 @@ class Registry:
         clock: Clock = utc_now,
         zone: tzinfo = UTC,
         busy_seconds: float = BUSY_SECONDS,
+        record: Path | None = None,
     ) -> Registry:
         """Open (and create or migrate) the registry at ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``. ``zone``
         gives the day in the ids of batches.
+
+        ``record`` is a file beside the database that shows when an older backup takes its place (``registry.restore``):
+        the registry then gives no numbers out, and no lane claims a chip, until it was checked.
 
         Raises RegistryUnavailable, RegistryUnfit (not a registry) or SchemaTooNew.
         """
@@ -99,15 +109,25 @@ class Registry:
         try:
             migrate.to_head(database)
             personal = PersonalData(custody)
-            context = RegistryContext(database, personal, clock, zone)
+            witness = None if record is None else Witness(record, personal, database.name)
+            context = RegistryContext(database, personal, clock, zone, witness)
             fill_names(database, personal)
             refold_names(context)
         except BaseException:
             database.close()
             raise
-        return cls(context)
+        registry = cls(context)
+        try:
+            registry.restores.look()
+        except BaseException:
+            registry.close()
+            raise
+        return registry
 
     def close(self) -> None:
+        """Close the database; the record beside it is written before. Raises nothing for a database that is away."""
+        with suppress(RegistryError):
+            self.restores.note()
         self._context.database.close()
 
     def __enter__(self) -> Registry:

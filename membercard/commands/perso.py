@@ -50,6 +50,7 @@ def run(
     profile = profile_in_use()
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
+        registry.restores.refuse_pending()
         chosen_batch = under_way(registry.batches.batch(batch))
         if not chosen_batch.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"

@@ -118,6 +118,7 @@ def _issuer_lists() -> CounterLists:
     keystore, at = settings.open_keystore(), settings.load().now()
     trust = own_trust(keystore, profile_in_use().trust, at)
     with settings.open_registry(keystore) as registry:
+        registry.restores.refuse_pending()  # its hotlist lacks the cards reported since the backup
         return CounterLists(trust, current_hotlist(registry, at), policy=list_policy())
 
 

@@ -118,6 +118,7 @@ class IssuerLists:
         for stored files that were changed; SettingsError for files that cannot be read; CustodyError."""
         at = self._clock()
         try:
+            self._registry.restores.refuse_pending()  # its hotlist lacks the cards reported since the backup
             hotlist = current_hotlist(self._registry, at)
         except RegistryError:
             if self._last is not None:

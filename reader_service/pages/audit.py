@@ -30,6 +30,7 @@ GROUPS: Final = (
     "lane.",
     "lease.",
     "list.",
+    "restore.",
     "plan.",
 )
 """Prefixes of actions, for the filter."""

@@ -225,6 +225,7 @@ class LaneService:
     # --- one lane ----------------------------------------------------------------------------------------------------
 
     def _may_run(self, batch_id: str) -> None:
+        self._parts.registry.restores.refuse_pending()
         batch = self._parts.registry.batches.batch(batch_id)
         if batch.state in _NO_LANES:
             raise Conflict(f"batch {batch_id} {_NO_LANES[batch.state]}", batch=batch_id, state=batch.state.value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
@@ -12,8 +12,11 @@ from sqlalchemy import Connection
 
 from registry.db import audit_chain
 from registry.db.audit_chain import AuditEntry, Fact
+from registry.db.counters import GIVEN_OUT, PENDING, last_number
 from registry.db.database import Database
+from registry.db.marks import Marks, marks
 from registry.db.privacy import PersonalData, scrub
+from registry.db.witness import Witness
 from registry.errors import RegistryConflict
 
 UNNAMED_ACTOR: Final = "not stated"
@@ -28,6 +31,8 @@ class RegistryContext:
     personal: PersonalData
     clock: Callable[[], datetime]
     zone: tzinfo = UTC
+    witness: Witness | None = None
+    """The record beside the database of how far it has come; None where none is kept."""
 
     def day(self, at: datetime) -> date:
         """The calendar day of an instant in the zone of the registry's users."""
@@ -37,9 +42,18 @@ class RegistryContext:
         """A read-only transaction: one consistent view."""
         return self.database.read()
 
-    def write(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
         """A transaction that writes: all or nothing."""
-        return self.database.write()
+        come_to: Marks | None = None
+        with self.database.write() as conn:
+            conn.info.pop(GIVEN_OUT, None)  # of a transaction that was rolled back
+            yield conn
+            given_out = conn.info.pop(GIVEN_OUT, False)
+            if self.witness is not None and self.witness.due(given_out) and not last_number(conn, PENDING):
+                come_to = marks(conn)
+        if come_to is not None and self.witness is not None:
+            self.witness.note(come_to, self.clock())
 
     def audit(
         self, conn: Connection, by: str, action: str, subject: str = "", reason: str = "", **facts: Fact

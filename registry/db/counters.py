@@ -6,9 +6,14 @@ from sqlalchemy import Connection, text
 
 from registry.errors import RegistryConflict
 
+PENDING = "restore/pending"
+"""Counter that is above 0 while nobody has looked at a restored registry (``registry.restore``)."""
+GIVEN_OUT = "numbers given out"
+"""Key in a connection's info of a transaction that has given numbers out."""
 _ALLOCATE = text(
     "INSERT INTO counters (name, value) VALUES (:name, :count) "
-    "ON CONFLICT (name) DO UPDATE SET value = counters.value + :count RETURNING value"
+    "ON CONFLICT (name) DO UPDATE SET value = counters.value + :count "
+    "RETURNING value, (SELECT value FROM counters AS held WHERE held.name = 'restore/pending')"
 )
 _VALUE = text("SELECT value FROM counters WHERE name = :name")
 _RAISE = text(
@@ -18,10 +23,16 @@ _RAISE = text(
 
 
 def allocate(conn: Connection, name: str, count: int) -> range:
-    """The next ``count`` numbers of a counter, from 1. A transaction that is rolled back gives them back."""
+    """The next ``count`` numbers of a counter, from 1. A transaction that is rolled back gives them back.
+
+    Raises RegistryConflict while the registry was restored and nobody has checked it: the numbers may be used already.
+    """
     if count < 1:
         raise RegistryConflict(f"{count} numbers cannot be given out", reason="count", count=count)
-    last: int = conn.execute(_ALLOCATE, {"name": name, "count": count}).scalar_one()
+    last, pending = conn.execute(_ALLOCATE, {"name": name, "count": count}).one()
+    if pending:
+        raise restored()
+    conn.info[GIVEN_OUT] = True
     return range(last - count + 1, last + 1)
 
 
@@ -34,3 +45,12 @@ def last_number(conn: Connection, name: str) -> int:
 def raise_counter(conn: Connection, name: str, value: int) -> None:
     """Move a counter past ``value``, so that it is not given out again; never back."""
     conn.execute(_RAISE, {"name": name, "value": value})
+
+
+def restored() -> RegistryConflict:
+    """Why nothing is given out and no lane starts after a restore."""
+    return RegistryConflict(
+        "this registry was restored from an older backup: what was issued since is not in it. No number is given out "
+        "and no lane starts before somebody has run: membercard restore check",
+        reason="restored",
+    )

@@ -82,6 +82,10 @@ class PersonalData:
         """MAC of a hash of the audit chain, 64 hex digits; its prefix keeps it apart from the blind indexes."""
         return self._custody.index(_INDEX, b"audit\x00" + text.encode()).hex()
 
+    def record_mac(self, text: str) -> str:
+        """MAC of the record beside the database (``registry.db.witness``), 64 hex digits."""
+        return self._custody.index(_INDEX, b"registry record\x00" + text.encode()).hex()
+
 
 def _plain(name: str) -> str:
     return _LOOSE.sub("", unicodedata.normalize("NFKC", name).casefold())

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, bindparam, func, insert, select, text, update
 
 from registry.batches.lookup import members_without_dossier
+from registry.db.counters import PENDING, restored
 from registry.db.privacy import parse_ref
-from registry.db.tables import UtcTime, batches, chips, claims, dossier_secrets, dossiers
+from registry.db.tables import UtcTime, batches, chips, claims, counters, dossier_secrets, dossiers
 from registry.errors import FenceLost, RegistryConflict, no_batch
 from registry.values import ChipKnown, Claim, NothingLeft
 from terminal.keys.custody import Sealed
@@ -27,7 +28,10 @@ class LanePlace:
     station: str
 
 
-_BATCH = select(batches.c.stage, batches.c.started_at).where(batches.c.id == bindparam("batch"))
+_RESTORED = select(counters.c.value).where(counters.c.name == PENDING).scalar_subquery()
+_BATCH = select(batches.c.stage, batches.c.started_at, _RESTORED.label("restored")).where(
+    batches.c.id == bindparam("batch")
+)
 _CHIP = (
     select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, chips.c.code)
     .add_columns(dossiers.c.card_number)
@@ -71,6 +75,8 @@ def claim_dossier(
     batch = conn.execute(_BATCH, {"batch": batch_id}).one_or_none()
     if batch is None:
         raise no_batch(batch_id)
+    if batch.restored:
+        raise restored()
     known = conn.execute(_CHIP, {"serial": chip_serial}).one_or_none()
     if known is not None:
         return _known_chip(conn, batch_id, place, chip_serial, known, now, lease)

@@ -16,10 +16,11 @@ from membercard import settings
 from membercard.wiring.counter_lists import HOTLIST, TRUST
 from membercard.wiring.line import profile_in_use
 from membercard.wiring.service import SLOT_CARDS, STORED_LISTS, IssuerLists, station_parts
+from reader_service.errors import Conflict
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode
 from reader_service.service import ReaderService
-from registry.errors import RegistryUnavailable
+from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry, utc_now
 from registry.values import CardState
 from simulators.card.config import CardConfig
@@ -192,3 +193,34 @@ def test_a_service_that_cannot_start_leaves_no_thread_either(tmp_path: Path, reg
     with pytest.raises(ReaderNotFound, match="nowhere"):
         service.start()
     assert eventually(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_restored_registry_judges_no_card_by_its_own_hotlist_and_runs_no_lane(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hotlist lacks the cards that were reported since the backup; the copy stored before has them."""
+    profile, folder = in_force(tmp_path, profile_in_use), tmp_path / STORED_LISTS
+    batch, (number, _) = carded(registry, 2)
+    registry.cards.change(number, CardState.PACKED, "op", "packed")
+    registry.cards.change(number, CardState.LOST, "op", "lost")
+    lists = IssuerLists(registry, issuer.custody(), profile, folder, clock=utc_now)
+    lists()
+    monkeypatch.setattr(registry.hotlist, "entries", list)
+
+    def restored() -> None:
+        raise RegistryConflict("this registry was restored", reason="restored")
+
+    monkeypatch.setattr(registry.restores, "refuse_pending", restored)
+    used = lists()
+    assert (used.live, used.hotlist is not None and used.hotlist.find(number, 1) is not None) == (False, True)
+    with pytest.raises(RegistryConflict, match="was restored"):
+        IssuerLists(registry, issuer.custody(), profile, tmp_path / "none", clock=utc_now)()
+    parts = in_force(tmp_path, lambda: station_parts(registry, issuer.custody(), readers=("sim:slot/A",), pcsc=False))
+    service = ReaderService(parts)
+    service.start()
+    try:
+        with pytest.raises(Conflict) as caught:
+            service.lanes.start(STAFF, batch, ["a"])
+        assert caught.value.params["reason"] == "restored"
+    finally:
+        service.close()
