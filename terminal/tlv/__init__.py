@@ -6,7 +6,7 @@ objects without reading their content; ``tlv(tag, content)`` builds one object;
 """
 
 from terminal.tlv import dgi
-from terminal.tlv.ber import MAX_DEPTH, Tag, Tlv, Tlvs, decode, encode, encode_length, split, tlv
+from terminal.tlv.ber import MAX_DEPTH, Lengths, Padding, Tag, Tlv, Tlvs, decode, encode, encode_length, split, tlv
 from terminal.tlv.cached_parse import cached_parse
 from terminal.tlv.dol import Dol, DolEntry, DolFormat, asks_for, fit
 
@@ -15,6 +15,8 @@ __all__ = [
     "Dol",
     "DolEntry",
     "DolFormat",
+    "Lengths",
+    "Padding",
     "Tag",
     "Tlv",
     "Tlvs",

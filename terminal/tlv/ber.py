@@ -159,6 +159,12 @@ class Tlvs(Sequence[Tlv]):
         node = self._find(path)
         return None if node is None else node[1]
 
+    def present(self, *path: int) -> bytes | None:
+        """The value of the first such object that is not empty, or None: in card data an empty object is an absent one.
+        EMV 4.4 Book 3, 5.2."""
+        node = _first(self._nodes, path, 0, empty=False)
+        return None if node is None else node[1]
+
     def need(self, *path: int) -> bytes:
         """The value of the object that ``find`` returns. Raises TlvError when there is none."""
         node = self._find(path)
@@ -216,13 +222,13 @@ def _tlvs(raw: bytes, nodes: tuple[_Node, ...]) -> Tlvs:
 _EMPTY: Final = Tlvs()
 
 
-def _first(nodes: tuple[_Node, ...], path: tuple[int, ...], at: int) -> _Node | None:
-    """The first object on the path of tags from ``path[at]``."""
+def _first(nodes: tuple[_Node, ...], path: tuple[int, ...], at: int, empty: bool = True) -> _Node | None:
+    """The first object on the path of tags from ``path[at]``; ``empty`` False: the first with a value."""
     wanted, last = path[at], at + 1 == len(path)
     for node in nodes:
         if node[0] == wanted:
-            match = node if last else _first(node[2] or (), path, at + 1)
-            if match is not None:
+            match = node if last else _first(node[2] or (), path, at + 1, empty)
+            if match is not None and (empty or match[1]):
                 return match
     return None
 

@@ -152,7 +152,7 @@ def signed_information(state: TransactionState, authentication: Authentication, 
     unpredictable number; None for any other signature. It decides the kind of the cryptogram, whatever the answer says
     in clear. ``answer`` as in ``verify_combined``. EMV 4.4 Book 4, 6.3.2.1."""
     try:
-        return _signed(state, authentication.chain, answer.get(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"").cid
+        return _signed(state, authentication.chain, answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"").cid
     except OdaFailed:
         return None
 
@@ -163,7 +163,7 @@ def combined_missing(state: TransactionState, why: str) -> None:
 
 
 def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
-    signature, cid = answer.get(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.get(TAG_9F27_CID)
+    signature, cid = answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.present(TAG_9F27_CID)
     if not signature or not cid:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F27' if signature else '9F4B'}")
     combined = _signed(state, chain, signature)
@@ -196,8 +196,10 @@ def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_dd
     tlvs = objects(state, _STAGE, operation, response.data)
     if tlvs is None or len(tlvs) != 1 or tlvs[0].tag not in (TAG_80_FORMAT_1, TAG_77_FORMAT_2):
         state.stop(_STAGE, f"{operation}: the answer is neither format 80 nor 77", FAULTY_ICC)
-    signature = tlvs[0].value if tlvs[0].tag == TAG_80_FORMAT_1 else tlvs[0].children.get(TAG_9F4B_SIGNED_DYNAMIC_DATA)
-    if signature is None or (not signature and tlvs[0].tag == TAG_77_FORMAT_2):
+    signature = (
+        tlvs[0].value if tlvs[0].tag == TAG_80_FORMAT_1 else tlvs[0].children.present(TAG_9F4B_SIGNED_DYNAMIC_DATA)
+    )
+    if signature is None:
         state.stop(_STAGE, f"{operation}: the answer lacks its signature (9F4B)", "EMV 4.4 Book 3, 6.5.9.4")
     state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = chain.dynamic(signature, data).number
 

@@ -121,7 +121,8 @@ class _Verifier:
         self._offline = offline
         self._pin_block: bytes | None = None
         self._capable = state.terminal.get(TAG_9F33_TERMINAL_CAPABILITIES, b"")
-        self._attended = state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F <= 3
+        ability = state.terminal.get(TAG_9F35_TERMINAL_TYPE, b"\x00")[0] & 0x0F
+        self._attended, self._offline_only = ability <= 3, ability in (3, 6)
         """By the terminal type. EMV 4.4 Book 4, Annex A1."""
 
     def run(self) -> CardholderVerification:
@@ -197,9 +198,11 @@ class _Verifier:
         return amount < limit if under else amount > limit
 
     def _supports(self, method: CvmCode) -> bool:
-        """Whether the terminal supports the method; "fail" needs no support. Where nobody attends, nobody compares a
-        signature, whatever 9F33 says."""
-        needs = _NEEDS.get(method) if self._attended or method not in _SIGNED else None
+        """Whether the terminal supports the method; "fail" needs no support. Whatever 9F33 says, nobody compares a
+        signature where nobody attends, and no issuer verifies a PIN for a terminal that is offline only."""
+        if (method in _SIGNED and not self._attended) or (method is CvmCode.ONLINE_PIN and self._offline_only):
+            return False
+        needs = _NEEDS.get(method)
         return method is CvmCode.FAIL or (needs is not None and needs.set_in(self._capable))
 
     def _apply(self, rule: CvmRule, number: int) -> CvmResult | None:

@@ -169,6 +169,8 @@ def _in_form(answer: OnlineResponse | Unable) -> OnlineResponse | Unable:
     code, data = answer.response_code, answer.authentication_data
     if len(code) != 2 or not code.isalnum():
         return Unable("its response code is not two letters or digits", sent=True)
+    if not all(isinstance(script, bytes) for script in answer.scripts):
+        return Unable("its scripts are no bytes", sent=True)
     if data is not None and not 8 <= len(data) <= 16:
         return Unable("its authentication data are not 8 to 16 bytes", sent=True)
     return answer

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from terminal.apdu import TraceEntry
 from terminal.emv.data.explain import Explained, Explainer
+from terminal.emv.data.records import card_objects
 from terminal.emv.data.tags import (
     TAG_6F_FCI,
     TAG_8C_CDOL1,
@@ -111,7 +112,7 @@ class Conversation:
             yield Explained(None, "data", f"{len(data)} bytes for a list that was not seen")
 
     def _answer(self, ins: int, answer: bytes) -> Iterator[Explained]:
-        objects = decode(answer)
+        objects, _ = card_objects(answer)
         self._remember(objects)
         if (value := objects.get(TAG_80_FORMAT_1)) is not None and ins in _FORMAT_1:
             yield from self._format_1(ins, value)

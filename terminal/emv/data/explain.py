@@ -7,7 +7,6 @@ objects and everything in them. A value that breaks its format is shown with the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from terminal.emv.data.dictionary import STANDARD, Dictionary
 from terminal.emv.data.elements.codecs import CurrencyCode, Template
 from terminal.emv.data.elements.element import Context, Element, Personal
 from terminal.emv.data.masking import masked_pan
+from terminal.emv.data.records import card_objects
 from terminal.emv.data.tags import (
     TAG_4F_ADF_NAME,
     TAG_5F2A_CURRENCY,
@@ -25,7 +25,7 @@ from terminal.emv.data.tags import (
     TAG_84_DF_NAME,
 )
 from terminal.errors import CodecError, TlvError
-from terminal.tlv import Dol, Tag, Tlvs, decode
+from terminal.tlv import Dol, Tag, Tlvs, encode_length
 
 _CURRENCIES = (TAG_5F2A_CURRENCY, TAG_9F51_CARD_RISK_CURRENCY, TAG_9F42_APPLICATION_CURRENCY)
 """Elements with the currency of the amounts beside them: of the transaction, PBOC's card, the application."""
@@ -115,13 +115,14 @@ class Explainer:
         for item in objects:
             start = _after_padding(raw, at, item.tag)
             explained += _padding(raw[at:start])
+            explained += _long_length(raw, start + len(item.tag.encode()), len(item.value))
             explained.append(inner.element(item.tag, item.value, template))
             at = _end(raw, start + len(item.tag.encode()), len(item.value))
         return (*explained, *_padding(raw[at:]))
 
     def data(self, data: bytes) -> tuple[Explained, ...]:
         """Encoded data objects, and the padding between them. Raises TlvError with the offset where they are none."""
-        return self.objects(_decoded(data))
+        return self.objects(card_objects(data)[0])
 
     def filled(self, dol: Dol, data: bytes) -> tuple[Explained, ...]:
         """Values joined by a data object list. Raises TlvError when their length is another."""
@@ -156,7 +157,7 @@ class Explainer:
 
     def _template(self, tag: Tag, name: str, value: bytes) -> Explained:
         try:
-            inside = _decoded(value)
+            inside = card_objects(value)[0]
         except TlvError as error:
             # The content is unknown, and may be personal.
             shown = value.hex().upper() if self.reveal else f"{len(value)} bytes"
@@ -205,16 +206,6 @@ def explain_data(
     return Explainer(aid, reveal, dictionary).data(data)
 
 
-def _decoded(data: bytes) -> Tlvs:
-    """Data objects, FF81xx being a tag where that makes sense of all the data, and FF padding elsewhere."""
-    try:
-        return decode(data, padding="ff-tags")
-    except TlvError as error:
-        with suppress(TlvError):
-            return decode(data)
-        raise error
-
-
 def _after_padding(raw: bytes, at: int, tag: Tag) -> int:
     """Where the object with this tag begins, at ``at`` or after the padding there."""
     encoded = tag.encode()
@@ -227,6 +218,13 @@ def _end(raw: bytes, at: int, length: int) -> int:
     """Where an object ends whose length field begins at ``at``."""
     first = raw[at]
     return at + 1 + (first & 0x7F if first & 0x80 else 0) + length
+
+
+def _long_length(raw: bytes, at: int, length: int) -> Iterator[Explained]:
+    """A remark for a length field, at ``at``, of more bytes than it needs."""
+    if not raw.startswith(encode_length(length), at):
+        shown = raw[at : at + 1 + (raw[at] & 0x7F)].hex().upper()
+        yield Explained(None, "(length)", f"{shown} has more bytes than it needs (EMV 4.4 Book 3, Annex B2)")
 
 
 def _padding(skipped: bytes) -> Iterator[Explained]:

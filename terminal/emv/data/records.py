@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from terminal.apdu import Command, Sender, check
 from terminal.emv.data.tags import TAG_70_RECORD, TAG_82_AIP
 from terminal.errors import CardMalformed, CodecError, TlvError
-from terminal.tlv import Tlvs, cached_parse, decode, split
+from terminal.tlv import Lengths, Padding, Tlvs, cached_parse, decode, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,20 @@ def _entries(data: bytes) -> tuple[AflEntry, ...]:
     return tuple(entries)
 
 
+_LENIENT: Final[tuple[tuple[Padding, Lengths], ...]] = (("emv", "shortest"), ("ff-tags", "any"), ("emv", "any"))
+
+
 def card_objects(data: bytes) -> tuple[Tlvs, bool]:
     """The data objects of an answer of a card, and whether one of their lengths has more bytes than it needs. FF81xx is
-    a tag here, and any other FF padding. Raises TlvError. EMV 4.4 Book 3, Annex B1, B2."""
+    a tag where that makes sense of all the data, and any other FF padding. Raises TlvError of the strictest reading.
+    EMV 4.4 Book 3, Annex B1, B2."""
     try:
         return decode(data, padding="ff-tags"), False
-    except TlvError:
-        return decode(data, padding="ff-tags", lengths="any"), True
+    except TlvError as error:
+        for padding, lengths in _LENIENT:
+            with suppress(TlvError):
+                return decode(data, padding=padding, lengths=lengths), lengths == "any"
+        raise error
 
 
 class Record(NamedTuple):
@@ -95,7 +103,7 @@ class Record(NamedTuple):
         template = objects.only(TAG_70_RECORD)
         if template is None:
             raise CodecError(f"SFI {sfi}, record {number} is not one 70 template", 0)
-        if split(raw, padding="ff-tags")[0][1] != raw:
+        if raw[:1] != template.tag.encode() or len(split(raw)[0][1]) != len(raw):
             raise CodecError(f"SFI {sfi}, record {number} has bytes beside its 70 template", 0)
         return cls(sfi, number, signed, raw, template.value, template.children, long_length)
 

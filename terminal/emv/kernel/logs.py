@@ -120,7 +120,7 @@ def read_log(sender: Sender, fci: Tlvs, kind: LogKind = LogKind.TRANSACTIONS) ->
     instead, and always for a log entry or format that is none. EMV 4.4 Book 3, D3 and D4.
     """
     operation = f"reading the log ({kind.name.lower()})"
-    entry = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
+    entry = fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, kind.entry)
     if not entry:
         return None
     if len(entry) != 2 or not 11 <= entry[0] <= 30:

@@ -85,7 +85,7 @@ class Selected(NamedTuple):
     @property
     def pdol(self) -> bytes:
         """The PDOL, tag 9F38; empty for none."""
-        return self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b""
+        return self.fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b""
 
 
 def build_candidates(
@@ -152,10 +152,10 @@ def _from_directory(
         state.note(KernelStage.SELECTION, f"no directory (PSE): {response.sw}; the list of AIDs is used", _DIRECTORY)
         return None
     fci = objects(state, KernelStage.SELECTION, operation, response.data)
-    sfi = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_88_SFI) if fci is not None else None
+    sfi = fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_88_SFI) if fci is not None else None
     if (
         fci is None
-        or fci.get(TAG_6F_FCI, TAG_84_DF_NAME) != PSE
+        or fci.present(TAG_6F_FCI, TAG_84_DF_NAME) != PSE
         or sfi is None
         or len(sfi) != 1
         or not 1 <= sfi[0] <= 10
@@ -167,10 +167,10 @@ def _from_directory(
     entries = _entries(state, sender, sfi[0])
     if entries is None:
         return None
-    table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
+    table = fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
     candidates: list[Candidate] = []
     for entry in entries:
-        name = entry.get(TAG_4F_ADF_NAME) or b""
+        name = entry.present(TAG_4F_ADF_NAME) or b""
         match = _match(supported, name)
         if match is not None and 5 <= len(name) <= 16:
             _add(candidates, _candidate(name, match, entry, table, code_tables))
@@ -216,7 +216,7 @@ def _from_list(
             if not (response.sw.ok or response.sw == _APPLICATION_BLOCKED or (turn and response.sw.warning)):
                 break
             fci = objects(state, KernelStage.SELECTION, operation, response.data)
-            name = fci.get(TAG_6F_FCI, TAG_84_DF_NAME) if fci is not None else None
+            name = fci.present(TAG_6F_FCI, TAG_84_DF_NAME) if fci is not None else None
             if fci is None or name is None or not name.startswith(entry.aid) or name in seen:
                 break
             seen.add(name)
@@ -225,7 +225,7 @@ def _from_list(
                 state.note(KernelStage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
                 inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
-                table = fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
+                table = fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
                 if inside is not None:
                     claims = _match(supported, name) or entry
                     _add(candidates, _candidate(name, claims, inside.children, table, code_tables))
@@ -254,8 +254,10 @@ def _add(candidates: list[Candidate], new: Candidate) -> None:
 def _candidate(
     name: bytes, match: Supported, inside: Tlvs, table: bytes | None, code_tables: Collection[int]
 ) -> Candidate:
-    indicator = inside.get(TAG_87_PRIORITY) or b"\x00"
-    label = display_name(name, inside.get(TAG_50_LABEL), inside.get(TAG_9F12_PREFERRED_NAME), table, code_tables)
+    indicator = inside.present(TAG_87_PRIORITY) or b"\x00"
+    label = display_name(
+        name, inside.present(TAG_50_LABEL), inside.present(TAG_9F12_PREFERRED_NAME), table, code_tables
+    )
     return Candidate(name, match, label, indicator[0] & 0x0F, bool(indicator[0] & 0x80), table)
 
 
@@ -308,7 +310,7 @@ def _select(
     response = select(state, sender, picked.name, operation)
     fci = objects(state, KernelStage.SELECTION, operation, response.data) if response.sw.ok else None
     inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY) if fci is not None else None
-    if fci is None or inside is None or fci.get(TAG_6F_FCI, TAG_84_DF_NAME) != picked.name:
+    if fci is None or inside is None or fci.present(TAG_6F_FCI, TAG_84_DF_NAME) != picked.name:
         why = "its FCI is out of form" if response.sw.ok else str(response.sw)
         state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
         return None
@@ -316,9 +318,9 @@ def _select(
     objects_of = inside.children
     state.card = _fci_data(picked.name, inside)
     state.card[TAG_84_DF_NAME] = picked.name
-    table = objects_of.get(TAG_9F11_CODE_TABLE) or picked.table
+    table = objects_of.present(TAG_9F11_CODE_TABLE) or picked.table
     label = display_name(
-        picked.name, objects_of.get(TAG_50_LABEL), objects_of.get(TAG_9F12_PREFERRED_NAME), table, code_tables
+        picked.name, objects_of.present(TAG_50_LABEL), objects_of.present(TAG_9F12_PREFERRED_NAME), table, code_tables
     )
     state.note(KernelStage.SELECTION, f"{label} ({picked.name.hex().upper()}) is selected", _FINAL)
     return Selected(picked.name, picked.supported, fci, label)

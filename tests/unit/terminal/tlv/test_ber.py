@@ -232,3 +232,12 @@ def test_outermost_objects_are_taken_apart_without_reading_them() -> None:
     for refused in (("005A00", "reject", "any"), ("5A810100", "emv", "shortest")):
         with pytest.raises(TlvError):
             split(bytes.fromhex(refused[0]), padding=refused[1], lengths=refused[2])  # type: ignore[arg-type]
+
+
+def test_an_empty_object_is_not_present() -> None:
+    objects = decode(bytes.fromhex("6F0B 8400 8402AABB A503 500141".replace(" ", "")))
+    assert objects.get(0x6F, 0x84) == b""
+    assert objects.present(0x6F, 0x84) == b"\xaa\xbb"
+    assert objects.present(0x6F, 0xA5, 0x50) == b"A"
+    assert objects.present(0x6F, 0xA5, 0x51) is None
+    assert decode(b"\x84\x00").present(0x84) is None

@@ -406,3 +406,11 @@ def test_an_empty_try_counter_leaves_nothing_to_bypass() -> None:
         TVR.PIN_TRY_LIMIT_EXCEEDED | TVR.CVM_NOT_SUCCESSFUL,
         DONE,
     )
+
+
+@pytest.mark.parametrize(("kind", "asks"), [("22", True), ("25", True), ("23", False), ("26", False), ("36", False)])
+def test_a_terminal_that_is_offline_only_takes_no_pin_for_the_issuer(kind: str, asks: bool) -> None:
+    state, person = state_of("4203 1F00", {0x9F35: kind}), Person("1234")
+    verification = verify(state, person=person, online_pin=lambda pin, number: bytes(8))
+    assert verification.results.hex() == ("420300" if asks else "1f0002")
+    assert bool(person.pin_requests) is asks

@@ -10,7 +10,7 @@ import pytest
 
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
-from terminal.emv.transaction.protocols import Unable
+from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ReaderFault
 from tests.support.cards.emv_toy_card import AAC, ARQC, DATA, PAN, TC, ToyCard, ToyHost, tlv
@@ -551,3 +551,13 @@ def test_an_outcome_for_machines_has_no_card_number_and_every_step() -> None:
     assert len(document["steps"]) == len(outcome.steps)
     assert PAN not in str(document)
     assert replace(outcome, steps=()).to_json()["steps"] == []
+
+
+@pytest.mark.parametrize("scripts", [None, (None,), "72"])
+def test_an_answer_of_other_types_is_none(scripts: object) -> None:
+    class Host:
+        def authorize(self, request: OnlineRequest) -> OnlineResponse:
+            return OnlineResponse(b"00", None, scripts)  # type: ignore[arg-type]
+
+    outcome = run(ToyCard(), OVER, host=Host())
+    assert (outcome.result, outcome.response_code, outcome.reversal) == (NO, "Z3", True)

@@ -243,3 +243,12 @@ class TestConversation:
         assert "for a list that was not seen" in text(*talk.exchange(bytes.fromhex("80AE4000"), b"\x01\x02", b""))
         output = text(*talk.exchange(bytes.fromhex("00B2010C"), b"", b"\x70\x03\x8c\x01\x9f"))
         assert "ends inside an entry" in output
+
+
+def test_a_length_with_more_bytes_than_it_needs_is_remarked() -> None:
+    """EMV 4.4 Book 3, Annex B2."""
+    lines = explain_data(bytes.fromhex("70810B 9F27820001C0 9F36020007".replace(" ", "")))
+    shown = [str(line) for line in lines]
+    assert "(length)" in shown[0]
+    assert "810B has more bytes than it needs" in shown[0]
+    assert "820001 has more bytes than it needs" in "\n".join(lines[1].lines())

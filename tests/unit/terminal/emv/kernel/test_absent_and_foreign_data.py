@@ -274,3 +274,24 @@ def test_a_card_that_requests_goes_online_with_the_name_that_was_selected() -> N
     card = ToyCard(first=lambda _: ARQC, data={**DATA, "84": AID[:5].hex()})
     run(card, OVER, host=(host := ToyHost(card)))
     assert host.requests[0].data[0x84] == AID
+
+
+@pytest.mark.parametrize("tag", ["9F38", "50"])
+def test_an_empty_element_before_a_full_one_leaves_the_full_one(tag: str) -> None:
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        if command[1] != 0xA4 or answer[-2:] != b"\x90\x00":
+            return answer
+        inside = tlv(tag, "") + objects({"50": b"UNIONPAY DEBIT", "9F38": "9F37049F0206"})
+        return tlv("6F", tlv("84", "") + tlv("84", AID) + tlv("A5", inside)) + b"\x90\x00"
+
+    assert both_ways(lambda: ToyCard(bend=bend)) == both_ways(ToyCard)
+
+
+def test_an_empty_signature_of_an_answer_before_a_full_one_is_absent() -> None:
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        if command[1] != 0xAE:
+            return answer
+        inside = bytes.fromhex("9F4B00") + decode(answer[:-2])[0].value
+        return b"\x77\x81" + bytes((len(inside),)) + inside + answer[-2:]
+
+    assert both_ways(lambda: ToyCard(bend=bend)) == both_ways(ToyCard)
