@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from personalize.errors import ProfileError
 from personalize.payment.pan import load_numbers
 from personalize.profiles.profile import Profile
 from registry.ranges import RangeKind, RangeUse, SerialRange, member_range, refuse_exceeded
@@ -14,7 +16,8 @@ from registry.values import Batch
 def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[RangeUse]:
     """Member, card and account numbers: how many are in use, and how many the draft needs.
 
-    Raises NotOnRecord; ProfileError for a file of account numbers that cannot be read.
+    A file of account numbers that this station cannot read is left out: it is needed where cards are prepared. Raises
+    NotOnRecord.
     """
     cards = profile.card_number
     ranges = [
@@ -26,18 +29,18 @@ def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[Rang
         ranges.append(SerialRange(RangeKind.PAN, payment.pan.prefix, payment.pan.capacity))
     uses = registry.batches.range_use(batch_id, ranges, scheme=profile.scheme)
     if payment is not None and payment.pan.file:
-        numbers = load_numbers(Path(payment.pan.file), payment.pan)
-        listed = [*numbers.free, *numbers.named.values()]
-        of_cards = uses[1]
-        used = len(registry.pans.taken(listed))
-        uses.append(SerialRange(RangeKind.PAN, payment.pan.prefix, len(listed)).use(used, of_cards.needed))
+        with suppress(ProfileError):
+            numbers = load_numbers(Path(payment.pan.file), payment.pan)
+            listed = [*numbers.free, *numbers.named.values()]
+            of_file = SerialRange(RangeKind.PAN, payment.pan.prefix, len(listed))
+            uses.append(of_file.use(len(registry.pans.taken(listed)), uses[1].needed))
     return uses
 
 
 def approve(registry: Registry, profile: Profile, batch_id: str, by: str, *, sent: bool = False) -> Batch:
     """A second person approves a draft, whose numbers must be there: those of its members, cards and accounts.
 
-    Raises RegistryConflict, ProfileError.
+    Raises RegistryConflict.
     """
     refuse_exceeded(ranges_for(registry, profile, batch_id))
     return registry.batches.approve(batch_id, by, scheme=profile.scheme, member_prefix=profile.member_prefix, sent=sent)

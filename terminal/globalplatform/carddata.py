@@ -10,6 +10,7 @@ from terminal.globalplatform.tolerant import Note, Objects, ignore, objects, val
 _GLOBAL_PLATFORM = ((1, 2, 840, 114283), (1, 2, 156, 114283))
 """The arc of GlobalPlatform, and the same number under China's arc, which cards of the country name."""
 _DEEPEST = 4
+_SCP02 = 2
 
 KEY_TYPES = {
     0x80: "DES",
@@ -63,8 +64,10 @@ class CardRecognition:
         )
 
     def option(self, scp: int) -> int | None:
-        """The parameter ``i`` that the card names for a protocol; the first one, None where it names none."""
-        return next((i for number, i in self.protocols if number == scp), None)
+        """The parameter ``i`` that the card names for a protocol, None where it names none. Of several the first with
+        three keys and explicit initiation (x5), the only ones of SCP02 that a host here speaks."""
+        named = [i for number, i in self.protocols if number == scp]
+        return next((i for i in named if scp != _SCP02 or i & 0x0F == 0x05), next(iter(named), None))
 
 
 @dataclass(frozen=True, slots=True)

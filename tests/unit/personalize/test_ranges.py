@@ -67,7 +67,10 @@ def test_a_file_of_account_numbers_is_a_range_too(tmp_path: Path) -> None:
         uses = ranges_for(store, profile, draft(store, 5))
         with pytest.raises(RegistryConflict, match="account numbers"):
             approve(store, profile, store.batches.all()[0].id, "reviewer")
+        listed.unlink()
+        without = ranges_for(store, profile, store.batches.all()[0].id)
     assert (uses[-1].kind, uses[-1].capacity, uses[-1].used, uses[-1].needed) == (RangeKind.PAN, 4, 0, 5)
+    assert [use.kind for use in without] == [RangeKind.MEMBER, RangeKind.CARD]
 
 
 @pytest.mark.parametrize("prefix", ["13000", "130000", "13", "1300001", ""])

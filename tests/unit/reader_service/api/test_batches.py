@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from openpyxl import load_workbook
 
 from personalize.lists import public_key
 from reader_service.principal import Role
+from registry.ranges import RangeKind, RangeUse
 from registry.values import CardState
 from terminal.member.hotlist import Hotlist, patched
 from tests.support.issuer import custody
@@ -201,3 +203,20 @@ def test_figures_and_the_schedule(rig: RegistryApp) -> None:
     wrong = {"since": "2026-12-01T00:00:00Z", "until": "2026-11-01T00:00:00Z"}
     assert problem(auditor.get(f"{V1}/statistics/days", params=wrong))["fields"].keys() == {"until"}
     assert problem(auditor.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}))["code"] == "forbidden"
+
+
+def test_a_range_that_is_nearly_full_is_in_the_api_and_on_the_review_page(rig: RegistryApp) -> None:
+    full = RangeUse(RangeKind.CARD, "91561300", 1000, 850, 2)
+    rosters = rig.accounts.service.rosters
+    rosters._parts = replace(rosters._parts, ranges=lambda batch_id: [full])
+    store, reviewer = rig.accounts.registry, rig.person("rev", Role.REVIEWER)
+    batch = store.rosters.import_roster(UNIT, rows(2), [], source="f", digest="d", by="张").id
+    store.reviews.submit(batch, by="张")
+    (answer,) = reviewer.get(f"{V1}/batches/{batch}/ranges").json()
+    assert (answer["kind"], answer["capacity"], answer["used"], answer["needed"]) == ("card", 1000, 850, 2)
+    assert (answer["percent"], answer["nearly_full"], answer["exceeded"]) == (85, True, False)
+    page = reviewer.get(f"/intake/{batch}").text
+    assert page.count("卡号段 91561300：计入本批次后已用 85%，此前剩余 150 个，本批次需要 2 个") == 2, "page and dialog"
+    store.batches.approve(batch, "李")
+    assert reviewer.get(f"{V1}/batches/{batch}/ranges").json() == []
+    assert "卡号段" not in reviewer.get(f"/intake/{batch}").text

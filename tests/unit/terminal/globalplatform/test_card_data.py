@@ -92,6 +92,14 @@ def test_object_identifiers_under_the_arc_of_china_are_read() -> None:
     assert (card.version, card.protocols) == ("2.1", ((2, 0x15),))
 
 
+def test_of_several_options_the_one_with_explicit_initiation_counts() -> None:
+    channels = "".join(t("64", t("06", GP, f"0402{i:02X}")) for i in (0x0A, 0x1A, 0x45, 0x55))
+    card = CardRecognition.parse(bytes.fromhex(t("66", t("73", t("06", GP, "01"), channels))))
+    assert (card.option(2), card.option(3)) == (0x45, None)
+    implicit = t("66", t("73", t("06", GP, "01"), t("64", t("06", GP, "04020A"))))
+    assert CardRecognition.parse(bytes.fromhex(implicit)).option(2) == 0x0A
+
+
 def test_a_configuration_that_is_no_object_identifier_does_not_lose_the_rest() -> None:
     inside = t(
         "73", t("06", GP, "01"), t("60", t("06", GP, "020201")), t("65", "A1B2C3"), t("64", t("06", GP, "040255"))
