@@ -60,6 +60,8 @@ class RejectCode(StrEnum):
     WRONG_STOCK = "wrong-stock"
     KEY_VERSION_TAKEN = "key-version-taken"
     """Another key set of the chip has the number of the final keys."""
+    STOCK_KEYS_TWICE = "stock-keys-twice"
+    """The stock keys open several key sets, of which one is replaced."""
     READ_BACK = "read-back"
     READ_BACK_VERDICT = "read-back-verdict"
     READ_BACK_CHIP = "read-back-chip"

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from personalize.errors import ChipUnfit
 from personalize.line.plan import PlannedKeys
 from personalize.profiles.profile import LineSection
+from personalize.reasons import RejectCode
 from terminal.errors import (
-    AuthenticationGuarded,
     AuthenticationRefused,
+    CardError,
     CardRefused,
+    KeyMisuse,
     KeyNotFound,
+    KeyRefused,
+    MembercardError,
     NotGenuine,
     SecureChannelError,
 )
@@ -55,8 +60,8 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
     """Authenticate with the stock or the final keys, whichever the chip proves to hold.
 
     INITIALIZE UPDATE names a final version where the chip lists it, else any. The protocol is that of the answer.
-    Raises NotGenuine where the chip holds neither, AuthenticationRefused, AuthenticationGuarded, CardError,
-    CustodyError.
+    Raises ChipUnfit where the stock keys open several key sets, NotGenuine where the chip holds neither,
+    AuthenticationRefused, AuthenticationGuarded, CardError, CustodyError.
     """
     versions = domain.key_versions()
     level = _LEVELS[line.secure_channel]
@@ -68,27 +73,34 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
         # SCP02 signs responses only after BEGIN R-MAC SESSION; the read-back compares everything anyway.
         return domain.authenticate(HostAuthentication(source, level, version, scp02_level=level & _COMMANDS_ONLY))
 
-    first, *others = _versions_to_try(line, versions)
-    try:
-        channel = ask(first)
-    except NotGenuine as fault:
-        channel = _another(ask, others, fault)
+    if len(versions) > 1 and len(left := stock_versions(domain, custody, line, versions)) > 1:
+        named = ", ".join(f"{version:02X}" for version in left)
+        sentence = f"the stock keys open key sets {named}, and only one of them would be replaced"
+        raise ChipUnfit(sentence, RejectCode.STOCK_KEYS_TWICE, named=named)
+    channel = _first_opened(ask, _versions_to_try(line, versions))
     final = _final(custody, line, channel.update)
     used = PlannedKeys.FINAL if channel.keys == final else PlannedKeys.STOCK
     beside = versions - {channel.keys.version}
     return OpenChip(used, channel.keys.version, final, beside, channel.update.key_data)
 
 
-def _another(ask: Callable[[int], SecureChannel], versions: list[int], fault: NotGenuine) -> SecureChannel:
-    """The channel with one of these key versions. Raises ``fault`` where none opens one."""
-    for version in versions:
+def _first_opened(ask: Callable[[int], SecureChannel], versions: list[int]) -> SecureChannel:
+    """The channel with the first of these key versions that opens. A key set of another use may have one of the
+    numbers: it does not exist for the channel, speaks another protocol, or proves other keys. Raises the first."""
+    first: MembercardError | None = None
+    for version in versions[:-1]:
         try:
             return ask(version)
         except AuthenticationRefused:
             raise
-        except (NotGenuine, AuthenticationGuarded, CardRefused):
-            continue
-    raise fault
+        except (NotGenuine, CardRefused, SecureChannelError, KeyMisuse) as fault:
+            first = first or fault
+    try:
+        return ask(versions[-1])
+    except AuthenticationRefused:
+        raise
+    except (NotGenuine, CardRefused, SecureChannelError, KeyMisuse) as fault:
+        raise first or fault from None
 
 
 def stock_versions(
@@ -131,19 +143,19 @@ def _holds(
 ) -> CardKeys | None:
     try:
         return domain.holds(HostAuthentication(source, version=version))
-    except (CardRefused, SecureChannelError, KeyNotFound):
+    except (CardError, SecureChannelError, KeyNotFound, KeyMisuse, KeyRefused):
         return None  # no such key set, one of another protocol, or no key of ours for it
 
 
 def _candidates(custody: KeyCustody, line: LineSection, update: InitializeUpdate) -> list[CardKeys]:
     """The stock keys of the chip, then its final keys where the chip uses their version number."""
     keys: list[CardKeys] = []
-    missing: KeyNotFound | None = None
+    missing: KeyNotFound | KeyMisuse | None = None
     wanted = [_stock, _final] if update.version == line.final_keys(update.scp).version else [_stock]
     for derive in wanted:
         try:
             keys.append(derive(custody, line, update))
-        except KeyNotFound as error:
+        except (KeyNotFound, KeyMisuse) as error:
             missing = error
     if missing is not None and not keys:
         raise missing

@@ -226,6 +226,7 @@ BESIDE = [
     pytest.param([(v, DES, (1,)) for v in (0x70, 0x71, 0x72, 0x73)], id="tokens-receipts-dap"),
     pytest.param([(0x70, 0xA1, (1, 2)), (0x73, AES, (1,))], id="rsa-and-aes"),
     pytest.param([(0x01, DES, (1, 2, 3)), (0x40, DES, (1, 2, 3)), (0x42, AES, (1, 2, 3))], id="other-channels"),
+    pytest.param([(0x22, DES, (1, 2, 3)), (0x73, DES, (1,))], id="scp02-range"),
 ]
 
 
@@ -259,6 +260,37 @@ def test_stock_keys_that_stay_beside_the_final_ones_are_detected(bench: Bench) -
     (reject,) = bench.registry.line.rejects(bench.batch)
     assert reject.code == "read-back-keys"
     assert "the stock keys still open 30" in reject.reason
+
+
+@pytest.mark.parametrize("identifiers", [(1,), (1, 2, 3)], ids=["dap", "channel"])
+@pytest.mark.parametrize(("kind", "version", "key_kind"), [(SCP03, 0x20, DES), (SCP02, 0x31, AES)], ids=str)
+def test_a_key_set_with_the_number_of_the_final_keys_of_another_protocol_is_in_nobodys_way(
+    bench: Bench, kind: tuple[int, LinkProtocol], version: int, key_kind: int, identifiers: tuple[int, ...]
+) -> None:
+    chip = bench.chip(kind)
+    add_keys(chip, version, key_kind, identifiers)
+    assert bench.run(Rack([chip])).counts == {VERIFIED: 1}
+    assert set(chip.key_versions) == {version, 0x31 if kind is SCP03 else 0x20}
+    assert bench.run(Rack([chip])).counts == {KNOWN: 1}
+
+
+def test_a_key_of_another_use_with_the_number_of_the_final_keys_is_seen_before_the_first_change(bench: Bench) -> None:
+    chip = bench.chip()
+    add_keys(chip, 0x31, AES, (1,))
+    assert bench.run(Rack([chip])).counts == {REJECTED: 1}
+    assert bench.registry.line.rejects(bench.batch)[0].code == "key-version-taken"
+    assert set(chip.key_versions) == {0x30, 0x31}
+
+
+def test_two_sets_of_stock_keys_are_seen_before_the_first_change(bench: Bench) -> None:
+    chip, maker = bench.chip(), Maker()
+    ring = KeyRing(chip._nvm.scope("isd"), 10)
+    ring.put(0x33, ring.keys(0x30))
+    assert bench.run(Rack([chip], wrap=maker)).counts == {REJECTED: 1}
+    (reject,) = bench.registry.line.rejects(bench.batch)
+    assert reject.code == "stock-keys-twice"
+    assert "30, 33" in reject.reason
+    assert not {0xE6, 0xE2, 0xD8, 0xF0, AUTHENTICATE} & {apdu[1] for apdu in maker.commands}
 
 
 def test_a_foreign_key_set_with_the_number_of_the_final_keys_is_seen_before_the_first_change(bench: Bench) -> None:

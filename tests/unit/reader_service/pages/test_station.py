@@ -88,6 +88,7 @@ PARAMS = {
     "locked": {"state"},
     "wrong-stock": {"package"},
     "key-version-taken": {"version"},
+    "stock-keys-twice": {"named"},
     "read-back": {"field"},
     "read-back-verdict": {"field", "verdict"},
     "refused": {"sw"},
