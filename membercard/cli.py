@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from membercard import settings
 from membercard.errors import Interrupted
+from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 
 EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on."
@@ -135,6 +136,7 @@ def _root(
 def main() -> None:
     """Run the command line; a fault is printed as one sentence and sets the exit code, without a traceback."""
     _print_anywhere()
+    private_files.set_umask()
     try:
         status = _status_of(app)
         # The buffer is flushed here, where a closed pipe (`| head`) is handled.

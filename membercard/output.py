@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import settings
+from terminal import private_files
 from terminal.apdu import StatusWord
 from terminal.localtime import date_time
 
@@ -69,6 +70,7 @@ _WHOLE = ("batch", "card", "chip", "key", "date", "time", "amount")
 """Columns that are copied into other commands and so are never wrapped."""
 _LONG = re.compile(r"\b[0-9A-F]{98,}\b")
 """Certificates and signatures: more than 48 bytes in hex."""
+_PUBLIC_FILE, _PUBLIC_FOLDER = 0o644, 0o755
 _PIPE_WIDTH = 160
 """Width of a table in characters where standard output is not a terminal."""
 
@@ -107,12 +109,16 @@ def trees(explained: Iterable[Tree], before: str = "") -> None:
             typer.echo(_LONG.sub(lambda match: f"{match[0][:32]}… ({len(match[0]) // 2} bytes)", line))
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file atomically: a reader never sees part of it, and a full disk leaves none. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_file(path: Path, content: bytes, *, public: bool = False) -> None:
+    """Write a file atomically: a reader never sees part of it, and a full disk leaves none. Only its owner reads it,
+    unless it is ``public``. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=_PUBLIC_FOLDER if public else private_files.FOLDER_MODE)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        private_files.create(partial)
         partial.write_bytes(content)
+        if public:
+            partial.chmod(_PUBLIC_FILE)
         partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)

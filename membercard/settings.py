@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from membercard.errors import SettingsError
+from terminal import private_files
 from terminal.errors import CodecError, KeystoreLocked
 from terminal.localtime import CHINA, time_zone
 from terminal.secret import Secret
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 REGISTRY_RECORD = "registry-record.json"
 """File in the data directory that shows when an older backup takes the database's place."""
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
 
 
 def default_data_dir() -> Path:
@@ -123,13 +125,14 @@ class Settings(BaseSettings):
     @property
     def database_label(self) -> str:
         """The database URL without its password."""
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
+        return _PASSWORD.sub(r"\1:***@", self.database_url)
 
     def passphrase(self) -> Secret:
         """The keystore's passphrase: from MEMBERCARD_PASSPHRASE, from passphrase_file, or typed at the terminal."""
         if "MEMBERCARD_PASSPHRASE" in os.environ:
             return Secret(os.environ["MEMBERCARD_PASSPHRASE"].encode())
         if self.passphrase_file is not None:
+            private_files.tighten(self.passphrase_file, "the passphrase file", required=True)
             try:
                 return Secret(self.passphrase_file.read_bytes().rstrip(b"\r\n"))
             except OSError as e:
@@ -169,6 +172,8 @@ def activate(config: Path | None, **flags: Any) -> Settings:
         )
         places = "MEMBERCARD_* and flags" if not from_file else f"{path}, MEMBERCARD_* and flags"
         raise SettingsError(f"the settings ({places}) have faults: {faults}") from e
+    if from_file and _PASSWORD.search(str(from_file.get("database_url", ""))):
+        private_files.tighten(path, "the settings file with the database password", required=True)
     _active.set(settings)
     return settings
 
@@ -206,6 +211,6 @@ def open_registry(custody: KeyCustody | None = None) -> Registry:
 
     settings = load()
     custody = custody or open_keystore()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=private_files.FOLDER_MODE)
     record = settings.data_dir / REGISTRY_RECORD
     return Registry.open(settings.database_url, custody, zone=settings.zone, record=record)

@@ -25,6 +25,7 @@
     │   └── NotGenuine             the card's cryptogram or MAC is wrong: it does not hold the key
     ├── SecureChannelError         misuse or loss of a secure channel on this side
     │   └── AuthenticationGuarded  a key set that failed on this card is not tried again
+    ├── NotPrivate                 a file with members or keys that every user of the machine may read
     └── CustodyError               keys and their store
         ├── KeystoreLocked         wrong or missing passphrase
         ├── KeystoreDamaged        the file is not a keystore, or was changed
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
 
 class MembercardError(Exception):
     """Root of all exceptions that this program raises on purpose."""
+
+
+class NotPrivate(MembercardError):
+    """A file with members or keys that every user of the machine may read, and that this user cannot change."""
 
 
 class CodecError(MembercardError, ValueError):

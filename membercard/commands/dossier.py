@@ -22,6 +22,7 @@ from personalize.payment.bankfile import BankFileExchange, BankFormat, FileHead,
 from personalize.payment.bankfile_batch import FORMATS, cards_of, take_in, waiting_dossiers
 from personalize.payment.bankfile_lint import linter_of
 from registry.values import StoredDossier
+from terminal import private_files
 from terminal.apdu import stack
 from terminal.emv.authentication.cakeys import ca_store
 from terminal.emv.data.elements.codecs import counted
@@ -256,6 +257,7 @@ def _whole(file: Path) -> Iterator[Path]:
     """A path to write to, which replaces the file on success, so that a partial file is never seen."""
     partial = file.with_name(f"{file.name}.part")
     try:
+        private_files.create(partial)
         yield partial
         partial.replace(file)
     finally:

@@ -11,6 +11,7 @@ from membercard import output, settings
 from terminal.errors import KeyRefused, KeystoreLocked
 from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST, STANDARD_COST
+from terminal.keys.passphrase import check_passphrase
 from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, add_standard_keys, create_standard_keys
 from terminal.secret import Secret
 
@@ -26,6 +27,7 @@ def init() -> None:
 
     With --simulation it also gets the published test key of blank stock. In production the masters of blank stock come
     from the card supplier, in components: see `membercard keys import --help`. Nothing is ever overwritten.
+    A passphrase that is easy to guess is refused.
 
     Example: membercard --simulation keys init
     """
@@ -36,6 +38,7 @@ def init() -> None:
     # At a terminal this prompts a second time; a mistyped passphrase would make the keys inaccessible.
     if chosen.passphrase() != passphrase:
         raise KeystoreLocked("the two passphrases differ; nothing was made")
+    check_passphrase(passphrase, simulation=chosen.simulation)
     keys = MemoryCustody(chosen.simulation)
     create_standard_keys(keys, by=chosen.operator)
     cost = CHEAP_COST if chosen.simulation else STANDARD_COST

@@ -43,7 +43,7 @@ def publish(
         written = signed_lists(keystore, registry, profile, settings.load().now(), by=by)
     written[LIST_KEY] = key_file(keystore)
     for name, content in written.items():
-        output.write_file(directory / name, content)
+        output.write_file(directory / name, content, public=True)
         typer.echo(f"{directory / name}")
 
 

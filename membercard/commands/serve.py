@@ -21,6 +21,7 @@ from reader_service.access.first_start import NAME, first_administrator
 from reader_service.app import create_app
 from reader_service.service import ReaderService
 from reader_service.serving import Listen
+from terminal import private_files
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
 
@@ -84,6 +85,8 @@ def serve(
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
+    if tls_key is not None:
+        private_files.tighten(tls_key, "the TLS key", required=True)
     listen.check()
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")

@@ -16,6 +16,7 @@ import typer
 from membercard import settings
 from membercard.errors import NotProven
 from registry.db.actors import UNPROVEN, machine_actor, unproven_actor
+from terminal import private_files
 
 if TYPE_CHECKING:
     from reader_service.principal import Permission, Principal
@@ -96,6 +97,7 @@ def _token() -> str:
     path = settings.load().token_file
     if path is None:
         return ""
+    private_files.tighten(path, "the token file", required=True)
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as e:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
+from terminal import private_files
 
 BUSY_SECONDS = 10.0
 _RETRY_SECONDS = 0.01
@@ -245,10 +246,19 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
     directory = Path(url.database or "").resolve().parent
     if not directory.is_dir():
         raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")
+    _make_private(Path(url.database or ""))
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, **common)
     event.listen(engine, "connect", partial(_set_up_sqlite, busy_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Only the owner reads the database: a new file, and one that was open to others. SQLite gives the files beside it
+    the mode of the database."""
+    private_files.create(file)
+    for beside in ("", "-wal", "-shm", "-journal"):
+        private_files.tighten(file.with_name(file.name + beside), "the database")
 
 
 def _set_up_sqlite(busy_seconds: float, connection: sqlite3.Connection, _record: object) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from terminal import private_files
 from terminal.errors import KeyRefused, KeystoreDamaged, KeystoreLocked, KeystoreUnavailable
 from terminal.keys import keyfile, storage, table
 from terminal.keys.custody import KeyInfo
@@ -76,7 +77,9 @@ class SoftwareKeystore(MemoryCustody):
         random: Callable[[int], bytes] = secrets.token_bytes,
         clock: Callable[[], datetime] = utc_now,
     ) -> SoftwareKeystore:
-        """The keystore in this file. Raises KeystoreUnavailable, KeystoreDamaged, KeystoreLocked."""
+        """The keystore in this file, which is made private where it is not. Raises KeystoreUnavailable, NotPrivate,
+        KeystoreDamaged, KeystoreLocked."""
+        private_files.tighten(path, "the keystore", required=True)
         data = storage.read(path)
         with _faults_name(path):
             header, body = keyfile.parse(data)

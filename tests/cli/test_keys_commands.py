@@ -29,7 +29,7 @@ def json_of(result: Result) -> Any:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A command line with a data directory of its own; the settings of one run do not outlive it."""
-    monkeypatch.setenv("MEMBERCARD_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("MEMBERCARD_PASSPHRASE", "correct horse battery")
     monkeypatch.setenv("COLUMNS", "160")
 
     def invoke(*arguments: str, simulation: bool = True, typed: str = "") -> Result:
@@ -47,13 +47,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def unlocked(tmp_path: Path) -> Callable[[], SoftwareKeystore]:
-    return lambda: SoftwareKeystore.unlock(tmp_path / "keystore", Secret(b"correct horse"))
+    return lambda: SoftwareKeystore.unlock(tmp_path / "keystore", Secret(b"correct horse battery"))
 
 
 @pytest.fixture
 def production(tmp_path: Path) -> SoftwareKeystore:
     """A production keystore of low cost, without the time that making every RSA key takes."""
-    return SoftwareKeystore.create(tmp_path / "keystore", Secret(b"correct horse"), cost=KdfCost(8, 1, 1))
+    return SoftwareKeystore.create(tmp_path / "keystore", Secret(b"correct horse battery"), cost=KdfCost(8, 1, 1))
 
 
 def test_init_makes_every_key_and_says_it_is_simulation(run: Run, unlocked: Callable[[], SoftwareKeystore]) -> None:
@@ -208,7 +208,7 @@ def test_what_was_added_is_shown_with_check_values(run: Run, production: Softwar
         if key.name != "zmk-sm4":
             production.generate(key.name, key.purpose, key.algorithm, by="Li Na", bits=1024)
     shown = run("add-standard").stdout
-    info = production.unlock(production.path, Secret(b"correct horse")).info(KeyRef("zmk-sm4"))
+    info = production.unlock(production.path, Secret(b"correct horse battery")).info(KeyRef("zmk-sm4"))
     assert info.kcv.hex().upper() in shown
     assert "zmk-sm4" in shown
     assert "pek-sm4" not in shown
