@@ -7,6 +7,7 @@ environment. Cards answer every command with itself and 9000. pcsc-lite, src/win
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -41,6 +42,7 @@ class FakeService:
     def __init__(self, directory: Path, *slots: FakeSlot) -> None:
         self.path = directory / "pcscd.comm"
         self.slots = slots
+        self._numbers = itertools.count(4711)
         self._listener = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> FakeService:
@@ -75,7 +77,7 @@ class FakeService:
             case 0x11:  # _VERSION
                 return body[:8] + bytes(4)
             case 0x01:  # _ESTABLISH: scope, context, result
-                return body[:4] + struct.pack("<II", 4711, 0)
+                return body[:4] + struct.pack("<II", next(self._numbers), 0)
             case 0x12 | 0x13:  # _STATES, _WAIT
                 states = [slot.state() for slot in self.slots]
                 return b"".join(states) + bytes(len(FakeSlot(b"").state()) * (_READERS - len(states)))
@@ -85,7 +87,7 @@ class FakeService:
                 name = body[4:132].rstrip(b"\0")
                 here = [slot for slot in self.slots if slot.name == name]
                 code = 0x80100009 if not here else 0 if here[0].card else 0x8010000C
-                return body[:140] + struct.pack("<iII", 815, 2, code)
+                return body[:140] + struct.pack("<iII", next(self._numbers), 2, code)
             case 0x09:  # _TRANSMIT
                 data = _exactly(client, struct.unpack_from("<I", body, 12)[0]) + b"\x90\x00"
                 return body[:24] + struct.pack("<II", len(data), 0) + data

@@ -29,17 +29,19 @@ NAMES = {
 PROGRAM = """
 import json, threading
 from terminal.apdu import list_readers, open_reader, watch_readers
-results = {"listed": [(i.name, (i.atr or b"").hex()) for i in list_readers()], "answers": [], "events": []}
+stop, events = threading.Event(), []
+watch = threading.Thread(target=lambda: events.extend((e.kind, e.reader) for e in watch_readers(stop)))
+watch.start()
+results = {"listed": [(i.name, (i.atr or b"").hex()) for i in list_readers()], "answers": [], "events": events}
 for info in list_readers():
     reader = open_reader(info.url)
     card = reader.connect() if reader.wait_for_card(0) else None
     results["answers"].append((reader.name, card.atr.hex(), card.exchange(bytes.fromhex("00A40400")).hex()))
     reader.close()
-stop = threading.Event()
-for event in watch_readers(stop):
-    results["events"].append((event.kind, event.reader))
-    if len(results["events"]) == 2 * len(results["listed"]):
-        stop.set()
+while len(events) < 2 * len(results["listed"]) and watch.is_alive():
+    stop.wait(0.02)
+stop.set()
+watch.join()
 print(json.dumps(results))
 """
 
