@@ -1,54 +1,49 @@
 """Writes the checked form back as xlsx, with the reasons beside each row, for the unit to correct and resubmit.
 
-A workbook keeps its cells and formats as far as openpyxl does; an xls or csv becomes a new workbook with text cells
-only, so that no spreadsheet turns an ID number into a float again. Formulas are replaced by the values that were
+A workbook keeps its cells, and its formats as far as openpyxl does; an xls or csv becomes a new workbook of text cells,
+so that no spreadsheet turns an ID number into a float again. Formulas are replaced by the values that were
 checked, because the form comes from outside and is opened by a clerk.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
-import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, MergedCell
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.cell_range import CellRange
 
 from personalize.errors import DamagedFile, ReportNotWritten
 from personalize.intake.codes import RowFault, RowNote, RowState, explain
 from personalize.intake.files import Content, Limits, load
-from personalize.intake.sheets import Book, Range, Sheet, read_book
+from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import text_of
-from personalize.intake.values import Rejected, RosterReport, Row, RowOnRecord, Table
+from personalize.intake.values import REASON, RESULT, Rejected, RosterReport, Row, RowOnRecord, Table
+from personalize.intake.workbook_copy import (
+    FORMULA_STARTS,
+    UNREADABLE,
+    Copy,
+    Edit,
+    copy_of,
+    empty_cell,
+    placed,
+    text_cell,
+    with_empty,
+)
 
-RESULT, REASON, SUMMARY = "审核结果", "审核说明", "审核汇总"
+SUMMARY = "审核汇总"
 _ONLY_SHEET = "名单"
 _UNCHANGED = "未变"
 _REJECTED = PatternFill("solid", start_color="FFFFC7CE")
 _NOTED = PatternFill("solid", start_color="FFFFF2CC")
-_MOST_MERGED = 1_000_000
-_AS_TEXT = "@"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-# What openpyxl raises for workbooks of other programs that calamine reads; it has no exception of its own.
-_UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    OSError,
-    SyntaxError,  # XML ParseError is one
-    InvalidFileException,
-    zipfile.BadZipFile,
-)
+_MOST_FILLED = 64
+"""Columns of a rejected row that are colored, empty ones as well."""
 
 
 def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = None) -> None:
@@ -67,84 +62,116 @@ def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = N
         raise DamagedFile(
             f"{report.path.name} changed since it was checked: check it again", "文件已被改动，请重新检查"
         )
-    book = read_book(report.path, content, limits)
-    workbook = (_original(content, book) if content.kind == "xlsx" else None) or _fresh(book)
-    rows = {(row.sheet, row.sheet_row): row for row in report.rows}
+    copy = _copy(report.path, content, limits)
+    rows: dict[str, dict[int, Row]] = {}
+    for row in report.rows:
+        rows.setdefault(row.sheet, {})[row.sheet_row] = row
+    marker = _Marker(copy)
+    edits = {}
     for table in report.tables:
-        _mark(workbook[table.sheet or _ONLY_SHEET], table, rows)
-    _summarize(workbook, report)
-    _save(workbook, out)
+        name = table.sheet or _ONLY_SHEET
+        edits[name] = marker.edit(table, rows.get(table.sheet, {}))
+        _widen(copy.workbook[name], table.result_column)
+    _summarize(copy.workbook, report)
+    _save(copy.bytes(edits), out)
 
 
-def _original(content: Content, book: Book) -> Any:
-    """The form's own workbook, formulas replaced by their values; None where openpyxl cannot read it."""
-    if sum(map(_area, (merged for sheet in (*book.visible, *book.hidden) for merged in sheet.merged))) > _MOST_MERGED:
-        return None  # openpyxl would create an object for every cell in them
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # openpyxl warns about extensions that it drops
-            workbook = load_workbook(io.BytesIO(content.data), keep_links=False)
-    except _UNREADABLE:
-        return None
-    sheets = {sheet.name: sheet for sheet in (*book.visible, *book.hidden)}
-    if any(sheet.name not in workbook.sheetnames for sheet in book.visible):
-        return None
-    for worksheet in workbook.worksheets:
-        for row in worksheet.iter_rows():
-            for cell in row:
-                if cell.data_type == "f":
-                    _write(cell, _value_at(sheets.get(worksheet.title), cell.row - 1, cell.column - 1))
-    return workbook
+def _copy(path: Path, content: Content, limits: Limits) -> Copy:
+    """The form's own workbook with its formats; a new one where it is none, or openpyxl cannot read it."""
+    if content.kind == "xlsx":
+        try:
+            return copy_of(content.data)
+        except UNREADABLE:
+            pass
+    return _fresh(read_book(path, content, limits))
 
 
-def _area(merged: Range) -> int:
-    (top, left), (bottom, right) = merged
-    return (bottom - top + 1) * (right - left + 1)
-
-
-def _value_at(sheet: Sheet | None, row: int, column: int) -> Any:
-    if sheet is None:
-        return ""
-    row, column = row - sheet.first_row, column - sheet.first_column
-    inside = 0 <= row < len(sheet.rows) and 0 <= column < len(sheet.rows[row])
-    return sheet.rows[row][column] if inside else ""
-
-
-def _fresh(book: Book) -> Any:
+def _fresh(book: Book) -> Copy:
     """A new workbook with the values of the visible sheets, every cell as text, in the same places."""
     workbook = Workbook()
     workbook.remove(workbook.active)
+    copy = Copy(workbook, {})
     for sheet in book.visible:
         worksheet = workbook.create_sheet(sheet.name or _ONLY_SHEET)
+        for (top, left), (bottom, right) in sheet.merged:
+            if (top, left) != (bottom, right):
+                worksheet.merged_cells.add(
+                    CellRange(min_row=top + 1, min_col=left + 1, max_row=bottom + 1, max_col=right + 1)
+                )
+    if not book.visible:
+        workbook.create_sheet(_ONLY_SHEET)
+    plain, quoted = copy.style(text=True), copy.style(text=True, quoted=True)
+    copy.rows |= {sheet.name or _ONLY_SHEET: _rows_of(sheet, plain, quoted) for sheet in book.visible}
+    return copy
+
+
+def _rows_of(sheet: Sheet, plain: int, quoted: int) -> Callable[[Edit], Iterator[bytes]]:
+    def rows(edit: Edit) -> Iterator[bytes]:
         for index, row in enumerate(sheet.rows):
-            for column, value in enumerate(row):
-                if text := text_of(value):
-                    cell = worksheet.cell(sheet.first_row + index + 1, sheet.first_column + column + 1)
-                    _write(cell, text)
-                    cell.number_format = _AS_TEXT
-    return workbook
+            number = sheet.sheet_row(index)
+            cells = b"".join(
+                text_cell(
+                    number, sheet.first_column + column, text, quoted if text.startswith(FORMULA_STARTS) else plain
+                )
+                for column, value in enumerate(row, start=1)
+                if (text := text_of(value))
+            )
+            if edited := edit(number, cells):
+                yield b'<row r="%d">%s</row>' % (number, edited)
+
+    return rows
 
 
-def _write(cell: Any, value: Any) -> None:
-    """Write a value; text is never written as a formula."""
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
-    if isinstance(value, str) and value:
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(_FORMULA_STARTS)
+class _Marker:
+    """Writes results into the rows of tables: two columns to the right, or those of an earlier annotation."""
 
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._title = copy.style(font=Font(bold=True))
+        self._styles = {fill: (copy.style(fill=fill), copy.style(fill=fill, wrap=True)) for fill in (_REJECTED, _NOTED)}
+        self._plain = (copy.style(), copy.style(wrap=True))
+        self._red: dict[int, int] = {}
+        self._reasons: dict[tuple[tuple[str, ...], str], str] = {}
 
-def _mark(worksheet: Any, table: Table, rows: Mapping[tuple[str, int], Row]) -> None:
-    """Fill two columns to the right of the table, or those of an earlier annotation."""
-    header = [worksheet.cell(table.header_row, column).value for column in range(1, table.last_column + 1)]
-    column = header.index(RESULT) + 1 if RESULT in header else table.last_column + 1
-    for offset, title in enumerate((RESULT, REASON)):
-        cell = worksheet.cell(table.header_row, column + offset, title)
-        cell.font = Font(bold=True)
-    worksheet.column_dimensions[get_column_letter(column)].width = 12
-    worksheet.column_dimensions[get_column_letter(column + 1)].width = 60
-    for (sheet, sheet_row), row in rows.items():
-        if sheet == table.sheet:
-            _mark_row(worksheet, sheet_row, column, row)
+    def edit(self, table: Table, rows: Mapping[int, Row]) -> Edit:
+        column = table.result_column
+
+        def edit(number: int, cells: bytes) -> bytes:
+            if number == table.header_row:
+                titles = {column: RESULT, column + 1: REASON}
+                new = {place: text_cell(number, place, text, self._title) for place, text in titles.items()}
+                return placed(cells, number, new, _as_it_is)
+            row = rows.get(number)
+            return cells if row is None else self._row(number, cells, column, row)
+
+        return edit
+
+    def _row(self, number: int, cells: bytes, column: int, row: Row) -> bytes:
+        rejected = isinstance(row, Rejected)
+        result = _result(row)
+        fill = _REJECTED if rejected else _NOTED if row.codes and result != _UNCHANGED else None
+        short, wrapped = self._plain if fill is None else self._styles[fill]
+        new = {column: text_cell(number, column, result, short)}
+        reason = self._reason(row)
+        place = column + 1
+        new[place] = text_cell(number, place, reason, wrapped) if reason else empty_cell(number, place, wrapped)
+        if not rejected:
+            return placed(cells, number, new, _as_it_is)
+        edited = placed(cells, number, new, lambda at, style: self._as_rejected(style) if at < column else None)
+        return with_empty(edited, number, range(1, min(column, _MOST_FILLED)), self._as_rejected(0))
+
+    def _reason(self, row: Row) -> str:
+        """The sentence of a row; most rows have the same few."""
+        duplicate_of = row.duplicate_of if isinstance(row, Rejected) else ""
+        key = (tuple(row.codes), duplicate_of)
+        if key not in self._reasons:
+            self._reasons[key] = row.sentence("zh")
+        return self._reasons[key]
+
+    def _as_rejected(self, style: int) -> int:
+        if style not in self._red:
+            self._red[style] = self._copy.style(style, fill=_REJECTED)
+        return self._red[style]
 
 
 def _result(row: Row) -> str:
@@ -153,20 +180,13 @@ def _result(row: Row) -> str:
     return "退回" if isinstance(row, Rejected) else "通过"
 
 
-def _mark_row(worksheet: Any, sheet_row: int, column: int, row: Row) -> None:
-    rejected = isinstance(row, Rejected)
-    result = _result(row)
-    fill = _REJECTED if rejected else _NOTED if row.codes and result != _UNCHANGED else None
-    worksheet.cell(sheet_row, column).value = result
-    reason = worksheet.cell(sheet_row, column + 1)
-    reason.value = row.sentence("zh") or None
-    reason.alignment = Alignment(wrap_text=True, vertical="top")
-    if fill is not None:
-        first = 1 if rejected else column
-        for place in range(first, column + 2):
-            cell = worksheet.cell(sheet_row, place)
-            if not isinstance(cell, MergedCell):
-                cell.fill = fill
+def _as_it_is(column: int, style: int) -> None:
+    return None
+
+
+def _widen(worksheet: Any, column: int) -> None:
+    worksheet.column_dimensions[get_column_letter(column)].width = 12
+    worksheet.column_dimensions[get_column_letter(column + 1)].width = 60
 
 
 def _summarize(workbook: Any, report: RosterReport) -> None:
@@ -188,19 +208,20 @@ def _summarize(workbook: Any, report: RosterReport) -> None:
     lines += [(), *(("提示", chinese) for chinese, _ in report.warnings)] if report.warnings else []
     for row, line in enumerate(lines, start=1):
         for column, value in enumerate(line, start=1):
-            _write(sheet.cell(row, column), value)
+            cell = sheet.cell(row, column)
+            cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
+            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+                cell.data_type, cell.quotePrefix = "s", True
     sheet.column_dimensions["A"].width = 22
     sheet.column_dimensions["B"].width = 70
 
 
-def _save(workbook: Any, out: Path) -> None:
-    whole = io.BytesIO()  # a zip archive that breaks off on a full disk would complain once more when it is collected
-    workbook.save(whole)
+def _save(whole: bytes, out: Path) -> None:
     temporary = ""
     try:
         with tempfile.NamedTemporaryFile(dir=out.parent, prefix=".roster-", suffix=".xlsx", delete=False) as handle:
             temporary = handle.name
-            handle.write(whole.getbuffer())
+            handle.write(whole)
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, out)

@@ -20,7 +20,7 @@ from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import gb18030_length, masked_numbers
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import MAX_BYTES
-from personalize.intake.values import Rejected, RosterReport, RosterRow, Row, RowOnRecord, Table
+from personalize.intake.values import RESULT, Rejected, RosterReport, RosterRow, Row, RowOnRecord, Table
 from registry.person import Person
 from registry.unit_names import own_name
 from terminal.localtime import CHINA, time_zone
@@ -122,6 +122,7 @@ def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str
     Raises HeaderNotFound, AmbiguousTable.
     """
     before: tuple[Sheet, HeaderRow] | None = None
+    results = 0
     for sheet in sheets:
         header = find_header(sheet.rows)
         if header is None:
@@ -135,13 +136,35 @@ def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str
         refuse_people_outside(path, sheet, header)
         title = next((name for row in sheet.rows[: max(header.row, 0)] if (name := unit_in(row))), "")
         form.title_unit = form.title_unit or title
+        results = _results_of_before(sheet, header) or (results if header.row < 0 else _free_column(sheet, header))
+        _clear(sheet, header, results)
         reader = TableReader(sheet, header, identities, unit or title or form.title_unit)
         form.rows += [(sheet.name, row) for row in reader]
         form.skipped += [(sheet.name, row) for row in reader.skipped]
-        width = sheet.first_column + len(sheet.rows[0]) - 1
-        form.tables.append(Table(sheet.name, sheet.sheet_row(header.last) if header.last >= 0 else 0, width))
+        form.tables.append(Table(sheet.name, sheet.sheet_row(header.last) if header.last >= 0 else 0, results))
         form.warnings += _about_columns(header, unit or title or form.title_unit)
         before = sheet, header
+
+
+def _results_of_before(sheet: Sheet, header: HeaderRow) -> int:
+    """The column of results in an annotated copy that is sent in again, counted from 1; 0 in other forms."""
+    titles = sheet.rows[header.last] if header.last >= 0 else []
+    return sheet.first_column + titles.index(RESULT) + 1 if RESULT in titles else 0
+
+
+def _free_column(sheet: Sheet, header: HeaderRow) -> int:
+    """The first column right of all cells, and of all merged ones beside the table, counted from 1."""
+    top = sheet.first_row + header.row
+    merged = [right + 1 for (_, _), (bottom, right) in sheet.merged if bottom >= top]
+    return max([sheet.first_column + len(sheet.rows[0]) - 1, *merged]) + 1
+
+
+def _clear(sheet: Sheet, header: HeaderRow, results: int) -> None:
+    """Empty the results of an earlier annotation, so that nothing in them is read as data."""
+    first = results - 1 - sheet.first_column
+    for row in sheet.rows[header.last + 1 :]:
+        for column in range(max(first, 0), min(first + 2, len(row))):
+            row[column] = ""
 
 
 def _left_out(chinese: str, english: str, sheets: Sequence[Sheet]) -> list[tuple[str, str]]:

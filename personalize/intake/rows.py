@@ -74,7 +74,8 @@ class TableReader:
         sheet = self._sheet
         for (top, left), (bottom, right) in sheet.merged:
             first, last = top - sheet.first_row, bottom - sheet.first_row
-            if last > first >= 0 and left <= sheet.first_column + column <= right and left >= sheet.first_column:
+            inside = 0 <= first < min(last, len(sheet.rows)) and left >= sheet.first_column
+            if inside and left <= sheet.first_column + column <= right:
                 unit = sheet.rows[first][left - sheet.first_column]
                 for row in sheet.rows[first + 1 : last + 1]:
                     row[column] = row[column] or unit

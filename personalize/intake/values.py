@@ -11,6 +11,9 @@ from personalize.intake.codes import Language, RowFault, RowNote, RowState, sent
 from personalize.intake.text import masked_name
 from registry.person import Person
 
+RESULT, REASON = "审核结果", "审核说明"
+"""Titles of the columns that an annotated copy has beside the table."""
+
 
 @dataclass(frozen=True, slots=True)
 class RosterRow:
@@ -93,11 +96,12 @@ Row = RosterRow | Rejected | RowOnRecord
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Place of a table in the form, for annotation: sheet row of the header and last column, both counted from 1."""
+    """Place of a table in the form, for annotation: sheet row of the header, 0 for a sheet that goes on without one,
+    and the first of the two columns for results, both counted from 1."""
 
     sheet: str
     header_row: int
-    last_column: int
+    result_column: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 
 from personalize.errors import IntakeError
 from personalize.intake import check
+from personalize.intake.annotate import annotate
 from tests.support import forms
 from tests.support.paths import ROOT
 
@@ -34,6 +35,27 @@ def test_a_form_with_a_trap_is_judged_as_expected(form: Path) -> None:
     assert [{key: row[key] for key in right} for row, right in zip(rows, expected["rows"], strict=True)] == (
         expected["rows"]
     )
+
+
+@pytest.mark.parametrize("form", trapped(TRAPS), ids=lambda form: form.name)
+def test_the_annotated_copy_of_a_form_with_a_trap_has_the_same_verdicts(form: Path, tmp_path: Path) -> None:
+    report = check(form, today=forms.TODAY)
+    for number in range(2):  # the copy of a copy too
+        annotate(report, tmp_path / f"{number}.xlsx")
+        again = check(tmp_path / f"{number}.xlsx", today=forms.TODAY)
+        assert [(row.sheet_row, row.seq, _outcome(row.codes)) for row in again.rows] == [
+            (row.sheet_row, row.seq, _outcome(row.codes)) for row in report.rows
+        ]
+        assert [row.person for row in again.accepted] == [row.person for row in report.accepted]
+        assert (again.unit, [row.unit for row in again.accepted]) == (
+            report.unit,
+            [row.unit for row in report.accepted],
+        )
+        report = again
+
+
+def _outcome(codes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(str, codes))
 
 
 @pytest.mark.parametrize("form", trapped(TRAPS / "refuse"), ids=lambda form: form.name)
