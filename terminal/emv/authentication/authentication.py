@@ -129,15 +129,21 @@ def authenticate(
 
 
 def verify_combined(
-    state: TransactionState, authentication: Authentication, answer: Tlvs, sent: Sequence[bytes]
+    state: TransactionState,
+    authentication: Authentication,
+    answer: Tlvs,
+    sent: Sequence[bytes],
+    *,
+    signed: CombinedData | None = None,
 ) -> CombinedData | None:
     """Verify the CDA signature in an answer to GENERATE AC; None, with the TVR bit set, when it is not right.
 
     ``answer`` are the objects inside the 77 template; ``sent`` the data for PDOL, CDOL1 and, for the second GENERATE
-    AC, CDOL2, as they went to the card. The cryptogram is the one in the result. EMV 4.4 Book 2, 6.6.2.
+    AC, CDOL2, as they went to the card; ``signed`` what ``signed_data`` gave for this answer. The cryptogram is the one
+    in the result. EMV 4.4 Book 2, 6.6.2.
     """
     try:
-        combined = _combined(state, authentication.chain, answer, sent)
+        combined = _combined(state, authentication.chain, answer, sent, signed)
     except OdaFailed as failure:
         _failed(state, Method.CDA, failure)
         return None
@@ -147,12 +153,12 @@ def verify_combined(
     return combined
 
 
-def signed_information(state: TransactionState, authentication: Authentication, answer: Tlvs) -> int | None:
-    """The cryptogram information data (CID) inside a CDA signature that the card's key made over this transaction's
-    unpredictable number; None for any other signature. It decides the kind of the cryptogram, whatever the answer says
-    in clear. ``answer`` as in ``verify_combined``. EMV 4.4 Book 4, 6.3.2.1."""
+def signed_data(state: TransactionState, authentication: Authentication, answer: Tlvs) -> CombinedData | None:
+    """The data inside a CDA signature that the card's key made over this transaction's unpredictable number; None for
+    any other signature. Their CID decides the kind of the cryptogram, whatever the answer says in clear. ``answer`` as
+    in ``verify_combined``. EMV 4.4 Book 4, 6.3.2.1."""
     try:
-        return _signed(state, authentication.chain, answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"").cid
+        return _signed(state, authentication.chain, answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"")
     except OdaFailed:
         return None
 
@@ -162,11 +168,13 @@ def combined_missing(state: TransactionState, why: str) -> None:
     _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
 
 
-def _combined(state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes]) -> CombinedData:
+def _combined(
+    state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes], signed: CombinedData | None
+) -> CombinedData:
     signature, cid = answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.present(TAG_9F27_CID)
     if not signature or not cid:
         raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F27' if signature else '9F4B'}")
-    combined = _signed(state, chain, signature)
+    combined = signed or _signed(state, chain, signature)
     if bytes((combined.cid,)) != cid:
         raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
     parts = split(answer.encode(), padding="ff-tags")

@@ -15,10 +15,11 @@ from terminal.emv.authentication.authentication import (
     Authentication,
     authenticate,
     combined_missing,
-    signed_information,
+    signed_data,
     verify_combined,
 )
 from terminal.emv.authentication.cakeys import CaStore
+from terminal.emv.authentication.rsa import CombinedData
 from terminal.emv.cardholder_verification.cvm import OnlinePin, verify_cardholder
 from terminal.emv.completion.completion import Completion, unfinished
 from terminal.emv.completion.cryptogram import GenerateAcResponse
@@ -177,7 +178,7 @@ class _KernelRun:
         }
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class _Combined:
     """The CDA check of one transaction. Without a reference to the run, which would be a cycle that holds the card's
     data."""
@@ -185,13 +186,16 @@ class _Combined:
     state: TransactionState
     proof: Authentication
     pdol_data: bytes
+    signed: CombinedData | None = None
+    """What the last answer signed."""
 
     def information(self, objects: Tlvs) -> int | None:
-        return signed_information(self.state, self.proof, objects)
+        self.signed = signed_data(self.state, self.proof, objects)
+        return None if self.signed is None else self.signed.cid
 
     def __call__(self, answer: GenerateAcResponse, lists: Sequence[bytes]) -> bytes | None:
         if answer.signature is None:
             combined_missing(self.state, "the card left out the signature that was asked for")
             return None
-        combined = verify_combined(self.state, self.proof, answer.objects, [self.pdol_data, *lists])
+        combined = verify_combined(self.state, self.proof, answer.objects, [self.pdol_data, *lists], signed=self.signed)
         return None if combined is None else combined.cryptogram
