@@ -193,8 +193,10 @@ class SecurityDomain:
             return b"" if response.sw == _NO_SUCH_DATA else None
         data = check(response, operation)
         if source is IdentitySource.CPLC and data not in _EMPTY_CPLC and len(data.removeprefix(_CPLC_HEADER)) != LENGTH:
-            # Another length than that of the standard may be the chip's way, or a garbled answer.
-            if not data.startswith(_CPLC_HEADER[:2]) or check(self.send(_get_data(tag)), operation) != data:
+            # Another length than that of the standard may be the chip's way, or a garbled answer: one of the full
+            # length with a wrong tag is not worth a second reading.
+            garbled = len(data) == LENGTH + len(_CPLC_HEADER) and not data.startswith(_CPLC_HEADER[:2])
+            if garbled or check(self.send(_get_data(tag)), operation) != data:
                 raise CardMalformed(f"{operation}: {len(data)} bytes that are no production data")
         return data
 

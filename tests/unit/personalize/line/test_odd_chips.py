@@ -150,6 +150,23 @@ def test_chips_without_production_data_are_identified_as_the_profile_says(
     bench.check_all_issued()
 
 
+@pytest.mark.parametrize("length", [18, 40, 41, 43, 44])
+@pytest.mark.parametrize("header", [True, False], ids=["with-tag", "bare"])
+def test_production_data_of_another_length_identify_a_chip_all_the_same(
+    bench: Bench, length: int, header: bool
+) -> None:
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        if apdu[1:4] != b"\xca\x9f\x7f":
+            return answer
+        value = (answer[3:-2] + bytes(4))[:length]
+        return (b"\x9f\x7f" + bytes((length,)) if header else b"") + value + b"\x90\x00"
+
+    chips = [bench.chip(), bench.chip()]
+    assert bench.run(Rack(chips, wrap=Maker(answer))).counts == {VERIFIED: 2}
+    serials = [card.chip_serial for card in bench.registry.cards.of_batch(bench.batch)]
+    assert serials == [chip.chip_serial for chip in chips]
+
+
 @pytest.mark.parametrize("unset", [bytes(10), b"\xff" * 10, b"\x00\x00" + b"\xff" * 8], ids=["00", "ff", "both"])
 def test_key_data_that_say_nothing_are_no_identity_either(bench: Bench, unset: bytes) -> None:
     def answer(apdu: bytes, answer: bytes) -> bytes:
