@@ -198,7 +198,11 @@ def test_keys_and_menus_work_before_any_module(sessions: Sessions) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("dialog#keys")).to_be_hidden()
         page.keyboard.press("s")
+        expect(page.locator("dialog#stop-all")).to_be_visible()
+        assert paint.posted == []
+        page.keyboard.press("Enter")
         paint.sent(1)
+        page.keyboard.press("Escape")
         page.click("details.menu summary")
         page.click("h1")
         assert page.locator("details.menu[open]").count() == 0
