@@ -109,14 +109,14 @@ class Registry:
         try:
             migrate.to_head(database)
             personal = PersonalData(custody)
-            witness = None if record is None else Witness(record, personal, database.name)
-            context = RegistryContext(database, personal, clock, zone, witness)
             fill_names(database, personal)
-            refold_names(context)
+            refold_names(RegistryContext(database, personal, clock, zone))
         except BaseException:
             database.close()
             raise
-        registry = cls(context)
+        # The record is written from here on: what was written before the look would hide that a backup is older.
+        witness = None if record is None else Witness(record, personal, database.name)
+        registry = cls(RegistryContext(database, personal, clock, zone, witness))
         try:
             registry.restores.look()
         except BaseException:

@@ -70,7 +70,10 @@ class Witness:
         """Write the marks of this database. A disk that takes no file is logged once and stops no work."""
         with self._lock:
             try:
-                others = [one for one in self._sightings() if one.database != self._database]
+                known = self._sightings()
+                if any(one.database == self._database and one.marks == marks for one in known):
+                    return
+                others = [one for one in known if one.database != self._database]
                 seen = [Sighting(self._database, at, marks), *others][:_MOST]
                 _replace(self.path, _file(seen, self._personal))
             except OSError as error:
