@@ -278,10 +278,11 @@ def test_databases_that_are_none(home: IssuerDirectory, tmp_path: Path) -> None:
 
 
 def test_a_locked_database(home: IssuerDirectory, tmp_path: Path) -> None:
-    database = copy_of(home, tmp_path / "locked.db")
+    issuer = home.copy(tmp_path / "issuer")  # the record beside the database knows every database that was used
+    database = copy_of(issuer, tmp_path / "locked.db")
     with contextlib.closing(sqlite3.connect(database)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        done = home.cli.run("--database", f"sqlite:///{database}", "batch", "approve", home.draft, "--by", "x")
+        done = issuer.cli.run("--database", f"sqlite:///{database}", "batch", "approve", home.draft, "--by", "x")
         reports(done, 1, "is locked by another program", "try again")
 
 
