@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from registry.db.privacy import mask_id, mask_mobile, mask_name
 from terminal.member.values import IdType, Sex
 
+_GB_FORM: Final = re.compile(r"[0-9]{17}[0-9X]")
 _GENDERS: Final = {"男": Sex.MALE, "女": Sex.FEMALE}
 
 
@@ -29,6 +31,16 @@ class Person:
     def gender(self) -> str:
         """The sex as rosters spell it: 男 or 女."""
         return "男" if self.sex is Sex.MALE else "女"
+
+    @property
+    def identity_key(self) -> str:
+        """What a person is found by: the number, with the document's type where its form alone does not identify it."""
+        return identity_key(self.id_number, self.document_type)
+
+    @property
+    def number_on_card(self) -> str:
+        """The number as 9F61 takes it: letters and digits, without the words of an officer's card (南字第…号)."""
+        return "".join(character for character in self.id_number if character.isascii() and character.isalnum())
 
     @property
     def id_masked(self) -> str:
@@ -61,3 +73,8 @@ class Person:
 def sex_of(gender: str) -> Sex:
     """The sex that a roster spells 男 or 女. Raises KeyError for another spelling."""
     return _GENDERS[gender]
+
+
+def identity_key(number: str, document_type: IdType) -> str:
+    """The number of GB 11643, which nobody else has, or another with the type of its document."""
+    return number if _GB_FORM.fullmatch(number) else f"{number}/{document_type.value}"

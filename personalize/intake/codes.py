@@ -20,6 +20,7 @@ class RowFault(StrEnum):
     ID_REGION = "ID_REGION"
     ID_BIRTHDATE = "ID_BIRTHDATE"
     ID_PRECISION_LOST = "ID_PRECISION_LOST"
+    DOCUMENT_TYPE = "DOCUMENT_TYPE"
     GENDER_MISMATCH = "GENDER_MISMATCH"
     GENDER_MISSING = "GENDER_MISSING"
     NAME_MISSING = "NAME_MISSING"
@@ -76,6 +77,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     RowFault.ID_PRECISION_LOST: (
         "身份证号被Excel存成了数字，末几位已经丢失：请先把该列设为“文本”格式，再重新录入",
         "Excel stored the ID number as a number and lost its last digits: format the column as text and type it again",
+    ),
+    RowFault.DOCUMENT_TYPE: (
+        "证件类型无法识别：请填写居民身份证、港澳台居民居住证、来往内地（大陆）通行证、护照、外国人永久居留身份证或军官证等",
+        "the type of the identity document is not known: name a resident ID card, a residence or travel permit, "
+        "a passport, a permanent residence card or an officer's card",
     ),
     RowFault.GENDER_MISMATCH: (
         "性别与身份证号不符（第17位单数为男，双数为女）",

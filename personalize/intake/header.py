@@ -17,8 +17,8 @@ from personalize.intake.groups import Title, divided_titles, group_titles
 from personalize.intake.text import Cell, looks_like_id, squeeze, text_of
 from personalize.intake.title_lines import unit_in
 
-Field = Literal["seq", "id_number", "name", "gender", "mobile", "unit"]
-FIELDS: tuple[Field, ...] = ("seq", "id_number", "name", "gender", "mobile", "unit")
+Field = Literal["seq", "id_number", "name", "gender", "mobile", "unit", "document"]
+FIELDS: tuple[Field, ...] = ("seq", "id_number", "name", "gender", "mobile", "unit", "document")
 TITLES: dict[Field, str] = {
     "seq": "序号",
     "id_number": "身份证号",
@@ -26,9 +26,10 @@ TITLES: dict[Field, str] = {
     "gender": "性别",
     "mobile": "手机号码",
     "unit": "所属单位",
+    "document": "证件类型",
 }
 NEEDED: tuple[Field, ...] = ("id_number", "name")
-OPTIONAL: tuple[Field, ...] = ("seq",)
+OPTIONAL: tuple[Field, ...] = ("seq", "document")
 """Columns that a form may lack without a warning."""
 
 # Spellings, best first.
@@ -52,6 +53,9 @@ _SPELLINGS: dict[Field, str] = {
         所属单位 所属单位名称 所属单位部门 所属工会 所属基层工会 所属工会名称 所在单位 所在单位名称 工作单位
         工作单位名称 工作单位部门 单位 单位名称 单位全称 单位部门 基层工会 基层工会名称 工会名称 所在工会 工会
         所属部门 所在部门 部门 部门名称 部门科室 科室 unit department company""",
+    "document": """
+        证件类型 证件类别 证件种类 证件名称 身份证件类型 身份证件种类 有效证件类型 有效证件种类 有效身份证件类型
+        documenttype idtype doctype""",
 }
 _RANKED: dict[str, tuple[Field, int]] = {
     spelling: (field, rank) for field, text in _SPELLINGS.items() for rank, spelling in enumerate(text.split())

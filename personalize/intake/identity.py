@@ -1,4 +1,4 @@
-"""Resident identity numbers, GB 11643-1999: normalization and checks.
+"""Identity numbers: normalization and checks of resident identity numbers (GB 11643-1999), and of other documents.
 
 Independent faults are all reported: check character (ISO 7064 MOD 11-2), province, birth date. The sex digit counts
 only with a correct check character, since otherwise any digit may be wrong.
@@ -7,11 +7,19 @@ only with a correct check character, since otherwise any digit may be wrong.
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from importlib import resources
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault
+from personalize.intake.documents import (
+    Document,
+    document_number,
+    is_residence_permit,
+    named_document,
+    recognized_document,
+)
 from personalize.intake.text import Cell, is_blank, squeeze, text_of
 
 YOUNGEST, OLDEST = 16, 100
@@ -39,6 +47,8 @@ _MONTH_DAYS = frozenset(f"{month:02}{day:02}" for month, days in _DAYS.items() f
 _MISSING = (RowFault.ID_MISSING,)
 _FORMAT = (RowFault.ID_FORMAT,)
 _LOST = (RowFault.ID_PRECISION_LOST,)
+_DOCUMENT = (RowFault.DOCUMENT_TYPE,)
+_CAPITALS = re.compile(r"[\s'`´‘’·.\-_/]")
 
 
 class ReadIdentity(NamedTuple):
@@ -50,6 +60,7 @@ class ReadIdentity(NamedTuple):
     normalized: bool
     gender: str
     region_unknown: bool
+    document: Document = Document.RESIDENT_ID
 
     def __repr__(self) -> str:
         return f"<Identity {'-'.join(self.faults) or 'sound'}>"
@@ -72,8 +83,54 @@ class Identities:
         self._regions: dict[str, tuple[bool, bool]] = {}
         self._table: frozenset[str] = frozenset()
 
-    def read(self, cell: Cell) -> ReadIdentity:
-        """Read a cell as an identity number with all its faults."""
+    def read(self, cell: Cell, document_cell: Cell = "") -> ReadIdentity:
+        """Read a cell as an identity number with all its faults. ``document_cell`` names the document; where it is
+        empty, the form of the number shows which it is."""
+        if document_cell == "" and isinstance(cell, str) and _PLAIN(cell) and cell[0] not in "89":
+            return self._check(cell, False)
+        try:
+            named = named_document(document_cell) if document_cell != "" else None
+        except ValueError:
+            read = self._read(cell)
+            return read._replace(faults=tuple(fault for fault in read.faults if fault is not _FORMAT[0]) + _DOCUMENT)
+        if named is Document.RESIDENT_ID:
+            return self._read(cell)
+        typed = text_of(cell)
+        number = squeeze(typed).translate(_ODD)
+        if not _PLAIN(number):
+            number = _CAPITALS.sub("", unicodedata.normalize("NFKC", squeeze(typed)).upper())
+        document = named or (
+            Document.PERMANENT_RESIDENCE if self._is_permanent_residence(number) else recognized_document(number)
+        )
+        if document is Document.RESIDENT_ID or is_blank(number):
+            return self._read(cell)
+        if _PLAIN(number):
+            return self._check_permit(document, number, number != typed)
+        short = document_number(document, number)
+        return ReadIdentity(short, () if short else _FORMAT, bool(short) and short != typed, "", False, document)
+
+    def _is_permanent_residence(self, number: str) -> bool:
+        """Whether a number has the form of a permanent residence card (2023): 9, a province, a nationality, and the
+        birth date and check character of GB 11643."""
+        fits = _PLAIN(number) and number[0] == "9" and number[17] == check_character(number[:17])
+        return bool(fits) and self._region(number[1:3] + "0000")[0]
+
+    def _check_permit(self, document: Document, number: str, normalized: bool) -> ReadIdentity:
+        """A number in the form of GB 11643 of another document: that of a permanent residence card (2023) has the
+        province in its second and third digits, then the nationality, and does not show the sex."""
+        if document is Document.PERMANENT_RESIDENCE:
+            faults = set(self._check(number, normalized).faults) - {RowFault.ID_REGION}
+            if number[0] != "9" or not self._region(number[1:3] + "0000")[0]:
+                faults.add(RowFault.ID_REGION)
+            in_order = tuple(fault for fault in RowFault if fault in faults)
+            return ReadIdentity(number, in_order, normalized, "", False, document)
+        read = self._check(number, normalized)._replace(document=document)
+        fits = document in (Document.RESIDENCE_PERMIT, Document.TEMPORARY_ID)
+        if not fits or (document is Document.RESIDENCE_PERMIT) != is_residence_permit(number):
+            return read._replace(faults=_FORMAT)
+        return read
+
+    def _read(self, cell: Cell) -> ReadIdentity:
         if isinstance(cell, str) and _PLAIN(cell):
             return self._check(cell, False)
         if isinstance(cell, (int, float)) and not isinstance(cell, bool):

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from personalize.intake.codes import RowFault, RowNote
+from personalize.intake.documents import ID_TYPES
 from personalize.intake.genders import Gender, read_gender
 from personalize.intake.header import FIELDS, HeaderRow, header_at
 from personalize.intake.identity import Identities, ReadIdentity
@@ -18,9 +19,9 @@ from personalize.intake.sheets import Sheet
 from personalize.intake.text import Cell, is_ditto, squeeze, text_of, trim
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import unit_fault, unit_name
-from registry.person import Person, sex_of
+from registry.person import Person, identity_key, sex_of
 
-_UNIT = FIELDS.index("unit")
+_UNIT, _DOCUMENT = FIELDS.index("unit"), FIELDS.index("document")
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*|、)?").fullmatch
 _PERSONAL = 11
 """Digits of a text that may be a person's number, a phone number at least."""
@@ -65,6 +66,7 @@ class TableReader:
     def _take(self, header: HeaderRow) -> None:
         """Use a header until the next one: a form may repeat it on each page, or continue with other columns."""
         self._has_units = header.columns[_UNIT] >= 0
+        self._has_documents = header.columns[_DOCUMENT] >= 0
         self._pick = itemgetter(*header.columns)
         if self._has_units:
             self._fill_down(header.columns[_UNIT])
@@ -94,7 +96,7 @@ class TableReader:
                 self.skipped.append(self._sheet.sheet_row(index))
                 index += 1
                 continue
-            identity = read_id(cells[1])
+            identity = read_id(cells[1], cells[_DOCUMENT]) if self._has_documents else read_id(cells[1])
             if identity.number or self._is_person(index, cells):
                 yield self._read(index + first_row, cells, identity)
             elif header := header_at(rows, index):
@@ -113,7 +115,7 @@ class TableReader:
         return False
 
     def _read(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> ReadRow:
-        seq, _, name_cell, gender_cell, mobile_cell, unit_cell = cells
+        seq, _, name_cell, gender_cell, mobile_cell, unit_cell, _ = cells
         name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
         unit, unit_fault = self._unit(unit_cell)
         sound = not (identity.faults or name.fault or gender.fault or phone.fault or unit_fault)
@@ -126,9 +128,9 @@ class TableReader:
         return ReadRow(
             sheet_row,
             int(seq) if isinstance(seq, float) and seq.is_integer() and abs(seq) < 1e9 else _seq(text_of(seq)),
-            identity.number,
+            identity.number and identity_key(identity.number, ID_TYPES[identity.document]),
             name.name,
-            None if faults else Person(identity.number, name.name, sex_of(gender.gender), phone.number),
+            None if faults else _person(identity, name, gender, phone),
             unit,
             faults,
             notes,
@@ -149,6 +151,10 @@ class TableReader:
             known = self._units[text] = ("" if fault is RowFault.UNIT_CHARS else name, fault)
         self._unit_above = known[0] or self._unit_above
         return known
+
+
+def _person(identity: ReadIdentity, name: Name, gender: Gender, phone: Phone) -> Person:
+    return Person(identity.number, name.name, sex_of(gender.gender), phone.number, ID_TYPES[identity.document])
 
 
 def _faults(

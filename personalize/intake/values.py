@@ -10,6 +10,7 @@ from typing import Any
 from personalize.intake.codes import Language, RowFault, RowNote, RowState, sentence
 from personalize.intake.text import masked_name
 from registry.person import Person
+from terminal.member.values import IdType
 
 RESULT, REASON = "审核结果", "审核说明"
 """Titles of the columns that an annotated copy has beside the table."""
@@ -173,6 +174,8 @@ def _row_json(row: Row) -> dict[str, Any]:
     record = {name: getattr(row.person, name) for name in ("id_number", "name", "gender", "mobile")} | {
         "unit": row.unit
     }
+    if row.person.document_type is not IdType.RESIDENT_ID:
+        record["document_type"] = row.person.document_type.name.lower()
     if isinstance(row, RowOnRecord):
         verdict = "change" if row.is_change else "unchanged"
         return known | {"verdict": verdict, "codes": list(row.codes), "batch": row.batch or None, "record": record}

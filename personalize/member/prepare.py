@@ -131,7 +131,9 @@ class MemberPreparer:
             item(elements.SEX, member.person.sex),
             item(elements.CATEGORY, _category(member.category)),
             item(elements.SCHEME, self.profile.scheme),
-            item(elements.MASKED_IDENTITY, MaskedIdentity(member.person.id_number[-4:], member.person.mobile[-4:])),
+            item(
+                elements.MASKED_IDENTITY, MaskedIdentity(member.person.number_on_card[-4:], member.person.mobile[-4:])
+            ),
         )
 
     def _validity_record(self) -> bytes:
@@ -220,7 +222,7 @@ class MemberPreparer:
     def _protected(self, member: MemberToPrepare) -> bytes:
         return record(
             join(
-                item(elements.ID_NUMBER, Secret(member.person.id_number.encode("utf-8"))),
+                item(elements.ID_NUMBER, Secret(member.person.number_on_card.encode("utf-8"))),
                 item(elements.ID_TYPE, member.person.document_type),
                 item(elements.MOBILE, Secret(member.person.mobile.encode("utf-8"))),
             )

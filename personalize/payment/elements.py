@@ -134,14 +134,21 @@ def signed(profile: PaymentApplication, pan: str, sequence: int, today: date, ex
     return [(tag, value) for tag, value in items if value]
 
 
-def unsigned(profile: PaymentApplication, pan: str, expires: date, name: str, id_number: str) -> list[Item]:
+def unsigned(
+    profile: PaymentApplication,
+    pan: str,
+    expires: date,
+    name: str,
+    id_number: str,
+    id_type: IdType = IdType.RESIDENT_ID,
+) -> list[Item]:
     """The elements that no signature covers."""
     track = Track2(pan, f"{expires:%y%m}", profile.service_code, profile.track2_discretionary)
     items = [item(TAG_57_TRACK_2, track), *_names(profile, name)]
     if profile.track1_discretionary:
         items.append(item(TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, profile.track1_discretionary))
     if profile.identity:
-        items += [item(TAG_9F61_ID_NUMBER, id_number), item(TAG_9F62_ID_TYPE, IdType.RESIDENT_ID)]
+        items += [item(TAG_9F61_ID_NUMBER, id_number), item(TAG_9F62_ID_TYPE, id_type)]
     return items
 
 

@@ -38,6 +38,7 @@ from terminal.emv.data.tags import (
     TAG_94_AFL,
 )
 from terminal.keys import KeyCustody, KeyRef, Sealed
+from terminal.member.values import IdType
 from terminal.tlv import tlv
 
 FCI, CONTACTLESS_FCI, ISSUER_DATA = 0x9102, 0x9103, 0x9200
@@ -61,6 +62,7 @@ class PaymentAccount:
     sequence: int
     name: str = field(repr=False)
     id_number: str = field(repr=False)
+    id_type: IdType = IdType.RESIDENT_ID
 
 
 def expiry(profile: PaymentApplication, today: date) -> date:
@@ -111,7 +113,9 @@ class PaymentPreparer:
             raise PrepareError("the payment application needs an account number, and none was given")
         member = card.member
         sequence = self._profile.pan.first_sequence + member.sequence - 1
-        account = PaymentAccount(card.pan, sequence, member.person.name, member.person.id_number)
+        account = PaymentAccount(
+            card.pan, sequence, member.person.name, member.person.number_on_card, member.person.document_type
+        )
         return (self.prepare(account, card.payment_key, card.context),)
 
     def prepare(self, account: PaymentAccount, key: ChipKey | None, context: str) -> DossierApplication:
@@ -121,7 +125,7 @@ class PaymentPreparer:
         expires, aip = self._expires, self._aip
         signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
         static = b"".join(map(inside, signed)) + aip  # as 9F4A names it
-        unsigned = elements.unsigned(profile, account.pan, expires, account.name, account.id_number)
+        unsigned = elements.unsigned(profile, account.pan, expires, account.name, account.id_number, account.id_type)
         chains = self._authentication(account, key, static, context)
         records = _numbered(SHARED, signed)
         if profile.e_cash:

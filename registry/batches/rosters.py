@@ -136,7 +136,7 @@ def _import(
     """Store a draft batch; returns its id. New persons are recorded at once, so that no second roster can take them;
     changed data of a member on record wait in the row until the batch is approved."""
     _refuse_same_file(conn, origin.digest)
-    indexes = personal.indexes([row.person.id_number for row in accepted])
+    indexes = personal.indexes([row.person.identity_key for row in accepted])
     known = _registered(conn, indexes)
     _refuse_taken(accepted, indexes, known, unit_name)
     unit_ids = _unit_ids(conn, unit_name, accepted)
@@ -163,7 +163,7 @@ def _store_known(conn: Connection, personal: PersonalData, batch_id: str, known:
     """Store the rows of persons who need no card by them. Raises RegistryConflict for a person who does by now."""
     if not known:
         return
-    indexes = personal.indexes([row.person.id_number for row in known])
+    indexes = personal.indexes([row.person.identity_key for row in known])
     registered = _registered(conn, indexes)
     key = personal.seal_key()
     stored = []

@@ -15,11 +15,13 @@ from registry.db.database import Database
 from registry.db.privacy import PersonalData
 from registry.db.tables import cards, dossiers, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.person import Person
+from registry.person import Person, identity_key
 from registry.values import CardState
+from terminal.member.values import IdType
 
 _FILL: Final = 1000
 _ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}")
+_OTHER_DOCUMENT = re.compile(r"(?=.*[0-9].*[0-9]).{5,20}")  # a passport, a permit, an officer's card
 _MEMBER_NUMBER = re.compile(r"[0-9]{12}")
 _CARD_NUMBER = re.compile(r"[0-9]{13,19}")
 
@@ -70,6 +72,9 @@ def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
         of_card = members.c.id.in_(select(dossiers.c.member_id).where(dossiers.c.card_number == number))
         of_person = members.c.id_index == personal.indexes([number.upper()])[0]
         return of_card | of_person if _ID_NUMBER.fullmatch(number) else of_card
+    if _OTHER_DOCUMENT.fullmatch(number.upper()):
+        keys = [identity_key(number.upper(), document_type) for document_type in IdType]
+        return by_name | members.c.id_index.in_(personal.indexes(keys))
     return by_name
 
 

@@ -22,6 +22,7 @@ from terminal.emv.data.records import Afl
 from terminal.errors import KeyMisuse
 from terminal.keys import ApplicationKeys, MemoryCustody, Purpose, Sealed
 from terminal.keys.custody import Algorithm
+from terminal.member.values import IdType
 from terminal.secret import Secret
 from terminal.tlv import decode
 from tests.support import bank, issuer
@@ -321,3 +322,10 @@ def test_a_payment_application_with_names_has_one() -> None:
     assert profile is not None
     with pytest.raises(PrepareError, match="no name"):
         unsigned(profile, bank.PAN, date(2036, 11, 30), " ", "")
+
+
+def test_the_type_of_the_identity_document_follows_the_person() -> None:
+    profile = Card.of(name="gb18030", identity=True).profile.payment
+    assert profile is not None
+    items = dict(unsigned(profile, bank.PAN, date(2036, 11, 30), "JOHN SMITH", "C01X00T47", IdType.PASSPORT))
+    assert (items[0x9F61], items[0x9F62]) == (b"C01X00T47", b"\x02")

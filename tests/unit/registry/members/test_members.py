@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,11 @@ from registry.batches.reviews import ChangeKind
 from registry.db.database import Database
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.migrations import migrate
+from registry.person import Person
 from registry.store import Registry
-from registry.values import CardState
+from registry.values import AcceptedRow, CardState
 from terminal.keys.memory import MemoryCustody
+from terminal.member.values import IdType, Sex
 from tests.support.registry.registrar import UNIT, SetClock, audit_entries, carded, prepare, row, rows
 
 OTHER = "唐山市总工会"
@@ -202,3 +205,15 @@ def test_a_registry_of_before_finds_its_members_by_name(url: str, custody: Memor
     with Registry.open(url, custody) as registry:
         assert member_ids(registry, "欧阳002") == [2]
         assert registry.audit.verify().whole
+
+
+def test_the_search_knows_other_documents(registry: Registry) -> None:
+    person = Person("C01X00T47", "JOHN SMITH", Sex.MALE, "13900000000", IdType.PASSPORT)
+    other = replace(person, id_number="01234567", document_type=IdType.ENTRY_PERMIT, name="李大明")
+    rows = [AcceptedRow(3, 1, person, UNIT), AcceptedRow(4, 2, other, UNIT)]
+    registry.rosters.import_roster(UNIT, rows, [], source="f", digest="d", by="张")
+    assert member_ids(registry, "c01x00t47") == [1]
+    assert member_ids(registry, "01234567") == [2]
+    assert registry.members.unmask(2, by="王", reason="check").document_type is IdType.ENTRY_PERMIT
+    assert registry.rosters.known_members(["C01X00T47"]) == {}, "without the document it is nobody's"
+    assert set(registry.rosters.known_members([person.identity_key])) == {"C01X00T47/2"}
