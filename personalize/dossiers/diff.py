@@ -67,7 +67,7 @@ def on_chip(sender: Sender, application: DossierApplication) -> tuple[DossierApp
     """The part of a dossier's application that a terminal can read, and the same part as read from the chip: FCI,
     processing options and records. Both are applications of plain groupings. Raises CardError, TransportError."""
     select = Command(0x00, 0xA4, 0x04, 0x00, application.instance_aid, ne=256)
-    fci = decode(check(sender.send(select), "selecting the application"))
+    fci = decode(check(sender.send(select), "selecting the application"), lengths="any")
     shown: dict[int, bytes] = {}
     expected = {part.number: part.value for part in application.parts if isinstance(part.value, bytes)}
     if FCI in expected:
@@ -90,7 +90,7 @@ def _options(sender: Sender, fci: Tlvs) -> bytes:
     """82 and 94 as data objects, from either response format. EMV 4.4 Book 3, 6.5.8."""
     data = Dol.parse(fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F38_PDOL) or b"").fill({})
     command = Command(0x80, 0xA8, data=tlv(TAG_83_COMMAND_TEMPLATE, data).encode(), ne=256)
-    answer = decode(check(sender.send(command), "getting the processing options"))
+    answer = decode(check(sender.send(command), "getting the processing options"), lengths="any")
     if value := answer.get(TAG_80_FORMAT_1):
         return tlv(TAG_82_AIP, value[:2]).encode() + tlv(TAG_94_AFL, value[2:]).encode()
     return b"".join(tlv(tag, answer.get(TAG_77_FORMAT_2, tag) or b"").encode() for tag in (TAG_82_AIP, TAG_94_AFL))

@@ -251,6 +251,6 @@ def internal_authenticate(sender: Sender, data: bytes) -> bytes:
 
 def _decoded(data: bytes, operation: str) -> Tlvs:
     try:
-        return decode(data)
+        return decode(data, lengths="any")
     except TlvError as error:
         raise CardMalformed(f"{operation}: {error}") from error
