@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -30,8 +30,8 @@ from registry.restore.restores import DossierPlace, Evidence, RestoreReport, See
 from registry.store import Registry
 from registry.values import HotlistEntry
 from terminal.apdu import Disposition, Reader, open_reader, stack
-from terminal.errors import CodecError, IntegrityError, MembercardError
-from terminal.globalplatform import AuthenticationGuard, SecurityDomain
+from terminal.errors import CardMalformed, CodecError, IntegrityError, MembercardError
+from terminal.globalplatform import AuthenticationGuard, IdentitySource, SecurityDomain
 from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import MemberFacts
@@ -108,7 +108,7 @@ def check(
         if not (registry.restores.pending() or restored or older):
             _nothing(json)
             return
-        cards = list(_cards(reader or [], wait, trust_of(keystore, profile)))
+        cards = list(_cards(reader or [], wait, trust_of(keystore, profile), profile.line.identity))
         seen, listed = _records(registry, record or []), _newest_hotlist(keystore, hotlist or [])
         report = registry.restores.resolve(
             _evidence(registry, profile, seen, listed, cards), by=by or settings.load().operator
@@ -243,7 +243,9 @@ def _orphans(
     return orphans([numbers.number(serial) for serial in serials], listed, datetime.now(UTC))
 
 
-def _cards(urls: Sequence[str], wait: float, trust: TrustList) -> Iterator[_CardAtHand]:
+def _cards(
+    urls: Sequence[str], wait: float, trust: TrustList, sources: Sequence[IdentitySource]
+) -> Iterator[_CardAtHand]:
     """Every genuine member card behind these readers; the others are named and left out."""
     for url in urls:
         virtual = url.startswith("sim:")
@@ -251,13 +253,15 @@ def _cards(urls: Sequence[str], wait: float, trust: TrustList) -> Iterator[_Card
         paths = sorted(folder.rglob("*.card")) if virtual and folder.is_dir() else []
         for single in [f"sim:{path}" for path in paths] or [url]:
             with closing(open_reader(single)) as reader:
-                yield from _read_all(reader, 0.0 if virtual else wait, trust)
+                yield from _read_all(reader, 0.0 if virtual else wait, trust, sources)
 
 
-def _read_all(reader: Reader, wait: float, trust: TrustList) -> Iterator[_CardAtHand]:
+def _read_all(
+    reader: Reader, wait: float, trust: TrustList, sources: Sequence[IdentitySource]
+) -> Iterator[_CardAtHand]:
     """The card in the reader, and the next ones while they come within ``wait`` seconds."""
     while reader.wait_for_card(wait):
-        card = _read(reader, trust)
+        card = _read(reader, trust, sources)
         if card is not None:
             typer.echo(f"read card …{card.chip.card_number[-6:]}-{card.chip.sequence:02d}", err=True)
             yield card
@@ -275,7 +279,7 @@ def _removed(reader: Reader, wait: float) -> bool:
     return False
 
 
-def _read(reader: Reader, trust: TrustList) -> _CardAtHand | None:
+def _read(reader: Reader, trust: TrustList, sources: Sequence[IdentitySource]) -> _CardAtHand | None:
     now = datetime.now(UTC).astimezone()
     try:
         transport = reader.connect()
@@ -284,7 +288,9 @@ def _read(reader: Reader, trust: TrustList) -> _CardAtHand | None:
             verdict = verify(sender, trust=trust, hotlist=Hotlist.of((), Issue(1, now, now)), at=now)
             domain = SecurityDomain(sender, MemoryCustody(simulation=True), AuthenticationGuard())
             domain.select()
-            serial = domain.chip()
+            serial = ""
+            with suppress(CardMalformed):  # a chip that does not identify itself is a card all the same
+                serial = domain.identify(sources)
         finally:
             transport.close()
             reader.release(Disposition.KEEP)
