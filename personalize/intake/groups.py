@@ -74,10 +74,11 @@ def _divided(titles: Sequence[Title], below: Sequence[str], cells: Sequence[Cell
 
 
 def _starts(texts: Sequence[str]) -> list[int]:
-    """For each column, the column of the text that stands there or nearest to the left; -1 for none."""
+    """For each column, the column of the text that stands there or nearest to the left; -1 for none. A text repeated
+    side by side, as programs write merged cells, is one."""
     starts, start = [], -1
     for column, text in enumerate(texts):
-        start = column if text else start
+        start = column if text and (start < 0 or text != texts[start]) else start
         starts.append(start)
     return starts
 

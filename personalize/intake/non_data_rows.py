@@ -33,13 +33,14 @@ _UNIT_NAME = re.compile(
     r".*(?:工会|委员会|学院|大学|学校|中学|小学|中心|公司|集团|医院|分会|支部|总部|机关|办公室|车间|班组|事业部|研究院|研究所|银行|协会|"
     r"基金会|联合会|工作部|管理处|管理局)|.{4,}[部处科室局厅院所队厂站社组系会]"
 ).fullmatch
+_BRACKETED = re.compile(r"\(.*\)")
 _PHONE = re.compile(r"[0-9]{7,}").search
 _DATE_TEXT = re.compile(r"(?:19|20)[0-9]{2}(?:[-./年]?)[01]?[0-9](?:[-./月]?)[0-3]?[0-9]日?(?:[0-9:]+)?").fullmatch
 _GENDERS = ("男", "女", "男性", "女性")
 _LONGEST_NAME = 20
 
 _SAMPLE = re.compile(
-    r"[(\[【《<“\"]*(?:填[写表报])?(?:示例|样例|范例|举例|例如|例子|示范|样板|例|sample|example|e\.?g\.?)(?:行|数据|人员)?"
+    r"[(\[【《<“\"]*(?:填[写表报]|格式|参考)?(?:示例|样例|范例|举例|例如|例子|示范|样板|样本|模板|例|sample|example|e\.?g\.?)(?:行|数据|人员)?"
     r"[0-9一二三四五]*[)\]】》>”\":：.、。]*"
 ).fullmatch
 SAMPLE_WORDS = frozenset("例 示例 样例 范例 举例 例如 示范 （例） （示例） (示例) 示例行 填写示例".split())
@@ -71,7 +72,7 @@ def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_
         return False
     if not _says_something(name):
         return True
-    if _UNIT_NAME(name) and not numbered:
+    if not numbered and _UNIT_NAME(_BRACKETED.sub("", name)):
         return True
     if read_name(name_cell).fault is None or numbered:
         return False

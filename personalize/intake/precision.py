@@ -23,27 +23,41 @@ _OF_THE_NUMBER: Final = frozenset(
     )
 )
 
+_ENOUGH: Final = 4
+"""Numbers of a form before their common factor says anything."""
+
 
 def with_cut_numbers(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, ReadRow]]:
-    """The rows with ID_PRECISION_LOST for numbers that were cut.
+    """The rows with ID_PRECISION_LOST for numbers that were cut, or rounded as doubles are."""
+    numbers = [row for _, row in rows if row.id_number.isdecimal()]
+    suspects = [row for row in numbers if row.id_number.endswith("000")]
+    all_cut = bool(suspects) and _all_cut(suspects, numbers, rows)
+    cut = {id(row) for row in suspects if all_cut or _is_wrong(row)}
+    if _rounded(numbers):
+        cut |= {id(row) for row in numbers}
+    return [(sheet, _as_lost(row) if id(row) in cut else row) for sheet, row in rows] if cut else rows
 
-    A number that ends in 000 with a wrong check character was cut. So were those with a right one, if at least half of
-    all that end in 000 are wrong (of whole numbers one in a thousand ends so), if all numbers of the form do, or if
-    others lost their digits visibly.
-    """
-    ending = [row for _, row in rows if row.id_number.endswith("000")]
-    if not ending:
-        return rows
-    wrong = sum(map(_is_wrong, ending))
+
+def _all_cut(suspects: Sequence[ReadRow], numbers: Sequence[ReadRow], rows: Sequence[tuple[str, ReadRow]]) -> bool:
+    """Whether all numbers that end in 000 were cut, those with a right check character too: at least half of them are
+    wrong (of whole numbers one in a thousand ends so), all numbers of the form end so, or others lost their digits
+    visibly."""
+    wrong = sum(map(_is_wrong, suspects))
     lost = any(RowFault.ID_PRECISION_LOST in row.faults for _, row in rows)
-    whole = sum(1 for _, row in rows if row.id_number and not row.id_number.endswith("000"))
-    all_cut = 2 * wrong >= len(ending) or lost or (len(ending) > 1 and not whole)
-    return [(sheet, _judged(row, all_cut)) for sheet, row in rows]
+    return 2 * wrong >= len(suspects) or lost or len(suspects) == len(numbers) > 1
 
 
-def _judged(row: ReadRow, all_cut: bool) -> ReadRow:
-    if not row.id_number.endswith("000") or not (all_cut or _is_wrong(row)):
-        return row
+def _rounded(numbers: Sequence[ReadRow]) -> bool:
+    """Whether all numbers are multiples of 16, the step of doubles between 2^56 and 2^57 (7.2E16 to 1.4E17; above it is
+    larger), and most of them wrong."""
+    return (
+        len(numbers) >= _ENOUGH
+        and all(int(row.id_number) % 16 == 0 for row in numbers)
+        and 2 * sum(map(_is_wrong, numbers)) >= len(numbers)
+    )
+
+
+def _as_lost(row: ReadRow) -> ReadRow:
     others = [fault for fault in row.faults if fault not in _OF_THE_NUMBER]
     faults = _ordered([RowFault.ID_PRECISION_LOST, *others])
     return row._replace(id_number="", person=None, faults=faults, notes=())

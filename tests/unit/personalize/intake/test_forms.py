@@ -386,3 +386,12 @@ def test_numbers_cut_to_000_are_lost_even_with_a_right_check_character(tmp_path:
     mixed = checked(tmp_path, person(11), *cut(person(12, phone="1"), person(13, gender="女")), person(14))
     assert verdicts(mixed) == ["ok", "ID_PRECISION_LOST+PHONE_FORMAT", "ID_PRECISION_LOST", "ok"]
     assert not any(row.codes for row in checked(tmp_path, genuine).rows)
+
+
+def test_numbers_rounded_to_doubles_are_lost(tmp_path: Path) -> None:
+    people = [person(number) for number in range(1, 8)]
+    rounded = [[row[0], str(int(float(row[1]))) if row[1].isdecimal() else row[1], *row[2:]] for row in people]
+    report = checked(tmp_path, *rounded)
+    lost = ["ID_PRECISION_LOST" if row[1].isdecimal() else "ok" for row in people]
+    assert verdicts(report) == lost
+    assert verdicts(checked(tmp_path, *people)) == ["ok"] * 7

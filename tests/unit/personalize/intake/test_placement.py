@@ -133,7 +133,9 @@ def test_only_what_merged_cells_show_counts(tmp_path: Path) -> None:
     assert "hidden under merged cells" in report.warnings[0][1]
 
 
-@pytest.mark.parametrize("mark", ["例", "示例", "示例1", "（例）", "样例：", "例如", "Example", "e.g."])
+@pytest.mark.parametrize(
+    "mark", ["例", "示例", "示例1", "（例）", "样例：", "例如", "Example", "e.g.", "模板", "格式示例"]
+)
 def test_a_sample_row_is_never_accepted(tmp_path: Path, mark: str) -> None:
     sample = [mark, *person(9)[1:]]
     report = check(forms.xlsx(tmp_path / "f.xlsx", forms.form(sample, person(1))), today=TODAY)
@@ -159,6 +161,7 @@ def test_a_remark_marks_a_sample_row_too(tmp_path: Path) -> None:
         (None, None, "工会主席（签字）：", None, None, None),
         (None, None, UNIT, None, None, None),
         (None, UNIT, None, None, "2026.11.30", None),
+        (None, None, f"{UNIT}（章）", None, None, None),
         (None, None, "以上情况属实", None, None, None),
         (None, None, "审核人：", "张三", None, None),
         (None, None, None, "经办人：李四", "电话：0311-67569280", None),
