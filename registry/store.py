@@ -19,6 +19,7 @@ from registry.admin.statistics import Statistics
 from registry.admin.tokens import Tokens
 from registry.admin.users import Users
 from registry.batches.batches import Batches
+from registry.batches.digests import key_digests
 from registry.batches.dossiers import Dossiers
 from registry.batches.originals import Originals
 from registry.batches.pans import Pans
@@ -110,6 +111,7 @@ class Registry:
             migrate.to_head(database)
             personal = PersonalData(custody)
             fill_names(database, personal)
+            key_digests(database, personal)
             refold_names(RegistryContext(database, personal, clock, zone))
         except BaseException:
             database.close()

@@ -18,7 +18,7 @@ from registry.batches.units import is_independent, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.privacy import PersonalData
+from registry.db.privacy import PersonalData, scrub
 from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, KnownRow, RejectedRow, RosterLine
@@ -29,7 +29,7 @@ _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,5
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The origin of a batch: file name, digest of its content, the clerk, the time and its calendar day."""
+    """The origin of a batch: file name, keyed digest of its content, the clerk, the time and its calendar day."""
 
     source: str
     digest: str
@@ -81,7 +81,8 @@ class Rosters:
         has no card any more.
         """
         at = self._context.clock()
-        origin = Origin(source, digest, by, at, self._context.day(at))
+        keyed = self._context.personal.content_index(digest)
+        origin = Origin(scrub(source), keyed, by, at, self._context.day(at))
         with self._context.write() as conn:
             batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, origin)
             _store_known(conn, self._context.personal, batch_id, known)
@@ -95,9 +96,10 @@ class Rosters:
     def refuse_living_batch(self, digest: str) -> str | None:
         """Raises RegistryConflict for a file, by the digest of its content, whose batch is not closed. Gives the newest
         closed batch of the file, if there is one."""
-        closed = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage == "closed")
+        keyed = self._context.personal.content_index(digest)
+        closed = select(batches.c.id).where(batches.c.digest == keyed, batches.c.stage == "closed")
         with self._context.read() as conn:
-            _refuse_same_file(conn, digest)
+            _refuse_same_file(conn, keyed)
             return conn.execute(closed.order_by(batches.c.imported_at.desc()).limit(1)).scalar()
 
     def rows(self, batch_id: str) -> list[RosterLine]:

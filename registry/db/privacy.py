@@ -16,6 +16,8 @@ from terminal.errors import IntegrityError
 from terminal.keys.custody import KeyCustody, KeyRef, Sealed
 
 _INDEX = KeyRef("index", 1)
+KEYED, REPLACEMENT = "hmac:", "replacement/"
+"""Beginnings of a keyed digest, and of that of a replacement."""
 _LOOSE = re.compile(r"[\s·•‧・.]+")  # 买买提·艾力 is written with any of these dots
 _GAP = r"[\s-]?"
 # 18 or 15 digits: an ID number; 11, with or without the country's code: a mobile number. Digits of every script.
@@ -77,6 +79,12 @@ class PersonalData:
     def name_index(self, name: str) -> bytes:
         """Blind index of a name, 32 bytes, independent of blanks, dots, capitals and wide letters."""
         return self._custody.index(_INDEX, f"name {_plain(name)}".encode())
+
+    def content_index(self, digest: str) -> str:
+        """Keyed form of the digest of a batch's content, by which the same file is recognized and nothing is guessed.
+        That of a replacement still begins as one."""
+        kind = REPLACEMENT if digest.startswith(REPLACEMENT) else ""
+        return f"{kind}{KEYED}{self._custody.index(_INDEX, b'content' + bytes(1) + digest.encode()).hex()}"
 
     def proof(self, text: str) -> str:
         """MAC of a hash of the audit chain, 64 hex digits; its prefix keeps it apart from the blind indexes."""

@@ -19,7 +19,7 @@ from registry.batches.units import within
 from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.privacy import scrub
+from registry.db.privacy import REPLACEMENT, scrub
 from registry.db.tables import LIVING, card_events, cards, claims, dossiers, members
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.hotlist import hotlist_add, hotlist_lift
@@ -160,7 +160,8 @@ class Cards:
                 change_card(conn, card_number, CardState.REPLACED, change)
             following = f"{card_number}-{card.sequence}"
             source, day = f"replacement of card {following}", self._context.day(change.at)
-            origin = Origin(source, f"replacement/{following}", by, change.at, day)
+            digest = self._context.personal.content_index(f"{REPLACEMENT}{following}")
+            origin = Origin(source, digest, by, change.at, day)
             batch_id = create_replacement(conn, self._context.personal, card.member_id, card_number, origin)
             subject = f"card:{following}"
             self._context.audit(conn, by, "card.replaced", subject, reason, because=cause.value, batch=batch_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from registry.db.paging import BadCursor, write_cursor
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import BatchState, KnownMember, RejectedRow
+from terminal.keys.custody import KeyRef
 from terminal.keys.memory import MemoryCustody
 from terminal.localtime import time_zone
 from tests.support.registry.databases import fresh
@@ -263,3 +265,13 @@ def test_a_batch_is_numbered_by_the_day_of_the_zone(custody: MemoryCustody, tmp_
         assert store.rosters.import_roster(UNIT, [], [], source="f", digest="1", by="张").id == "B20261123-001"
     with Registry.open(url, custody, clock=lambda: late) as store:
         assert store.rosters.import_roster(UNIT, [], [], source="f", digest="2", by="张").id == "B20261122-001"
+
+
+def test_what_is_stored_of_a_file_does_not_give_its_content_away(registry: Registry, custody: MemoryCustody) -> None:
+    content = "序号,身份证号\n1,130102198001010001\n".encode()
+    digest = sha256(content).hexdigest()
+    source = "张三 130102198001010001.csv"
+    batch = registry.rosters.import_roster(UNIT, rows(1), [], source=source, digest=digest, by="clerk")
+    key = custody.index(KeyRef("index", 1), b"content\x00" + digest.encode()).hex()
+    assert (batch.digest, batch.source) == (f"hmac:{key}", "张三 ****0001.csv")
+    assert digest not in batch.digest

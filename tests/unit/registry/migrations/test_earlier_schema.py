@@ -9,6 +9,7 @@ from sqlalchemy import MetaData
 
 from registry.db.database import Database
 from registry.db.privacy import PersonalData
+from registry.errors import RegistryConflict
 from registry.migrations import migrate
 from registry.person import Person
 from registry.store import Registry
@@ -121,6 +122,19 @@ def test_batches_of_an_earlier_registry_have_their_kinds(earlier: str, custody: 
         DISCARDED: (BatchKind.REPLACEMENT, BatchState.DISCARDED),
         EARLIER: (BatchKind.ROSTER, BatchState.DRAFT),
     }
+
+
+def test_digests_of_an_earlier_registry_are_keyed_and_still_recognize_their_files(
+    earlier: str, custody: MemoryCustody
+) -> None:
+    plain = {"ab" * 32, "cd" * 32, "replacement/6212260000000000001-1"}
+    with Registry.open(earlier, custody, clock=lambda: AT.replace(tzinfo=UTC)) as registry:
+        stored = {batch.digest for batch in registry.batches.all()}
+        assert stored == {PersonalData(custody).content_index(digest) for digest in plain}
+        with pytest.raises(RegistryConflict, match=f"imported before as {ROSTER}"):
+            registry.rosters.refuse_living_batch("ab" * 32)
+    with Registry.open(earlier, custody) as registry:
+        assert {batch.digest for batch in registry.batches.all()} == stored
 
 
 def test_sealed_rows_of_an_earlier_registry_open(earlier: str, custody: MemoryCustody) -> None:
