@@ -280,7 +280,7 @@ def _removed(reader: Reader, wait: float) -> bool:
 
 
 def _read(reader: Reader, trust: TrustList, sources: Sequence[IdentitySource]) -> _CardAtHand | None:
-    now = datetime.now(UTC).astimezone()
+    now = settings.load().now()
     try:
         transport = reader.connect()
         try:
