@@ -16,9 +16,12 @@ from membercard import output, settings
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport, RowOnRecord
+    from personalize.intake.check import Translate
     from registry.values import Batch
 
 app = typer.Typer()
+forms = typer.Typer(help="Registration forms of other federations, declared in YAML.", no_args_is_help=True)
+app.add_typer(forms, name="form")
 
 FORM = "A registration form: .xlsx, .xls or .csv (UTF-8 or GB 18030). The header is found wherever it stands."
 
@@ -37,6 +40,9 @@ def _annotated_copy(value: Path | None) -> Path | None:
 
 File = Annotated[Path, typer.Argument(help=FORM, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; accepted rows carry the whole record.")]
+FormName = Annotated[
+    str | None, typer.Option("--form", help="A declared form: hebei, beijing, tianjin, or a YAML file.", metavar="FORM")
+]
 Lang = Annotated[str, typer.Option(help="Language of the reasons: zh or en.", callback=_language)]
 
 
@@ -56,6 +62,7 @@ def check(
         bool, typer.Option("--registry", help="Also look for people who have a card or belong to another unit.")
     ] = False,
     unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
+    form: FormName = None,
     lang: Lang = "zh",
 ) -> None:
     """Check a registration form and list the faults of each row.
@@ -70,7 +77,7 @@ def check(
         known = None
         if against_registry:
             known = stack.enter_context(settings.open_registry()).rosters.known_members
-        report = intake.check(file, known=known, unit=unit, today=settings.load().today())
+        report = intake.check(file, known=known, unit=unit, today=settings.load().today(), translate=_translator(form))
     if annotate is not None:
         from personalize.intake.annotate import annotate as write_back
 
@@ -96,6 +103,7 @@ def import_(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the batch as JSON.")] = False,
+    form: FormName = None,
     lang: Lang = "zh",
 ) -> None:
     """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
@@ -116,7 +124,7 @@ def import_(
         if file.is_file():
             earlier = registry.rosters.refuse_living_batch(digest(file.read_bytes()))
         today, known = settings.load().today(), registry.rosters.known_members
-        report = intake.check(file, known=known, unit=unit, today=today)
+        report = intake.check(file, known=known, unit=unit, today=today, translate=_translator(form))
         if (report.accepted or report.changes) and report.unit is not None:
             accepted, rejected = to_import(report)
             clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
@@ -135,6 +143,37 @@ def import_(
     if batch is None:
         raise typer.Exit(1 if report.rejected or not report.rows else 0)
     identity.note_unproven(batch.imported_by)
+
+
+@forms.command("check")
+def check_form(
+    form: Annotated[str, typer.Argument(help="A YAML file, or hebei, beijing or tianjin.", show_default=False)],
+) -> None:
+    """Check the declaration of a registration form and show its columns.
+
+    Example: membercard roster form check my-form.yaml
+    """
+    from personalize.forms.declaration import load_form
+
+    declared = load_form(form)
+    rows = [
+        (name, "、".join(column.titles), "yes" if column.required else "", len(column.codes) or "")
+        for name, column in declared.columns.items()
+    ]
+    output.show(
+        output.table(f"{declared.name} ({declared.federation})", ["column", "titles", "required", "codes"], rows)
+    )
+    typer.echo(f"{form}: the form is sound")
+
+
+def _translator(form: str | None) -> Translate | None:
+    if form is None:
+        return None
+    from personalize.forms.declaration import load_form
+    from personalize.forms.translate import translate
+
+    declared = load_form(form)
+    return lambda sheet, today: translate(sheet, declared, today)
 
 
 def _print_import(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:

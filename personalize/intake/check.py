@@ -43,6 +43,8 @@ class KnownPerson(Protocol):
     def may_register(self, unit: str, above: str) -> bool: ...
 
 
+Translate = Callable[[Sheet, date], Mapping[tuple[str, int], tuple[RowFault, ...]]]
+"""Translates a sheet of another federation's form in place; its faults by sheet name and row."""
 Lookup = Callable[[Collection[str]], Mapping[str, KnownPerson]]
 
 
@@ -64,20 +66,25 @@ def check(
     today: date | None = None,
     unit: str | None = None,
     limits: Limits | None = None,
+    translate: Translate | None = None,
 ) -> RosterReport:
     """Read a registration form and check every row.
 
     ``known`` is called once with all valid ID numbers and returns who is in the registry; without it ALREADY_HAS_CARD
     and OTHER_UNIT do not occur. ``today`` sets the ages, by default the day in China. ``unit`` overrides the unit in
-    the form's title. Raises the leaves of IntakeError for a form that cannot be read; a form with only rejected rows
-    gives a report too.
+    the form's title. ``translate`` is that of a declared form (``personalize.forms``). Raises the leaves of IntakeError
+    for a form that cannot be read; a form with only rejected rows gives a report too.
     """
     path = Path(path)
     limits = limits or Limits()
     content = load(path, limits)
-    form = _collect(
-        path, read_book(path, content, limits), Identities(today or datetime.now(time_zone(CHINA)).date()), unit or ""
-    )
+    day = today or datetime.now(time_zone(CHINA)).date()
+    book = read_book(path, content, limits)
+    faults: dict[tuple[str, int], tuple[RowFault, ...]] = {}
+    for sheet in book.visible if translate else ():
+        faults |= translate(sheet, day) if translate else {}
+    form = _collect(path, book, Identities(day), unit or "")
+    form.rows = [(sheet, _with_faults(row, faults.get((sheet, row.sheet_row), ()))) for sheet, row in form.rows]
     named = unit or form.title_unit or _most_common_unit(form.rows)
     on_record = _on_record(form.rows, known) if known else {}
     return RosterReport(
@@ -189,6 +196,13 @@ def _about_columns(header: HeaderRow, unit: str) -> list[tuple[str, str]]:
 def _most_common_unit(rows: list[tuple[str, ReadRow]]) -> str:
     counts = Counter(row.unit for _, row in rows if row.unit)
     return counts.most_common(1)[0][0] if counts else ""
+
+
+def _with_faults(row: ReadRow, faults: tuple[RowFault, ...]) -> ReadRow:
+    if not faults:
+        return row
+    every = {*row.faults, *faults}
+    return row._replace(faults=tuple(fault for fault in RowFault if fault in every), person=None, notes=())
 
 
 def _on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, KnownPerson]:

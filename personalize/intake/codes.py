@@ -30,6 +30,8 @@ class RowFault(StrEnum):
     UNIT_MISSING = "UNIT_MISSING"
     UNIT_TOO_LONG = "UNIT_TOO_LONG"
     UNIT_CHARS = "UNIT_CHARS"
+    ID_EXPIRED = "ID_EXPIRED"
+    FORM_VALUE = "FORM_VALUE"
     DUPLICATE_IN_FILE = "DUPLICATE_IN_FILE"
     ALREADY_HAS_CARD = "ALREADY_HAS_CARD"
     OTHER_UNIT = "OTHER_UNIT"
@@ -107,6 +109,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     RowFault.UNIT_CHARS: (
         "单位名称中有不能使用的字符，或混入了个人号码，请核对",
         "the unit's name has characters that a card does not take, or a person's number: check it",
+    ),
+    RowFault.ID_EXPIRED: ("证件已过有效期", "the identity document has expired"),
+    RowFault.FORM_VALUE: (
+        "本登记表的其他必填栏没有填写，或填写的代码、日期不在规定之内",
+        "another required column of this form is empty, or has a code or date that the form does not know",
     ),
     RowFault.DUPLICATE_IN_FILE: (
         "与本表前面已通过的一行身份证号重复",

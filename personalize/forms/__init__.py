@@ -1,0 +1,1 @@
+"""Registration forms of other federations, declared in YAML."""

@@ -1,0 +1,73 @@
+"""The declaration of a registration form: its columns, their titles, code lists, and which of them are required."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from personalize.errors import ProfileError
+from personalize.intake.header import FIELDS, NEEDED
+from personalize.profiles.fields import Section
+from terminal.emv.transaction import yamlfile
+from terminal.errors import CodecError
+
+SHIPPED: Final = ("hebei", "beijing", "tianjin")
+_WHAT: Final = "registration form"
+Text = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class Column(Section):
+    """A column. ``titles`` are its spellings; with ``levels``, one title for each level of the unit, the highest first.
+
+    ``codes`` translate what a cell holds; a cell with anything else, or an empty one that is required, rejects the row.
+    ``valid_until``: the day after which the row's document has expired; ``long_term`` are entries for no end.
+    """
+
+    titles: Annotated[tuple[Text, ...], Field(min_length=1)]
+    required: bool = False
+    codes: Annotated[dict[str, Text], Field(default_factory=dict)]
+    levels: bool = False
+    valid_until: bool = False
+    long_term: tuple[Text, ...] = ()
+
+
+class RosterForm(Section):
+    """A registration form. ``columns`` names ours (id_number, name, gender, mobile, unit, document, seq) and, under any
+    other name, those that are only checked. ``gender_from_id``: the form does not ask for the sex."""
+
+    name: Text
+    federation: Annotated[str, Field(pattern=r"[0-9]{6}")]
+    columns: dict[str, Column]
+    gender_from_id: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> RosterForm:
+        lacking = [field for field in NEEDED if field not in self.columns]
+        if lacking:
+            raise ValueError(f"columns lack {' and '.join(lacking)}")
+        if "gender" not in self.columns and not self.gender_from_id:
+            raise ValueError("columns lack gender; gender_from_id takes it from the ID number")
+        titles = [title for column in self.columns.values() for title in column.titles]
+        if twice := sorted({title for title in titles if titles.count(title) > 1}):
+            raise ValueError(f"two columns have the title {twice[0]}")
+        for name, column in self.columns.items():
+            if column.levels and name != "unit":
+                raise ValueError(f"{name}: only the unit has levels")
+            if name in FIELDS and column.valid_until:
+                raise ValueError(f"{name}: a date of validity is a column of its own")
+        return self
+
+
+def load_form(form: str) -> RosterForm:
+    """A shipped form by its name, or that of a file. Raises ProfileError with a line for each fault."""
+    try:
+        if form in SHIPPED:
+            text, name = (files("personalize") / "forms" / f"{form}.yaml").read_text(encoding="utf-8"), f"{form}.yaml"
+        else:
+            text, name = yamlfile.read_text(Path(form), _WHAT), form
+        return yamlfile.parse_model(RosterForm, text, name, _WHAT)
+    except CodecError as e:
+        raise ProfileError(str(e)) from e

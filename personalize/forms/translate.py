@@ -1,0 +1,114 @@
+"""Translates the tables of a declared form into the columns of the intake, before their rows are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from personalize.forms.declaration import Column, RosterForm
+from personalize.intake.codes import RowFault
+from personalize.intake.header import FIELDS, NEEDED, TITLES
+from personalize.intake.sheets import Sheet
+from personalize.intake.text import Cell, is_blank, squeeze, text_of
+from registry.unit_names import BETWEEN
+
+Faults = dict[tuple[str, int], tuple[RowFault, ...]]
+"""Faults by sheet name and sheet row."""
+_DATE = re.compile(r"([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?(?:0:00:00|00:00:00)?").fullmatch
+_REMARK = re.compile(r"[(（\[【].*?[)）\]】]|[*★:：]")
+
+
+def translate(sheet: Sheet, form: RosterForm, today: date) -> Faults:
+    """Rename titles, translate codes and join levels in a sheet; the faults of its columns that are only checked.
+
+    A sheet without the form's titles is left as it is.
+    """
+    header, places = _header(sheet, form)
+    if header is None:
+        return {}
+    faults: Faults = {}
+    for name, column in form.columns.items():
+        at = places[name]
+        if name in FIELDS and at and not column.levels:
+            sheet.rows[header][at[0]] = next(title for field, title in TITLES.items() if field == name)
+    for index in range(header + 1, len(sheet.rows)):
+        row = sheet.rows[index]
+        wrong = {
+            fault for name, column in form.columns.items() for fault in _cell(row, name, column, places[name], today)
+        }
+        if wrong:
+            faults[sheet.name, sheet.sheet_row(index)] = tuple(fault for fault in RowFault if fault in wrong)
+    if "unit" in form.columns and form.columns["unit"].levels:
+        _join_levels(sheet, header, places["unit"])
+    if form.gender_from_id and "gender" not in form.columns:
+        _add_gender(sheet, header, places["id_number"][0])
+    return faults
+
+
+def _header(sheet: Sheet, form: RosterForm) -> tuple[int | None, dict[str, list[int]]]:
+    """The first row with the titles of the ID number and the name, and the columns of each declared one."""
+    for index, row in enumerate(sheet.rows):
+        titles = [_plain(cell) for cell in row]
+        places = {
+            name: [titles.index(_plain(title)) for title in column.titles if _plain(title) in titles]
+            for name, column in form.columns.items()
+        }
+        if all(places[field] for field in NEEDED):
+            return index, places
+    return None, {}
+
+
+def _plain(cell: Cell) -> str:
+    return _REMARK.sub("", squeeze(text_of(cell))).lower()
+
+
+def _cell(row: list[Cell], name: str, column: Column, at: Sequence[int], today: date) -> list[RowFault]:
+    """Translate a cell, and its faults where the intake does not judge it."""
+    if not at:
+        return []
+    text = squeeze(text_of(row[at[0]]))
+    own = name in FIELDS
+    if is_blank(text):
+        return (
+            [RowFault.FORM_VALUE] if column.required and not own and any(text_of(cell).strip() for cell in row) else []
+        )
+    if column.codes:
+        value = column.codes.get(text) or column.codes.get(
+            re.split(r"[-.、:：]", text.removesuffix(".0"))[0].lstrip("0")
+        )
+        if value is None and text not in column.codes.values():
+            return [] if own else [RowFault.FORM_VALUE]
+        if value is not None and own:
+            row[at[0]] = value
+    if column.valid_until and text not in column.long_term:
+        match = _DATE(text.split("-")[-1] if text.count("-") == 1 else text)
+        try:
+            until = date(int(match[1]), int(match[2]), int(match[3])) if match else None
+        except ValueError:
+            until = None
+        if until is None:
+            return [RowFault.FORM_VALUE]
+        return [RowFault.ID_EXPIRED] if until < today else []
+    return []
+
+
+def _join_levels(sheet: Sheet, header: int, at: Sequence[int]) -> None:
+    for index, row in enumerate(sheet.rows):
+        if index < header:
+            value = ""
+        elif index == header:
+            value = TITLES["unit"]
+            for place in at:
+                row[place] = ""
+        else:
+            value = BETWEEN.join(text for place in at if not is_blank(squeeze(text := text_of(row[place]).strip())))
+        row.insert(len(row) - 1, value)
+
+
+def _add_gender(sheet: Sheet, header: int, id_column: int) -> None:
+    for index, row in enumerate(sheet.rows):
+        number = squeeze(text_of(row[id_column]))
+        digit = number[16] if len(number) == 18 and number[16].isdigit() else ""
+        gender = ("男" if digit in "13579" else "女") if digit and index > header else ""
+        row.insert(len(row) - 1, TITLES["gender"] if index == header else gender)

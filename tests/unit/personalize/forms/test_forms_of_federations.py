@@ -1,0 +1,78 @@
+"""Registration forms of other federations, declared in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from membercard.commands.roster import app
+from personalize.errors import ProfileError
+from personalize.forms.declaration import SHIPPED, load_form
+from personalize.forms.translate import translate
+from personalize.intake import RosterReport, check
+from tests.support import forms
+from tests.support.forms import TODAY, id_number, verdicts
+
+BEIJING = ("序号", "姓名", "性别", "证件号码", "证件有效期", "手机号码", "工作单位", "学历", "就业状况")
+TIANJIN = ("序号", "姓名", "身份证号", "手机号", "区局工会", "基层工会")
+
+
+def checked(path: Path, form: str) -> RosterReport:
+    declared = load_form(form)
+    return check(path, today=TODAY, translate=lambda sheet, today: translate(sheet, declared, today))
+
+
+def test_beijing_writes_codes_and_the_validity_of_the_id_card(tmp_path: Path) -> None:
+    rows = [
+        (1, "孙波磊", 1, id_number(serial=1), "长期", "18801434135", "东城区工会", 20, 1),
+        (2, "孙磊", "2", id_number(serial=2), "2030-01-31", "18801434136", "东城区工会", "20-大学本科", "1"),
+        (3, "李波", "1", id_number(serial=3), "2020.01.31", "18801434137", "东城区工会", "20", "1"),
+        (4, "李磊", "2", id_number(serial=4), "20100131-20300131", "18801434138", "东城区工会", "99", "1"),
+        (5, "王磊", "1", id_number(serial=5), "", "18801434139", "东城区工会", "20", "1"),
+        (6, "王波", "3", id_number(serial=6), "长期", "18801434140", "东城区工会", "大学本科", ""),
+    ]
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", [("北京市总工会会员信息登记表",), BEIJING, *rows]), "beijing")
+    assert verdicts(report) == ["ok", "ok", "ID_EXPIRED", "FORM_VALUE", "FORM_VALUE", "GENDER_MISSING"]
+    assert [row.person.gender for row in report.accepted] == ["男", "女"]
+
+
+def test_tianjin_names_the_unit_by_levels_and_no_sex(tmp_path: Path) -> None:
+    rows = [
+        (1, "孙波磊", id_number(serial=1), "18801434135", "和平区总工会", "第一中学工会"),
+        (2, "孙磊", id_number(serial=2), "18801434136", "和平区总工会", ""),
+        (3, "李波", id_number(serial=3), "", "和平区总工会", "第一中学工会"),
+    ]
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", [TIANJIN, *rows]), "tianjin")
+    assert verdicts(report) == ["ok", "ok", "PHONE_MISSING"]
+    people = [(row.person.gender, row.unit) for row in report.accepted]
+    assert people == [("男", "和平区总工会 / 第一中学工会"), ("女", "和平区总工会")]
+
+
+def test_hebei_is_the_form_that_needs_no_declaration(tmp_path: Path) -> None:
+    path = forms.xlsx(tmp_path / "f.xlsx", forms.form(forms.person(1), forms.person(2, phone="1")))
+    assert checked(path, "hebei").rows == check(path, today=TODAY).rows
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_forms_are_sound(name: str) -> None:
+    result = CliRunner().invoke(app, ["form", "check", name])
+    assert result.exit_code == 0, result.output
+    assert f"{name}: the form is sound" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ("{name: {titles: [姓名]}}", "columns lack id_number"),
+        ("{name: {titles: [姓名]}, id_number: {titles: [证号]}}", "columns lack gender"),
+        ("{name: {titles: [姓名]}, id_number: {titles: [姓名]}, gender: {titles: [性别]}}", "the title 姓名"),
+        ("{name: {titles: []}, id_number: {titles: [证号]}, gender: {titles: [性别]}}", "titles"),
+    ],
+)
+def test_a_faulty_declaration_is_refused(tmp_path: Path, columns: str, fault: str) -> None:
+    path = tmp_path / "form.yaml"
+    path.write_text(f'name: x\nfederation: "110000"\ncolumns: {columns}\n', encoding="utf-8")
+    with pytest.raises(ProfileError, match=fault):
+        load_form(str(path))
