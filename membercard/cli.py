@@ -21,6 +21,7 @@ from membercard import settings
 from membercard.errors import Interrupted
 from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
+from terminal.visible import VisibleStream
 
 EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on."
 
@@ -151,10 +152,12 @@ def main() -> None:
 
 
 def _print_anywhere() -> None:
-    """On a terminal without UTF-8, print escapes instead of failing on the first Chinese name."""
+    """Print escapes for control characters, which could change what a terminal shows, and on a terminal without UTF-8
+    instead of failing on the first Chinese name."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = VisibleStream(sys.stdout), VisibleStream(sys.stderr)
 
 
 def _status_of(command: Callable[[], object]) -> int:

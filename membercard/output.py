@@ -15,7 +15,8 @@ from typing import Annotated, Any, Protocol
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,7 @@ from membercard import settings
 from terminal import private_files
 from terminal.apdu import StatusWord
 from terminal.localtime import date_time
+from terminal.visible import visible
 
 
 class Tree(Protocol):
@@ -90,9 +92,19 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     return grid
 
 
-def console() -> Console:
-    """Standard output; in a pipe or a file wide enough for one row on one line."""
-    stdout = Console(highlight=False)
+class _VisibleConsole(Console):
+    """A console that shows the control characters of texts, and sends only its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else visible(segment.text, keep="\n\t")
+            yield segment if text == segment.text else Segment(text, segment.style)
+
+
+def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Standard output, or standard error; in a pipe or a file wide enough for one row on one line."""
+    stream = sys.stderr if stderr else sys.stdout
+    stdout = _VisibleConsole(file=getattr(stream, "styled", stream), highlight=False, soft_wrap=soft_wrap)
     if not stdout.is_terminal and "COLUMNS" not in os.environ:
         stdout.width = _PIPE_WIDTH
     return stdout

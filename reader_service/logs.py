@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 from reader_service.masking import masked
+from terminal.visible import visible
 
 _SECRET_NAMES: Final = re.compile(r"pass(word|phrase)|secret|cookie|authorization|csrf|pin\b|id_?number|mobile", re.I)
 _SECRETS: Final = re.compile(r"\bmc_[\w-]{20,}|\b[A-Za-z0-9_-]{43}\b|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
@@ -76,7 +77,7 @@ def place_only(_logger: object, _method: str, fields: Fields) -> Fields:
 
 
 def redact(_logger: object, _method: str, fields: Fields) -> Fields:
-    """Hide secrets by field name or form, and mask personal numbers everywhere."""
+    """Hide secrets by field name or form, mask personal numbers, and keep every value on its line."""
     for name, value in fields.items():
         fields[name] = _HIDDEN if _SECRET_NAMES.search(name) else _clean(value)
     return fields
@@ -84,7 +85,7 @@ def redact(_logger: object, _method: str, fields: Fields) -> Fields:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return masked(_SECRETS.sub(_HIDDEN, value))
+        return visible(masked(_SECRETS.sub(_HIDDEN, value)))
     if isinstance(value, dict):
         return {name: _HIDDEN if _SECRET_NAMES.search(str(name)) else _clean(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +81,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
         if use.nearly_full:
             typer.echo(range_warning(use), err=True)
     if stock.received:
-        Console(highlight=False, soft_wrap=True).print(stock_equation(stock))
+        output.console(soft_wrap=True).print(stock_equation(stock))
     if bound:
         rows = [
             (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
@@ -270,7 +269,7 @@ def print_accounts(a: BatchAccounts) -> None:
     mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
     dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
     chips = f"verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}"
-    console = Console(highlight=False, soft_wrap=True)
+    console = output.console(soft_wrap=True)
     console.print(f"dossiers {a.dossiers} = {dossiers}")
     console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
 
@@ -288,5 +287,5 @@ def _progress() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=output.console(stderr=True),
     )

@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from membercard import settings
+from membercard import output, settings
 from membercard.errors import Interrupted
 from membercard.wiring.line import StationLine, open_payment_pool, pool_levels
 from membercard.wiring.readers import open_readers
@@ -102,7 +102,7 @@ def run_line(
     station = StationLine(registry, profile, custody, settings.load().station)
     with (
         open_readers(urls) as opened,
-        Display(registry, batch_id, len(opened), console or Console(stderr=True)) as display,
+        Display(registry, batch_id, len(opened), console or output.console(stderr=True)) as display,
     ):
         line = PersonalizationLine(
             station.job(batch_id),

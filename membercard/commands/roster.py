@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -224,7 +223,7 @@ def _show(report: RosterReport, language: Language) -> None:
     from personalize.intake import RowNote, explain
     from personalize.intake.text import masked_numbers
 
-    console = Console(highlight=False)
+    console = output.console()
     rejected = report.rejected
     if rejected:
         output.show(_row_table(rejected, language, report.several_sheets, ("退回的行", "Rejected rows")))

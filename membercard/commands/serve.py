@@ -90,7 +90,7 @@ def serve(
     listen.check()
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
-    logs.set_up(sys.stderr, as_json=log_format is LogFormat.JSON, level=log_level.value)
+    logs.set_up(getattr(sys.stderr, "styled", sys.stderr), as_json=log_format is LogFormat.JSON, level=log_level.value)
     with ExitStack() as stack:
         shown = stack.enter_context(demo_station(data)) if demo else None
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.cell_range import CellRange
 
+from personalize.cells import FORMULA_STARTS, write_cell
 from personalize.errors import DamagedFile, ReportNotWritten
 from personalize.intake.codes import RowFault, RowNote, RowState, explain
 from personalize.intake.files import Content, Limits, load
@@ -26,7 +26,6 @@ from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import text_of
 from personalize.intake.values import REASON, RESULT, Rejected, RosterReport, Row, RowOnRecord, Table
 from personalize.intake.workbook_copy import (
-    FORMULA_STARTS,
     UNREADABLE,
     Copy,
     Edit,
@@ -208,10 +207,7 @@ def _summarize(workbook: Any, report: RosterReport) -> None:
     lines += [(), *(("提示", chinese) for chinese, _ in report.warnings)] if report.warnings else []
     for row, line in enumerate(lines, start=1):
         for column, value in enumerate(line, start=1):
-            cell = sheet.cell(row, column)
-            cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
-            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-                cell.data_type, cell.quotePrefix = "s", True
+            write_cell(sheet.cell(row, column), value)
     sheet.column_dimensions["A"].width = 22
     sheet.column_dimensions["B"].width = 70
 

@@ -28,7 +28,6 @@ from openpyxl.worksheet.cell_range import CellRange
 
 from personalize.intake.parts import WORKBOOK
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _RELATIONSHIPS: Final = "xl/_rels/workbook.xml.rels"
 _STRINGS: Final = "xl/sharedStrings.xml"
 # openpyxl writes texts into their cells; the texts of the rows that it does not hold need the part named.

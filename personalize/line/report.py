@@ -16,16 +16,23 @@ from markupsafe import Markup
 from registry.store import Registry
 from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, StockAccounts, Timing
 from terminal.localtime import offset
+from terminal.visible import visible
+
+_COLOURS = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#0a7ea4", "#cf222e", "#57606a")
+_MARKERS = (("o", "●"), ("s", "■"), ("D", "◆"), ("^", "▲"), ("v", "▼"), ("P", "✚"), ("*", "★"), ("X", "✖"))
+"""Markers of the plot, and the same as characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneSummary:
-    """Cards of one lane in a batch. Seconds are per card."""
+    """Cards of one lane in a batch. Seconds are per card; ``colour`` and ``sign`` are those of its dots in the plot."""
 
     lane: str
     cards: int
     median: float
     slowest: float
+    colour: str
+    sign: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,17 @@ class BatchReport:
         by_lane: dict[str, list[float]] = {}
         for timing in self.timings:
             by_lane.setdefault(timing.lane, []).append(timing.seconds)
-        return [LaneSummary(lane, len(s), statistics.median(s), max(s)) for lane, s in sorted(by_lane.items())]
+        return [
+            LaneSummary(
+                lane,
+                len(seconds),
+                statistics.median(seconds),
+                max(seconds),
+                _COLOURS[number % len(_COLOURS)],
+                _MARKERS[number % len(_MARKERS)][1],
+            )
+            for number, (lane, seconds) in enumerate(sorted(by_lane.items()))
+        ]
 
     @property
     def codes(self) -> list[tuple[str, int]]:
@@ -74,17 +91,23 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
 
 def render(reports: Sequence[BatchReport], *, created_at: datetime) -> str:
     """The HTML page for one batch or several."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     template = environment.from_string((files("personalize.line") / "report.html.j2").read_text("utf-8"))
     plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
     return template.render(reports=list(zip(reports, plots, strict=True)), created_at=created_at, offset=offset)
 
 
-_COLOURS = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#0a7ea4", "#cf222e", "#57606a")
+def _shown(value: object) -> object:
+    return visible(value, keep="\n\t") if type(value) is str else value
 
 
 def _plot(timings: Sequence[Timing]) -> str:
-    """Seconds per card in order of completion, one colour and marker for each lane, as inline SVG."""
+    """Seconds per card in order of completion, one colour and marker for each lane, as inline SVG.
+
+    No text from people is in it, as Matplotlib would take some for formulas: the table below is the legend.
+    """
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # slow to import; only reports need it
     from matplotlib.figure import Figure
 
@@ -98,9 +121,8 @@ def _plot(timings: Sequence[Timing]) -> str:
             [t.at.timestamp() - start for t in own],
             [t.seconds for t in own],
             s=16,
-            marker="osD^vP*X"[number % 8],
+            marker=_MARKERS[number % len(_MARKERS)][0],
             color=_COLOURS[number % len(_COLOURS)],
-            label=lane,
         )
     median = statistics.median(t.seconds for t in timings)
     axes.axhline(median, color="#57606a", linewidth=0.8, linestyle="--")
@@ -114,7 +136,6 @@ def _plot(timings: Sequence[Timing]) -> str:
     )
     axes.set(xlabel="seconds since the first card", ylabel="seconds per card")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=8, frameon=False, fontsize=8)
     spread.hist([t.seconds for t in timings], bins=20, orientation="horizontal", color="#8c959f")
     spread.set(xlabel="cards")
     for side in (axes, spread):

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from reader_service.access.settings import FILE_MB
 from reader_service.http.errors import MEDIA_TYPE, TITLES
+from terminal.visible import visible
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 
@@ -124,7 +125,7 @@ def download(content: bytes, filename: str, media_type: str) -> Response:
     plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in filename)
     quoted = "".join(
         chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "-_.~") else f"%{byte:02X}"
-        for byte in filename.encode()
+        for byte in visible(filename).encode()
     )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quoted}"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

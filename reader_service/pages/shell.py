@@ -22,6 +22,7 @@ from reader_service.pages.live import EVENT_STREAM, message
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
 from registry.db.privacy import scrub
+from terminal.visible import visible
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
@@ -60,6 +61,11 @@ PLACES: Final = (
 )
 
 
+def shown(value: object) -> object:
+    """What a template writes: no text of people turns or hides the text around it. Escaping comes after this."""
+    return visible(value, keep="\n\r\t") if type(value) is str else value
+
+
 class Shell:
     """Renders pages and parts of pages for one service."""
 
@@ -69,6 +75,7 @@ class Shell:
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=shown,
             trim_blocks=True,
             lstrip_blocks=True,
         )

@@ -7,20 +7,17 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+from openpyxl.cell.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from personalize.cells import write_cell
 from reader_service.services.figures import Figures
 from terminal.localtime import zone_label
 from terminal.member.presentation import presentation
-
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-_LONGEST: Final = 32_767
-"""Characters of a cell. ECMA-376 part 1, 18.18.96; Excel takes no more."""
 
 
 def workbook(figures: Figures, zone: tzinfo) -> bytes:
@@ -110,10 +107,6 @@ def _sheet(book: Any, title: str, headings: Sequence[str], rows: Iterable[Sequen
 
 
 def _cell(sheet: Any, value: object) -> Any:
-    if not isinstance(value, str):
-        return WriteOnlyCell(sheet, value)
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST])
-    if value:
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(_FORMULA_STARTS)
+    cell = WriteOnlyCell(sheet)
+    write_cell(cell, value)
     return cell
