@@ -93,7 +93,8 @@ def create_app(service: ReaderService) -> FastAPI:
     errors.install(app, page)
     app.include_router(pages.router(service))
     app.mount("/static", pages.static_files())
-    app.add_middleware(WriteGuard, settings=settings, store=service.registry.idempotency_keys, page=page)
+    store, replayed = service.registry.idempotency_keys, service.accounts.replayed
+    app.add_middleware(WriteGuard, settings=settings, store=store, replayed=replayed, page=page)
     app.add_middleware(RequestMiddleware, accounts=service.accounts, measures=measures, page=page)
     return app
 

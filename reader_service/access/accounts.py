@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from reader_service.principal import Principal
 from reader_service.registry_errors import translate_registry_errors
 from registry.admin.sessions import SessionRecord
 from registry.admin.users import User
-from registry.db.audit_chain import AuditEntry
+from registry.db.audit_chain import AuditEntry, Fact
 from registry.store import Registry, utc_now
 from terminal.names import fold
 
@@ -33,6 +34,7 @@ _LANES = 64
 _INSIDE = 8
 """Most threads that may check passwords or wait to do so: threads are few."""
 _SOMEBODY = "somebody"
+_UNMASKED = re.compile(r"/([0-9]{1,18})/unmask$")
 
 
 class FreesLeases(Protocol):
@@ -150,6 +152,14 @@ class AccountService:
         """Write the refused request of an identified caller into the audit."""
         with translate_registry_errors():
             self._registry.audit.note(AuditEntry(principal.name, "access.refused", origin=origin, facts={"what": what}))
+
+    def replayed(self, principal: Principal, what: str, origin: str) -> None:
+        """Write into the audit that a stored response with personal data or a secret was given again."""
+        member = _UNMASKED.search(what)
+        action, subject = ("member.unmask", f"member:{member[1]}") if member else ("access.replayed", "")
+        facts: dict[str, Fact] = {"what": what, "replayed": True}
+        with translate_registry_errors():
+            self._registry.audit.note(AuditEntry(principal.name, action, subject, origin=origin, facts=facts))
 
     def end_access(self, name: str, token: str = "") -> None:
         """After a change of rights: drop the cached rights of all callers, and end the leases of this user or token."""

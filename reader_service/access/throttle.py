@@ -84,6 +84,10 @@ class Throttle:
         raise TooMany(f"too many wrong passwords; try again in {seconds} seconds", seconds)
 
 
+_LOOPBACK: Final = "loopback"
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
 def _name_key(name: str) -> str:
     return f"name {fold(name)}"
 
@@ -95,11 +99,20 @@ def network(address: str) -> str:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
+    embedded = _embedded(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
+    parsed = embedded or parsed
+    if parsed.is_loopback:
+        return _LOOPBACK  # 127.0.0.0/8 and ::1 are one machine
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), 6to4 (RFC 3056) or NAT64 (RFC 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def is_loopback(address: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reader_service.access import cookies, csrf
 from reader_service.access.accounts import AccountService
 from reader_service.access.authenticator import SECRET, TOKEN, AuthenticatedCaller, key_of
-from reader_service.errors import Broken, MustChangePassword, NotMeant, NotSignedIn, WrongHost
+from reader_service.errors import Broken, Invalid, MustChangePassword, NotMeant, NotSignedIn, WrongHost
 from reader_service.http.bodies import ClientGone
 from reader_service.http.errors import FOR_PROGRAMS, Page, answer, problem_of
 from reader_service.http.metrics import Measures
@@ -40,6 +41,11 @@ _REFUSAL_SECONDS: Final = 60.0
 _MANY: Final = 1000
 _ACCEPTED: Final = 101
 _UNKNOWN_LANGUAGE: Final = "zh"
+_AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\\\s,]+)(?::([0-9]{0,5}))?")
+"""Host and port of RFC 9110, 7.2, without a user or anything behind the port."""
+_HIGHEST_PORT: Final = 65535
+_ONCE: Final = (b"authorization", b"origin", b"x-csrf-token", b"idempotency-key", b"content-type")
+"""Headers of which a second one would be taken for the first."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -144,7 +150,7 @@ class RequestMiddleware:
 
         try:
             request_headers = dict(scope["headers"])
-            self._check_host(request_headers)
+            self._check_host(scope["headers"])
             caller = await self._identify(scope, request_headers)
             if caller is None:
                 raise NotSignedIn("sign in first, or send a token that is in force")
@@ -167,7 +173,7 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         state.update(principal=None, caller=None, csrf="", language=_UNKNOWN_LANGUAGE)
         try:
-            self._check_host(request_headers)
+            self._check_host(scope["headers"])
             if path.startswith(_STATIC):
                 state["language"] = _language(request_headers, None)
                 return None
@@ -206,13 +212,21 @@ class RequestMiddleware:
     async def _authenticated(self, secret: str, *, token: bool) -> AuthenticatedCaller | None:
         return await self._accounts.authenticator.identify(key_of(secret), token=token)
 
-    def _check_host(self, request_headers: Mapping[bytes, bytes]) -> None:
-        """Protects against foreign names that point here (DNS rebinding). Raises WrongHost."""
-        sent = request_headers.get(b"host", b"")
+    def _check_host(self, sent_headers: Headers) -> None:
+        """Protects against foreign names that point here (DNS rebinding), and against two answers to one question.
+        Raises WrongHost; Invalid for another header that stands there twice."""
+        names = [name for name, _ in sent_headers]
+        hosts = [value for name, value in sent_headers if name == b"host"]
+        if len(hosts) != 1:
+            raise WrongHost("a request names one host")  # RFC 9112, 3.2
+        for once in _ONCE:
+            if names.count(once) > 1:
+                raise Invalid(f"the header {once.decode()} stands there twice", {once.decode(): "once"})
+        sent = hosts[0]
         if sent in self._hosts:
             return
-        host = sent.decode("latin-1").lower()
-        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        authority = _AUTHORITY.fullmatch(sent.decode("latin-1").lower())
+        name = authority[1] if authority and int(authority[2] or 0) <= _HIGHEST_PORT else ""
         if name not in self._accounts.settings.hosts:
             raise WrongHost("this service does not answer under that host name")
         if len(self._hosts) < _MANY:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from anyio import CancelScope
+from anyio import CancelScope, to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from reader_service.http import bodies, idempotency
 from reader_service.http.errors import FOR_PROGRAMS, Page, answer
 from reader_service.http.idempotency import IdempotencyStore, InMemoryIdempotencyStore, StoredResponse
 from reader_service.http.middleware import READS, refuse_foreign
+from reader_service.principal import Principal
 from registry.admin.idempotency import Begun, StoredReply
 from registry.db.privacy import scrub
 from registry.errors import RegistryUnavailable
@@ -32,6 +34,9 @@ _HERE: Final = (
 )
 """About this machine's readers: stored in memory, so that they work while the database is away."""
 
+_DISCLOSES: Final = re.compile(r"/(?:unmask|reset|check|users|tokens)$")
+"""Addresses whose responses hold personal data in clear, or a password or token that is shown once."""
+
 log = logging.getLogger("reader_service.requests")
 
 
@@ -39,9 +44,16 @@ class WriteGuard:
     """Stands between RequestMiddleware, which identifies the caller, and the endpoints."""
 
     def __init__(
-        self, app: ASGIApp, settings: AccessSettings, store: IdempotencyStore, page: Page | None = None
+        self,
+        app: ASGIApp,
+        settings: AccessSettings,
+        store: IdempotencyStore,
+        replayed: Callable[[Principal, str, str], None],
+        page: Page | None = None,
     ) -> None:
+        """``replayed`` audits that a stored response with personal data or a secret is given again."""
         self._app = app
+        self._replayed = replayed
         self._settings = settings
         self._store = store
         self._here = InMemoryIdempotencyStore()
@@ -97,7 +109,7 @@ class WriteGuard:
     async def _once(
         self, scope: Scope, receive: Receive, send: Send, caller: AuthenticatedCaller, key: str, body: bodies.Body
     ) -> None:
-        """Raises IdempotencyKeyReused, RequestInProgress, RegistryUnavailable."""
+        """Raises IdempotencyKeyReused, RequestInProgress, RegistryUnavailable, Unavailable."""
         name = caller.principal.name
         store = self._here if scope["path"].startswith(_HERE) else self._store
         query = scope["query_string"].decode("latin-1")
@@ -106,6 +118,9 @@ class WriteGuard:
         # An ID number in an address is not stored.
         begun = await idempotency.begin(store, name, key, scrub(request), digest)
         if isinstance(begun, StoredReply):
+            if _DISCLOSES.search(scope["path"]):
+                origin = scope["client"][0] if scope.get("client") else ""
+                await to_thread.run_sync(self._replayed, caller.principal, scrub(request), origin)
             for message in idempotency.again(begun):
                 await send(message)
             return

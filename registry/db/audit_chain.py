@@ -10,12 +10,15 @@ import hashlib
 import hmac
 import json
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+import psycopg
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, true, update
+from sqlalchemy.exc import DBAPIError
 
 from registry.db.privacy import PersonalData, scrub
 from registry.db.tables import audit, audit_head
@@ -29,6 +32,9 @@ _LONGEST: Final = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _HEAD = select(audit_head.c.number, audit_head.c.hash).where(audit_head.c.id == 1)
 _INSERT = insert(audit)
+_TEXTS: Final = ("actor", "action", "subject", "reason", "origin", "facts", "previous", "hash", "mac")
+_DAMAGE: Final = (DBAPIError, sqlite3.Error, psycopg.Error, ValueError, TypeError, ArithmeticError)
+"""What a driver or a column type raises for a value that it cannot read."""
 
 Fact = str | int | float | bool | None
 
@@ -115,14 +121,18 @@ def append(conn: Connection, personal: PersonalData, entry: AuditEntry, now: dat
 
 
 def audit_row(row: Row[*tuple[Any, ...]]) -> AuditRow:
-    facts: dict[str, Fact] = json.loads(row.facts)
+    try:
+        facts: dict[str, Fact] = dict(json.loads(row.facts))
+    except (ValueError, TypeError):
+        facts = {}  # a damaged row, which ``verify`` names
     entry = AuditEntry(row.actor, row.action, row.subject, row.reason, row.origin, facts)
     return AuditRow(row.number, row.at, entry, row.hash)
 
 
 def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | None = None) -> ChainReport:
     """Verify the whole chain. ``noted``: number and hash of the last row of an earlier report."""
-    last_number, last_hash, count = 0, "", 0
+    last_number, count = 0, 0
+    last_hash: str | None = ""
     faults = _ChainFaults()
     sound = True  # the previous row was: the row after a broken one is not reported as well
     for row in _rows(conn):
@@ -130,7 +140,11 @@ def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | No
         if row.number != last_number + 1:
             faults.add(_missing(last_number + 1, row.number - 1))
             sound = False
-        genuine = hmac.compare_digest(row.mac, personal.proof(row.hash))
+        if isinstance(row, _Unreadable):
+            faults.add(ChainBreak(row.number, "changed", f"row {row.number} cannot be read: it was damaged or changed"))
+            last_number, last_hash, sound = row.number, None, False
+            continue
+        genuine = hmac.compare_digest(row.mac.encode(), personal.proof(row.hash).encode())
         as_written = genuine and _digest(row._asdict(), row.number) == row.hash
         if not genuine:
             sentence = f"row {row.number} was not written by this registry: it was inserted or rewritten"
@@ -142,12 +156,12 @@ def verify(conn: Connection, personal: PersonalData, noted: tuple[int, str] | No
             faults.add(ChainBreak(row.number, "unlinked", sentence))
         sound = as_written
         last_number, last_hash = row.number, row.hash
-    breaks = [*faults.breaks, *_classified(faults.wrong), *_at_end(conn, last_number, last_hash)]
+    breaks = [*faults.breaks, *_classified(faults.wrong), *_unnumbered(conn), *_at_end(conn, last_number, last_hash)]
     if noted is not None and _hash_of(conn, noted[0]) != noted[1].lower():
         sentence = f"row {noted[0]} is not the one whose hash was noted: rows were cut off and written again"
         breaks.append(ChainBreak(noted[0], "other", sentence))
     in_order = tuple(sorted(breaks, key=lambda fault: fault.number))
-    return ChainReport(count, last_number, last_hash, in_order, faults.further)
+    return ChainReport(count, last_number, last_hash or "", in_order, faults.further)
 
 
 class _ChainFaults:
@@ -172,13 +186,54 @@ class _ChainFaults:
         return room
 
 
-def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]]]:
-    after = -(2**62)
-    while rows := conn.execute(
-        select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(_CHUNK)
-    ).all():
-        yield from rows
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A row with a number whose content is nothing that this program could have written."""
+
+    number: int
+
+
+def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]] | _Unreadable]:
+    """All rows by number. What is in a damaged one may be anything, so that a chunk with one is read row by row."""
+    after = -(2**63)
+    numbered = _numbered(conn)
+    while True:
+        place = (audit.c.number >= after) if after == -(2**63) else (audit.c.number > after)
+        chosen = select(audit).where(numbered, place).order_by(audit.c.number).limit(_CHUNK)
+        try:
+            rows: Sequence[Row[*tuple[Any, ...]] | _Unreadable] = conn.execute(chosen).all()
+        except _DAMAGE:
+            numbers = chosen.with_only_columns(audit.c.number)
+            rows = [row for number in conn.execute(numbers).scalars().all() for row in _row(conn, number)]
+        if not rows:
+            return
+        yield from (row if isinstance(row, _Unreadable) or _sound(row) else _Unreadable(row.number) for row in rows)
         after = rows[-1].number
+
+
+def _row(conn: Connection, number: int) -> Sequence[Row[*tuple[Any, ...]] | _Unreadable]:
+    try:
+        return conn.execute(select(audit).where(audit.c.number == number)).all()
+    except _DAMAGE:
+        conn.execute(select(1))  # a database that is away raises here
+        return [_Unreadable(number)]
+
+
+def _sound(row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether the values have the types that were written."""
+    texts = all(isinstance(row._mapping[name], str) for name in _TEXTS)
+    return texts and isinstance(row.at, datetime)
+
+
+def _numbered(conn: Connection) -> ColumnElement[bool]:
+    """Rows whose number is a number: SQLite stores anything in that column."""
+    return func.typeof(audit.c.number) == "integer" if conn.dialect.name == "sqlite" else true()
+
+
+def _unnumbered(conn: Connection) -> Iterator[ChainBreak]:
+    count = conn.execute(select(func.count()).select_from(audit).where(~_numbered(conn))).scalar_one()
+    if count:
+        yield ChainBreak(0, "forged", f"{count} rows have no number: they were inserted, or their number was changed")
 
 
 def _digest(values: Mapping[str, Any], number: int) -> str:
@@ -204,21 +259,27 @@ def _classified(wrong: Sequence[Row[*tuple[Any, ...]]]) -> Iterator[ChainBreak]:
             yield ChainBreak(row.number, "moved", f"row {row.number} was row {was} when it was written")
 
 
-def _at_end(conn: Connection, last_number: int, last_hash: str) -> Iterator[ChainBreak]:
-    head = conn.execute(_HEAD).one_or_none()
+def _at_end(conn: Connection, last_number: int, last_hash: str | None) -> Iterator[ChainBreak]:
+    try:
+        head = conn.execute(_HEAD).one_or_none()
+    except _DAMAGE:
+        conn.execute(select(1))
+        head = None
+    if head is not None and not (isinstance(head.number, int) and isinstance(head.hash, str)):
+        head = None
     if head is None:
-        yield ChainBreak(last_number, "cut", "the record of where the chain ends is missing")
+        yield ChainBreak(last_number, "cut", "the record of where the chain ends is missing or damaged")
     elif head.number > last_number:
         yield _missing(last_number + 1, head.number)
     elif head.number < last_number:
         sentence = f"rows {head.number + 1} to {last_number} stand behind the end of the chain: they were inserted"
         yield ChainBreak(head.number + 1, "forged", sentence)
-    elif head.hash != last_hash:
+    elif last_hash is not None and head.hash != last_hash:
         yield ChainBreak(last_number, "cut", f"row {last_number} is not the one that the chain ended with")
 
 
 def _hash_of(conn: Connection, number: int) -> str | None:
-    return conn.execute(select(audit.c.hash).where(audit.c.number == number)).scalar_one_or_none()
+    return next((row.hash for row in _row(conn, number) if not isinstance(row, _Unreadable)), None)
 
 
 def _clean(text: str) -> str:

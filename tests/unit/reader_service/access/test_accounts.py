@@ -91,6 +91,14 @@ def test_guessing_from_one_address_is_slowed_whichever_names_are_tried(rig: Acco
     assert attempt(rig, PASSWORD, address="2001:db8:0:1::1") == 201
 
 
+def test_guessing_on_this_machine_is_slowed_whichever_of_its_addresses_is_used(rig: AccountsApp) -> None:
+    for turn in range(BY_ADDRESS.free + 1):
+        address = "::1" if turn % 2 else f"127.0.0.{turn + 1}"
+        assert attempt(rig, "wrong", name=f"name {turn}", address=address) == 401
+    assert attempt(rig, PASSWORD, address="127.0.0.1") == 429
+    assert attempt(rig, PASSWORD, address="192.0.2.9") == 201
+
+
 def test_the_wait_for_a_name_ends_so_that_nobody_can_be_locked_out(rig: AccountsApp) -> None:
     for _ in range(40):
         attempt(rig, "wrong")
@@ -113,6 +121,12 @@ def test_a_hundred_guesses_at_once_are_counted_one_by_one(rig: AccountsApp) -> N
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("127.0.0.1", "loopback"),
+        ("127.9.8.7", "loopback"),
+        ("::1", "loopback"),
+        ("::ffff:127.0.0.1", "loopback"),
+        ("2002:c000:0207:1::9", "192.0.2.7"),
+        ("64:ff9b::c000:207", "192.0.2.7"),
         ("a unix socket", "a unix socket"),
     ],
 )

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 
 from personalize.lists import public_key
 from reader_service.principal import Role
+from registry.admin.audit import AuditFilter
 from registry.ranges import RangeKind, RangeUse
 from registry.values import CardState
 from terminal.member.hotlist import Hotlist, patched
@@ -220,3 +221,29 @@ def test_a_range_that_is_nearly_full_is_in_the_api_and_on_the_review_page(rig: R
     store.batches.approve(batch, "李")
     assert reviewer.get(f"{V1}/batches/{batch}/ranges").json() == []
     assert "卡号段" not in reviewer.get(f"/intake/{batch}").text
+
+
+def test_member_data_that_are_shown_again_are_audited_again(rig: RegistryApp) -> None:
+    carded(rig.accounts.registry, 1)
+    clerk = rig.client_as(Role.REGISTRAR)
+    key, body = {"Idempotency-Key": "0d9b1c1e-0000-4000-8000-000000000001"}, {"reason": "a call back"}
+    first, again = (clerk.post(f"{V1}/members/1/unmask", json=body, headers=key) for _ in range(2))
+    assert (first.json(), again.headers["idempotency-replayed"]) == (again.json(), "true")
+    rows = rig.accounts.registry.audit.page(
+        None, 9, where=AuditFilter(action="member.unmask", subject="member:1")
+    ).items
+    assert [(row.entry.actor, row.entry.facts.get("replayed", False)) for row in rows] == [
+        ("registrar (token 1)", True),
+        ("registrar (token 1)", False),
+    ]
+    assert rows[0].entry.origin == "127.0.0.1"
+
+
+def test_a_one_time_password_that_is_shown_again_is_audited(rig: RegistryApp) -> None:
+    admin = rig.person("chief", Role.ADMINISTRATOR)
+    key = {"Idempotency-Key": "0d9b1c1e-0000-4000-8000-000000000002"}
+    new = {"name": "wang", "roles": ["counter"]}
+    first, again = (admin.post(f"{V1}/users", json=new, headers=key) for _ in range(2))
+    assert first.json() == again.json()
+    last = rig.accounts.registry.audit.page(None, 1).items[0].entry
+    assert (last.actor, last.action, last.facts["what"]) == ("chief", "access.replayed", f"POST {V1}/users")

@@ -123,8 +123,32 @@ def test_a_request_for_another_host_is_refused_whoever_asks(rig: AccountsApp) ->
     client = rig.signed_in("admin")
     for host in ("evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"):
         assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host"
-    for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"):
+    for host in ("[::1].evil", "[::1]evil:80", "[::1]:80:90", "localhost:80:90", "localhost:99999", "localhost:8a"):
+        assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host", host
+    for host in (
+        "a@localhost",
+        "localhost@evil",
+        "localhost/",
+        "localhost?x",
+        "localhost, evil",
+        "local host",
+        "[evil]",
+    ):
+        assert problem(client.get(ME, headers={"Host": host}))["code"] == "wrong-host", host
+    for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080", "localhost:"):
         assert client.get(ME, headers={"Host": host}).status_code == 200
+
+
+def test_a_request_with_two_hosts_or_none_is_refused(rig: AccountsApp) -> None:
+    for hosts in (["localhost", "localhost"], ["localhost", "evil.example"], ["evil.example", "localhost"]):
+        sent = [("Host", host) for host in hosts]
+        assert problem(rig.client().request("GET", ME, headers=sent))["code"] == "wrong-host"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Origin", "X-CSRF-Token", "Idempotency-Key", "Content-Type"])
+def test_a_header_that_counts_once_does_not_stand_there_twice(rig: AccountsApp, name: str) -> None:
+    answer = rig.client().request("GET", ME, headers=[(name, "a"), (name, "b")])
+    assert problem(answer)["code"] == "invalid"
 
 
 def test_a_write_with_a_cookie_needs_the_sessions_own_secret(rig: AccountsApp) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
@@ -270,3 +271,75 @@ def test_nothing_personal_or_unprintable_gets_into_the_audit(registry: Registry)
     assert (read.entry.reason, read.entry.facts) == ("ring ****7777", {"told": "****777X", "n": 1})
     assert "\x00" not in read.entry.actor
     assert registry.audit.verify().whole
+
+
+DAMAGE = {
+    "no UTF-8": "UPDATE audit SET actor = CAST(X'FF41' AS TEXT) WHERE number = 3",
+    "a hash of no UTF-8": "UPDATE audit SET hash = CAST(X'80' AS TEXT) WHERE number = 3",
+    "bytes": "UPDATE audit SET mac = X'00FF' WHERE number = 3",
+    "letters outside ASCII": "UPDATE audit SET mac = '王' WHERE number = 3",
+    "a hash of bytes": "UPDATE audit SET hash = X'4141' WHERE number = 3",
+    "no facts": "UPDATE audit SET facts = 'not json' WHERE number = 3",
+    "facts that are a number": "UPDATE audit SET facts = '7' WHERE number = 3",
+    "a time that is none": "UPDATE audit SET at = 'yesterday' WHERE number = 3",
+    "a time of bytes": "UPDATE audit SET at = X'00' WHERE number = 3",
+    "a number as time": "UPDATE audit SET at = 12.5 WHERE number = 3",
+    "a huge text": "UPDATE audit SET reason = hex(zeroblob(5000000)) WHERE number = 3",
+    "a zero byte": "UPDATE audit SET reason = 'a' || char(0) || 'b' WHERE number = 3",
+}
+
+
+def noted(registry: Registry, count: int) -> None:
+    for number in range(count):
+        registry.audit.note(AuditEntry("root", "session.open", f"user:{number}"))
+
+
+@pytest.mark.parametrize("statement", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_row_is_named_whatever_is_in_it(tmp_path: Path, statement: str) -> None:
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db", custodian()) as registry:
+        noted(registry, 5)
+        whole = registry.audit.verify()
+        with registry._context.database.write() as conn:
+            overpower(conn)
+            conn.execute(text(statement))
+        report = registry.audit.verify((3, "0" * 64))
+        assert {fault.number for fault in report.breaks} == {3}, report.breaks
+        assert (report.rows, report.last_hash) == (5, whole.last_hash)
+
+
+def test_nothing_at_all_in_every_column_is_named(tmp_path: Path) -> None:
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db", custodian()) as registry:
+        noted(registry, 5)
+        with registry._context.database.write() as conn:
+            overpower(conn)
+            conn.exec_driver_sql("CREATE TABLE loose AS SELECT * FROM audit")
+            conn.exec_driver_sql("DROP TABLE audit")
+            conn.exec_driver_sql("ALTER TABLE loose RENAME TO audit")
+            conn.exec_driver_sql(
+                "UPDATE audit SET at = NULL, actor = NULL, facts = NULL, hash = NULL, mac = NULL, previous = NULL "
+                "WHERE number = 4"
+            )
+            conn.exec_driver_sql("INSERT INTO audit (number, actor) VALUES ('seven', 'x'), (NULL, 'y'), (X'00', 'z')")
+        report = registry.audit.verify()
+        assert [(fault.number, fault.kind) for fault in report.breaks] == [(0, "forged"), (4, "changed")]
+        assert report.breaks[0].sentence.startswith("3 rows have no number")
+
+
+def test_a_damaged_end_is_named(tmp_path: Path) -> None:
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db", custodian()) as registry:
+        noted(registry, 3)
+        with registry._context.database.write() as conn:
+            overpower(conn)
+            conn.exec_driver_sql("UPDATE audit SET actor = CAST(X'FF' AS TEXT) WHERE number = 3")
+        assert [fault.number for fault in registry.audit.verify().breaks] == [3]
+        with registry._context.database.write() as conn:
+            conn.exec_driver_sql("UPDATE audit_head SET hash = CAST(X'FF' AS TEXT)")
+        assert [(fault.number, fault.kind) for fault in registry.audit.verify().breaks] == [(3, "changed"), (3, "cut")]
+
+
+def test_the_list_shows_a_row_with_damaged_facts(registry: Registry) -> None:
+    noted(registry, 2)
+    with registry._context.database.write() as conn:
+        overpower(conn)
+        conn.execute(text("UPDATE audit SET facts = 'not json' WHERE number = 1"))
+    assert [row.number for row in registry.audit.page().items] == [2, 1]
