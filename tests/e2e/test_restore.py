@@ -40,6 +40,7 @@ class Issuer:
         for path in self.cli.data.glob("membercard.db*"):
             path.unlink()
         shutil.copy(self.root / "backup", self.database)
+        self.database.chmod(0o600)
 
     def batch(self, start: int, count: int) -> str:
         """A batch, approved and prepared."""
