@@ -17,14 +17,12 @@ from terminal.globalplatform import FULL, HostAuthentication, open_channel
 from terminal.keys import CardKeys, Sealed
 from terminal.localtime import date_time
 from terminal.member.hotlist import Hotlist
-from terminal.member.outcome import VerdictCode
+from terminal.member.outcome import NOT_THE_CARD, OUT_OF_TIME, VerdictCode
 from terminal.member.signed import Issue
 from terminal.member.verdict import verify
 from terminal.tlv import tlv
 
 _SELECT, _OPTIONS, _READ_RECORD = 0xA4, 0xA8, 0xB2
-_NOT_THE_CHIP = (VerdictCode.EXPIRED, VerdictCode.NOT_YET_VALID, VerdictCode.UNKNOWN_ISSUER)
-"""Verdicts that a chip with the right data gets by the day, or by the trust list."""
 
 
 class _Recorder:
@@ -56,9 +54,9 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
         raise recorder.fault
     if verdict.code is VerdictCode.CARD_FAULT:
         raise CardMalformed(f"reading back as a counter: {verdict.sentence}")
-    if verdict.code in _NOT_THE_CHIP:
+    if verdict.code in NOT_THE_CARD:
         _compare(member, recorder.answers, whole=False)
-        code = RejectCode.TRUST if verdict.code is VerdictCode.UNKNOWN_ISSUER else RejectCode.DATES
+        code = RejectCode.DATES if verdict.code in OUT_OF_TIME else RejectCode.TRUST
         now = date_time(run.at, run.at.tzinfo or UTC)
         sentence = f"the chip holds its data, but at {now} a counter says: {verdict.sentence}"
         raise LineStopped(f"{sentence} See that clock, time_zone and profile are right", code)

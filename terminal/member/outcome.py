@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from terminal.emv.data.masking import masked_pan
 from terminal.member import elements
@@ -36,6 +36,11 @@ class VerdictCode(StrEnum):
     UNKNOWN_ISSUER = "UNKNOWN_ISSUER"
     NOT_A_MEMBER_CARD = "NOT_A_MEMBER_CARD"
     CARD_FAULT = "CARD_FAULT"
+
+
+OUT_OF_TIME: Final = frozenset((VerdictCode.EXPIRED, VerdictCode.NOT_YET_VALID))
+NOT_THE_CARD: Final = OUT_OF_TIME | {VerdictCode.UNKNOWN_ISSUER}
+"""Verdicts that a card with the right data gets by the day, or by the trust list."""
 
 
 class Proof(StrEnum):

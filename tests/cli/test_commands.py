@@ -99,7 +99,7 @@ def test_help_needs_no_data_directory(words: tuple[str, ...], tmp_path: Path, ho
 
 BATCH = {
     "id", "unit", "state", "kind", "source", "digest", "imported_by", "imported_at", "approved_by", "approved_at",
-    "closed_by", "closed_at", "accepted", "rejected", "to_prepare", "dossiers", "verified",
+    "closed_by", "closed_at", "accepted", "rejected", "unchanged", "changes", "to_prepare", "dossiers", "verified",
 }  # fmt: skip
 ACCOUNTS = {
     "members", "to_prepare", "dossiers", "waiting", "claimed", "missing", "verified", "remade", "chips_fed",
@@ -115,7 +115,7 @@ def test_json_of_batch_commands(home: IssuerDirectory) -> None:
     assert (done["id"], done["state"], done["verified"], done["rejected"]) == (home.done, "done", 3, 2)
     assert (draft["id"], draft["state"]) == (home.draft, "draft")
     shown = home.cli.ok("batch", "show", home.done, "--json").json
-    assert set(shown) == {"batch", "accounts", "rejects", "awaited"}
+    assert set(shown) == {"batch", "accounts", "rejects", "awaited", "ranges"}
     assert shown["batch"] == done
     assert set(shown["accounts"]) == ACCOUNTS
     assert shown["accounts"]["balanced"] is True
