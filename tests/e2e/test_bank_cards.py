@@ -187,7 +187,7 @@ def test_a_banks_cards_come_out_as_chips_that_the_bank_accepts(
     assert PROFILE.payment
     at_the_bank = TransactionProof(PROFILE.payment, bank_keys())
     card.reset()
-    assert at_the_bank(stack(card), theirs) == "cryptogram checked by the issuer", "and there with its masters"
+    assert at_the_bank(stack(card), theirs, AT) == "cryptogram checked by the issuer", "and there with its masters"
     card.close()
 
 
