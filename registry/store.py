@@ -109,6 +109,7 @@ class Registry:
         database = Database(url, busy_seconds=busy_seconds)
         try:
             migrate.to_head(database)
+            database.make_private()
             personal = PersonalData(custody)
             fill_names(database, personal)
             key_digests(database, personal)

@@ -98,6 +98,13 @@ class Database:
         # that no lane starves.
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
+    def make_private(self) -> None:
+        """Take the files of a registry from other users of the machine. Not before it is known to be one: a file that
+        was named by mistake is another program's."""
+        file = self.engine.url.database if self.dialect == "sqlite" else None
+        for beside in ("", "-wal", "-shm", "-journal") if file else ():
+            private_files.tighten(Path(f"{file}{beside}"), "the database")
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; writes nothing."""
@@ -246,19 +253,11 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
     directory = Path(url.database or "").resolve().parent
     if not directory.is_dir():
         raise RegistryUnavailable(f"{_name(url)} cannot be made: there is no directory {directory}")
-    _make_private(Path(url.database or ""))
+    private_files.create(Path(url.database or ""))
     engine = create_engine(url, connect_args={"timeout": busy_seconds}, **common)
     event.listen(engine, "connect", partial(_set_up_sqlite, busy_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _make_private(file: Path) -> None:
-    """Only the owner reads the database: a new file, and one that was open to others. SQLite gives the files beside it
-    the mode of the database."""
-    private_files.create(file)
-    for beside in ("", "-wal", "-shm", "-journal"):
-        private_files.tighten(file.with_name(file.name + beside), "the database")
 
 
 def _set_up_sqlite(busy_seconds: float, connection: sqlite3.Connection, _record: object) -> None:

@@ -79,10 +79,10 @@ class SoftwareKeystore(MemoryCustody):
     ) -> SoftwareKeystore:
         """The keystore in this file, which is made private where it is not. Raises KeystoreUnavailable, NotPrivate,
         KeystoreDamaged, KeystoreLocked."""
-        private_files.tighten(path, "the keystore", required=True)
         data = storage.read(path)
         with _faults_name(path):
             header, body = keyfile.parse(data)
+            private_files.tighten(path, "the keystore", required=True)  # only now is it known to be one
             file_key = keyfile.unlock(header, passphrase)
             contents = table.decode(keyfile.decrypt(header, file_key, body))
         return cls(path, header, file_key, contents, random, clock)

@@ -232,7 +232,9 @@ def test_a_keystore_that_is_none(home: IssuerDirectory, tmp_path: Path) -> None:
     garbage.write_bytes(b"%PDF-1.7\n")
     damaged.write_bytes((home.cli.data / "keystore").read_bytes().replace(b"argon2id", b"argon2ie"))
     reports(home.cli.run("--keystore", none, "keys", "list"), 1, "there is no keystore at", "membercard keys init")
+    garbage.chmod(0o644)
     reports(home.cli.run("--keystore", garbage, "keys", "list"), 1, "not a keystore")
+    assert garbage.stat().st_mode & 0o777 == 0o644
     reports(home.cli.run("--keystore", damaged, "keys", "list"), 1, "damaged", "restore it from a copy")
     reports(home.cli.run("--keystore", tmp_path, "keys", "list"), 1, str(tmp_path))
     reports(home.cli.run("keys", "init"), 1, "not overwritten")
@@ -253,6 +255,7 @@ def copy_of(home: IssuerDirectory, path: Path) -> Path:
     with contextlib.closing(sqlite3.connect(home.cli.data / "membercard.db")) as source:
         with contextlib.closing(sqlite3.connect(path)) as target:
             source.backup(target)
+    path.chmod(0o600)
     return path
 
 
@@ -263,6 +266,8 @@ def test_databases_that_are_none(home: IssuerDirectory, tmp_path: Path) -> None:
         connection.execute("CREATE TABLE invoices (id)")
     with contextlib.closing(sqlite3.connect(newer)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for path in (text, foreign):
+        path.chmod(0o644)
     before = text.read_bytes(), records(foreign), records(newer)
     for database, words in (
         (f"sqlite:///{text}", ("is not a SQLite database", "name another file")),
@@ -275,6 +280,7 @@ def test_databases_that_are_none(home: IssuerDirectory, tmp_path: Path) -> None:
     ):
         reports(home.cli.run("--database", database, "batch", "list"), 1, *words)
     assert (text.read_bytes(), records(foreign), records(newer)) == before
+    assert {path.stat().st_mode & 0o777 for path in (text, foreign)} == {0o644}
 
 
 def test_a_locked_database(home: IssuerDirectory, tmp_path: Path) -> None:
@@ -397,7 +403,7 @@ def read_only_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerD
     places = [home.root, *(path for path in home.root.rglob("*") if path.is_dir())]
     for path in home.root.rglob("*"):
         if path.is_file():
-            path.chmod(0o444)
+            path.chmod(0o400)
     for place in places:
         place.chmod(0o555)
     yield home
