@@ -23,7 +23,10 @@ from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 from terminal.visible import VisibleStream
 
-EXIT_CODES = "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on."
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on, "
+    "130 interrupted."
+)
 
 _INTERRUPTED = 130
 """The exit code of a shell for SIGINT: 128 plus the signal number."""

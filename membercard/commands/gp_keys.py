@@ -32,7 +32,6 @@ from terminal.secret import Secret
 _KEY = r"(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})"
 _TYPED = re.compile(f"{_KEY}(?::{_KEY}:{_KEY})?")
 _BY_LENGTH = {16: Algorithm.AES128, 24: Algorithm.AES192, 32: Algorithm.AES256}
-_STOCK = {Scp.SCP02: "kmc", Scp.SCP03: "kmc-aes"}
 
 
 class GpProtocol(StrEnum):
@@ -49,7 +48,8 @@ Key = Annotated[
         "--key",
         envvar="MEMBERCARD_GP_KEY",
         metavar="HEX[:HEX:HEX]",
-        help="A key, ENC:MAC:DEK, or a name in the keystore; the stock master of the keystore if not given.",
+        help="A key, ENC:MAC:DEK, or a name in the keystore; if not given, the profile's final or stock master, by the "
+        "key version of the card.",
         show_default=False,
     ),
 ]
@@ -111,14 +111,27 @@ def custody_for(*texts: str | None) -> MemoryCustody:
 
 
 def source(custody: MemoryCustody, text: str | None, method: Diversification) -> KeySource:
-    """The key set to authenticate with: typed, by name, or the stock master key of the card's protocol."""
+    """The key set to authenticate with: typed, by name, or that of the profile, by the key version of the card."""
 
     def find(update: InitializeUpdate) -> CardKeys:
-        name = text or _STOCK[update.scp]
-        master = _import(custody, name, update.scp, Purpose.KMC) if typed(text) else custody.latest(name)
+        if text is None:
+            return _of_the_profile(custody, method, update)
+        master = _import(custody, text, update.scp, Purpose.KMC) if typed(text) else custody.latest(text)
         return custody.card_keys(master, method, update.key_data, update.version)
 
     return find
+
+
+def _of_the_profile(custody: MemoryCustody, method: Diversification, update: InitializeUpdate) -> CardKeys:
+    """The final keys of an issued card, or the stock keys of a blank one."""
+    from membercard.wiring.line import profile_in_use  # imports the card profile, which typed keys do without
+
+    line = profile_in_use().line
+    final = line.final_keys(update.scp)
+    if update.version == final.version:
+        return custody.card_keys(custody.latest(final.master), final.diversification, update.key_data, update.version)
+    stock = line.stock.scp02 if update.scp is Scp.SCP02 else line.stock.scp03
+    return custody.card_keys(custody.latest(stock), method, update.key_data, update.version)
 
 
 def new_key_set(

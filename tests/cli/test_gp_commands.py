@@ -18,6 +18,7 @@ from terminal.globalplatform import SecurityDomain
 from terminal.keys import GP_TEST_KEY
 from tests.support.cards.cap_builder import cap_file
 from tests.support.cards.member_specimen import AFL, AIP, FCI
+from tests.support.cli import IssuerDirectory
 
 KEY = GP_TEST_KEY.hex()
 NEW = ":".join(bytes(range(start, start + 16)).hex() for start in (0x41, 0x52, 0x63))
@@ -231,3 +232,10 @@ def test_a_key_that_is_none_is_a_usage_error_and_is_not_repeated(card: str, key:
 def test_levels_must_be_hex(card: str) -> None:
     assert run("list", "--reader", card, "--key", KEY, "--level", "zz").exit_code == 2
     assert run("list", "--reader", card, "--key", KEY, "--level", "01").exit_code == 0
+
+
+def test_an_issued_card_is_opened_with_the_final_keys_of_the_profile(home: IssuerDirectory) -> None:
+    listed = home.cli.ok("gp", "list", "--reader", home.card, "--json").json
+    assert {"A000000151000000", "F04D454D4245520101"} <= {entry["aid"] for entry in listed}
+    refused = home.cli.run("gp", "list", "--reader", home.card, "--key", "kmc-aes")
+    assert refused.status == 3
