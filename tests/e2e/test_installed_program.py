@@ -28,6 +28,7 @@ COMMANDS = [
     "gp list --reader {blank} --json",
     "keys list --json",
     "lists publish {out}",
+    "restore check --help",
     "stock show --json",
     "user list --json",
     "audit verify --json",

@@ -88,7 +88,7 @@ def test_what_is_no_form_is_refused_in_the_readers_language(
     (tmp_path / "endless.xlsx").write_bytes(bytes(16 * 1024 * 1024))
     page.set_input_files("#form", tmp_path / "endless.xlsx")
     page.click("#upload button[type=submit]")
-    expect(page.locator("#result .notice.bad")).to_contain_text("文件" if language == "zh" else "too large")
+    expect(page.locator("#result .notice.bad")).to_contain_text("15 MB" if language == "zh" else "larger than 15 MB")
 
 
 def test_the_importer_may_not_approve(sessions: Sessions, at: Served, tmp_path: Path) -> None:

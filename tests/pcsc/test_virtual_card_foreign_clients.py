@@ -121,7 +121,8 @@ def test_opensc_selects_without_le_and_finds_no_file(pcscd: Pcscd, protocol: Lin
         selected = opensc(slot, "-s", "00A4040008A000000151000000")
         master_file = opensc(slot, "-s", "00A40000023F00")
     assert "SW1=0x90, SW2=0x00" in selected
-    assert "6F " in selected
+    # Over T=0 the card answers 61xx, and opensc-tool does not fetch what it did not ask for.
+    assert ("6F " in selected) is (protocol is LinkProtocol.T1)
     assert "SW1=0x6A, SW2=0x82" in master_file
 
 

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import socket
 import struct
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,10 @@ class FakeSlot:
 class FakeService:
     """Context manager around the service. ``slots`` may be replaced while it runs."""
 
-    def __init__(self, directory: Path, *slots: FakeSlot) -> None:
-        self.path = directory / "pcscd.comm"
+    def __init__(self, *slots: FakeSlot) -> None:
+        # A socket's path has at most 107 bytes, and the directories of tests have long names.
+        self._directory = tempfile.TemporaryDirectory(prefix="pcsc-", dir="/tmp")
+        self.path = Path(self._directory.name) / "pcscd.comm"
         self.slots = slots
         self._numbers = itertools.count(4711)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -55,6 +58,7 @@ class FakeService:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.close()
+        self._directory.cleanup()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -54,8 +54,8 @@ def run(service: FakeService, *command: str) -> str:
     return done.stdout
 
 
-def test_a_reader_with_any_name_is_listed_watched_and_used(tmp_path: Path) -> None:
-    with FakeService(tmp_path, *(FakeSlot(name, card=True) for name in NAMES)) as service:
+def test_a_reader_with_any_name_is_listed_watched_and_used() -> None:
+    with FakeService(*(FakeSlot(name, card=True) for name in NAMES)) as service:
         results = json.loads(run(service, sys.executable, "-c", PROGRAM))
     names = list(NAMES.values())
     assert results["listed"] == [[name, ATR.hex()] for name in names]
@@ -65,7 +65,7 @@ def test_a_reader_with_any_name_is_listed_watched_and_used(tmp_path: Path) -> No
 
 
 def test_the_command_line_lists_a_reader_with_any_name(tmp_path: Path) -> None:
-    with FakeService(tmp_path, *(FakeSlot(name) for name in NAMES)) as service:
+    with FakeService(*(FakeSlot(name) for name in NAMES)) as service:
         text = run(service, sys.executable, "-c", "from membercard.cli import main; main()", "readers", "list")
     assert all(f"pcsc:{name}" in text for name in NAMES.values())
     assert "\x1b[2J" not in text
