@@ -15,6 +15,7 @@ import typer
 
 from membercard import output, settings
 from membercard.errors import SettingsError
+from membercard.wiring import identity
 from membercard.wiring.counter_lists import HOTLIST
 from membercard.wiring.line import profile_in_use, trust_of
 from membercard.wiring.seen_lists import FOLDER
@@ -75,7 +76,10 @@ Readers = Annotated[
 ]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the next card in a reader.", min=0)]
 Restored = Annotated[bool, typer.Option("--restored", help="It was restored, though nothing on this machine shows it.")]
-By = Annotated[str | None, typer.Option(help="Who runs this check.", show_default=False)]
+By = Annotated[
+    str | None,
+    typer.Option(help="Who runs this check, who proves it if there are users; the machine's operator if not given."),
+]
 
 
 @app.command("check")
@@ -108,12 +112,12 @@ def check(
         if not (registry.restores.pending() or restored or older):
             _nothing(json)
             return
+        person = identity.machine() if by is None else identity.actor(registry, by)
         cards = list(_cards(reader or [], wait, trust_of(keystore, profile), profile.line.identity))
         seen, listed = _records(registry, record or []), _newest_hotlist(keystore, hotlist or [])
-        report = registry.restores.resolve(
-            _evidence(registry, profile, seen, listed, cards), by=by or settings.load().operator
-        )
+        report = registry.restores.resolve(_evidence(registry, profile, seen, listed, cards), by=person)
         chain = registry.audit.verify()
+    identity.note_unproven(person)
     if json:
         output.as_json({"restored": True, "noted_end_matches": None if end is None else not older, "report": report})
     else:

@@ -168,6 +168,13 @@ def test_a_machine_restored_as_a_whole_is_checked_by_a_noted_end_or_by_word(rest
     assert issuer.check("--restored").json["restored"] is True
 
 
+def test_whoever_is_named_proves_it_where_there_are_users(restored: Issuer, tmp_path: Path) -> None:
+    issuer = copied(restored, tmp_path / "issuer")
+    issuer.cli.ok("user", "add", "boss", "--role", "administrator")
+    done = issuer.cli.run("restore", "check", "--restored", "--by", "boss")
+    assert (done.status, "boss has to give a password" in done.complaint) == (1, True)
+
+
 def test_a_record_that_was_changed_stops_the_work_too(tmp_path: Path) -> None:
     with fast_directory() as root:
         issuer = prepared(root)
