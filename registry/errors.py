@@ -22,6 +22,8 @@ class RegistryError(MembercardError):
 
 OWN_WORK = "own-work"
 """Reason of a conflict: a second person is needed, and the same one acted twice."""
+CHIP_VERIFIED = "chip-verified"
+"""Reason of a conflict: a chip to be rejected carries a verified card, which would have to be ended."""
 NOT_WANTED = "dossier-not-wanted"
 """Reason of a conflict: the member has a dossier already."""
 

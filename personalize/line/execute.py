@@ -32,7 +32,7 @@ from personalize.line.readback import read_back
 from personalize.payment.readback import PaymentProof
 from personalize.profiles.profile import Profile
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
-from registry.errors import FenceLost
+from registry.errors import CHIP_VERIFIED, FenceLost, RegistryConflict
 from registry.store import Registry
 from registry.values import ChipKnown, Claim, Coded, JournalEntry, JournalEvent, NothingLeft
 from terminal.apdu import Sender, Transport, stack
@@ -104,16 +104,23 @@ class Job:
 
 
 def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
-    """Record a chip that gives no answer to reset. ``held`` is its serial, where the lane knows which chip is in the
-    slot."""
+    """Record a chip that gives no answer to reset. ``held`` is its serial, where the lane knows it."""
     reason = reason_for(fault)
-    coded = Coded(reason.code, reason.params)
-    serial = job.registry.line.reject_chip(
-        job.batch_id, held, reason.sentence, "connect", Bin.CONTACT, lane, coded=coded
-    )
-    return CardReport(
-        CardOutcome.REJECTED, serial, reason=reason.sentence, bin=Bin.CONTACT, code=reason.code, params=reason.params
-    )
+    outcome, serial, tray = _reject_chip(job, lane, held, reason, "connect", Bin.CONTACT)
+    return CardReport(outcome, serial, reason=reason.sentence, bin=tray, code=reason.code, params=reason.params)
+
+
+def _reject_chip(job: Job, lane: str, serial: str, reason: Reason, step: str, bin: Bin) -> tuple[CardOutcome, str, str]:
+    """Reject a chip without a claim: outcome, serial and tray. One with the serial of a verified card is put aside."""
+    ours, coded = bin is not Bin.FOREIGN, Coded(reason.code, reason.params)
+    line = job.registry.line
+    try:
+        serial = line.reject_chip(job.batch_id, serial, reason.sentence, step, bin, lane, from_stock=ours, coded=coded)
+    except RegistryConflict as conflict:
+        if conflict.reason != CHIP_VERIFIED:
+            raise
+        return CardOutcome.ASIDE, serial, ""
+    return CardOutcome.REJECTED, serial, bin
 
 
 def process(
@@ -344,21 +351,18 @@ class _CardRun:
         return self.report(CardOutcome.AGAIN, reason)
 
     def rejected(self, reason: Reason, bin: Bin, held: str) -> CardReport:
-        """Reject the chip for good; where it has a dossier, its card is hotlisted and the dossier made again. One that
-        only had to prove to be a verified card is put aside."""
-        job, coded = self._job, Coded(reason.code, reason.params)
+        """Reject the chip for good; where it has a dossier, its card is hotlisted and the dossier made again. One with
+        the serial of a verified card is put aside."""
         if self._proving:
-            return self.report(CardOutcome.ASIDE, reason)  # its serial is that of a verified card
+            return self.report(CardOutcome.ASIDE, reason)
         if self._claim is not None:
-            job.registry.line.reject(self._claim, reason.sentence, self._step, bin, coded=coded)
-        else:
-            self.serial = self.serial or held
-            bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
-            ours = bin is not Bin.FOREIGN
-            self.serial = job.registry.line.reject_chip(
-                job.batch_id, self.serial, reason.sentence, self._step, bin, self._lane, from_stock=ours, coded=coded
-            )
-        return self.report(CardOutcome.REJECTED, reason, bin)
+            coded = Coded(reason.code, reason.params)
+            self._job.registry.line.reject(self._claim, reason.sentence, self._step, bin, coded=coded)
+            return self.report(CardOutcome.REJECTED, reason, bin)
+        self.serial = self.serial or held
+        bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
+        outcome, self.serial, tray = _reject_chip(self._job, self._lane, self.serial, reason, self._step, bin)
+        return self.report(outcome, reason, tray)
 
     def report(self, outcome: CardOutcome, reason: Reason = NOTHING, bin: str = "") -> CardReport:
         return CardReport(

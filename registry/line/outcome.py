@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from registry.batches.lookup import stage_for_update
 from registry.db.counters import allocate
 from registry.db.tables import cards, chips, claims, dossiers, roster_rows
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.errors import CHIP_VERIFIED, NotOnRecord, RegistryConflict
 from registry.line.claims import fence_lost
 from registry.members.cards import CardChange, record_event
 from registry.members.hotlist import hotlist_add
@@ -130,7 +130,7 @@ def reject_chip(
         _reject_bound(conn, known.dossier_id, fault, now)
     elif known.state == "verified":
         sentence = f"chip {serial} carries a verified card; end the card instead of rejecting the chip"
-        raise RegistryConflict(sentence, reason="chip-verified", chip=serial)
+        raise RegistryConflict(sentence, reason=CHIP_VERIFIED, chip=serial)
     return serial
 
 

@@ -17,7 +17,8 @@ from simulators.card.config import CardConfig, ProductionData
 from simulators.card.keyring import AES, DES, Key, KeyRing
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import Disposition, LinkProtocol
+from terminal.apdu import Disposition, LinkProtocol, Transport
+from terminal.errors import CardGone, NoCard
 from terminal.globalplatform import IdentitySource
 from terminal.secret import Secret
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on, fast_directory
@@ -28,7 +29,7 @@ VERIFIED, ASIDE, REJECTED, KNOWN = (
     CardOutcome.REJECTED,
     CardOutcome.KNOWN,
 )
-GET_DATA, UPDATE, AUTHENTICATE = 0xCA, 0x50, 0x82
+SELECT, GET_DATA, UPDATE, AUTHENTICATE = 0xA4, 0xCA, 0x50, 0x82
 Answer = Callable[[bytes, bytes], bytes]
 
 
@@ -232,6 +233,56 @@ def test_a_known_card_that_cannot_be_read_is_put_aside_and_stays_verified(bench:
     assert rack.bins[Disposition.ASIDE] == [chip]
     assert not result.fault
     assert bench.accounts.verified == 1
+
+
+class FailingLater:
+    """Contacts that fail in each session of the first card: at its proof, then ``later`` on the way to its serial."""
+
+    def __init__(self, later: int, fault: Callable[[], bytes]) -> None:
+        self.instructions, self.fault = [UPDATE, later, later], fault
+
+    def __call__(self, card: SimCard) -> Transport:
+        instruction = self.instructions.pop(0) if self.instructions else None
+        return MakersChip(card, Maker(lambda apdu, answer: self.fault() if apdu[1] == instruction else answer))
+
+
+def pulled() -> bytes:
+    raise CardGone("the card was removed")
+
+
+@pytest.mark.parametrize("kind", [SCP02, SCP03], ids=["scp02", "scp03"])
+@pytest.mark.parametrize("later", [SELECT, GET_DATA], ids=["select", "get-data"])
+@pytest.mark.parametrize("fault", [pulled, lambda: b"", lambda: b"\x6f\x00"], ids=["pulled", "mute", "refused"])
+def test_a_known_card_that_no_longer_gives_its_serial_is_put_aside_and_the_lane_goes_on(
+    bench: Bench, kind: tuple[int, LinkProtocol], later: int, fault: Callable[[], bytes]
+) -> None:
+    card, blank = bench.chip(kind), bench.chip(kind)
+    bench.run(Rack([card]))
+    rack = Rack([card, blank], wrap=FailingLater(later, fault))
+    result = bench.run(rack)
+    assert not result.fault, result.message
+    assert (rack.bins[Disposition.ASIDE], rack.bins[Disposition.REJECT]) == ([card], [])
+    assert rack.bins[Disposition.DONE] == [blank]
+    assert (bench.accounts.verified, bench.registry.line.rejects(bench.batch)) == (2, [])
+
+
+def test_a_known_card_that_dies_in_the_slot_is_put_aside_and_stays_verified(bench: Bench) -> None:
+    class Dies(Rack):
+        connects = 0
+
+        def connect(self) -> Transport:
+            self.connects += 1
+            if self.connects > 1 and self.chips[0] is card:
+                raise NoCard("the card does not answer to reset")
+            return super().connect()
+
+    card, blank = bench.chip(), bench.chip()
+    bench.run(Rack([card]))
+    rack = Dies([card, blank], ["tear-apdu:2"])
+    result = bench.run(rack)
+    assert (result.fault, result.counts) == (False, {CardOutcome.AGAIN: 1, ASIDE: 1, VERIFIED: 1})
+    assert rack.bins[Disposition.ASIDE] == [card]
+    assert (bench.accounts.verified, bench.registry.line.rejects(bench.batch)) == (2, [])
 
 
 def add_keys(chip: VirtualCard, version: int, kind: int, identifiers: tuple[int, ...], size: int = 16) -> None:

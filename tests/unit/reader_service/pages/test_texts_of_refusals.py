@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from reader_service.http.errors import Problem
 from reader_service.pages.shell import sentence_of
 from reader_service.pages.words import LANGUAGES, words
-from registry.errors import NOT_WANTED, OWN_WORK
+from registry.errors import CHIP_VERIFIED, NOT_WANTED, OWN_WORK
 from tests.support.paths import ROOT
 
 ROOMS = ("registry", "personalize", "membercard")
 SERVICES = ("rosters", "batches", "preparations", "members", "cards", "lists", "users", "statistics")
 CODES = {"RegistryConflict": "conflict", "NotOnRecord": "not-found", "Conflict": "conflict", "NotFound": "not-found"}
-NAMED = {"OWN_WORK": OWN_WORK, "NOT_WANTED": NOT_WANTED}
+NAMED = {"OWN_WORK": OWN_WORK, "NOT_WANTED": NOT_WANTED, "CHIP_VERIFIED": CHIP_VERIFIED}
 PLACE = re.compile(r"\{(\w+)\}")
 
 
