@@ -25,6 +25,7 @@ from tests.support.service.reader_rig import (
     OPERATOR,
     OTHER,
     FakePcsc,
+    FakeReader,
     FakeReaders,
     ReaderRig,
     reader_rig,
@@ -184,6 +185,11 @@ def slow_exchanges(session: ReaderSession) -> str:
         card.exchange(b"\x00\xb2\x01\x0c\x00")
 
 
+def nth_opened(readers: FakeReaders, url: str, count: int) -> FakeReader:
+    assert eventually(lambda: len(readers.opened.get(url, [])) >= count)
+    return readers.opened[url][count - 1]
+
+
 def test_a_slow_card_is_named_and_not_its_driver(two: ReaderRig, readers: FakeReaders) -> None:
     with two.manager() as manager:
         readers.opened["fake:Lane 1"][0].lying = True
@@ -226,14 +232,15 @@ def test_a_driver_that_hangs_after_answers_is_still_blamed(
 def test_a_reader_restarted_by_hand_leaves_no_thread_with_a_slow_card(two: ReaderRig, readers: FakeReaders) -> None:
     with two.manager() as manager:
         threads = len(threading.enumerate())
-        for _ in range(8):
-            assert eventually(
-                lambda: readers.opened["fake:Lane 1"] and state(manager, "lane-1") is not ReaderState.LOST
-            )
-            readers.opened["fake:Lane 1"][-1].lying = True
+        for count in range(1, 9):
+            reader = nth_opened(readers, "fake:Lane 1", count)
+            reader.lying = True
             job = manager.submit("lane-1", slow_exchanges)
+            assert eventually(lambda used=reader: used.connects)
             manager.restart(OPERATOR, "lane-1")
             assert isinstance(job.exception(PATIENCE), ReaderOut)
+            reader.threads[0].join(PATIENCE)  # it ends with the next exchange, however slow the machine is
+            assert reader.closed
         assert eventually(lambda: len(threading.enumerate()) <= threads)
 
 
