@@ -2,7 +2,8 @@
 
 A record in the data directory holds, for each key that lists are signed with, the highest edition of each list, and the
 latest time that the counter has seen. It is under a MAC with a key beside it, which only the counter's user may read.
-The lists themselves are stored too. Record and key appear together: if one of them is missing, it was removed.
+The lists themselves are stored too. The folder appears with key and record in it and goes with them, in one step each:
+if one of them is missing in it, it was removed.
 """
 
 from __future__ import annotations
@@ -156,65 +157,89 @@ class SeenLists:
 
     def record(self) -> SeenRecord:
         """What was seen; an empty record before the first list. Raises IntegrityError, OSError."""
-        try:
-            key, text = self._key_and_record()
-        except NotADirectoryError:
-            return SeenRecord()
-        if key is None and text is None:
-            return SeenRecord()
-        try:
-            file = json.loads(text or b"")
-            mac, state = bytes.fromhex(file["mac"]), file["record"]
-            if key is None or len(key) != _KEY_BYTES or not hmac.compare_digest(mac, _mac(key, state)):
-                raise ValueError
-            return SeenRecord.from_json(state)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise IntegrityError(
-                f"the record of the lists that this counter has used, in {self.folder}, was changed or partly removed: "
-                f"an older list would pass. See who had access; with fresh lists from the issuer run: {RESET}"
-            ) from None
+        present = self._key_and_record()
+        return SeenRecord() if present is None else present[1]
 
-    def _key_and_record(self) -> tuple[bytes | None, bytes | None]:
-        """Both, or neither where nothing was seen yet. They are read again where the folder appeared in between."""
-        pair = _read(self.folder / _KEY), _read(self.folder / _RECORD)
-        return pair if None not in pair else (_read(self.folder / _KEY), _read(self.folder / _RECORD))
+    def _key_and_record(self) -> tuple[bytes, SeenRecord] | None:
+        """Both from the same folder; None where there is none. Raises IntegrityError, OSError."""
+        while True:
+            try:
+                folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            try:
+                key = _read(_KEY, folder)
+                record = _checked(key, _read(_RECORD, folder))
+                if key is not None and record is not None:
+                    return key, record
+                if _same(folder, self.folder):  # else it was reset in between
+                    raise IntegrityError(
+                        f"the record of the lists that this counter has used, in {self.folder}, was changed or partly "
+                        f"removed: an older list would pass. See who had access; with fresh lists from the issuer run: "
+                        f"{RESET}"
+                    )
+            finally:
+                os.close(folder)
 
     def reset(self) -> None:
         """Forget everything; the next lists are taken as the first ones. Raises OSError."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        with contextlib.ExitStack() as held, contextlib.suppress(FileNotFoundError):  # else there is nothing to forget
+            try:
+                held.enter_context(self._locked())
+            except (FileNotFoundError, NotADirectoryError):
+                raise
+            except OSError:
+                pass  # a damaged lock is forgotten with the rest
+            forgotten = self._beside()
+            self.folder.rename(forgotten)
+            shutil.rmtree(forgotten)
 
     def _write(self, record: SeenRecord, mark: str, files: Mapping[str, bytes] | None) -> None:
-        with self._locked():
-            key = _read(self.folder / _KEY)
-            if key is None:
-                return  # reset by another process at this moment
-            present = self.record()  # another process may have noted more
-            for name, lists in present.editions.items():
-                for kind, (version, issued) in lists.items():
-                    record = record.with_edition(name, kind, Issue(version, issued, issued))
-            clocks = [clock for clock in (record.clock, present.clock) if clock is not None]
-            record = replace(record, clock=max(clocks, default=None))
-            for name, content in (files or {}).items():
-                _replace(self._file(mark, name), content)
-            _replace(self.folder / _RECORD, _record_file(key, record))
+        noted = False
+        while not noted:
+            self._create()
+            with contextlib.suppress(FileNotFoundError), self._locked():  # else it was reset after it was made
+                self._note(record, mark, files or {})
+                noted = True
+
+    def _note(self, record: SeenRecord, mark: str, files: Mapping[str, bytes]) -> None:
+        """Write under the lock, without loss of what another process has noted."""
+        both = self._key_and_record()
+        if both is None:
+            raise FileNotFoundError(self.folder)
+        key, present = both
+        for name, lists in present.editions.items():
+            for kind, (version, issued) in lists.items():
+                record = record.with_edition(name, kind, Issue(version, issued, issued))
+        clocks = [clock for clock in (record.clock, present.clock) if clock is not None]
+        record = replace(record, clock=max(clocks, default=None))
+        for name, content in files.items():
+            _replace(self._file(mark, name), content)
+        _replace(self.folder / _RECORD, _record_file(key, record))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._create()
-        lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+        """Alone among the writers of the folder that has the name now. Raises FileNotFoundError where none has it."""
+        path, held = self.folder / _LOCK, False
+        while not held:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if held := _same(lock, path):  # else it was reset while this one waited
+                    yield
+            finally:
+                os.close(lock)
+
+    def _beside(self) -> Path:
+        """A free name beside the folder."""
+        return self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(8)}")
 
     def _create(self) -> None:
         """Make the folder with key and record in one step, so that one without the other was tampered with."""
         if self.folder.exists():
             return
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(8)}")
+        fresh = self._beside()
         fresh.mkdir(mode=0o700)
         try:
             key = secrets.token_bytes(_KEY_BYTES)
@@ -257,11 +282,33 @@ def _record_file(key: bytes, record: SeenRecord) -> bytes:
     return json.dumps({"record": state, "mac": _mac(key, state).hex()}, sort_keys=True).encode() + b"\n"
 
 
-def _read(path: Path) -> bytes | None:
+def _checked(key: bytes | None, text: bytes | None) -> SeenRecord | None:
+    """The record in that file; None for one that is not under the key."""
     try:
-        return path.read_bytes()
+        file = json.loads(text or b"")
+        mac, state = bytes.fromhex(file["mac"]), file["record"]
+        if key is None or len(key) != _KEY_BYTES or not hmac.compare_digest(mac, _mac(key, state)):
+            return None
+        return SeenRecord.from_json(state)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _read(name: str, folder: int) -> bytes | None:
+    """A file of an open folder; None where it is missing. Raises OSError."""
+    try:
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
+            return file.read()
     except FileNotFoundError:
         return None
+
+
+def _same(opened: int, path: Path) -> bool:
+    """Whether what was opened has this path still."""
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _replace(path: Path, content: bytes) -> None:

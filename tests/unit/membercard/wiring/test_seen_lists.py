@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from membercard import settings
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, load_lists, stored_lists
-from membercard.wiring.seen_lists import FOLDER, ListKeyChanged, SeenLists, fingerprint
+from membercard.wiring.seen_lists import FOLDER, ListKeyChanged, SeenLists, SeenRecord, fingerprint
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey
 from terminal.errors import IntegrityError
@@ -128,11 +132,12 @@ def test_a_missing_hotlist_is_missing_even_where_one_was_used(tmp_path: Path) ->
     assert used.policy.state(used.hotlist, NOW) is HotlistState.MISSING
 
 
-@pytest.mark.parametrize("removed", ["record.json", "key"])
-def test_a_record_that_was_partly_removed_is_noticed(tmp_path: Path, removed: str) -> None:
+@pytest.mark.parametrize("removed", [["record.json"], ["key"], ["record.json", "key"]])
+def test_a_record_that_was_partly_removed_is_noticed(tmp_path: Path, removed: list[str]) -> None:
     put(tmp_path, lists(5, CARD))
     loaded(tmp_path)
-    (tmp_path / FOLDER / removed).unlink()
+    for name in removed:
+        (tmp_path / FOLDER / name).unlink()
     put(tmp_path, lists(4))
     with pytest.raises(IntegrityError, match=r"partly removed.*membercard lists reset"):
         loaded(tmp_path)
@@ -234,3 +239,72 @@ def test_many_at_once_note_the_highest(tmp_path: Path) -> None:
     assert newest is not None
     assert newest[0] == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [FOLDER]
+
+
+def test_many_at_once_with_resets_between_find_no_tampering(tmp_path: Path) -> None:
+    key, seen = public(SIGNER), SeenLists(tmp_path / FOLDER)
+
+    def use() -> list[str]:
+        return [seen.accept(lists(3), key, NOW).fault for _ in range(20)]
+
+    def forget() -> list[str]:
+        for _ in range(20):
+            seen.reset()
+        return []
+
+    with ThreadPoolExecutor(6) as pool:
+        faults = [future.result() for future in [pool.submit(job) for job in (use, use, forget, use, use, forget)]]
+    assert {fault for of_one in faults for fault in of_one} == {""}
+    seen.reset()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("opening", range(1, 5))
+@pytest.mark.parametrize("steps", ["accept", "reset", "reset accept"])
+def test_what_another_process_does_between_two_reads_is_no_tampering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: str, opening: int
+) -> None:
+    key, seen = public(SIGNER), SeenLists(tmp_path / FOLDER)
+    if steps != "accept":  # else it is the first one, which makes the folder
+        seen.accept(lists(4), key, NOW)
+    calls = 0
+
+    def other() -> None:
+        for step in steps.split():
+            if step == "reset":
+                seen.reset()
+            else:
+                seen.accept(lists(4), key, NOW)
+
+    def observed(opened: Callable[..., Any]) -> Callable[..., Any]:
+        def observing(path: Any, *given: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += not isinstance(path, int)
+            if calls == opening and not isinstance(path, int):
+                other()
+            return opened(path, *given, **named)
+
+        return observing
+
+    for module in (os, io):
+        monkeypatch.setattr(module, "open", observed(module.open))
+    record = seen.record()
+    monkeypatch.undo()
+    newest = record.newest(fingerprint(key), "hotlist")
+    assert record == SeenRecord() or (newest is not None and newest[0] == 4)
+    assert seen.accept(lists(4), key, NOW).fault == ""
+    newest = seen.record().newest(fingerprint(key), "hotlist")
+    assert newest is not None
+    assert newest[0] == 4
+
+
+@pytest.mark.parametrize("damage", [Path.mkdir, lambda lock: lock.symlink_to("away")])
+def test_a_record_with_a_damaged_lock_is_reset_too(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    key, seen = public(SIGNER), SeenLists(tmp_path / FOLDER)
+    seen.accept(lists(4), key, NOW)
+    (seen.folder / "lock").unlink()
+    damage(seen.folder / "lock")
+    assert "not noted" in seen.accept(lists(5), key, NOW).fault
+    seen.reset()
+    assert list(tmp_path.iterdir()) == []
+    assert seen.accept(lists(3), key, NOW).fault == ""
