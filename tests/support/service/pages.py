@@ -44,6 +44,8 @@ FLAGS = (
     "--disable-sync",
     "--disable-gpu",
 )
+UNANSWERED = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
+"""What htmx writes of a request that ended with its page. The browser itself writes of one that failed otherwise."""
 SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 
@@ -125,7 +127,8 @@ class Watch:
         return page
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(f" {code} " in message.text for code in self.expected):
+        expected = any(f" {code} " in message.text for code in self.expected)
+        if message.type in ("error", "warning") and not expected and not message.text.startswith(UNANSWERED):
             self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
