@@ -9,6 +9,7 @@ if one of them is missing in it, it was removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -32,6 +33,7 @@ FOLDER: Final = "lists-seen"
 """Folder in the data directory."""
 RESET: Final = "membercard lists reset"
 _RECORD, _KEY, _LOCK = "record.json", "key", "lock"
+_TAKEN: Final = (errno.EEXIST, errno.ENOTEMPTY)
 _KEY_BYTES: Final = 32
 _CLOCK_STEP: Final = timedelta(minutes=1)
 """How often a running clock is written down."""
@@ -245,10 +247,10 @@ class SeenLists:
             key = secrets.token_bytes(_KEY_BYTES)
             _replace(fresh / _KEY, key)
             _replace(fresh / _RECORD, _record_file(key, SeenRecord()))
-            with contextlib.suppress(FileExistsError):
-                fresh.rename(self.folder)
-        except OSError:
-            if not self.folder.exists():  # else another process was first
+            fresh.rename(self.folder)
+        except OSError as error:
+            # Another process was first, and a third one may have reset what it made since.
+            if error.errno not in _TAKEN and not self.folder.exists():
                 raise
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
