@@ -34,10 +34,8 @@ def prepared() -> Iterator[Bench]:
 
 @pytest.fixture
 def bench(prepared: Bench) -> Iterator[Bench]:
-    with fast_directory() as directory:
-        copied = prepared.copy(directory)
+    with prepared.copied() as copied:
         yield copied
-        copied.registry.close()
 
 
 def judge(bench: Bench, chip: VirtualCard, rack: Rack, where: str) -> bool:

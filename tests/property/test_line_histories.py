@@ -75,8 +75,7 @@ def test_any_history_ends_with_one_card_for_each_member(
     prepared: Bench, history: list[tuple[list[int], list[str], int | None, set[int], bool]], scp02: bool
 ) -> None:
     kind = SCP02 if scp02 else SCP03
-    with fast_directory() as directory:
-        bench = prepared.copy(directory)
+    with prepared.copied() as bench:
         chips = [bench.chip(kind) for _ in range(CHIPS)]
         dead: set[VirtualCard] = set()
         for order, struck, dies_at, dying, give_up in history:
@@ -96,7 +95,6 @@ def test_any_history_ends_with_one_card_for_each_member(
         _give_up_all(bench)
         bench.finish(kind)
         bench.check_all_issued()
-        bench.registry.close()
 
 
 def _give_up_all(bench: Bench) -> None:

@@ -78,8 +78,7 @@ def prepared() -> Iterator[Bench]:
 def test_a_garbled_session(
     prepared: Bench, kind: tuple[int, LinkProtocol], plan: dict[int, tuple[str, int, bytes]]
 ) -> None:
-    with fast_directory() as directory:
-        bench = prepared.copy(directory)
+    with prepared.copied() as bench:
         chips = [bench.chip(kind), bench.chip(kind)]
         rack = Rack(chips, wrap=Garbler(plan).on)
         result = bench.run(rack, max_consecutive_failures=9)
@@ -93,4 +92,3 @@ def test_a_garbled_session(
         rejects = {reject.chip_serial for reject in bench.registry.line.rejects(bench.batch)}
         issued_serials = {card.chip_serial for card in bench.registry.cards.of_batch(bench.batch)}
         assert not rejects & issued_serials
-        bench.registry.close()

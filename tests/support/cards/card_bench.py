@@ -96,8 +96,15 @@ class Bench:
         self.batch = issuer.prepared(self.registry, members, directory, profile=self.profile)
         self._serials = count(0x1000)
 
-    def copy(self, directory: Path) -> Self:
+    @contextmanager
+    def copied(self) -> Iterator[Self]:
         """The same batch in a registry of its own; nothing may have been run on this one."""
+        with fast_directory() as directory:
+            clone = self._copy(directory)
+            yield clone
+            clone.registry.close()
+
+    def _copy(self, directory: Path) -> Self:
         self.registry.close()  # so that all of it is in the one file
         shutil.copyfile(self.directory / "registry.db", directory / "registry.db")
         clone = copy(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -15,25 +15,12 @@ from personalize.line.outcome import CardOutcome
 from simulators.readers.reader import SimCard
 from terminal.localtime import time_zone
 from tests.support import bank
-from tests.support.cards.card_bench import Bench, Rack, fast_directory
+from tests.support.cards.card_bench import Bench, Rack
 
+MEMBERS = 3
 BEIJING = timezone(timedelta(hours=8))
 PREPARED = date(2026, 11, 22)
 YESTERDAY = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Bench]:
-    with fast_directory() as directory:
-        yield Bench(directory, 3)
-
-
-@pytest.fixture
-def bench(prepared: Bench) -> Iterator[Bench]:
-    with fast_directory() as directory:
-        copied = prepared.copy(directory)
-        yield copied
-        copied.registry.close()
 
 
 def clock(*times: datetime) -> Callable[[], datetime]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -20,24 +19,11 @@ from terminal.apdu import LinkProtocol
 from tests.support.cards.card_bench import MEMBER_AID, SCP02, SCP03, Bench, Killed, card_on, fast_directory
 from tests.support.registry.wrapped import replaced
 
+MEMBERS = 4
 LEASE = timedelta(minutes=2)
 INSTALL, STORE_DATA, PUT_KEY, SET_STATUS, DELETE = 0xE6, 0xE2, 0xD8, 0xF0, 0xE4
 AUTHENTICATE, UPDATE = 0x82, 0x50
 CHANGES = (INSTALL, STORE_DATA, PUT_KEY, SET_STATUS, DELETE)
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Bench]:
-    with fast_directory() as directory:
-        yield Bench(directory, 4)
-
-
-@pytest.fixture
-def bench(prepared: Bench) -> Iterator[Bench]:
-    with fast_directory() as directory:
-        copied = prepared.copy(directory)
-        yield copied
-        copied.registry.close()
 
 
 class Watched:

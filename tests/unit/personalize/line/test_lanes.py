@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from personalize.errors import PrepareError
-from personalize.line import lanes
 from personalize.line.lanes import LaneEvent, LaneState
 from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict, RegistryUnavailable
@@ -28,33 +27,16 @@ from terminal.apdu import Disposition, LinkProtocol, Transport, open_reader
 from terminal.errors import NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from terminal.secret import Secret
 from tests.support import issuer
-from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, card_on, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Killed, Rack, card_on
 from tests.support.registry.wrapped import Call, wrapped
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("quick")
+
+MEMBERS = 6
 AGAIN, VERIFIED, REJECTED = CardOutcome.AGAIN, CardOutcome.VERIFIED, CardOutcome.REJECTED
 LEASE = timedelta(minutes=2)
 OTHER_MASTER = Secret(bytes(range(0x60, 0x70)))
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Bench]:
-    with fast_directory() as directory:
-        yield Bench(directory, 6)
-
-
-@pytest.fixture
-def bench(prepared: Bench) -> Iterator[Bench]:
-    with fast_directory() as directory:
-        copied = prepared.copy(directory)
-        yield copied
-        copied.registry.close()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody changes cards here, so lanes need not wait for them for long."""
-    monkeypatch.setattr(lanes, "POLL", 0.02)
 
 
 # --- faults of one chip, by reader URL --------------------------------------------------------------------------------

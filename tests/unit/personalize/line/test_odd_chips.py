@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from personalize.line import lanes
 from personalize.line.lanes import LaneEvent
 from personalize.line.outcome import CardOutcome
 from personalize.profiles.profile import Profile
@@ -21,8 +20,11 @@ from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard
 from terminal.globalplatform import IdentitySource
 from terminal.secret import Secret
-from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on, fast_directory
+from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on
 
+pytestmark = pytest.mark.usefixtures("quick")
+
+MEMBERS = 3
 VERIFIED, ASIDE, REJECTED, KNOWN = (
     CardOutcome.VERIFIED,
     CardOutcome.ASIDE,
@@ -31,25 +33,6 @@ VERIFIED, ASIDE, REJECTED, KNOWN = (
 )
 SELECT, GET_DATA, UPDATE, AUTHENTICATE = 0xA4, 0xCA, 0x50, 0x82
 Answer = Callable[[bytes, bytes], bytes]
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Bench]:
-    with fast_directory() as directory:
-        yield Bench(directory, 3)
-
-
-@pytest.fixture
-def bench(prepared: Bench) -> Iterator[Bench]:
-    with fast_directory() as directory:
-        copied = prepared.copy(directory)
-        yield copied
-        copied.registry.close()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "POLL", 0.02)
 
 
 class Maker:
