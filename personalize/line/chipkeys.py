@@ -32,8 +32,6 @@ from terminal.globalplatform import (
     SecurityLevel,
 )
 from terminal.keys import CardKeys, KeyCustody
-from terminal.member.elements import CARD_NUMBER, SEQUENCE
-from terminal.member.reading import MemberCard
 
 _LEVELS = {
     "c-mac": SecurityLevel.C_MAC,
@@ -125,12 +123,6 @@ def holds_final_keys(domain: SecurityDomain, custody: KeyCustody, line: LineSect
         if held is not None:
             return held.data
     return None
-
-
-def carries(card: MemberCard, card_number: str, sequence: int) -> bool:
-    """Whether a member card that was read is this one."""
-    number = card.get(CARD_NUMBER)
-    return str(number) == card_number and card.get(SEQUENCE) == sequence
 
 
 def _versions_to_try(line: LineSection, versions: frozenset[int]) -> list[int]:

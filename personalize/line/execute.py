@@ -7,19 +7,20 @@ itself shows how far it came, so that the same function continues a returning ch
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import ChipUnfit, DossierError, LineStopped
-from personalize.line.chipkeys import OpenChip, carries, holds_final_keys, open_chip
+from personalize.line.chipkeys import open_chip
+from personalize.line.chipstate import chip_state
 from personalize.line.dates import refuse_wrong_dates, refuse_wrong_trust
+from personalize.line.known import is_card
 from personalize.line.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
 from personalize.line.plan import (
     NAMES,
-    ChipKeyState,
     Install,
     Personalize,
     ReadBack,
@@ -41,7 +42,6 @@ from terminal.errors import (
     AuthenticationRefused,
     CardError,
     CardMalformed,
-    CardRefused,
     CodecError,
     IntegrityError,
     NoCard,
@@ -55,11 +55,8 @@ from terminal.globalplatform import (
     Aid,
     AuthenticationGuard,
     SecurityDomain,
-    StatusEntry,
-    StatusScope,
 )
 from terminal.keys import CardKeys, KeyCustody, Sealed
-from terminal.member.contents import read_contents
 from terminal.member.trust import TrustList
 
 BATCH_DONE: Final = Reason("the batch is done", RejectCode.BATCH_DONE)
@@ -204,7 +201,7 @@ class _CardRun:
         refuse_wrong_trust(job.trust, at)
         self._begin("authenticate")
         opened = open_chip(domain, job.custody, job.profile.line)
-        steps = plan(dossier, self._chip_state(domain, dossier, opened), opened.final)
+        steps = plan(dossier, chip_state(domain, dossier, opened), opened.final)
         self._end()
         for step in steps:
             self._begin(NAMES[type(step)])
@@ -242,47 +239,12 @@ class _CardRun:
         One that has not left the slot since another lane verified a card of its serial is another chip.
         """
         self._proving = True
-        if self.serial != held and self._is_card(number, sender, domain):
+        job = self._job
+        if self.serial != held and is_card(job.registry.cards.card(number), sender, domain, job.custody, job.profile):
             reason = Reason(f"verified before as card {number}", RejectCode.VERIFIED_BEFORE, {"number": number[-6:]})
             return self.report(CardOutcome.KNOWN, reason)
         sentence = f"it has the serial of the chip with card {number} and does not prove to be that card"
         return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
-
-    def _is_card(self, number: str, sender: Sender, domain: SecurityDomain) -> bool:
-        job = self._job
-        key_data = holds_final_keys(domain, job.custody, job.profile.line)
-        card = job.registry.cards.card(number)
-        recorded = card.result.get("key_data")
-        if key_data is None or recorded not in (None, key_data.hex().upper()):
-            return False
-        try:
-            return carries(read_contents(sender), number, card.sequence)
-        except CardRefused:
-            return False
-
-    def _chip_state(self, domain: SecurityDomain, dossier: Dossier, opened: OpenChip) -> ChipKeyState:
-        """The state of the chip from its GlobalPlatform registry. Raises CardError."""
-        instances = self._entries(domain, StatusScope.APPLICATIONS, [a.instance_aid for a in dossier.applications])
-        files = self._entries(domain, StatusScope.LOAD_FILES, [a.package_aid for a in dossier.applications])
-        return ChipKeyState(
-            key_set=opened.key_set,
-            key_version=opened.version,
-            life_cycle=domain.own_entry().state,
-            instances={bytes(entry.aid): entry.state for entry in instances},
-            packages=frozenset(bytes(entry.aid) for entry in files),
-            sources={bytes(entry.aid): bytes(entry.package) for entry in instances if entry.package},
-            beside=opened.beside,
-        )
-
-    @staticmethod
-    def _entries(domain: SecurityDomain, scope: StatusScope, needed: Iterable[bytes]) -> list[StatusEntry]:
-        """The registry of the chip. Of a list that could not be read as a whole the missing entries are asked for."""
-        remarks = len(domain.remarks)
-        entries = domain.status(scope)
-        if len(domain.remarks) > remarks:
-            for aid in set(needed) - {bytes(entry.aid) for entry in entries}:
-                entries += [entry for entry in domain.status(scope, aid) if entry.aid == aid]
-        return entries
 
     def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys, at: datetime) -> None:
         match step:
