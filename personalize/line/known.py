@@ -24,7 +24,7 @@ def is_card(card: Card, sender: Sender, domain: SecurityDomain, custody: KeyCust
     if key_data is None or recorded not in (None, key_data.hex().upper()):
         return False
     try:
-        read = read_contents(sender)
+        read = read_contents(sender, bytes.fromhex(profile.member.aid))
     except CardRefused:
         return False
     return str(read.get(CARD_NUMBER)) == card.card_number and read.get(SEQUENCE) == card.sequence

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from terminal.apdu import Sender
 from terminal.emv.data.tags import TAG_9F1A_TERMINAL_COUNTRY, TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.errors import CardRefused, CodecError
-from terminal.member.elements import ELEMENTS
+from terminal.member.elements import ELEMENTS, MEMBER_AID
 from terminal.member.reading import MemberCard, read_card
 from terminal.member.values import value_text
 from terminal.member.verdict import CHINA
@@ -27,9 +27,9 @@ class ElementRow(NamedTuple):
     value: str
 
 
-def read_contents(sender: Sender) -> MemberCard:
+def read_contents(sender: Sender, aid: bytes = MEMBER_AID) -> MemberCard:
     """Everything that anyone may read. Raises as ``read_card``; ``has_no_application`` sorts out one refusal."""
-    return read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)})
+    return read_card(sender, {TAG_9F1A_TERMINAL_COUNTRY: CHINA, TAG_9F37_UNPREDICTABLE_NUMBER: bytes(4)}, aid)
 
 
 def has_no_application(refusal: CardRefused) -> bool:

@@ -307,6 +307,7 @@ def test_an_instance_may_have_a_name_of_its_own() -> None:
     own = shipped.model_copy(update={"member": shipped.member.model_copy(update={"aid": "F04D454D4245520199"})})
     with fast_directory() as directory:
         bench = Bench(directory, 1, profile=own)
-        report, _ = present(bench, bench.chip())
+        chip = bench.chip()
+        outcomes = [present(bench, chip)[0].outcome for _ in range(2)]
         bench.registry.close()
-    assert report.outcome is CardOutcome.VERIFIED, report.reason
+    assert outcomes == [CardOutcome.VERIFIED, CardOutcome.KNOWN]
