@@ -15,7 +15,6 @@ from personalize.profiles.profile import LineSection
 from personalize.reasons import RejectCode
 from terminal.errors import (
     AuthenticationRefused,
-    CardError,
     CardRefused,
     KeyMisuse,
     KeyNotFound,
@@ -104,7 +103,10 @@ def _first_opened(ask: Callable[[int], SecureChannel], versions: list[int]) -> S
 def stock_versions(
     domain: SecurityDomain, custody: KeyCustody, line: LineSection, versions: frozenset[int]
 ) -> list[int]:
-    """Those of these key versions that the stock keys of the chip would open. Spends no try; ends an open channel."""
+    """Those of these key versions that the stock keys of the chip would open. Spends no try; ends an open channel.
+
+    Raises CardMalformed for an answer that cannot be read: it does not say that the keys open nothing.
+    """
 
     def source(update: InitializeUpdate) -> list[CardKeys]:
         return [_stock(custody, line, update)]
@@ -113,7 +115,10 @@ def stock_versions(
 
 
 def holds_final_keys(domain: SecurityDomain, custody: KeyCustody, line: LineSection) -> bytes | None:
-    """The key data of a chip that proves to hold the issuer's keys; None for any other. Spends no try."""
+    """The key data of a chip that proves to hold the issuer's keys; None for any other. Spends no try.
+
+    Raises CardMalformed for an answer that cannot be read.
+    """
 
     def source(update: InitializeUpdate) -> list[CardKeys]:
         return [_final(custody, line, update)]
@@ -135,7 +140,7 @@ def _holds(
 ) -> CardKeys | None:
     try:
         return domain.holds(HostAuthentication(source, version=version))
-    except (CardError, SecureChannelError, KeyNotFound, KeyMisuse, KeyRefused):
+    except (CardRefused, SecureChannelError, KeyNotFound, KeyMisuse, KeyRefused):
         return None  # no such key set, one of another protocol, or no key of ours for it
 
 

@@ -18,7 +18,7 @@ from personalize.line.chipkeys import open_chip
 from personalize.line.chipstate import chip_state
 from personalize.line.dates import refuse_wrong_dates, refuse_wrong_trust
 from personalize.line.known import is_card
-from personalize.line.outcome import Bin, CardOutcome, CardReport, ExchangeMeter
+from personalize.line.outcome import NO_CHIP, Bin, CardOutcome, CardReport, ExchangeMeter, HeldChip
 from personalize.line.plan import (
     NAMES,
     Install,
@@ -126,14 +126,13 @@ def process(
     lane: str,
     last_try: Callable[[str], bool],
     tell: Callable[[str, str], None] = lambda step, card_number: None,
-    held: str = "",
+    held: HeldChip = NO_CHIP,
 ) -> CardReport:
     """Do everything that this chip still needs. Faults of the chip are reported, not raised; raises RegistryError,
     CustodyError, DossierError, LineStopped, ReaderBusy and ReaderNotFound, which are not the chip's fault.
 
     ``last_try(serial)`` says whether a chip that fails now is to be rejected; ``tell`` is called at each step.
-    ``held`` is the serial of the chip that failed in this slot and has not left it since: a chip that no longer gives
-    a serial must be that one, and its dossier is made again instead of waiting forever.
+    A chip that no longer gives a serial must be ``held``, and its dossier is made again instead of waiting forever.
     """
     meter = ExchangeMeter(transport)
     run = _CardRun(meter, job, lane, tell)
@@ -148,7 +147,7 @@ def process(
         return run.report(CardOutcome.AGAIN, Reason(sentence, RejectCode.TAKEN_OVER))
 
 
-def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: str) -> CardReport:
+def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: HeldChip) -> CardReport:
     """The outcome of a run, each fault assigned to chip, reader or registry. Raises FenceLost, also from writing a
     fault to the journal."""
     try:
@@ -157,18 +156,18 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: str) -> Ca
         run.note(str(e))
         raise
     except TransportError as e:
-        if e.retryable and not last_try(run.serial or held):
+        if e.retryable and not last_try(run.serial or held.serial):
             return run.fell_out(reason_for(e))
-        return run.rejected(reason_for(e), Bin.CONTACT, held)
+        return run.rejected(reason_for(e), Bin.CONTACT, held.serial)
     except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
-        return run.rejected(reason_for(e), Bin.KEYS, held)
+        return run.rejected(reason_for(e), Bin.KEYS, held.serial)
     except ChipUnfit as e:
-        return run.rejected(reason_for(e), Bin.DATA, held)
+        return run.rejected(reason_for(e), Bin.DATA, held.serial)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
         # A garbled response may come from the contacts: try again from the state that the chip then shows.
-        if not last_try(run.serial or held):
+        if not last_try(run.serial or held.serial):
             return run.fell_out(reason_for(e))
-        return run.rejected(reason_for(e), Bin.DATA, held)
+        return run.rejected(reason_for(e), Bin.DATA, held.serial)
 
 
 class _CardRun:
@@ -183,10 +182,10 @@ class _CardRun:
         self._proving = False
         self.serial = ""
 
-    def process(self, held: str) -> CardReport:
+    def process(self, held: HeldChip) -> CardReport:
         job = self._job
         sender = stack(self._meter)
-        domain = self._identify(sender, held)
+        domain = self._identify(sender, held.serial)
         if not self.serial:
             return self.report(CardOutcome.ASIDE, NO_IDENTITY)
         claim = job.registry.line.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
@@ -222,7 +221,7 @@ class _CardRun:
         self._end()
         return domain
 
-    def _known(self, chip: ChipKnown, sender: Sender, domain: SecurityDomain, held: str) -> CardReport:
+    def _known(self, chip: ChipKnown, sender: Sender, domain: SecurityDomain, held: HeldChip) -> CardReport:
         if chip.why == "verified":
             return self._verified_before(chip.detail, sender, domain, held)
         if chip.why == "rejected":
@@ -233,14 +232,16 @@ class _CardRun:
         sentence = f"bound in batch {chip.detail}: run that batch with this chip"
         return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.OTHER_BATCH, {"batch": chip.detail}))
 
-    def _verified_before(self, number: str, sender: Sender, domain: SecurityDomain, held: str) -> CardReport:
+    def _verified_before(self, number: str, sender: Sender, domain: SecurityDomain, held: HeldChip) -> CardReport:
         """A chip with the serial of a verified card is that card only if it proves its keys and carries the number.
 
-        One that has not left the slot since another lane verified a card of its serial is another chip.
+        One that had a dossier in this slot and has not left it since is another chip: the card was verified elsewhere.
         """
         self._proving = True
         job = self._job
-        if self.serial != held and is_card(job.registry.cards.card(number), sender, domain, job.custody, job.profile):
+        another = held.bound and self.serial == held.serial
+        card = job.registry.cards.card(number)
+        if not another and is_card(card, sender, domain, job.custody, job.profile):
             reason = Reason(f"verified before as card {number}", RejectCode.VERIFIED_BEFORE, {"number": number[-6:]})
             return self.report(CardOutcome.KNOWN, reason)
         sentence = f"it has the serial of the chip with card {number} and does not prove to be that card"

@@ -16,7 +16,7 @@ from typing import Final
 
 from personalize.errors import LineStopped
 from personalize.line.execute import BATCH_DONE, Job, dead_chip, process
-from personalize.line.outcome import CardOutcome, CardReport
+from personalize.line.outcome import NO_CHIP, CardOutcome, CardReport
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
@@ -187,8 +187,7 @@ class _Lane:
         self._name = name
         self._reader = reader
         self._fell_out: Counter[str] = Counter()
-        self._held = ""
-        """Serial of the chip that failed and is still in the slot, which was not seen empty since."""
+        self._held = NO_CHIP
         self._counts: Counter[CardOutcome] = Counter()
         self._failures = 0
         self._idle_since = 0.0
@@ -246,7 +245,7 @@ class _Lane:
             # The reader failed, not the chip, which gets all its tries again. But a chip that makes its reader fail
             # every time has to stop the lane.
             self._reader_lost = False
-            self._held = ""
+            self._held = NO_CHIP
             self._fell_out.clear()
             self._failures += 1
         if not present:
@@ -256,7 +255,7 @@ class _Lane:
         return ended
 
     def _empty_slot(self, since: float) -> Reason:
-        self._held = ""
+        self._held = NO_CHIP
         if self._line.monotonic() - since < POLL / 2:
             return NO_BLANKS
         if self._idle_for() > self._line.settings.idle:
@@ -278,11 +277,11 @@ class _Lane:
             if not self._reader.wait_for_card(0):
                 return NOTHING  # It was removed before it was powered.
             # A chip without an answer to reset may only have bad contact.
-            if not self._last_try(self._held):
-                self._fell_out[self._held] += 1
+            if not self._last_try(self._held.serial):
+                self._fell_out[self._held.serial] += 1
                 self._reader.release(Disposition.KEEP)
                 return NOTHING
-            return self._finish(dead_chip(self._line.job, self._name, e, self._held))
+            return self._finish(dead_chip(self._line.job, self._name, e, self._held.serial))
         try:
             report = process(transport, self._line.job, self._name, self._last_try, self._step, self._held)
         finally:
@@ -294,10 +293,10 @@ class _Lane:
 
     def _finish(self, report: CardReport) -> Reason:
         if report.outcome is CardOutcome.AGAIN:
-            self._held = report.chip_serial or self._held
-            self._fell_out[self._held] += 1
+            self._held = self._held.after(report)
+            self._fell_out[self._held.serial] += 1
         else:
-            self._held = ""
+            self._held = NO_CHIP
             self._fell_out.clear()
         self._counts[report.outcome] += 1
         if report.outcome is CardOutcome.VERIFIED:

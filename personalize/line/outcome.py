@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from terminal.apdu import LinkProtocol, Transport
 
@@ -30,7 +31,7 @@ class CardOutcome(StrEnum):
     REFUSED = "refused"
     """It was rejected before and stays rejected."""
     ASIDE = "aside"
-    """It belongs to another batch."""
+    """It is bound in another batch, or nothing proves which chip it is."""
     NOTHING_LEFT = "nothing left"
 
 
@@ -50,6 +51,23 @@ class CardReport:
     steps: dict[str, float] = field(default_factory=dict)
     commands: int = 0
     bytes_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldChip:
+    """The chip that failed in a slot and has not left it since: its serial, empty where it gave none, and whether it
+    had a dossier. The default is that of a slot that was seen empty."""
+
+    serial: str = ""
+    bound: bool = False
+
+    def after(self, report: CardReport) -> HeldChip:
+        """The same slot after another failure."""
+        same = report.chip_serial in ("", self.serial)
+        return HeldChip(report.chip_serial or self.serial, bool(report.card_number) or (same and self.bound))
+
+
+NO_CHIP: Final = HeldChip()
 
 
 class ExchangeMeter:

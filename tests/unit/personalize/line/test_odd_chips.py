@@ -32,6 +32,7 @@ VERIFIED, ASIDE, REJECTED, KNOWN = (
     CardOutcome.KNOWN,
 )
 SELECT, GET_DATA, UPDATE, AUTHENTICATE = 0xA4, 0xCA, 0x50, 0x82
+OPTIONS, READ_RECORD = 0xA8, 0xB2
 Answer = Callable[[bytes, bytes], bytes]
 
 
@@ -191,7 +192,23 @@ def test_a_card_of_ours_with_another_number_is_not_the_card_of_its_serial(bench:
     assert rack.bins[Disposition.ASIDE] == [second]
 
 
-def test_a_chip_whose_serial_another_lane_verified_meanwhile_is_no_card(bench: Bench) -> None:
+class FailingAt:
+    """Contacts that fail at one instruction in each of the first sessions, None for a session that does not."""
+
+    def __init__(self, fault: Callable[[], bytes], *instructions: int | None) -> None:
+        self.fault, self.instructions = fault, list(instructions)
+
+    def __call__(self, card: SimCard) -> Transport:
+        instruction = self.instructions.pop(0) if self.instructions else None
+        return MakersChip(card, Maker(lambda apdu, answer: self.fault() if apdu[1] == instruction else answer))
+
+
+def pulled() -> bytes:
+    raise CardGone("the card was removed")
+
+
+@pytest.mark.parametrize("torn", [0, 1], ids=["at-once", "torn-before-its-serial"])
+def test_a_chip_whose_serial_another_lane_verified_meanwhile_is_no_card(bench: Bench, torn: int) -> None:
     """Two lanes have chips of one serial: the second verifies it, and the first has not left its slot since."""
     chip, verified = bench.chip(), []
 
@@ -201,8 +218,8 @@ def test_a_chip_whose_serial_another_lane_verified_meanwhile_is_no_card(bench: B
             assert isinstance(claim, Claim)
             verified.append(bench.registry.line.verified(claim, {}, 1.0))
 
-    rack = Rack([chip])
-    assert bench.run(rack, on_event=steal).counts == {CardOutcome.AGAIN: 1, ASIDE: 1}
+    rack = Rack([chip], wrap=FailingAt(pulled, None, *[SELECT] * torn))
+    assert bench.run(rack, on_event=steal).counts == {CardOutcome.AGAIN: 1 + torn, ASIDE: 1}
     assert rack.bins[Disposition.ASIDE] == [chip]
     assert bench.accounts.balanced
 
@@ -218,21 +235,6 @@ def test_a_known_card_that_cannot_be_read_is_put_aside_and_stays_verified(bench:
     assert bench.accounts.verified == 1
 
 
-class FailingLater:
-    """Contacts that fail in each session of the first card: at its proof, then ``later`` on the way to its serial."""
-
-    def __init__(self, later: int, fault: Callable[[], bytes]) -> None:
-        self.instructions, self.fault = [UPDATE, later, later], fault
-
-    def __call__(self, card: SimCard) -> Transport:
-        instruction = self.instructions.pop(0) if self.instructions else None
-        return MakersChip(card, Maker(lambda apdu, answer: self.fault() if apdu[1] == instruction else answer))
-
-
-def pulled() -> bytes:
-    raise CardGone("the card was removed")
-
-
 @pytest.mark.parametrize("kind", [SCP02, SCP03], ids=["scp02", "scp03"])
 @pytest.mark.parametrize("later", [SELECT, GET_DATA], ids=["select", "get-data"])
 @pytest.mark.parametrize("fault", [pulled, lambda: b"", lambda: b"\x6f\x00"], ids=["pulled", "mute", "refused"])
@@ -241,12 +243,26 @@ def test_a_known_card_that_no_longer_gives_its_serial_is_put_aside_and_the_lane_
 ) -> None:
     card, blank = bench.chip(kind), bench.chip(kind)
     bench.run(Rack([card]))
-    rack = Rack([card, blank], wrap=FailingLater(later, fault))
+    rack = Rack([card, blank], wrap=FailingAt(fault, UPDATE, later, later))
     result = bench.run(rack)
     assert not result.fault, result.message
     assert (rack.bins[Disposition.ASIDE], rack.bins[Disposition.REJECT]) == ([card], [])
     assert rack.bins[Disposition.DONE] == [blank]
     assert (bench.accounts.verified, bench.registry.line.rejects(bench.batch)) == (2, [])
+
+
+@pytest.mark.parametrize("kind", [SCP02, SCP03], ids=["scp02", "scp03"])
+@pytest.mark.parametrize("at", [UPDATE, OPTIONS, READ_RECORD], ids=["update", "options", "record"])
+@pytest.mark.parametrize("fault", [pulled, lambda: b"", lambda: b"\x90\x00"], ids=["pulled", "mute", "cut"])
+def test_a_known_card_whose_proof_is_torn_once_is_known_at_the_next_try(
+    bench: Bench, kind: tuple[int, LinkProtocol], at: int, fault: Callable[[], bytes]
+) -> None:
+    card = bench.chip(kind)
+    bench.run(Rack([card]))
+    rack = Rack([card], wrap=FailingAt(fault, at))
+    assert bench.run(rack).counts == {CardOutcome.AGAIN: 1, KNOWN: 1}
+    assert rack.bins[Disposition.DONE] == [card]
+    assert (bench.accounts.verified, bench.registry.line.rejects(bench.batch)) == (1, [])
 
 
 def test_a_known_card_that_dies_in_the_slot_is_put_aside_and_stays_verified(bench: Bench) -> None:
@@ -311,6 +327,23 @@ def test_stock_keys_that_stay_beside_the_final_ones_are_detected(bench: Bench) -
     (reject,) = bench.registry.line.rejects(bench.batch)
     assert reject.code == "read-back-keys"
     assert "the stock keys still open 30" in reject.reason
+
+
+def test_an_answer_that_is_cut_does_not_say_that_the_stock_keys_open_nothing(bench: Bench) -> None:
+    """The stock keys stay, and the first answer of the read-back about their key set is garbled."""
+    chip, asked = bench.chip(), []
+    stock = KeyRing(chip._nvm.scope("isd"), 10).keys(0x30)
+
+    def answer(apdu: bytes, response: bytes) -> bytes:
+        if apdu[1] == 0xD8:
+            KeyRing(chip._nvm.scope("isd"), 10).put(0x30, stock)
+        if apdu[1:3] == bytes((UPDATE, 0x30)) and 0x31 in chip.key_versions:
+            asked.append(apdu)
+            return b"\x90\x00" if len(asked) == 1 else response
+        return response
+
+    assert bench.run(Rack([chip], wrap=Maker(answer))).counts == {CardOutcome.AGAIN: 1, REJECTED: 1}
+    assert bench.registry.line.rejects(bench.batch)[0].code == "read-back-keys"
 
 
 @pytest.mark.parametrize("identifiers", [(1,), (1, 2, 3)], ids=["dap", "channel"])
