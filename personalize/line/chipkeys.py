@@ -84,20 +84,15 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
 def _first_opened(ask: Callable[[int], SecureChannel], versions: list[int]) -> SecureChannel:
     """The channel with the first of these key versions that opens. A key set of another use may have one of the
     numbers: it does not exist for the channel, speaks another protocol, or proves other keys. Raises the first."""
-    first: MembercardError | None = None
-    for version in versions[:-1]:
+    faults: list[MembercardError] = []
+    for version in versions:
         try:
             return ask(version)
         except AuthenticationRefused:
             raise
         except (NotGenuine, CardRefused, SecureChannelError, KeyMisuse) as fault:
-            first = first or fault
-    try:
-        return ask(versions[-1])
-    except AuthenticationRefused:
-        raise
-    except (NotGenuine, CardRefused, SecureChannelError, KeyMisuse) as fault:
-        raise first or fault from None
+            faults.append(fault)
+    raise faults[0]
 
 
 def stock_versions(

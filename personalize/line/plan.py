@@ -12,10 +12,9 @@ from enum import StrEnum
 
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ChipUnfit
-from personalize.profiles.profile import FinalKeys, Profile
 from personalize.reasons import RejectCode
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState
-from terminal.keys import CardKeys, Scp
+from terminal.keys import CardKeys
 
 
 class PlannedKeys(StrEnum):
@@ -106,10 +105,6 @@ NAMES: dict[type, str] = {
     ReadBack: "read back",
 }
 """Name of each step in the journal, in the order of the line."""
-
-
-def final_keys(profile: Profile, scp: Scp) -> FinalKeys:
-    return profile.line.final_keys(scp)
 
 
 def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, ...]:

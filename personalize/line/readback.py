@@ -23,8 +23,6 @@ from terminal.globalplatform import (
 from terminal.keys import CardKeys, KeyCustody
 from terminal.member.trust import TrustList
 
-_DEFAULT_LINE = LineSection()
-
 
 def read_back(
     sender: Sender,
@@ -35,7 +33,7 @@ def read_back(
     trust: TrustList,
     at: datetime,
     chip: str,
-    line: LineSection = _DEFAULT_LINE,
+    line: LineSection,
 ) -> dict[str, str]:
     """Facts for the journal, such as the verdict of a counter, when everything on the chip equals the dossier.
     ``sender`` reaches a chip that was just reset; ``chip`` is the serial that the dossier is bound to; ``line`` says

@@ -12,7 +12,6 @@ from personalize.dossiers.dossier import MEMBER, Dossier
 from personalize.errors import LineStopped, ReadBackError
 from personalize.line.execute import Job, process
 from personalize.line.outcome import CardOutcome
-from personalize.line.plan import final_keys
 from personalize.line.readback import read_back
 from registry.values import Claim
 from simulators.readers.reader import SimCard
@@ -51,7 +50,7 @@ class PersonalizedCard:
     @property
     def final(self) -> CardKeys:
         """The issuer's card keys of this chip, as the line derives them."""
-        final, keys = final_keys(self.job.profile, Scp.SCP03), issuer.custody()
+        final, keys = self.job.profile.line.final_keys(Scp.SCP03), issuer.custody()
         data = self.chip.config.chip.key_data
         return keys.card_keys(keys.latest(final.master), Diversification(final.diversification), data, final.version)
 
@@ -64,6 +63,7 @@ class PersonalizedCard:
             "trust": self.job.trust,
             "at": NOW,
             "chip": self.chip.chip_serial,
+            "line": self.job.profile.line,
         }
         card = Changing(self.chip, change)
         try:
