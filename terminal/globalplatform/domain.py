@@ -173,8 +173,8 @@ class SecurityDomain:
                 self._chip = serial
                 return serial
         if not given:
-            sentence = "reading the production data: this card has none, so it cannot be told from others"
-            raise CardMalformed(sentence)
+            named = ", ".join(sources)
+            raise CardMalformed(f"reading the identity: this card gives no {named}, so it cannot be told from others")
         return ""
 
     def _identity_data(self, source: IdentitySource) -> bytes | None:
