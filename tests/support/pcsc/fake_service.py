@@ -13,14 +13,25 @@ import struct
 import tempfile
 import threading
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
 
 ATR = bytes.fromhex("3B80800101")
 _READERS = 16
-_ESTABLISH, _RELEASE, _CONNECT, _DISCONNECT, _BEGIN, _END, _TRANSMIT = 0x01, 0x02, 0x04, 0x06, 0x07, 0x08, 0x09
-_VERSION, _STATES, _WAIT, _STOP_WAITING = 0x11, 0x12, 0x13, 0x14
 _ABSENT, _PRESENT, _POWERED, _NEGOTIABLE = 0x02, 0x04, 0x10, 0x20
+
+
+class Message(IntEnum):
+    """The commands that need an answer of their own. Those of the other ones end with a result."""
+
+    ESTABLISH_CONTEXT = 0x01
+    CONNECT = 0x04
+    TRANSMIT = 0x09
+    VERSION = 0x11
+    READER_STATES = 0x12
+    WAIT = 0x13
+    STOP_WAITING = 0x14
 
 
 @dataclass(frozen=True)
@@ -78,21 +89,21 @@ class FakeService:
 
     def _answer(self, command: int, body: bytes, client: socket.socket) -> bytes:
         match command:
-            case 0x11:  # _VERSION
+            case Message.VERSION:
                 return body[:8] + bytes(4)
-            case 0x01:  # _ESTABLISH: scope, context, result
+            case Message.ESTABLISH_CONTEXT:  # scope, context, result
                 return body[:4] + struct.pack("<II", next(self._numbers), 0)
-            case 0x12 | 0x13:  # _STATES, _WAIT
+            case Message.READER_STATES | Message.WAIT:
                 states = [slot.state() for slot in self.slots]
                 return b"".join(states) + bytes(len(FakeSlot(b"").state()) * (_READERS - len(states)))
-            case 0x14:  # _STOP_WAITING: timeout, result
+            case Message.STOP_WAITING:  # timeout, result
                 return bytes(8)
-            case 0x04:  # _CONNECT: context, name, mode, protocols, handle, protocol, result
+            case Message.CONNECT:  # context, name, mode, protocols, handle, protocol, result
                 name = body[4:132].rstrip(b"\0")
                 here = [slot for slot in self.slots if slot.name == name]
                 code = 0x80100009 if not here else 0 if here[0].card else 0x8010000C
                 return body[:140] + struct.pack("<iII", next(self._numbers), 2, code)
-            case 0x09:  # _TRANSMIT
+            case Message.TRANSMIT:
                 data = _exactly(client, struct.unpack_from("<I", body, 12)[0]) + b"\x90\x00"
                 return body[:24] + struct.pack("<II", len(data), 0) + data
             case _:  # handle and result at the end
