@@ -331,15 +331,15 @@ def test_stock_keys_that_stay_beside_the_final_ones_are_detected(bench: Bench) -
 
 def test_an_answer_that_is_cut_does_not_say_that_the_stock_keys_open_nothing(bench: Bench) -> None:
     """The stock keys stay, and the first answer of the read-back about their key set is garbled."""
-    chip, asked = bench.chip(), []
+    chip, seen = bench.chip(), []
     stock = KeyRing(chip._nvm.scope("isd"), 10).keys(0x30)
 
     def answer(apdu: bytes, response: bytes) -> bytes:
         if apdu[1] == 0xD8:
             KeyRing(chip._nvm.scope("isd"), 10).put(0x30, stock)
         if apdu[1:3] == bytes((UPDATE, 0x30)) and 0x31 in chip.key_versions:
-            asked.append(apdu)
-            return b"\x90\x00" if len(asked) == 1 else response
+            seen.append(apdu)
+            return b"\x90\x00" if len(seen) == 1 else response
         return response
 
     assert bench.run(Rack([chip], wrap=Maker(answer))).counts == {CardOutcome.AGAIN: 1, REJECTED: 1}
