@@ -50,6 +50,13 @@ class ProtocolChoice(StrEnum):
     T1 = "t1"
 
 
+def _byte(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number in hex") from None
+
+
 @app.command()
 def stock(
     directory: Annotated[Path, typer.Argument(help="Directory for the card files; created if missing.")],
@@ -66,17 +73,25 @@ def stock(
         str | None, typer.Option(help="The supplier's key in hex; the published test key if not given.")
     ] = None,
     key_version: Annotated[
-        str, typer.Option(metavar="HEX", help="Version of the stock keys; FF (SCP02) or 30 (SCP03) if not given.")
-    ] = "",
+        int | None,
+        typer.Option(
+            metavar="HEX", parser=_byte, help="Version of the stock keys; FF (SCP02) or 30 (SCP03) if not given."
+        ),
+    ] = None,
     option: Annotated[
-        str, typer.Option(metavar="HEX", help="Option i of the secure channel; 55 (SCP02) or 70 (SCP03) if not given.")
-    ] = "",
+        int | None,
+        typer.Option(
+            metavar="HEX", parser=_byte, help="Option i of the secure channel; 55 (SCP02) or 70 (SCP03) if not given."
+        ),
+    ] = None,
     production: Annotated[
         ProductionAnswer, typer.Option(help="Production data (CPLC) as chips give them: set, all 00, all FF, or none.")
     ] = ProductionAnswer.SET,
     beside: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HEX", help="Version of a key set of another use (repeatable).", show_default=False),
+        list[int] | None,
+        typer.Option(
+            metavar="HEX", parser=_byte, help="Version of a key set of another use (repeatable).", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Create blank cards, each with its own chip serial number.
@@ -89,10 +104,10 @@ def stock(
     try:
         config = replace(
             config,
-            key_version=int(key_version, 16) if key_version else config.key_version,
-            i=int(option, 16) if option else config.i,
+            key_version=config.key_version if key_version is None else key_version,
+            i=config.i if option is None else option,
             production=production,
-            beside=tuple(int(version, 16) for version in beside or ()),
+            beside=tuple(beside or ()),
         )
     except ValueError as fault:
         raise typer.BadParameter(f"no such chip: {fault}") from None

@@ -55,6 +55,37 @@ def test_long_keys_for_scp03_only(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("production", "answer"), [("00", "9F7F2A" + "00" * 42), ("ff", "9F7F2A" + "FF" * 42), ("none", "")]
+)
+def test_stock_as_other_makers_deliver_it(tmp_path: Path, production: str, answer: str) -> None:
+    options = ("--key-version", "20", "--option", "25", "--beside", "70", "--beside", "73", "--production", production)
+    assert sim("stock", tmp_path, "--count", "1", "--scp", "02", *options).exit_code == 0
+    (path,) = tmp_path.iterdir()
+    card = VirtualCard.open(path)
+    assert (card.config.i, set(card.key_versions)) == (0x25, {0x20, 0x70, 0x73})
+    card.power_on()
+    card.exchange(bytes.fromhex("00A4040000"))
+    assert card.exchange(bytes.fromhex("80CA9F7F00")) == (bytes.fromhex(answer + "9000") if answer else b"\x6a\x88")
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "sentence"),
+    [
+        ("--key-version", "zz", "'zz' is no number in hex"),
+        ("--key-version", "80", "key version 80: 01 to 7F, or FF"),
+        ("--option", "", "'' is no number in hex"),
+        ("--option", "99", "SCP03 with i = 99"),
+        ("--beside", "30", "other than that of the stock keys"),
+    ],
+)
+def test_stock_that_no_maker_delivers(tmp_path: Path, option: str, text: str, sentence: str) -> None:
+    refused = sim("stock", tmp_path, "--count", "1", option, text)
+    assert refused.exit_code == 2
+    assert sentence in " ".join(refused.output.replace("│", " ").split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_stock_never_overwrites(tmp_path: Path) -> None:
     def no_chance(n: int) -> bytes:
         return bytes(n)
