@@ -29,9 +29,9 @@ def offset(at: datetime) -> str:
     return f"{at.isoformat(timespec='seconds')[-6:]}"
 
 
-def date_time(at: datetime, zone: tzinfo) -> str:
-    """Date and time to the minute with the offset: ``2026-11-22 14:05 +08:00``."""
-    local = at.astimezone(zone)
+def date_time(at: datetime, zone: tzinfo | None = None) -> str:
+    """Date and time to the minute with the offset: ``2026-11-22 14:05 +08:00``. Without a zone, in that of ``at``."""
+    local = at.astimezone(zone or at.tzinfo)
     return f"{local:%Y-%m-%d %H:%M} {offset(local)}"
 
 

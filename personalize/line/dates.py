@@ -27,15 +27,15 @@ def refuse_wrong_dates(dossier: Dossier, at: datetime, dossier_days: int) -> Non
                 if element.starts:
                     starts.append(element.day)
                     if today < element.day:
-                        raise wrong_dates(
+                        raise _wrong_dates(
                             f"the card data are valid only from {element.day} ({element.name})", element.day, at
                         )
                 elif today > element.day:
                     sentence = f"the card data were valid through {element.day} ({element.name})"
-                    raise wrong_dates(sentence, element.day, at)
+                    raise _wrong_dates(sentence, element.day, at)
     if starts and (today - max(starts)).days > dossier_days:
         sentence = f"the card data are from {max(starts)}, more than {dossier_days} days ago (dossier_days)"
-        raise wrong_dates(sentence, max(starts), at)
+        raise _wrong_dates(sentence, max(starts), at)
 
 
 def refuse_wrong_trust(trust: TrustList, at: datetime) -> None:
@@ -43,11 +43,11 @@ def refuse_wrong_trust(trust: TrustList, at: datetime) -> None:
     issued."""
     if not trust.current(at):
         issued = trust.issue.issued.astimezone(at.tzinfo).date()
-        raise wrong_dates(f"the read-back's trust list is in force from {issued} on", issued, at)
+        raise _wrong_dates(f"the read-back's trust list is in force from {issued} on", issued, at)
 
 
-def wrong_dates(sentence: str, day: date, at: datetime) -> LineStopped:
+def _wrong_dates(sentence: str, day: date, at: datetime) -> LineStopped:
     """The fault of data dated ``day`` that do not agree with the clock, which says ``at``."""
-    now = date_time(at, at.tzinfo) if at.tzinfo else f"{at:%Y-%m-%d %H:%M}"
+    now = date_time(at)
     full = f"{sentence}, and this machine's clock says {now}: {_ADVICE}"
     return LineStopped(full, RejectCode.DATES, dated=day.isoformat(), now=now)

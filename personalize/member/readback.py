@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from personalize.dossiers.dossier import DossierApplication
 from personalize.errors import LineStopped, ReadBackError
 from personalize.member.prepare import PROTECTED, READ_KEYS
@@ -57,7 +55,7 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
     if verdict.code in NOT_THE_CARD:
         _compare(member, recorder.answers, whole=False)
         code = RejectCode.DATES if verdict.code in OUT_OF_TIME else RejectCode.TRUST
-        now = date_time(run.at, run.at.tzinfo or UTC)
+        now = date_time(run.at)
         sentence = f"the chip holds its data, but at {now} a counter says: {verdict.sentence}"
         raise LineStopped(f"{sentence} See that clock, time_zone and profile are right", code)
     if verdict.code is not VerdictCode.ACTIVE:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -85,7 +85,7 @@ def refuse_wrong_day(batch: Batch, now: datetime, dossier_days: int) -> None:
     approved = batch.approved_at
     if approved is None or approved - CLOCK_SKEW <= now <= approved + timedelta(days=dossier_days):
         return
-    shown, at = (date_time(moment, now.tzinfo or UTC) for moment in (approved, now))
+    shown, at = (date_time(moment, now.tzinfo) for moment in (approved, now))
     sentence = f"batch {batch.id} was approved at {shown}, and this machine's clock says {at}"
     late = "" if now < approved else f", more than {dossier_days} days later (dossier_days)"
     raise LineStopped(f"{sentence}{late}: see that its clock is right", RejectCode.DATES, dated=shown, now=at)
