@@ -6,30 +6,27 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
 
-from sqlalchemy import Connection, Row, delete, select, text, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from registry.admin.users import ADMINISTRATOR
 from registry.db.context import RegistryContext
+from registry.db.counters import FOLDED, set_mark
 from registry.db.tables import counters, sessions, users
 from terminal.names import fold, method, same_name
 
-_MARK: Final = "users/fold"
-_PUT_MARK: Final = text(
-    "INSERT INTO counters (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-)
 _ACTOR: Final = "registry"
 
 
 def refold_names(context: RegistryContext) -> None:
     """One query where nothing has changed. Of users whose names cannot be told apart any more, the first enabled
     administrator or else the oldest keeps the name; the others are disabled, which the audit says."""
-    mark = select(counters.c.value).where(counters.c.name == _MARK).scalar_subquery()
+    mark = select(counters.c.value).where(counters.c.name == FOLDED).scalar_subquery()
     with context.read() as conn:
         somebody = conn.execute(select(users.c.id, mark).limit(1)).one_or_none()
     if somebody is None or somebody[1] == (present := crc32(method().encode())):
         return
     with context.write() as conn:
-        conn.execute(_PUT_MARK, {"name": _MARK, "value": present})  # first: a second program waits here
+        set_mark(conn, FOLDED, present)  # first: a second program waits here
         people = conn.execute(select(users).order_by(users.c.id)).all()
         disabled = _refold(conn, sorted(people, key=_rank))
         for person, other in disabled:

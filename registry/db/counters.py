@@ -8,6 +8,12 @@ from registry.errors import RegistryConflict
 
 PENDING = "restore/pending"
 """Counter that is above 0 while nobody has looked at a restored registry (``registry.restore``)."""
+CHECKED = "restore/checked"
+"""Counter with the time of the last check of a restored registry, in seconds of Unix time."""
+FOLDED = "users/fold"
+"""Counter with the method by which users' names were folded (``registry.admin.name_keys``)."""
+MARKS = frozenset((PENDING, CHECKED, FOLDED))
+"""Counters that count nothing: no number is given out from them."""
 GIVEN_OUT = "numbers given out"
 """Key in a connection's info of a transaction that has given numbers out."""
 _ALLOCATE = text(
@@ -20,6 +26,7 @@ _RAISE = text(
     "INSERT INTO counters (name, value) VALUES (:name, :value) "
     "ON CONFLICT (name) DO UPDATE SET value = :value WHERE counters.value < :value"
 )
+_SET = text("INSERT INTO counters (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value")
 
 
 def allocate(conn: Connection, name: str, count: int) -> range:
@@ -45,6 +52,11 @@ def last_number(conn: Connection, name: str) -> int:
 def raise_counter(conn: Connection, name: str, value: int) -> None:
     """Move a counter past ``value``, so that it is not given out again; never back."""
     conn.execute(_RAISE, {"name": name, "value": value})
+
+
+def set_mark(conn: Connection, name: str, value: int) -> None:
+    """Set a counter that counts nothing (``MARKS``)."""
+    conn.execute(_SET, {"name": name, "value": value})
 
 
 def restored() -> RegistryConflict:

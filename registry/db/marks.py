@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, func, select
 
-from registry.db.counters import PENDING
+from registry.db.counters import MARKS
 from registry.db.tables import audit, audit_head, claims, counters
-
-CHECKED: Final = "restore/checked"
-"""Counter with the time of the last check, in seconds of Unix time."""
-_OWN: Final = frozenset((PENDING, CHECKED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ def marks(conn: Connection) -> Marks:
         number=head.number if head else 0,
         hash=head.hash if head else "",
         claim=newest_claim(conn),
-        counters={row.name: row.value for row in values if row.name not in _OWN},
+        counters={row.name: row.value for row in values if row.name not in MARKS},
     )
 
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, update
 
 from registry.db.context import RegistryContext
-from registry.db.counters import PENDING, last_number, raise_counter, restored
-from registry.db.marks import CHECKED, Marks, hash_of, marks, newest_claim
-from registry.db.tables import chips, claims, counters, dossiers, sessions, tokens
+from registry.db.counters import CHECKED, PENDING, last_number, raise_counter, restored, set_mark
+from registry.db.marks import Marks, hash_of, marks, newest_claim
+from registry.db.tables import chips, claims, dossiers, sessions, tokens
 from registry.db.witness import read_sightings
 from registry.errors import RegistryUnfit
 from registry.line.outcome import MISSING, ChipFault
@@ -171,8 +171,8 @@ class Restores:
             bound, set_aside, unknown = _dossiers(conn, evidence, now, by)
             ended = conn.execute(delete(sessions)).rowcount
             revoked = conn.execute(update(tokens).where(tokens.c.revoked_at.is_(None)).values(revoked_at=now)).rowcount
-            _set(conn, PENDING, 0)
-            _set(conn, CHECKED, int(now.timestamp()))
+            set_mark(conn, PENDING, 0)
+            set_mark(conn, CHECKED, int(now.timestamp()))
             report = RestoreReport(moved, hotlisted, bound, set_aside, unknown, ended, revoked)
             self._context.audit(
                 conn,
@@ -192,7 +192,7 @@ class Restores:
 
     def _mark(self) -> None:
         with self._context.write() as conn:
-            _set(conn, PENDING, 1)
+            set_mark(conn, PENDING, 1)
             self._context.audit(conn, "registry", "restore.notice")
 
 
@@ -205,12 +205,6 @@ def _covered(conn: Connection, present: Marks, seen: Marks, at: datetime) -> boo
     later = last_number(conn, CHECKED) > at.timestamp()
     beyond = all(present.counters.get(name, 0) >= value for name, value in seen.counters.items())
     return later and beyond and seen.origin == present.origin
-
-
-def _set(conn: Connection, name: str, value: int) -> None:
-    changed = conn.execute(update(counters).where(counters.c.name == name).values(value=value))
-    if changed.rowcount == 0:
-        conn.execute(insert(counters).values(name=name, value=value))
 
 
 def _move_counters(conn: Connection, highest: Mapping[str, int]) -> tuple[MovedCounter, ...]:
