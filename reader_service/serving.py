@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import signal
 import socket
 import ssl
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from reader_service.access.addresses import is_loopback
 from reader_service.access.settings import LOOPBACK, AccessSettings
 from reader_service.errors import Invalid
 from reader_service.http.errors import MEDIA_TYPE, Problem
@@ -62,7 +62,7 @@ class Listen:
             raise Invalid("TLS needs both: a certificate (--tls-cert) and its key (--tls-key)")
         if self.client_ca is not None and not self.tls:
             raise Invalid("stations can show certificates (--client-ca) only over TLS: give --tls-cert and --tls-key")
-        if not self.tls and not _loopback(self.host):
+        if not self.tls and self.host != "localhost" and not is_loopback(self.host):
             raise Invalid(
                 f"without TLS the service listens on this machine only, not on {self.host}: passwords and personal "
                 "data would cross the network in clear; give --tls-cert and --tls-key, or leave --host away"
@@ -322,13 +322,6 @@ class Connection(HttpToolsProtocol):
         # Closed at once, the connection would be reset under the client that still sends, and the answer lost.
         self._refused = True
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls_files_fit(listen: Listen) -> None:

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 import h11
 import idna
 
+from reader_service.access.addresses import is_loopback
 from terminal.errors import CodecError
 
 MOST_BODY: Final = 65_536
@@ -92,17 +93,6 @@ class Endpoint:
     def host_header(self) -> str:
         name = f"[{self.host}]" if ":" in self.host else self.host
         return name if self.port == _DEFAULT_PORTS["https" if self.tls else "http"] else f"{name}:{self.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the text is an IP address of this machine itself; no name is one."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback
 
 
 def post(to: Endpoint, body: bytes, content_type: str, seconds: float) -> Reply:

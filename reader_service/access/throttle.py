@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from reader_service.access.addresses import is_loopback
 from reader_service.errors import TooMany
 from registry.admin.login_failures import FailureRecord
 from registry.store import Registry, utc_now
@@ -99,10 +100,10 @@ def network(address: str) -> str:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
+    if is_loopback(str(parsed)):
+        return _LOOPBACK  # 127.0.0.0/8 and ::1 are one machine; what 6to4 and NAT64 carry comes from another one
     embedded = _embedded(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
     parsed = embedded or parsed
-    if parsed.is_loopback:
-        return _LOOPBACK  # 127.0.0.0/8 and ::1 are one machine
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
@@ -113,11 +114,3 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
-
-
-def is_loopback(address: str) -> bool:
-    """Whether the address is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

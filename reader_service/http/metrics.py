@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reader_service.access.throttle import is_loopback
+from reader_service.access.addresses import is_loopback
 from reader_service.errors import NotSignedIn
 from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role

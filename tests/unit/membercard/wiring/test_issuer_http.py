@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from membercard.errors import SettingsError
-from membercard.wiring.bounded_http import MOST_BODY, MOST_INTERIM, Endpoint, ExchangeFault, is_loopback, post
+from membercard.wiring.bounded_http import MOST_BODY, MOST_INTERIM, Endpoint, ExchangeFault, post
 from membercard.wiring.issuer_http import HttpIssuer
+from reader_service.access.addresses import is_loopback
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import CodecError

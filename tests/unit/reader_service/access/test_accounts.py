@@ -127,6 +127,8 @@ def test_a_hundred_guesses_at_once_are_counted_one_by_one(rig: AccountsApp) -> N
         ("::ffff:127.0.0.1", "loopback"),
         ("2002:c000:0207:1::9", "192.0.2.7"),
         ("64:ff9b::c000:207", "192.0.2.7"),
+        ("2002:7f00:1::9", "127.0.0.1"),
+        ("64:ff9b::7f00:1", "127.0.0.1"),
         ("a unix socket", "a unix socket"),
     ],
 )
