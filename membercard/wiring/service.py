@@ -128,23 +128,26 @@ class IssuerLists:
             self._refuse_foreign_key()
             return replace(stored_lists(self._folder, self._seen, self._policy, at, pin=False), live=False)
         self._last = CounterLists(own_trust(self._custody, self._profile.trust, at), hotlist, policy=self._policy)
-        fault = ""
         try:
-            self._store(self._last, at)
-        except (OSError, IntegrityError) as error:  # a full disk must not prevent verdicts, nor a damaged copy
-            fault = str(error) if isinstance(error, IntegrityError) else ""
+            fault = self._store(self._last, at)
+        except IntegrityError as error:  # a damaged copy must not prevent verdicts, nor a full disk
+            fault = str(error)
+        except OSError as error:
+            reason = error.strerror or "the system refused"
+            fault = f"the lists are used, but no copy of them is stored in {self._folder}: {reason}"
         self._last = replace(self._last, policy=self._policy, fault=fault)
         return self._last
 
-    def _store(self, lists: CounterLists, at: datetime) -> None:
-        """Write the lists, signed, where something changed or the stored ones grew old."""
+    def _store(self, lists: CounterLists, at: datetime) -> str:
+        """Write the lists, signed, where something changed or the stored ones grew old. Gives the fault of the record
+        of what was seen, if there is one. Raises OSError, IntegrityError."""
         stored, hotlist = self._stored, lists.hotlist
         if hotlist is None:
-            return
+            return ""
         if stored is not None and stored.hotlist is not None:
             same = stored.hotlist.cards == hotlist.cards and stored.trust.keys == lists.trust.keys
             if same and stored.hotlist.age(at) < _RENEWED:
-                return
+                return stored.fault
         signer = self._custody.latest(SIGNER)
         key = public_key(self._custody.info(signer))
 
@@ -160,7 +163,8 @@ class IssuerLists:
         output.write_file(self._folder / HOTLIST, files["hotlist"])
         noted = self._seen.accept(CounterLists(trust, hotlist, policy=self._policy), key, at, files=files)
         self._policy = noted.policy
-        self._stored = lists
+        self._stored = replace(lists, fault=noted.fault)
+        return noted.fault
 
     def _edition(self, key: RsaPublic, name: str, issue: Issue) -> Issue:
         return replace(issue, version=self._seen.next_version(key, name, issue.version))

@@ -15,6 +15,7 @@ import pytest
 from membercard import settings
 from membercard.wiring.counter_lists import HOTLIST, TRUST
 from membercard.wiring.line import profile_in_use
+from membercard.wiring.seen_lists import FOLDER
 from membercard.wiring.service import SLOT_CARDS, STORED_LISTS, IssuerLists, station_parts
 from reader_service.errors import Conflict
 from reader_service.principal import Principal, Role
@@ -129,6 +130,16 @@ def test_a_disk_that_takes_no_lists_takes_no_verdicts(tmp_path: Path, registry: 
     profile = in_force(tmp_path, profile_in_use)
     lists = IssuerLists(registry, issuer.custody(), profile, blocked / "lists", clock=utc_now)
     assert lists().live is True
+    assert f"no copy of them is stored in {blocked / 'lists'}: " in lists().fault
+
+
+def test_a_record_that_takes_no_lists_takes_no_verdicts_and_is_named(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / FOLDER).write_text("no folder")
+    profile = in_force(tmp_path, profile_in_use)
+    lists = IssuerLists(registry, issuer.custody(), profile, tmp_path / STORED_LISTS, clock=utc_now)
+    for _ in range(2):  # the second time nothing is written anew
+        used = lists()
+        assert (used.live, f"not noted in {tmp_path / FOLDER}: " in used.fault) == (True, True)
 
 
 def test_published_files_in_the_data_directory_come_first(tmp_path: Path, registry: Registry) -> None:
