@@ -34,7 +34,7 @@ def hidden(character: str) -> bool:
     return character in _HIDDEN or unicodedata.category(character) in _CATEGORIES
 
 
-def visible(text: str) -> bool:
+def all_visible(text: str) -> bool:
     """Whether a text is not empty and every character of it can be seen, or is a blank between others."""
     return bool(text.strip()) and text.isprintable() and not any(map(hidden, text))
 

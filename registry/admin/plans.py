@@ -13,7 +13,7 @@ from registry.db.context import RegistryContext
 from registry.db.tables import plans, units
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.unit_names import BETWEEN, levels
-from terminal.names import visible
+from terminal.names import all_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Plans:
         Raises RegistryConflict for a plan without cards or a unit without a name.
         """
         plans_by_unit = {BETWEEN.join(levels(plan.unit)): plan for plan in schedule}
-        if not all(visible(name) and plan.planned > 0 for name, plan in plans_by_unit.items()):
+        if not all(all_visible(name) and plan.planned > 0 for name, plan in plans_by_unit.items()):
             raise RegistryConflict("a plan names a unit and at least one card", reason="plan")
         if not plans_by_unit:
             return

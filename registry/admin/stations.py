@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 from registry.db.context import RegistryContext
 from registry.db.tables import reader_names
 from registry.errors import NotOnRecord, RegistryConflict
-from terminal.names import visible
+from terminal.names import all_visible
 
 _LONGEST: Final = 40
 
@@ -29,7 +29,7 @@ class Stations:
     def name(self, station: str, reader: str, name: str, *, by: str) -> None:
         """Name a reader: 1 to 40 printable characters, unique in the station. Raises RegistryConflict."""
         new_name = name.strip()
-        if not new_name or len(new_name) > _LONGEST or not visible(new_name):
+        if not new_name or len(new_name) > _LONGEST or not all_visible(new_name):
             sentence = f"a reader's name is 1 to {_LONGEST} printable characters"
             raise RegistryConflict(sentence, reason="reader-name", most=_LONGEST)
         reader_row = (reader_names.c.station == station, reader_names.c.reader == reader)

@@ -15,7 +15,7 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
-from terminal.names import visible
+from terminal.names import all_visible
 
 _LONGEST_LABEL = 64
 
@@ -66,7 +66,7 @@ class Tokens:
     ) -> TokenRecord:
         """Create a token; ``by`` is a user on record. Raises RegistryConflict, NotOnRecord."""
         now = self._context.clock()
-        if not label.strip() or len(label) > _LONGEST_LABEL or not visible(label):
+        if not label.strip() or len(label) > _LONGEST_LABEL or not all_visible(label):
             raise RegistryConflict("a token's label is 1 to 64 printable characters", reason="token-label")
         if until <= now or not roles:
             raise RegistryConflict("a token needs a role and an end that is still to come", reason="token-end")

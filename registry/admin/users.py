@@ -15,7 +15,7 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import sessions, tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
-from terminal.names import fold, same_name, visible
+from terminal.names import all_visible, fold, same_name
 
 ADMINISTRATOR: Final = "administrator"
 """The role that somebody always has: its last holder can neither be disabled nor given other roles."""
@@ -191,7 +191,7 @@ class Users:
         language: str,
         must_change: bool,
     ) -> Row[*tuple[Any, ...]]:
-        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or not visible(name):
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name) or not all_visible(name):
             sentence = "a user's name is letters, digits and . @ - _ with single blanks, 64 at most"
             raise RegistryConflict(sentence, reason="user-name")
         taken = conn.execute(select(users.c.name)).scalars()
@@ -264,7 +264,7 @@ def roles_text(roles: Collection[str]) -> str:
 
 
 def _display(display: str) -> str:
-    if not display.strip() or len(display) > _LONGEST_NAME or not visible(display):
+    if not display.strip() or len(display) > _LONGEST_NAME or not all_visible(display):
         raise RegistryConflict("the name shown is 1 to 64 printable characters", reason="display-name")
     return display.strip()
 

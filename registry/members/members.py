@@ -32,7 +32,7 @@ from registry.members.views import (
 from registry.person import Person
 from registry.unit_names import BETWEEN, levels
 from registry.values import CardState
-from terminal.names import visible
+from terminal.names import all_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Members:
             row = settled_member(conn, member_id)
             before = conn.execute(select(units.c.name).where(units.c.id == row.unit_id)).scalar_one()
             new_unit = BETWEEN.join(levels(unit))
-            if not visible(new_unit):
+            if not all_visible(new_unit):
                 raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
             if new_unit == before:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)

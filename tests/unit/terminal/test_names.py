@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terminal.names import fold, same_name, visible
+from terminal.names import all_visible, fold, same_name
 
 ADMIN = (
     *("admin", "ADMIN", "Admin", " ad min ", "ａｄｍｉｎ", "adm1n", "admln", "adrnin", "adm|n"),
@@ -61,13 +61,13 @@ def test_names_that_differ_stay_two(one: str, other: str) -> None:
 )
 def test_what_cannot_be_seen_is_nobody(sign: str) -> None:
     assert fold(sign) == ""
-    assert not visible(f"a{sign}")
+    assert not all_visible(f"a{sign}")
 
 
 def test_visible_texts() -> None:
-    assert visible("王芳 3号")
-    assert not visible("")
-    assert not visible("  ")
+    assert all_visible("王芳 3号")
+    assert not all_visible("")
+    assert not all_visible("  ")
 
 
 @given(st.text())
