@@ -77,10 +77,7 @@ class AccountService:
     def sign_in(self, name: str, password: str, origin: str) -> SignedIn:
         """Raises WrongPassword, UserDisabled, TooMany, Unavailable."""
         with translate_registry_errors(), self._turn(name):
-            self._check(name, password, origin)
-            user = self._registry.users.user(name)
-            if user.disabled:
-                raise UserDisabled("this user is disabled; ask an administrator")
+            user = self._user(name, password, origin)
             self.throttle.succeeded(name)
             return self._open(user, origin)
 
@@ -88,10 +85,7 @@ class AccountService:
         """The user whose password this is, without a session. Raises WrongPassword, UserDisabled, MustChangePassword,
         TooMany, Unavailable."""
         with translate_registry_errors(), self._turn(name):
-            self._check(name, password, origin)
-            user = self._registry.users.user(name)
-            if user.disabled:
-                raise UserDisabled("this user is disabled; ask an administrator")
+            user = self._user(name, password, origin)
             if user.must_change:
                 raise MustChangePassword("change the password first, on the service's pages: somebody else knows it")
             self.throttle.succeeded(name)
@@ -177,6 +171,14 @@ class AccountService:
                 yield
         finally:
             self._inside.release()
+
+    def _user(self, name: str, password: str, origin: str) -> User:
+        """The enabled user whose password this is. Raises WrongPassword, UserDisabled, TooMany."""
+        self._check(name, password, origin)
+        user = self._registry.users.user(name)
+        if user.disabled:
+            raise UserDisabled("this user is disabled; ask an administrator")
+        return user
 
     def _check(self, name: str, password: str, origin: str) -> None:
         self.throttle.check(name, origin)
