@@ -25,6 +25,7 @@ from typing import Any, Final, Self
 
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import IntegrityError
+from terminal.localtime import date_time
 from terminal.member.lists import CounterLists
 from terminal.member.signed import Issue, ListOutdated
 from terminal.member.trust import TrustList
@@ -268,9 +269,10 @@ def _refuse_older(name: str, newest: tuple[int, datetime] | None, issue: Issue) 
     if newest is None or (issue.version, issue.issued) >= newest:
         return
     version, issued = newest
+    zone = issue.issued.tzinfo or UTC  # one zone for both, as a list is issued in any
     raise ListOutdated(
-        f"the {_KINDS[name]} has version {issue.version}, issued {issue.issued:%Y-%m-%d %H:%M}; version {version} of "
-        f"{issued:%Y-%m-%d %H:%M} was used before, so this one is refused: fetch the newest from the issuer"
+        f"the {_KINDS[name]} has version {issue.version}, issued {date_time(issue.issued, zone)}; version {version} of "
+        f"{date_time(issued, zone)} was used before, so this one is refused: fetch the newest from the issuer"
     )
 
 
