@@ -26,7 +26,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 def offset(at: datetime) -> str:
     """The offset from UTC of an aware time: ``+08:00``."""
-    return f"{at.isoformat(timespec='seconds')[-6:]}"
+    return at.isoformat(timespec="seconds")[-6:]
 
 
 def date_time(at: datetime, zone: tzinfo | None = None) -> str:

@@ -50,12 +50,12 @@ class Witness:
         self._complained = False
 
     def of(self, origin: str) -> Sighting | None:
-        """What was seen of the registry with this origin, else of this database. Raises RegistryUnfit."""
+        """What was seen of this database; else the latest of the registry with this origin, wherever it was. Raises
+        RegistryUnfit."""
         seen = read_sightings(self.path, self._personal)
-        by_origin = [one for one in seen if origin and one.marks.origin == origin]
-        same = [one for one in by_origin if one.database == self._database]
-        at_place = [one for one in seen if one.database == self._database]
-        return next(iter((*at_place, *same, *sorted(by_origin, key=lambda one: one.marks.number, reverse=True))), None)
+        here = next((one for one in seen if one.database == self._database), None)
+        elsewhere = (one for one in seen if origin and one.marks.origin == origin)
+        return here or max(elsewhere, key=lambda one: one.marks.number, default=None)
 
     def due(self, urgent: bool) -> bool:
         """Whether a record is to be written now."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from registry.values import HotlistEntry
 
-_REJECTED = "rejected"
+REJECTED: Final = "rejected"
+"""Reason of hotlist entries: the chip failed, or nobody knows where it is."""
 
 
 def serial_of(number: str, prefix: str, length: int, *, check_digit: bool = False) -> int | None:
@@ -22,8 +24,8 @@ def orphans(card_numbers: Sequence[str], listed: Sequence[HotlistEntry], at: dat
     """Entries that refuse cards of these numbers: the first of each, and the one after each that was rejected."""
     wanted = set(card_numbers)
     remade = [
-        HotlistEntry(entry.card_number, entry.sequence + 1, _REJECTED, at)
+        HotlistEntry(entry.card_number, entry.sequence + 1, REJECTED, at)
         for entry in listed
-        if entry.card_number in wanted and entry.reason == _REJECTED
+        if entry.card_number in wanted and entry.reason == REJECTED
     ]
-    return [HotlistEntry(number, 1, _REJECTED, at) for number in card_numbers] + remade
+    return [HotlistEntry(number, 1, REJECTED, at) for number in card_numbers] + remade

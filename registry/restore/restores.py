@@ -22,11 +22,11 @@ from registry.db.witness import read_sightings
 from registry.errors import RegistryUnfit
 from registry.line.outcome import MISSING, ChipFault
 from registry.members.hotlist import hotlist_add, hotlist_entries
+from registry.restore.evidence import REJECTED
 from registry.values import Coded, HotlistEntry
 
 LANE: Final = "restore check"
 """The lane in claims that a check makes."""
-_REJECTED: Final = "rejected"
 _NOT_AT_HAND: Final = "not at hand after a restore"
 
 
@@ -107,8 +107,11 @@ class Restores:
             except RegistryUnfit:
                 behind = True
             else:
-                known = seen is None or _follows(conn, seen.marks)
-                behind = not known and not (seen is not None and _covered(conn, present, seen.marks, seen.at))
+                behind = (
+                    seen is not None
+                    and not _follows(conn, seen.marks)
+                    and not _covered(conn, present, seen.marks, seen.at)
+                )
         if behind:
             self._mark()
         elif present.origin:
@@ -258,7 +261,7 @@ def _dossiers(
     for chip in at_hand.values():
         if not conn.execute(_ON_RECORD, {"number": chip.card_number, "sequence": chip.sequence}).scalar_one():
             unknown.append(chip)
-            hotlist_add(conn, chip.card_number, chip.sequence, _REJECTED, now)
+            hotlist_add(conn, chip.card_number, chip.sequence, REJECTED, now)
     for row in conn.execute(_WAITING).all():
         place = DossierPlace(row.batch_id, row.card_number, row.sequence)
         chip_at_hand = at_hand.get((row.card_number, row.sequence))
@@ -316,4 +319,4 @@ def _set_aside(conn: Connection, row: Row[*tuple[Any, ...]], now: datetime, by: 
         )
     )
     conn.execute(update(dossiers).where(dossiers.c.id == row.id).values(state="remade", token=token))
-    hotlist_add(conn, row.card_number, row.sequence, _REJECTED, now)
+    hotlist_add(conn, row.card_number, row.sequence, REJECTED, now)

@@ -1,4 +1,4 @@
-"""Which passphrases may protect a keystore: whoever has a copy of the file may guess as long as he likes."""
+"""Which passphrases may protect a keystore: whoever has a copy of the file may guess without end."""
 
 from __future__ import annotations
 
