@@ -83,7 +83,7 @@ _EXAMPLES: Final = {
     401: ("not-signed-in", "sign in first, or send a token that is in force"),
     403: ("forbidden", "this needs one of the roles registrar"),
     404: ("not-found", "there is no batch B20261122-009"),
-    409: ("conflict", "batch B20261122-001 is approved; only a draft can be given up"),
+    409: ("conflict", "batch B20261122-001 is approved; only a draft can be approved"),
     413: ("too-large", f"the file is larger than {FILE_MB} MB: remove pictures, or divide it"),
     422: ("invalid", "the request is out of form; see `fields`"),
     429: ("too-many", "other forms are being read; try again in a moment"),
