@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,23 @@ def create(path: Path) -> None:
     """Create an empty private file where there is none; whoever writes it next reports what is wrong with the place."""
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE))
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file by a private one, which is on the disk before it has the name: a reader finds the old content or
+    the new. Raises OSError."""
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    fresh = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def tighten(path: Path, what: str, *, required: bool = False) -> None:

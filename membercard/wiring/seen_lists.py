@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
+from terminal import private_files
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import IntegrityError
 from terminal.localtime import date_time
@@ -217,8 +218,8 @@ class SeenLists:
         clocks = [clock for clock in (record.clock, present.clock) if clock is not None]
         record = replace(record, clock=max(clocks, default=None))
         for name, content in files.items():
-            _replace(self._file(mark, name), content)
-        _replace(self.folder / _RECORD, _record_file(key, record))
+            private_files.replace(self._file(mark, name), content)
+        private_files.replace(self.folder / _RECORD, _record_file(key, record))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -246,8 +247,8 @@ class SeenLists:
         fresh.mkdir(mode=0o700)
         try:
             key = secrets.token_bytes(_KEY_BYTES)
-            _replace(fresh / _KEY, key)
-            _replace(fresh / _RECORD, _record_file(key, SeenRecord()))
+            private_files.replace(fresh / _KEY, key)
+            private_files.replace(fresh / _RECORD, _record_file(key, SeenRecord()))
             fresh.rename(self.folder)
         except OSError as error:
             # Another process was first, and a third one may have reset what it made since.
@@ -313,14 +314,3 @@ def _same(opened: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(opened), path.stat())
     except (FileNotFoundError, NotADirectoryError):
         return False
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file by one that only its owner reads, on the disk before it has its name. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(file, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    fresh.replace(path)

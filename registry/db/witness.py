@@ -6,11 +6,9 @@ out, otherwise every few seconds, and never while the registry counts as restore
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ from typing import Any, Final
 from registry.db.marks import Marks
 from registry.db.privacy import PersonalData
 from registry.errors import RegistryUnfit
+from terminal import private_files
 
 _EVERY: Final = 5.0
 """Seconds between records of transactions that give no numbers out."""
@@ -75,7 +74,7 @@ class Witness:
                     return
                 others = [one for one in known if one.database != self._database]
                 seen = [Sighting(self._database, at, marks), *others][:_MOST]
-                _replace(self.path, _file(seen, self._personal))
+                private_files.replace(self.path, _file(seen, self._personal))
             except OSError as error:
                 if not self._complained:
                     _log.warning("the record %s cannot be written: %s", self.path, error.strerror)
@@ -114,19 +113,3 @@ def _file(seen: Sequence[Sighting], personal: PersonalData) -> bytes:
 
 def _text(record: Any) -> str:
     return json.dumps(record, sort_keys=True, separators=(",", ":"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace the file, on the disk before it has its name and readable by its owner only. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(file, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise

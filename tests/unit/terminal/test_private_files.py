@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -56,6 +57,23 @@ def test_an_open_file_of_another_owner_is_refused_where_it_matters(
     file.chmod(0o640)
     private_files.tighten(file, "the keystore", required=True)
     assert mode(file) == 0o640
+
+
+def test_a_file_is_replaced_by_a_private_one_or_not_at_all(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_bytes(b"old")
+    file.chmod(0o644)
+    private_files.replace(file, b"new")
+    assert (file.read_bytes(), mode(file)) == (b"new", 0o600)
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        private_files.replace(file, b"newer")
+    assert (file.read_bytes(), list(tmp_path.iterdir())) == (b"new", [file])
 
 
 def test_what_is_created_is_private(tmp_path: Path) -> None:
