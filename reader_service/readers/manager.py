@@ -99,6 +99,11 @@ class ReaderManager:
         it, or too many earlier threads wait for its driver."""
         p.need(Permission.READERS_LEASE)
         entry = self._entry(reader_id)
+        with self._lock:
+            may_begin = self._may_begin(entry)
+        if not may_begin:  # before anything is ended or written into the audit
+            sentence = f"the driver of reader {reader_id} has not returned from {_MOST_STUCK} calls; unplug the reader"
+            raise Conflict(sentence, reason="driver", reader=reader_id)
         if not entry.hung:
             if self.leases.mode(reader_id) is Mode.LANE:
                 raise Conflict(f"a lane runs on reader {reader_id}; stop it first", reader=reader_id)
@@ -106,12 +111,6 @@ class ReaderManager:
             self.leases.give_back(p, reader_id, lease.token)
         with translate_registry_errors():
             self._parts.registry.audit.note(AuditEntry(p.name, "reader.restart", f"reader:{reader_id}"))
-        with self._lock:
-            if not self._may_begin(entry):
-                sentence = (
-                    f"the driver of reader {reader_id} has not returned from {_MOST_STUCK} calls; unplug the reader"
-                )
-                raise Conflict(sentence, reason="driver", reader=reader_id)
         entry.worker.abandon("the reader was restarted")
         with self._lock:
             self._begin(entry)

@@ -256,6 +256,8 @@ def test_a_driver_that_never_returns_is_not_given_threads_without_end(two: Reade
         assert eventually(lambda: state(manager, "lane-1") is ReaderState.HUNG)
         with pytest.raises(Conflict, match="has not returned from 3 calls; unplug the reader"):
             manager.restart(OPERATOR, "lane-1")
+        actions = [row.entry.action for row in two.registry.audit.page(limit=9).items]
+        assert actions.count("reader.restart") == 3, "a restart that was refused is none"
         ends[0].set()
         assert eventually(lambda: _restarted(manager))
         for go in (*ends, last):
