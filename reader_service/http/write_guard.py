@@ -35,7 +35,8 @@ _HERE: Final = (
 """About this machine's readers: stored in memory, so that they work while the database is away."""
 
 _DISCLOSES: Final = re.compile(r"/(?:unmask|reset|check|users|tokens)$")
-"""Addresses whose responses hold personal data in clear, or a password or token that is shown once."""
+"""Addresses outside ``_HERE`` whose responses hold personal data in clear, or a password or token that is shown
+once."""
 
 log = logging.getLogger("reader_service.requests")
 
@@ -118,7 +119,7 @@ class WriteGuard:
         # An ID number in an address is not stored.
         begun = await idempotency.begin(store, name, key, scrub(request), digest)
         if isinstance(begun, StoredReply):
-            if _DISCLOSES.search(scope["path"]):
+            if store is self._store and _DISCLOSES.search(scope["path"]):
                 origin = scope["client"][0] if scope.get("client") else ""
                 await to_thread.run_sync(self._replayed, caller.principal, scrub(request), origin)
             for message in idempotency.again(begun):

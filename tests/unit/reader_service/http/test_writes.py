@@ -47,6 +47,7 @@ class CountingEndpoint:
             return {"done": self.done, "by": p.name, **what}
 
         @router.post("/api/v1/readers/one/do")
+        @router.post("/api/v1/readers/one/reset")
         def here(p: Caller) -> dict[str, int]:
             self.done += 1
             return {"done": self.done}
@@ -92,6 +93,15 @@ def test_the_same_write_again_gets_the_same_answer_and_is_done_once(
     assert again.headers["content-type"] == "application/json"
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
+
+
+def test_the_reset_of_a_card_again_is_no_disclosure(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
+    """It would have to wait for the audit, and work at readers goes on while the database is away."""
+    client = rig.signed_in("admin")
+    before = rig.registry.audit.page(None, 1).items
+    for _ in range(2):
+        assert client.post("/api/v1/readers/one/reset", headers=keyed()).json() == {"done": 1}
+    assert rig.registry.audit.page(None, 1).items == before
 
 
 def test_a_key_belongs_to_one_request_and_one_person(rig: AccountsApp, endpoint: CountingEndpoint) -> None:
