@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from reader_service.access.settings import FILE_BYTES, FILE_MB, AccessSettings
 from reader_service.errors import RequestTooLarge
+from reader_service.pages.shell import TEMPLATES
 from reader_service.services.uploads import FORMS, Uploads
 from tests.support.paths import ROOT
 
@@ -35,7 +37,19 @@ def test_the_guard_lets_a_file_of_the_limit_and_its_form_through() -> None:
     assert AccessSettings().upload - FILE_BYTES == 64 * 1024
 
 
-@pytest.mark.parametrize("page", ["docs/api.md"])
-def test_the_guide_names_the_limits(page: str) -> None:
-    text = Path(ROOT, page).read_text("utf-8")
-    assert f"up to {FILE_MB} MB and {FORMS.rows:,} rows" in text
+@pytest.mark.parametrize(
+    ("page", "limit"),
+    [
+        ("docs/api.md", f"up to {FILE_MB} MB and {FORMS.rows:,} rows"),
+        ("docs/security.md", f"an upload: a file of {FILE_MB} MB"),
+    ],
+)
+def test_the_guides_name_the_limits(page: str, limit: str) -> None:
+    assert limit in Path(ROOT, page).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "texts", sorted((TEMPLATES.parent / "i18n").rglob("*.json")), ids=lambda path: "-".join(path.parts[-2:])
+)
+def test_no_text_of_the_pages_has_a_limit_of_its_own(texts: Path) -> None:
+    assert re.findall(r"\d+ ?[KM]i?B\b", texts.read_text("utf-8")) == []
