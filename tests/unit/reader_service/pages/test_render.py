@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -15,8 +16,10 @@ from reader_service.pages.shell import own_path
 from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
 from registry.values import BatchState, BoundChip, Reject
+from terminal.member.lists import HotlistState
 from tests.support.service.accounts import PASSWORD, Client
 from tests.support.service.page_app import (
+    AGES,
     AT,
     PageApp,
     batch_view,
@@ -382,6 +385,12 @@ def test_the_counter_says_which_lists_it_has(app: PageApp) -> None:
     app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
     client = enter(app, Role.COUNTER)
     assert "Hotlist is 1 h 30 min old" in at(client.get("/counter"))
+    app.counter.age = replace(
+        AGES, hotlist_seconds=-9000, hotlist_current=False, hotlist_state=HotlistState.NOT_YET_VALID
+    )
+    page = at(client.get("/counter"))
+    assert "The hotlist is not in force yet: check the clock" in page
+    assert "Hotlist is" not in page
     app.counter.age = None
     assert "No trust list: nothing can be verified" in at(client.get("/counter"))
     client.post("/counter/counter/watch", data={"on": "yes"})
