@@ -26,9 +26,10 @@ Settings come from flags before the command, from the environment (`MEMBERCARD_D
 `MEMBERCARD_KEYSTORE`, `MEMBERCARD_PASSPHRASE`, `MEMBERCARD_PASSPHRASE_FILE`, `MEMBERCARD_PROFILE`,
 `MEMBERCARD_SIMULATION`, `MEMBERCARD_STATION`, `MEMBERCARD_OPERATOR`, `MEMBERCARD_LEASE_SECONDS`: how long a chip is in
 a lane's hands before it can be given up as lost; `MEMBERCARD_TIME_ZONE`: the IANA zone that dates cards, batches,
-pages and files, Asia/Shanghai if not set; `MEMBERCARD_DOSSIER_DAYS`: how old card data may be when a chip gets them),
-or from a TOML file (`--config`, `MEMBERCARD_CONFIG`, or `membercard.toml` in the data directory) with the same names in
-lower case and without the prefix: flag before environment before file.
+pages and files, Asia/Shanghai if not set; `MEMBERCARD_DOSSIER_DAYS`: how old card data may be when a chip gets them;
+`MEMBERCARD_HOTLIST_DAYS`: how old a hotlist may be that a counter relies on), or from a TOML file (`--config`,
+`MEMBERCARD_CONFIG`, or `membercard.toml` in the data directory) with the same names in lower case and without the
+prefix: flag before environment before file.
 """
 
 
