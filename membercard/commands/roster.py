@@ -114,7 +114,7 @@ def import_(
     """
     from membercard.wiring import identity
     from personalize import intake
-    from personalize.intake.files import digest
+    from personalize.intake.files.content import digest
     from personalize.rosters import known_rows, to_import
     from reader_service.principal import Permission
 

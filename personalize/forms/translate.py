@@ -8,8 +8,8 @@ from datetime import date
 
 from personalize.forms.declaration import Column, RosterForm
 from personalize.intake.codes import RowFault
+from personalize.intake.files.sheets import Sheet
 from personalize.intake.header import FIELDS, NEEDED, TITLES
-from personalize.intake.sheets import Sheet
 from personalize.intake.text import Cell, is_blank, squeeze, text_of
 from registry.unit_names import BETWEEN
 

@@ -5,7 +5,7 @@
 
 from personalize.intake.check import KnownPerson, Lookup, check
 from personalize.intake.codes import Language, RowCode, RowFault, RowNote, RowState, explain
-from personalize.intake.files import Limits
+from personalize.intake.files.content import Limits
 from personalize.intake.values import Rejected, RosterReport, RosterRow, Row, RowOnRecord
 
 __all__ = [

@@ -21,11 +21,9 @@ from openpyxl.worksheet.cell_range import CellRange
 from personalize.cells import FORMULA_STARTS, write_cell
 from personalize.errors import DamagedFile, ReportNotWritten
 from personalize.intake.codes import RowFault, RowNote, RowState, explain
-from personalize.intake.files import Content, Limits, load
-from personalize.intake.sheets import Book, Sheet, read_book
-from personalize.intake.text import text_of
-from personalize.intake.values import REASON, RESULT, Rejected, RosterReport, Row, RowOnRecord, Table
-from personalize.intake.workbook_copy import (
+from personalize.intake.files.content import Content, Limits, load
+from personalize.intake.files.sheets import Book, Sheet, read_book
+from personalize.intake.files.workbook_copy import (
     UNREADABLE,
     Copy,
     Edit,
@@ -35,6 +33,8 @@ from personalize.intake.workbook_copy import (
     text_cell,
     with_empty,
 )
+from personalize.intake.text import text_of
+from personalize.intake.values import REASON, RESULT, Rejected, RosterReport, Row, RowOnRecord, Table
 
 SUMMARY = "审核汇总"
 _ONLY_SHEET = "名单"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from personalize.intake.codes import RowFault, RowNote, RowState
-from personalize.intake.files import Limits, load
+from personalize.intake.files.content import Limits, load
+from personalize.intake.files.sheets import Book, Sheet, read_book
 from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
 from personalize.intake.identity import Identities
 from personalize.intake.placement import continued, has_people, no_header, no_header_on, refuse_people_outside
 from personalize.intake.precision import with_cut_numbers
 from personalize.intake.rows import ReadRow, TableReader
-from personalize.intake.sheets import Book, Sheet, read_book
 from personalize.intake.text import gb18030_length, masked_numbers
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import MAX_BYTES

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from personalize.errors import AmbiguousTable, HeaderNotFound
+from personalize.intake.files.sheets import Book, Sheet
 from personalize.intake.header import (
     FIELDS,
     NEEDED,
@@ -19,7 +20,6 @@ from personalize.intake.header import (
     nearest,
 )
 from personalize.intake.non_data_rows import is_sample
-from personalize.intake.sheets import Book, Sheet
 from personalize.intake.text import Cell, is_blank, looks_like_id, masked_numbers, squeeze, text_of
 
 _ID, _NAME = FIELDS.index("id_number"), FIELDS.index("name")

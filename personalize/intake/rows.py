@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from personalize.intake.codes import RowFault, RowNote
 from personalize.intake.documents import ID_TYPES
+from personalize.intake.files.sheets import Sheet
 from personalize.intake.genders import Gender, read_gender
 from personalize.intake.header import FIELDS, HeaderRow, header_at
 from personalize.intake.identity import Identities, ReadIdentity
 from personalize.intake.names import Name, read_name
 from personalize.intake.non_data_rows import SAMPLE_WORDS, is_non_data_row, is_sample
 from personalize.intake.phones import Phone, read_phone
-from personalize.intake.sheets import Sheet
 from personalize.intake.text import Cell, is_ditto, squeeze, text_of, trim
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import unit_fault, unit_name

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from personalize.intake import Limits
-from personalize.intake.files import load
-from personalize.intake.sheets import read_book
+from personalize.intake.files.content import load
+from personalize.intake.files.sheets import read_book
 from personalize.intake.text import Cell, squeeze, text_of
 from reader_service.errors import Invalid
 from registry.admin.plans import UnitPlan

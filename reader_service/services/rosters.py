@@ -19,7 +19,7 @@ from personalize.intake import (
     check,
     explain,
 )
-from personalize.intake.files import digest
+from personalize.intake.files.content import digest
 from personalize.rosters import as_imported, known_rows, numbered, to_import
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts

@@ -12,7 +12,7 @@ from typing import Final
 from personalize.errors import IntakeError
 from personalize.errors import TooLarge as FormTooLarge
 from personalize.intake import Limits
-from personalize.intake.files import MIB
+from personalize.intake.files.content import MIB
 from reader_service.access.settings import FILE_BYTES
 from reader_service.errors import Invalid, RequestTooLarge, TooMany, UnreadableForm
 

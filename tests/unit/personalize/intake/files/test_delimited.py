@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from personalize.intake import check
-from personalize.intake.delimited import records
+from personalize.intake.files.delimited import records
 from tests.support import forms
 from tests.support.forms import TODAY, UNIT, id_number, person, verdicts
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from personalize.errors import DamagedFile, TooLarge
-from personalize.intake.delimited import delimiter_of, records
-from personalize.intake.files import Content, Limits, damaged, encrypted
+from personalize.intake.files.content import Content, Limits, damaged, encrypted
+from personalize.intake.files.delimited import delimiter_of, records
 from personalize.intake.header import find_header
 from personalize.intake.text import Cell, looks_like_id, text_of
 

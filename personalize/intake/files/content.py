@@ -26,8 +26,8 @@ from personalize.errors import (
     TooLarge,
     WrongFileType,
 )
-from personalize.intake.markup import markup_in
-from personalize.intake.parts import WORKBOOK, renamed, usual_names
+from personalize.intake.files.markup import markup_in
+from personalize.intake.files.parts import WORKBOOK, renamed, usual_names
 
 MIB = 1 << 20
 

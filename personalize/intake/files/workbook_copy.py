@@ -26,7 +26,7 @@ from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.cell_range import CellRange
 
-from personalize.intake.parts import WORKBOOK
+from personalize.intake.files.parts import WORKBOOK
 
 _RELATIONSHIPS: Final = "xl/_rels/workbook.xml.rels"
 _STRINGS: Final = "xl/sharedStrings.xml"
@@ -192,7 +192,7 @@ def copy_of(data: bytes) -> Copy:
 
 def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
     """The part of each sheet, by the sheet's name."""
-    relationships = ElementTree.fromstring(archive.read(_RELATIONSHIPS))  # noqa: S314 - files.py refuses a DTD
+    relationships = ElementTree.fromstring(archive.read(_RELATIONSHIPS))  # noqa: S314 - content.py refuses a DTD
     targets = {element.get("Id"): element.get("Target", "") for element in relationships}
     parts = {}
     for element in ElementTree.fromstring(archive.read(WORKBOOK)).iter():  # noqa: S314 - the same
