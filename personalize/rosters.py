@@ -27,9 +27,10 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
     """The report's rows as the registry imports them. With several sheets, the sentence of a rejected row names its
     sheet."""
     accepted, rejected = [], []
+    several_sheets = report.several_sheets
     for number, row in numbered(report):
         if isinstance(row, Rejected):
-            place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if report.several_sheets else ""
+            place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if several_sheets else ""
             rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
         elif not isinstance(row, RowOnRecord):
             accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes, row.above))

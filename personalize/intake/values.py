@@ -154,7 +154,8 @@ class RosterReport:
 
         Rows name their sheet only where people stand on several sheets; warnings are named where there are any.
         """
-        rows = [_row_json(row) | ({"sheet": row.sheet} if self.several_sheets else {}) for row in self.rows]
+        several_sheets = self.several_sheets
+        rows = [_row_json(row) | ({"sheet": row.sheet} if several_sheets else {}) for row in self.rows]
         known = {"unchanged": len(self.unchanged), "changes": len(self.changes)} if self.known else {}
         return {
             "file": str(self.path),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from personalize.intake import Rejected, RowFault, check
+import pytest
+
+from personalize.intake import Rejected, RosterReport, RowFault, check
 from personalize.rosters import as_imported, to_import
 from registry.values import RosterLine
 from tests.support import forms
-from tests.support.forms import TODAY, person
+from tests.support.forms import TODAY, UNIT, person
 
 
 def line(sheet_row: int, *codes: str) -> RosterLine:
@@ -24,3 +26,15 @@ def test_rows_are_judged_as_they_were_when_they_were_imported(tmp_path: Path) ->
     assert forms.verdicts(again) == ["ok", "ALREADY_HAS_CARD", "ALREADY_HAS_CARD", "PHONE_MISSING"]
     assert again.rows[1] == Rejected(5, 2, (RowFault.ALREADY_HAS_CARD,), "孙波磊", "", report.rows[1].sheet)
     assert [row.sheet_row for row in to_import(again)[0]] == [4]
+
+
+def test_whether_there_are_several_sheets_is_counted_once_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted for each row, a large form would take minutes."""
+    counted: list[int] = []
+    several = RosterReport.several_sheets.fget
+    monkeypatch.setattr(RosterReport, "several_sheets", property(lambda report: counted.append(1) or several(report)))
+    rows = tuple(Rejected(row, row, (RowFault.PHONE_MISSING,), sheet=f"{row % 2}") for row in range(9))
+    report = RosterReport(Path("form.xlsx"), UNIT, rows, "")
+    assert [row["sheet"] for row in report.to_json()["rows"]] == [f"{row % 2}" for row in range(9)]
+    assert to_import(report)[1][1].message.startswith("工作表“1”第1行：")
+    assert len(counted) == 2
