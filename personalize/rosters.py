@@ -58,8 +58,9 @@ def _with_result_of_import(row: Row, line: RosterLine | None) -> Row:
     if line is None or line.accepted:
         return row
     if line.verdict in ("unchanged", "change") and not isinstance(row, Rejected):
-        codes = tuple(RowState(code) if code in set(RowState) else RowNote(code) for code in line.codes)
-        return RowOnRecord(row.sheet_row, row.seq, row.person, row.unit, codes, row.sheet, row.above)
+        codes = tuple(RowState(code) if code in RowState.__members__ else RowNote(code) for code in line.codes)
+        batch = row.batch if isinstance(row, RowOnRecord) else ""
+        return RowOnRecord(row.sheet_row, row.seq, row.person, row.unit, codes, row.sheet, row.above, batch)
     faults = tuple(RowFault(code) for code in line.codes)
     if isinstance(row, Rejected):
         return replace(row, codes=faults)

@@ -130,7 +130,7 @@ class _Marker:
         self._styles = {fill: (copy.style(fill=fill), copy.style(fill=fill, wrap=True)) for fill in (_REJECTED, _NOTED)}
         self._plain = (copy.style(), copy.style(wrap=True))
         self._red: dict[int, int] = {}
-        self._reasons: dict[tuple[tuple[str, ...], str], str] = {}
+        self._reasons: dict[tuple[tuple[str, ...], str, str], str] = {}
 
     def edit(self, table: Table, rows: Mapping[int, Row]) -> Edit:
         column = table.result_column
@@ -162,7 +162,8 @@ class _Marker:
     def _reason(self, row: Row) -> str:
         """The sentence of a row; most rows have the same few."""
         duplicate_of = row.duplicate_of if isinstance(row, Rejected) else ""
-        key = (tuple(row.codes), duplicate_of)
+        batch = row.batch if isinstance(row, RowOnRecord) else ""
+        key = (row.codes, duplicate_of, batch)
         if key not in self._reasons:
             self._reasons[key] = row.sentence("zh")
         return self._reasons[key]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from personalize.intake import Rejected, RosterReport, RowFault, check
+from personalize.intake import Rejected, RosterReport, RowFault, RowNote, RowOnRecord, RowState, check
 from personalize.rosters import as_imported, to_import
 from registry.values import RosterLine
 from tests.support import forms
@@ -38,3 +39,12 @@ def test_whether_there_are_several_sheets_is_counted_once_a_report(monkeypatch: 
     assert [row["sheet"] for row in report.to_json()["rows"]] == [f"{row % 2}" for row in range(9)]
     assert to_import(report)[1][1].message.startswith("工作表“1”第1行：")
     assert len(counted) == 2
+
+
+def test_a_row_on_record_keeps_its_batch(tmp_path: Path) -> None:
+    report = check(forms.xlsx(tmp_path / "form.xlsx", forms.form(person(1), person(2))), today=TODAY)
+    first, second = report.accepted
+    on_record = RowOnRecord(4, 1, first.person, UNIT, (RowState.UNCHANGED,), first.sheet, UNIT, "B20261101-001")
+    stored = [RosterLine(4, 1, False, ("PHONE_CHANGED", "NAME_NORMALIZED"), "", "", "", "", "change")]
+    again = as_imported(replace(report, rows=(on_record, second)), stored)
+    assert again.rows == (replace(on_record, codes=(RowState.PHONE_CHANGED, RowNote.NAME_NORMALIZED)), second)

@@ -1,6 +1,7 @@
 """The annotated copy: the form as it was, with the reasons beside each row, safe to open and to send in again."""
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.styles import Font
 
 from personalize.errors import DamagedFile, ReportNotWritten
-from personalize.intake import check
+from personalize.intake import RowOnRecord, RowState, check
 from personalize.intake.annotate import annotate
 from tests.support import forms
 from tests.support.forms import HEADER, TITLE, TODAY, UNIT_LINE, id_number, person
@@ -70,6 +71,24 @@ def test_sent_in_again_it_is_read_and_marked_anew(tmp_path: Path) -> None:
     assert column(second["Sheet"], "H", 4, 5) == [None, None]
     assert second["Sheet"].max_column == 8
     assert second.sheetnames == ["Sheet", "审核汇总"]
+
+
+def test_each_row_on_record_has_the_sentence_of_its_own_batch(tmp_path: Path) -> None:
+    report = check(
+        forms.xlsx(tmp_path / "f.xlsx", forms.form(*(person(number) for number in range(1, 5)))), today=TODAY
+    )
+    rows = [
+        RowOnRecord(row.sheet_row, row.seq, row.person, row.unit, (RowState.UNCHANGED,), row.sheet, row.above, batch)
+        for row, batch in zip(report.accepted, ("B20261101-001", "", "B20261101-002", "B20261101-001"), strict=True)
+    ]
+    annotate(replace(report, rows=tuple(rows)), tmp_path / "out.xlsx")
+    reasons = column(load_workbook(tmp_path / "out.xlsx")["Sheet"], "H", 4, 5, 6, 7)
+    assert [reason.partition("；")[0] for reason in reasons] == [
+        "已在批次B20261101-001中",
+        "已有会员卡",
+        "已在批次B20261101-002中",
+        "已在批次B20261101-001中",
+    ]
 
 
 def test_no_formula_survives(tmp_path: Path) -> None:
