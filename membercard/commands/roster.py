@@ -114,16 +114,14 @@ def import_(
     """
     from membercard.wiring import identity
     from personalize import intake
-    from personalize.intake.files.content import digest
     from personalize.rosters import known_rows, to_import
     from reader_service.principal import Permission
 
-    batch = earlier = None
+    batch = None
     with settings.open_registry() as registry:
-        if file.is_file():
-            earlier = registry.rosters.refuse_living_batch(digest(file.read_bytes()))
         today, known = settings.load().today(), registry.rosters.known_members
         report = intake.check(file, known=known, unit=unit, today=today, translate=_translator(form))
+        earlier = registry.rosters.refuse_living_batch(report.digest)
         if (report.accepted or report.changes) and report.unit is not None:
             accepted, rejected = to_import(report)
             clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
@@ -237,7 +235,7 @@ def _show(report: RosterReport, language: Language) -> None:
         console.print(escape(zh if chinese else en), style="yellow")
     accepted = len(report.accepted)
     names = ("通过", "退回") if chinese else ("accepted", "rejected")
-    form = f"{escape(report.path.name)} · {escape(masked_numbers(report.unit or '–'))}"
+    form = escape(f"{masked_numbers(report.path.name)} · {masked_numbers(report.unit or '–')}")
     summary = f"{form} · {names[0]} {accepted} · {names[1]} {len(rejected)}"
     if report.known:
         unchanged, changes = ("未变", "变更") if chinese else ("unchanged", "changes")
