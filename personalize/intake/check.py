@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from personalize.intake.codes import RowFault, RowNote, RowState
+from personalize.intake.codes import RowFault, RowNote, RowState, in_order
 from personalize.intake.files.content import Limits, load
 from personalize.intake.files.sheets import Book, Sheet, read_book
 from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
@@ -81,10 +81,12 @@ def check(
     day = today or datetime.now(time_zone(CHINA)).date()
     book = read_book(path, content, limits)
     faults: dict[tuple[str, int], tuple[RowFault, ...]] = {}
-    for sheet in book.visible if translate else ():
-        faults |= translate(sheet, day) if translate else {}
+    if translate is not None:
+        for sheet in book.visible:
+            faults |= translate(sheet, day)
     form = _collect(path, book, Identities(day), unit or "")
-    form.rows = [(sheet, _with_faults(row, faults.get((sheet, row.sheet_row), ()))) for sheet, row in form.rows]
+    if faults:
+        form.rows = [(name, _with_faults(row, faults.get((name, row.sheet_row), ()))) for name, row in form.rows]
     named = unit or form.title_unit or _most_common_unit(form.rows)
     on_record = _on_record(form.rows, known) if known else {}
     return RosterReport(
@@ -201,8 +203,7 @@ def _most_common_unit(rows: list[tuple[str, ReadRow]]) -> str:
 def _with_faults(row: ReadRow, faults: tuple[RowFault, ...]) -> ReadRow:
     if not faults:
         return row
-    every = {*row.faults, *faults}
-    return row._replace(faults=tuple(fault for fault in RowFault if fault in every), person=None, notes=())
+    return row._replace(faults=in_order({*row.faults, *faults}), person=None, notes=())
 
 
 def _on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, KnownPerson]:
@@ -255,12 +256,11 @@ def _differences(before: Person, after: Person) -> tuple[RowState, ...]:
 
 
 def _long_units(rows: list[tuple[str, ReadRow]]) -> list[tuple[str, str]]:
-    units = {row.unit for _, row in rows}
+    units = {masked_numbers(row.unit) for _, row in rows if gb18030_length(own_name(row.unit)) > MAX_BYTES}
     return [
         (
             f"单位名称超过{MAX_BYTES}个字节，无法写入卡内，请使用简称：{unit}",
             f"the unit's name does not fit on a card; use a short form: {unit}",
         )
         for unit in sorted(units)
-        if gb18030_length(own_name(unit)) > MAX_BYTES
     ]

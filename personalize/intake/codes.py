@@ -5,6 +5,7 @@ The codes of a row are always in the order of their definition here.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Literal
 
@@ -57,6 +58,12 @@ class RowState(StrEnum):
 
 
 RowCode = RowFault | RowNote | RowState
+
+
+def in_order(faults: Collection[RowFault]) -> tuple[RowFault, ...]:
+    """Faults in the order of their definition, each once."""
+    return tuple(fault for fault in RowFault if fault in faults)
+
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     RowFault.ID_MISSING: ("没有填写身份证号", "the ID number is missing"),

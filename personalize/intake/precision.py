@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from personalize.intake.codes import RowFault
+from personalize.intake.codes import RowFault, in_order
 from personalize.intake.rows import ReadRow
 
 _OF_THE_NUMBER: Final = frozenset(
@@ -58,14 +58,9 @@ def _rounded(numbers: Sequence[ReadRow]) -> bool:
 
 
 def _as_lost(row: ReadRow) -> ReadRow:
-    others = [fault for fault in row.faults if fault not in _OF_THE_NUMBER]
-    faults = _ordered([RowFault.ID_PRECISION_LOST, *others])
+    faults = in_order({*row.faults} - _OF_THE_NUMBER | {RowFault.ID_PRECISION_LOST})
     return row._replace(id_number="", person=None, faults=faults, notes=())
 
 
 def _is_wrong(row: ReadRow) -> bool:
     return RowFault.ID_CHECKSUM in row.faults
-
-
-def _ordered(faults: Sequence[RowFault]) -> tuple[RowFault, ...]:
-    return tuple(fault for fault in RowFault if fault in faults)
