@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from datetime import date
 
 from personalize.forms.declaration import Column, RosterForm
-from personalize.intake.codes import RowFault
+from personalize.intake.codes import RowFault, in_order
+from personalize.intake.documents import SHOW_SEX
 from personalize.intake.files.sheets import Sheet
 from personalize.intake.header import FIELDS, NEEDED, TITLES
-from personalize.intake.text import Cell, is_blank, squeeze, text_of
+from personalize.intake.identity import Identities, gender_shown
+from personalize.intake.text import Cell, day_in, is_blank, squeeze, text_of
 from registry.unit_names import BETWEEN
 
 Faults = dict[tuple[str, int], tuple[RowFault, ...]]
 """Faults by sheet name and sheet row."""
-_DATE = re.compile(r"([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?(?:0:00:00|00:00:00)?").fullmatch
+# The first day of a validity, as ID cards have it: 2010.01.31-2030.01.31, 2010.01.31-长期.
+_FROM = re.compile(r"^[0-9]{4}(?:[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{4})[-–—~至到]+")
 _REMARK = re.compile(r"[(（\[【].*?[)）\]】]|[*★:：]")
 
 
@@ -28,32 +31,29 @@ def translate(sheet: Sheet, form: RosterForm, today: date) -> Faults:
     if header is None:
         return {}
     faults: Faults = {}
-    for name, column in form.columns.items():
-        at = places[name]
-        if name in FIELDS and at and not column.levels:
-            sheet.rows[header][at[0]] = next(title for field, title in TITLES.items() if field == name)
+    for field, title in TITLES.items():
+        if places.get(field) and not form.columns[field].levels:
+            sheet.rows[header][places[field][0]] = title
     for index in range(header + 1, len(sheet.rows)):
         row = sheet.rows[index]
         wrong = {
             fault for name, column in form.columns.items() for fault in _cell(row, name, column, places[name], today)
         }
         if wrong:
-            faults[sheet.name, sheet.sheet_row(index)] = tuple(fault for fault in RowFault if fault in wrong)
+            faults[sheet.name, sheet.sheet_row(index)] = in_order(wrong)
     if "unit" in form.columns and form.columns["unit"].levels:
         _join_levels(sheet, header, places["unit"])
     if form.gender_from_id and "gender" not in form.columns:
-        _add_gender(sheet, header, places["id_number"][0])
+        _add_gender(sheet, header, places["id_number"][0], (places.get("document") or [-1])[0], Identities(today))
     return faults
 
 
 def _header(sheet: Sheet, form: RosterForm) -> tuple[int | None, dict[str, list[int]]]:
     """The first row with the titles of the ID number and the name, and the columns of each declared one."""
+    declared = {name: [_plain(title) for title in column.titles] for name, column in form.columns.items()}
     for index, row in enumerate(sheet.rows):
         titles = [_plain(cell) for cell in row]
-        places = {
-            name: [titles.index(_plain(title)) for title in column.titles if _plain(title) in titles]
-            for name, column in form.columns.items()
-        }
+        places = {name: [titles.index(title) for title in own if title in titles] for name, own in declared.items()}
         if all(places[field] for field in NEEDED):
             return index, places
     return None, {}
@@ -81,12 +81,8 @@ def _cell(row: list[Cell], name: str, column: Column, at: Sequence[int], today: 
             return [] if own else [RowFault.FORM_VALUE]
         if value is not None and own:
             row[at[0]] = value
-    if column.valid_until and text not in column.long_term:
-        match = _DATE(text.split("-")[-1] if text.count("-") == 1 else text)
-        try:
-            until = date(int(match[1]), int(match[2]), int(match[3])) if match else None
-        except ValueError:
-            until = None
+    if column.valid_until and (end := _FROM.sub("", text)) not in column.long_term:
+        until = day_in(end)
         if until is None:
             return [RowFault.FORM_VALUE]
         return [RowFault.ID_EXPIRED] if until < today else []
@@ -106,9 +102,11 @@ def _join_levels(sheet: Sheet, header: int, at: Sequence[int]) -> None:
         row.insert(len(row) - 1, value)
 
 
-def _add_gender(sheet: Sheet, header: int, id_column: int) -> None:
+def _add_gender(sheet: Sheet, header: int, id_column: int, document_column: int, identities: Identities) -> None:
+    """A column of the sex as each number shows it, a wrong number too, which is rejected by itself."""
     for index, row in enumerate(sheet.rows):
-        number = squeeze(text_of(row[id_column]))
-        digit = number[16] if len(number) == 18 and number[16].isdigit() else ""
-        gender = ("男" if digit in "13579" else "女") if digit and index > header else ""
-        row.insert(len(row) - 1, TITLES["gender"] if index == header else gender)
+        gender = TITLES["gender"] if index == header else ""
+        if index > header:
+            identity = identities.read(row[id_column], row[document_column])
+            gender = gender_shown(identity.number) if identity.number and identity.document in SHOW_SEX else ""
+        row.insert(len(row) - 1, gender)

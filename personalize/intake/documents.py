@@ -43,6 +43,9 @@ ID_TYPES: Final = {
 }
 """The code of each in 9F62."""
 
+SHOW_SEX: Final = frozenset((Document.RESIDENT_ID, Document.TEMPORARY_ID, Document.RESIDENCE_PERMIT))
+"""Documents whose numbers show the sex."""
+
 # What a cell of the column says, the first that fits. 居住证 of the mainland itself is no identity document.
 _WORDS: Final = (
     (Document.PERMANENT_RESIDENCE, re.compile("外国人|永久居留|永居|五星卡|greencard|permanentresiden")),

@@ -12,7 +12,7 @@ from datetime import date
 from importlib import resources
 from typing import NamedTuple
 
-from personalize.intake.codes import RowFault
+from personalize.intake.codes import RowFault, in_order
 from personalize.intake.documents import (
     Document,
     document_number,
@@ -71,6 +71,11 @@ def check_character(digits: str) -> str:
     return "10X98765432"[2 * int(digits, 13) % 11]
 
 
+def gender_shown(number: str) -> str:
+    """男 or 女, by the 17th digit of a number of GB 11643."""
+    return "男" if number[16] in "13579" else "女"
+
+
 class Identities:
     """Reads the identity cells of one form on one day. Caches region codes, of which a form has few.
 
@@ -122,8 +127,7 @@ class Identities:
             faults = set(self._check(number, normalized).faults) - {RowFault.ID_REGION}
             if number[0] != "9" or not self._region(number[1:3] + "0000")[0]:
                 faults.add(RowFault.ID_REGION)
-            in_order = tuple(fault for fault in RowFault if fault in faults)
-            return ReadIdentity(number, in_order, normalized, "", False, document)
+            return ReadIdentity(number, in_order(faults), normalized, "", False, document)
         read = self._check(number, normalized)._replace(document=document)
         fits = document in (Document.RESIDENCE_PERMIT, Document.TEMPORARY_ID)
         if not fits or (document is Document.RESIDENCE_PERMIT) != is_residence_permit(number):
@@ -148,7 +152,7 @@ class Identities:
         region = self._regions.get(number[:6]) or self._region(number[:6])
         checks = number[17] == "10X98765432"[2 * int(number[:17], 13) % 11]
         born = self._born(number)
-        gender = ("男" if number[16] in "13579" else "女") if checks else ""
+        gender = gender_shown(number) if checks else ""
         if checks and born and region[0]:
             return ReadIdentity(number, (), normalized, gender, not region[1])
         faults = [] if checks else [RowFault.ID_CHECKSUM]

@@ -50,6 +50,9 @@ _DITTO_MARKS = frozenset("〃〞〝″\"'“”‘’′`´゛々仝ˮ")
 _AROUND_DITTO = re.compile(r"[\s。.．,，、;；:：!！~～…()（）\[\]【】「」『』<>《》—–―_-]+")
 
 _ID_LIKE = re.compile(r"[0-9]{14}(?:[0-9]{3})?[0-9X]|[0-9]+(?:[.,][0-9]+)?E\+?0*1[4-9]|[0-9]{15,}(?:[.,]0*)?").fullmatch
+_DAY = re.compile(
+    r"([0-9]{4})(?:[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?(?:0?0:00:00)?|([0-9]{2})([0-9]{2}))"
+).fullmatch
 _LONG_NUMBER = re.compile(r"[0-9０-９]{11,}[XxＸｘ]?")
 _ODD_AROUND = re.compile(r"^[='\"`´’‘]+|['\"`´’‘]+$")
 
@@ -97,6 +100,15 @@ def is_ditto(squeezed: str) -> bool:
 def looks_like_id(text: str) -> bool:
     """Whether a cell's text is anything like an ID number: 15 or 18 digits, or such a number as Excel shortens it."""
     return len(text) >= 5 and _ID_LIKE(_ODD_AROUND.sub("", squeeze(text)).upper()) is not None
+
+
+def day_in(squeezed: str) -> datetime.date | None:
+    """The day that a cell names: 2030-01-31, 2030.1.31, 2030/1/31, 2030年1月31日 or 20300131; None for another text."""
+    match = _DAY(squeezed)
+    try:
+        return datetime.date(int(match[1]), int(match[2] or match[4]), int(match[3] or match[5])) if match else None
+    except ValueError:
+        return None
 
 
 def masked_numbers(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 from personalize.intake import Limits
 from personalize.intake.files.content import load
 from personalize.intake.files.sheets import read_book
-from personalize.intake.text import Cell, squeeze, text_of
+from personalize.intake.text import Cell, day_in, squeeze, text_of
 from reader_service.errors import Invalid
 from registry.admin.plans import UnitPlan
 
@@ -22,7 +21,6 @@ _TITLES: Final[Mapping[str, tuple[str, ...]]] = {
     "planned": ("计划数", "计划人数", "办卡人数", "人数", "数量", "会员人数", "planned", "cards"),
     "due": ("完成日期", "截止日期", "完成时间", "截止时间", "时限", "due"),
 }
-_DATE: Final = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:\s00:00:00)?|(\d\d)(\d\d))")
 _MOST_WRONG: Final = 50
 _HEADER_WITHIN: Final = 20
 _MOST_CARDS: Final = 10_000_000
@@ -56,7 +54,7 @@ def _plans(rows: Sequence[Sequence[Cell]], columns: Mapping[str, int], first: in
         cells = {name: text_of(row[place]).strip() if place >= 0 else "" for name, place in columns.items()}
         if not any(cells.values()) or cells["unit"] in ("合计", "总计"):
             continue
-        planned, due = _count(cells["planned"]), _date(cells["due"])
+        planned, due = _count(cells["planned"]), day_in(squeeze(cells["due"]))
         fault = _fault(cells["unit"], planned, due)
         if not fault and cells["unit"] in plans:
             fault = "this unit stands twice in the schedule"
@@ -80,11 +78,3 @@ def _fault(unit: str, planned: int | None, due: date | None) -> str:
 def _count(text: str) -> int | None:
     number = re.fullmatch(r"(\d{1,8})(?:\.0+)?", text)
     return int(number[1]) if number and 0 < int(number[1]) <= _MOST_CARDS else None
-
-
-def _date(text: str) -> date | None:
-    match = _DATE.fullmatch(text)
-    if match is not None:
-        with suppress(ValueError):
-            return date(int(match[1]), int(match[2] or match[4]), int(match[3] or match[5]))
-    return None

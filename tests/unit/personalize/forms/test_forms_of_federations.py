@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from personalize.errors import ProfileError
 from personalize.forms.declaration import SHIPPED, load_form
 from personalize.forms.translate import translate
 from personalize.intake import RosterReport, check
+from personalize.intake.identity import check_character
 from tests.support import forms
 from tests.support.forms import TODAY, id_number, verdicts
 
 BEIJING = ("序号", "姓名", "性别", "证件号码", "证件有效期", "手机号码", "工作单位", "学历", "就业状况")
+PERMANENT = "91115619800101001"  # 11 Beijing, 156 of the nationality, born 1980-01-01
+PERMANENT += check_character(PERMANENT)
 TIANJIN = ("序号", "姓名", "身份证号", "手机号", "区局工会", "基层工会")
 
 
@@ -36,6 +40,44 @@ def test_beijing_writes_codes_and_the_validity_of_the_id_card(tmp_path: Path) ->
     report = checked(forms.xlsx(tmp_path / "f.xlsx", [("北京市总工会会员信息登记表",), BEIJING, *rows]), "beijing")
     assert verdicts(report) == ["ok", "ok", "ID_EXPIRED", "FORM_VALUE", "FORM_VALUE", "GENDER_MISSING"]
     assert [row.person.gender for row in report.accepted] == ["男", "女"]
+
+
+@pytest.mark.parametrize(
+    ("validity", "verdict"),
+    [
+        ("2010.01.31-2030.01.31", "ok"),
+        ("2010.01.31-长期", "ok"),
+        ("2010-01-31至2030-01-31", "ok"),
+        ("2010年1月31日—2030年1月31日", "ok"),
+        ("20100131-长期", "ok"),
+        (datetime.date(2030, 1, 31), "ok"),
+        ("2026/11/22", "ok"),
+        ("2026.11.21", "ID_EXPIRED"),
+        ("2006.11.21-2026.11.21", "ID_EXPIRED"),
+        ("2030.02.30", "FORM_VALUE"),
+        ("2010.01.31-", "FORM_VALUE"),
+        ("2030131", "FORM_VALUE"),
+    ],
+)
+def test_a_validity_is_read_as_id_cards_have_it(tmp_path: Path, validity: object, verdict: str) -> None:
+    row = (1, "孙波磊", "1", id_number(serial=1), validity, "18801434135", "东城区工会", "20", "1")
+    assert verdicts(checked(forms.xlsx(tmp_path / "f.xlsx", [BEIJING, row]), "beijing")) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict", "gender"),
+    [
+        ("'" + id_number(serial=1), "ID_NORMALIZED", "男"),
+        (id_number(serial=2)[:17] + "x", "ID_CHECKSUM", ""),
+        (id_number("810000", serial=2), "ok", "女"),
+        (PERMANENT, "GENDER_MISSING", ""),
+        ("E12345678", "GENDER_MISSING", ""),
+    ],
+)
+def test_the_sex_is_taken_from_numbers_that_show_it(tmp_path: Path, number: str, verdict: str, gender: str) -> None:
+    row = (1, "孙波磊", number, "18801434135", "和平区总工会", "第一中学工会")
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", [TIANJIN, row]), "tianjin")
+    assert (verdicts(report), [row.person.gender for row in report.accepted]) == ([verdict], [gender] if gender else [])
 
 
 def test_tianjin_names_the_unit_by_levels_and_no_sex(tmp_path: Path) -> None:
