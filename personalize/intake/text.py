@@ -116,11 +116,6 @@ def masked_numbers(text: str) -> str:
     return _LONG_NUMBER.sub("***", text)
 
 
-def masked_name(name: str) -> str:
-    """A name masked for display: the first character, then stars."""
-    return name[:1] + "*" * min(len(name) - 1, 8) if name else ""
-
-
 def gb18030_length(text: str) -> int:
     """Bytes of the text in GB 18030; larger than any limit for text that cannot be encoded (lone surrogates)."""
     try:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from personalize.intake.codes import Language, RowFault, RowNote, RowState, sentence
-from personalize.intake.text import masked_name
+from registry.db.privacy import mask_name
 from registry.person import Person
 from terminal.member.values import IdType
 
 RESULT, REASON = "审核结果", "审核说明"
 """Titles of the columns that an annotated copy has beside the table."""
+_MOST_MASKED = 9
+"""Characters of a masked name: what stands in the column of a rejected row may be of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Rejected:
 
     @property
     def name_masked(self) -> str:
-        return masked_name(self.name)
+        return mask_name(self.name[:_MOST_MASKED]) if self.name else ""
 
     def sentence(self, language: Language = "zh") -> str:
         """The reasons, for the clerk, without personal data."""
@@ -75,7 +77,7 @@ class RowOnRecord:
 
     @property
     def name_masked(self) -> str:
-        return masked_name(self.person.name)
+        return self.person.name_masked
 
     @property
     def is_change(self) -> bool:

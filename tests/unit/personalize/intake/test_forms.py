@@ -7,7 +7,7 @@ import pytest
 from openpyxl import Workbook
 
 from personalize.errors import AmbiguousTable, HeaderNotFound
-from personalize.intake import check
+from personalize.intake import Rejected, check
 from registry.person import Person
 from tests.support import forms
 from tests.support.forms import HEADER, TITLE, TODAY, UNIT, UNIT_LINE, checked, id_number, person, verdicts
@@ -256,6 +256,12 @@ def test_ditto_means_the_unit_above(tmp_path: Path) -> None:
     assert [row.unit for row in report.accepted] == ["财务处"] * 3
 
 
+def test_a_unit_with_somebodys_number_is_refused_and_not_passed_on(tmp_path: Path) -> None:
+    report = forms.checked(tmp_path, person(1, unit=f"甲工会 {id_number(serial=5)}"))
+    assert verdicts(report) == ["UNIT_CHARS"]
+    assert id_number(serial=5) not in str(report.to_json())
+
+
 def test_without_a_unit_column_the_title_counts(tmp_path: Path) -> None:
     rows = [row[:5] for row in forms.form(person(1))] + [("基层工会名称：第二工会",), person(2)[:5]]
     report = check(forms.xlsx(tmp_path / "f.xlsx", rows), today=TODAY)
@@ -370,6 +376,7 @@ def test_reports_do_not_print_people(tmp_path: Path) -> None:
         secret in shown for secret in (id_number(serial=1), id_number(serial=2), "孙波磊", "18801434135", "12345")
     )
     assert report.rejected[0].name_masked == "孙**"
+    assert [Rejected(1, 1, (), name).name_masked for name in ("", "王", "名" * 99)] == ["", "王*", "名********"]
 
 
 def cut(*people: list[object]) -> list[list[object]]:
