@@ -32,8 +32,12 @@ def has_people(sheet: Sheet) -> bool:
     return any(_is_of_a_person(row) for row in sheet.rows)
 
 
+def _has_id(row: list[Cell]) -> bool:
+    return any(cell != "" and looks_like_id(text_of(cell)) for cell in row)
+
+
 def _is_of_a_person(row: list[Cell]) -> bool:
-    if any(cell != "" and looks_like_id(text_of(cell)) for cell in row):
+    if _has_id(row):
         return True
     return not _GENDERS.isdisjoint(cell for cell in row if isinstance(cell, str)) and any(
         len(digits) == _MOBILE_DIGITS and digits.isdigit() for cell in row if (digits := squeeze(text_of(cell)))
@@ -50,7 +54,7 @@ def continued(sheet: Sheet, before: Sheet, header: HeaderRow) -> HeaderRow | Non
     columns = tuple(map(moved, header.columns))
     if any(columns[FIELDS.index(field)] < 0 for field in NEEDED):
         return None
-    with_id = [row for row in sheet.rows if any(cell != "" and looks_like_id(text_of(cell)) for cell in row)]
+    with_id = [row for row in sheet.rows if _has_id(row)]
     names = [squeeze(text_of(row[columns[_NAME]])) for row in with_id]
     fitting = sum(
         looks_like_id(text_of(row[columns[_ID]])) and name not in _GENDERS and not name.isdigit()

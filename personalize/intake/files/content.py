@@ -26,6 +26,7 @@ from personalize.errors import (
     TooLarge,
     WrongFileType,
 )
+from personalize.intake.files.delimited import DELIMITERS
 from personalize.intake.files.markup import markup_in
 from personalize.intake.files.parts import WORKBOOK, renamed, usual_names
 
@@ -145,7 +146,7 @@ def _no_workbook(path: Path, data: bytes) -> IntakeError:
         lines = _decode(path, data).splitlines()
     except DamagedFile:
         lines = []
-    if any(line.count(delimiter) >= _COLUMNS for line in lines[:20] for delimiter in ",\t;，；"):
+    if any(line.count(delimiter) >= _COLUMNS for line in lines[:20] for delimiter in DELIMITERS):
         suffix = path.suffix
         return WrongFileType(
             f"{path.name} is a csv text under the name {suffix}: name it .csv, or open it and save it as {suffix}",

@@ -110,8 +110,7 @@ def _too_many(path: Path, rows: int) -> TooLarge:
 
 
 def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
-    """Rows of delimited text. The delimiter is the one of comma, tab and semicolon that gives a header; else the most
-    frequent."""
+    """Rows of delimited text, by the delimiter that gives a header, else by the most frequent."""
     try:
         chosen = delimiter_of(text, lambda rows: find_header(_rectangle(rows)) is not None)
         rows = records(text, chosen)
