@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,16 @@ def fill(sheet: Any, rows: Iterable[Sequence[Any]]) -> None:
                 sheet.cell(number, column, value)
 
 
-def xls(path: Path, rows: Iterable[Sequence[Any]]) -> Path:
+def xls(path: Path, rows: Iterable[Sequence[Any]], *, merge: Iterable[tuple[int, int, int, int, Any]] = ()) -> Path:
+    """One sheet. ``merge``: first and last row, first and last column, counted from 0, and the value."""
     book = xlwt.Workbook(encoding="utf-8")
     sheet = book.add_sheet("Sheet")
     for number, row in enumerate(rows):
         for column, value in enumerate(row):
             if value is not None:
                 sheet.write(number, column, value)
+    for cells in merge:
+        sheet.write_merge(*cells)
     book.save(str(path))
     return path
 
@@ -69,6 +73,17 @@ def text(path: Path, rows: Iterable[Sequence[Any]], *, encoding: str = "utf-8-si
     csv.writer(buffer, delimiter=delimiter).writerows(["" if cell is None else cell for cell in row] for row in rows)
     path.write_bytes(buffer.getvalue().encode(encoding))
     return path
+
+
+def repacked(source: Path, out: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """A workbook whose parts, by their names, are changed in place."""
+    with zipfile.ZipFile(source) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    change(parts)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return out
 
 
 def form(*people: Sequence[Any]) -> list[Sequence[Any]]:

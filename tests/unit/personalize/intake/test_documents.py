@@ -37,25 +37,24 @@ def test_numbers_show_their_documents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "named", "number"),
+    ("typed", "named", "number", "faults"),
     [
-        ("01234567", "台胞证", "01234567"),
-        ("0123456701(B)", "台湾居民来往大陆通行证", "01234567"),
-        ("C01X00T47", "外国护照", "C01X00T47"),
-        (" h12345678", "回乡证", "H12345678"),
-        (1234567.0, "护照", "1234567"),
-        ("南字第01234567号", "军官证", "南字第01234567号"),
-        ("01234567", "士官证", "01234567"),
-        ("A123456(7)", "香港身份证", ""),
-        ("E12345678", "居民身份证", ""),
-        ("12", "护照", ""),
-        (id_number("130102"), "港澳台居民居住证", id_number("130102")),
+        ("01234567", "台胞证", "01234567", ()),
+        ("0123456701(B)", "台湾居民来往大陆通行证", "01234567", ()),
+        ("C01X00T47", "外国护照", "C01X00T47", ()),
+        (" h12345678", "回乡证", "H12345678", ()),
+        (1234567.0, "护照", "1234567", ()),
+        ("南字第01234567号", "军官证", "南字第01234567号", ()),
+        ("01234567", "士官证", "01234567", ()),
+        ("A123456(7)", "香港身份证", "", ("ID_FORMAT",)),
+        ("E12345678", "居民身份证", "", ("ID_FORMAT",)),
+        ("12", "护照", "", ("ID_FORMAT",)),
+        (id_number("130102"), "港澳台居民居住证", id_number("130102"), ("ID_FORMAT",)),
     ],
 )
-def test_a_column_names_the_document(typed: str | float, named: str, number: str) -> None:
+def test_a_column_names_the_document(typed: str | float, named: str, number: str, faults: tuple[str, ...]) -> None:
     identity = Identities(TODAY).read(typed, named)
-    assert identity.number == number
-    assert bool(identity.faults) == (named in ("香港身份证", "居民身份证", "港澳台居民居住证") or not number)
+    assert (identity.number, identity.faults) == (number, faults)
 
 
 def test_a_wrong_permanent_residence_number_has_its_faults() -> None:

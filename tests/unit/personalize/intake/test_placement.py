@@ -116,18 +116,15 @@ def test_people_on_hidden_sheets_give_a_warning(tmp_path: Path) -> None:
 
 
 def test_only_what_merged_cells_show_counts(tmp_path: Path) -> None:
-    import zipfile
-
     rows = forms.form(person(1, unit="财务处"), person(2, unit="后勤处"), person(3))
     plain = forms.xlsx(tmp_path / "f.xlsx", rows)
     merged = '<mergeCells count="2"><mergeCell ref="F4:F5"/><mergeCell ref="B5:B6"/></mergeCells>'
-    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "g.xlsx", "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "xl/worksheets/sheet1.xml":
-                data = data.replace(b"</sheetData>", b"</sheetData>" + merged.encode())
-            new.writestr(name, data)
-    report = check(tmp_path / "g.xlsx", today=TODAY)
+
+    def with_merged(parts: dict[str, bytes]) -> None:
+        name = "xl/worksheets/sheet1.xml"
+        parts[name] = parts[name].replace(b"</sheetData>", b"</sheetData>" + merged.encode())
+
+    report = check(forms.repacked(plain, tmp_path / "g.xlsx", with_merged), today=TODAY)
     assert verdicts(report) == ["ok", "ok", "ID_MISSING"]
     assert [row.unit for row in report.accepted] == ["财务处", "财务处"]
     assert "hidden under merged cells" in report.warnings[0][1]

@@ -24,16 +24,6 @@ TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedString
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 
 
-def rewritten(source: Path, out: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    with zipfile.ZipFile(source) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    change(parts)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return out
-
-
 def as_excel(parts: dict[str, bytes]) -> None:
     """Shared strings, and the attributes that Excel adds to rows, in place of openpyxl's inline ones."""
     texts: list[str] = []
@@ -71,7 +61,7 @@ def again(form: Path, out: Path) -> list[tuple[int, tuple[str, ...]]]:
 
 def test_a_workbook_with_shared_strings_as_excel_writes_it(tmp_path: Path) -> None:
     plain = forms.xlsx(tmp_path / "p.xlsx", forms.form(person(1), person(2, phone="12345"), person(3, name="王&<伟")))
-    form = rewritten(plain, tmp_path / "f.xlsx", as_excel)
+    form = forms.repacked(plain, tmp_path / "f.xlsx", as_excel)
     assert again(form, tmp_path / "out.xlsx") == [(4, ()), (5, ("PHONE_FORMAT",)), (6, ("NAME_CHARS",))]
     sheet = load_workbook(tmp_path / "out.xlsx")["Sheet"]
     assert [sheet.cell(5, column).value for column in (2, 3, 5, 7)] == [id_number(serial=2), "孙波磊", "12345", "退回"]
@@ -87,7 +77,7 @@ def test_formulas_become_the_values_that_were_checked(tmp_path: Path) -> None:
         parts[SHEET] = xml.encode()
 
     plain = forms.xlsx(tmp_path / "p.xlsx", forms.form(person(1), person(2)))
-    form = rewritten(plain, tmp_path / "f.xlsx", with_formulas)
+    form = forms.repacked(plain, tmp_path / "f.xlsx", with_formulas)
     assert again(form, tmp_path / "out.xlsx") == [(4, ()), (5, ("GENDER_MISSING",))]
     with zipfile.ZipFile(tmp_path / "out.xlsx") as archive:
         assert b"<f" not in archive.read(SHEET)
@@ -103,16 +93,8 @@ def test_units_in_merged_cells_keep_their_rows(tmp_path: Path, kind: str) -> Non
     if kind == "xlsx":
         forms.xlsx(form, rows, merge=["A1:F1", "F4:F6"])
     else:
-        import xlwt
-
-        book = xlwt.Workbook(encoding="utf-8")
-        sheet = book.add_sheet("Sheet")
-        for number, row in enumerate(rows):
-            for column, value in enumerate(row):
-                if value is not None and (number, column) != (3, 5):
-                    sheet.write(number, column, value)
-        sheet.write_merge(3, 5, 5, 5, "财务处")
-        book.save(str(form))
+        unit = rows[3].pop()
+        forms.xls(form, rows, merge=[(3, 5, 5, 5, unit)])
     assert again(form, tmp_path / "out.xlsx")[3] == (7, ("UNIT_MISSING",))
 
 
@@ -175,7 +157,7 @@ def test_other_forms_of_xml(tmp_path: Path, change: Callable[[str], str]) -> Non
         parts[SHEET] = change(parts[SHEET].decode()).encode()
 
     plain = forms.xlsx(tmp_path / "p.xlsx", forms.form(person(1), person(2, phone="12345")))
-    form = rewritten(plain, tmp_path / "f.xlsx", changed)
+    form = forms.repacked(plain, tmp_path / "f.xlsx", changed)
     assert again(form, tmp_path / "out.xlsx") == [(4, ()), (5, ("PHONE_FORMAT",))]
 
 
@@ -202,7 +184,7 @@ def test_bordered_emptiness_does_not_take_the_memory(tmp_path: Path) -> None:
         parts[SHEET] = parts[SHEET].replace(b"</sheetData>", empty.encode() + b"</sheetData>")
 
     plain = forms.xlsx(tmp_path / "p.xlsx", [("", UNIT), HEADER, person(1), person(2, phone="1")])
-    form = rewritten(plain, tmp_path / "f.xlsx", bordered)
+    form = forms.repacked(plain, tmp_path / "f.xlsx", bordered)
     command = [sys.executable, "-c", MEASURED, str(form), str(tmp_path / "out.xlsx")]
     peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert peak < 300 * 1024
