@@ -71,7 +71,7 @@ def annotate(report: RosterReport, out: Path | str, *, limits: Limits | None = N
         name = table.sheet or _ONLY_SHEET
         edits[name] = marker.edit(table, rows.get(table.sheet, {}))
         _widen(copy.workbook[name], table.result_column)
-    _summarize(copy.workbook, report)
+    _summarize(copy, report)
     _save(copy.bytes(edits), out)
 
 
@@ -189,10 +189,12 @@ def _widen(worksheet: Any, column: int) -> None:
     worksheet.column_dimensions[get_column_letter(column + 1)].width = 60
 
 
-def _summarize(workbook: Any, report: RosterReport) -> None:
-    """Add a last sheet: rows accepted, and how often each reason occurs."""
+def _summarize(copy: Copy, report: RosterReport) -> None:
+    """Add a last sheet, in place of that of an earlier annotation: rows accepted, and how often each reason occurs."""
+    workbook = copy.workbook
     if SUMMARY in workbook.sheetnames:
         workbook.remove(workbook[SUMMARY])
+        copy.rows.pop(SUMMARY, None)
     sheet = workbook.create_sheet(SUMMARY)
     lines: list[tuple[Any, ...]] = [
         ("单位", report.unit or ""),

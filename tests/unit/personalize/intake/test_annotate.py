@@ -71,6 +71,9 @@ def test_sent_in_again_it_is_read_and_marked_anew(tmp_path: Path) -> None:
     assert column(second["Sheet"], "H", 4, 5) == [None, None]
     assert second["Sheet"].max_column == 8
     assert second.sheetnames == ["Sheet", "审核汇总"]
+    summary = {row[0]: row[1] for row in second["审核汇总"].iter_rows(values_only=True)}
+    assert [summary[title] for title in ("原文件", "通过", "退回")] == ["two.xlsx", 2, 0]
+    assert "PHONE_FORMAT" not in summary
 
 
 def test_each_row_on_record_has_the_sentence_of_its_own_batch(tmp_path: Path) -> None:
