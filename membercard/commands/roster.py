@@ -250,15 +250,11 @@ def _row_table(
     from personalize.intake.text import masked_numbers
 
     chinese = language == "zh"
-    table = Table(title=titles[0 if chinese else 1], title_justify="left")
+    columns = ["行", "序号", "姓名", "代码", "原因"] if chinese else ["row", "no.", "name", "codes", "reasons"]
+    cells: list[Sequence[object]] = [
+        (row.sheet_row, row.seq, row.name_masked, "\n".join(row.codes), row.sentence(language)) for row in rows
+    ]
     if several_sheets:
-        table.add_column("工作表" if chinese else "sheet")
-    for title in ("行", "序号", "姓名") if chinese else ("row", "no.", "name"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("代码" if chinese else "codes")
-    table.add_column("原因" if chinese else "reasons", overflow="fold")
-    for row in rows:
-        cells = [str(row.sheet_row), "" if row.seq is None else str(row.seq), row.name_masked]
-        cells += ["\n".join(row.codes), row.sentence(language)]
-        table.add_row(*(map(escape, [masked_numbers(row.sheet), *cells] if several_sheets else cells)))
-    return table
+        columns = ["工作表" if chinese else "sheet", *columns]
+        cells = [(masked_numbers(row.sheet), *own) for row, own in zip(rows, cells, strict=True)]
+    return output.table(titles[0 if chinese else 1], columns, cells)
