@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from personalize.forms.declaration import Column, RosterForm
@@ -27,14 +27,15 @@ def translate(sheet: Sheet, form: RosterForm, today: date) -> Faults:
 
     A sheet without the form's titles is left as it is.
     """
-    header, places = _header(sheet, form)
-    if header is None:
+    headers, places = _headers(sheet, form)
+    if not headers:
         return {}
     faults: Faults = {}
-    for field, title in TITLES.items():
-        if places.get(field) and not form.columns[field].levels:
-            sheet.rows[header][places[field][0]] = title
-    for index in range(header + 1, len(sheet.rows)):
+    for index in headers:
+        for field, title in TITLES.items():
+            if places.get(field) and not form.columns[field].levels:
+                sheet.rows[index][places[field][0]] = title
+    for index in range(min(headers) + 1, len(sheet.rows)):
         row = sheet.rows[index]
         wrong = {
             fault for name, column in form.columns.items() for fault in _cell(row, name, column, places[name], today)
@@ -42,21 +43,27 @@ def translate(sheet: Sheet, form: RosterForm, today: date) -> Faults:
         if wrong:
             faults[sheet.name, sheet.sheet_row(index)] = in_order(wrong)
     if "unit" in form.columns and form.columns["unit"].levels:
-        _join_levels(sheet, header, places["unit"])
+        _join_levels(sheet, headers, places["unit"])
     if form.gender_from_id and "gender" not in form.columns:
-        _add_gender(sheet, header, places["id_number"][0], (places.get("document") or [-1])[0], Identities(today))
+        _add_gender(sheet, headers, places, Identities(today))
     return faults
 
 
-def _header(sheet: Sheet, form: RosterForm) -> tuple[int | None, dict[str, list[int]]]:
-    """The first row with the titles of the ID number and the name, and the columns of each declared one."""
+def _headers(sheet: Sheet, form: RosterForm) -> tuple[set[int], dict[str, list[int]]]:
+    """The rows with the titles of the ID number and the name, in the same columns if a form has them on each page, and
+    the columns of each declared title."""
+    headers: set[int] = set()
+    columns: dict[str, list[int]] = {}
     declared = {name: [_plain(title) for title in column.titles] for name, column in form.columns.items()}
     for index, row in enumerate(sheet.rows):
+        if headers and _plain(row[columns["id_number"][0]]) not in declared["id_number"]:
+            continue
         titles = [_plain(cell) for cell in row]
         places = {name: [titles.index(title) for title in own if title in titles] for name, own in declared.items()}
-        if all(places[field] for field in NEEDED):
-            return index, places
-    return None, {}
+        if all(places[field] for field in NEEDED) and places == (columns or places):
+            headers.add(index)
+            columns = places
+    return headers, columns
 
 
 def _plain(cell: Cell) -> str:
@@ -89,11 +96,12 @@ def _cell(row: list[Cell], name: str, column: Column, at: Sequence[int], today: 
     return []
 
 
-def _join_levels(sheet: Sheet, header: int, at: Sequence[int]) -> None:
+def _join_levels(sheet: Sheet, headers: Collection[int], at: Sequence[int]) -> None:
+    first = min(headers)
     for index, row in enumerate(sheet.rows):
-        if index < header:
+        if index < first:
             value = ""
-        elif index == header:
+        elif index in headers:
             value = TITLES["unit"]
             for place in at:
                 row[place] = ""
@@ -102,11 +110,15 @@ def _join_levels(sheet: Sheet, header: int, at: Sequence[int]) -> None:
         row.insert(len(row) - 1, value)
 
 
-def _add_gender(sheet: Sheet, header: int, id_column: int, document_column: int, identities: Identities) -> None:
+def _add_gender(
+    sheet: Sheet, headers: Collection[int], places: Mapping[str, list[int]], identities: Identities
+) -> None:
     """A column of the sex as each number shows it, a wrong number too, which is rejected by itself."""
+    number, document = places["id_number"][0], (places.get("document") or [-1])[0]
+    first = min(headers)
     for index, row in enumerate(sheet.rows):
-        gender = TITLES["gender"] if index == header else ""
-        if index > header:
-            identity = identities.read(row[id_column], row[document_column])
+        gender = TITLES["gender"] if index in headers else ""
+        if index > first and not gender:
+            identity = identities.read(row[number], row[document])
             gender = gender_shown(identity.number) if identity.number and identity.document in SHOW_SEX else ""
         row.insert(len(row) - 1, gender)

@@ -92,6 +92,18 @@ def test_tianjin_names_the_unit_by_levels_and_no_sex(tmp_path: Path) -> None:
     assert people == [("男", "和平区总工会 / 第一中学工会"), ("女", "和平区总工会")]
 
 
+def test_a_header_on_each_page_is_translated_too(tmp_path: Path) -> None:
+    first, second = (
+        (number, "孙波磊", id_number(serial=number), "18801434135", "和平区总工会", "第一中学工会") for number in (1, 2)
+    )
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", [TIANJIN, first, TIANJIN, second]), "tianjin")
+    assert [(row.sheet_row, row.person.gender, row.unit) for row in report.accepted] == [
+        (2, "男", "和平区总工会 / 第一中学工会"),
+        (4, "女", "和平区总工会 / 第一中学工会"),
+    ]
+    assert report.rejected == []
+
+
 def test_hebei_is_the_form_that_needs_no_declaration(tmp_path: Path) -> None:
     path = forms.xlsx(tmp_path / "f.xlsx", forms.form(forms.person(1), forms.person(2, phone="1")))
     assert checked(path, "hebei").rows == check(path, today=TODAY).rows
