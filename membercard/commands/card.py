@@ -152,7 +152,7 @@ def trace(
 
 def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
     # Slow to import, and not needed for a verdict.
-    from membercard.commands.explained_trace import explain_trace
+    from membercard.commands.emv.trace import explain_trace
 
     return list(explain_trace(recorded, reveal=reveal))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from membercard import output
-from membercard.commands.gp_input import aid_of, hex_bytes
+from membercard.commands.gp.input import aid_of, hex_bytes
 from terminal.emv.data.explain import explain_data
 from terminal.member.elements import dictionary
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from typer.testing import Result as Done
 
 from membercard import settings
-from membercard.commands import emv as emv_commands
-from membercard.commands.emv_view import show_outcome
+from membercard.commands.emv import commands as emv_commands
+from membercard.commands.emv.view import show_outcome
 from membercard.errors import SettingsError
 from membercard.wiring.issuer_http import HttpIssuer, field_data
 from membercard.wiring.terminal import own_authorities

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from membercard import settings
-from membercard.commands import emv as emv_commands
+from membercard.commands.emv import commands as emv_commands
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.emv.data.bits import TSI, TVR

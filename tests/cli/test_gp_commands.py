@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from membercard import settings
-from membercard.commands.gp import app
+from membercard.commands.gp.commands import app
 from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.errors import CapError, CardRefused, KeyRefused, KeystoreLocked, NotGenuine, ReaderNotFound

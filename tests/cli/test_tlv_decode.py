@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from membercard.commands.explained_trace import explain_trace
+from membercard.commands.emv.trace import explain_trace
 from membercard.commands.tlv import app
 from terminal.apdu import Command, Response, Trace
 from terminal.emv.data.dictionary import STANDARD

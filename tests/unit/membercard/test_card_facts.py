@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from membercard.commands.card import unauthenticated_facts
-from membercard.commands.gp_facts import card_facts
+from membercard.commands.gp.facts import card_facts
 from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard

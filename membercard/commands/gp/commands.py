@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output
-from membercard.commands.gp_facts import card_facts, flat
-from membercard.commands.gp_input import aid_of, dgis, hex_bytes, typed
-from membercard.commands.gp_keys import (
+from membercard.commands.gp.facts import card_facts, flat
+from membercard.commands.gp.input import aid_of, dgis, hex_bytes, typed
+from membercard.commands.gp.keys import (
     Access,
     Channel,
     GpProtocol,
@@ -21,7 +21,7 @@ from membercard.commands.gp_keys import (
     Reader,
     new_key_set,
 )
-from membercard.commands.gp_load import load
+from membercard.commands.gp.load import load
 from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe

@@ -180,7 +180,7 @@ def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
 def explained_exchanges(recorded: Trace) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
     """Every exchange with its explanation; personal data are masked, PINs never shown."""
     # Only --trace needs the dictionary of the member application.
-    from membercard.commands.explained_trace import explain_trace
+    from membercard.commands.emv.trace import explain_trace
 
     return list(explain_trace(recorded, reveal=False))
 

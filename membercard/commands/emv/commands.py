@@ -10,8 +10,8 @@ import typer
 
 from membercard import output, settings
 from membercard.commands.card import ReaderUrl, Wait
-from membercard.commands.emv_input import Keyboard, minor
-from membercard.commands.emv_view import (
+from membercard.commands.emv.input import Keyboard, minor
+from membercard.commands.emv.view import (
     FAULTS,
     exchanges_json,
     explained_exchanges,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output
-from membercard.commands.gp_input import aid_of, hex_bytes, typed
-from membercard.commands.gp_keys import Access, Channel, GpProtocol, Key, KeyVersion, Level, Method, Reader
+from membercard.commands.gp.input import aid_of, hex_bytes, typed
+from membercard.commands.gp.keys import Access, Channel, GpProtocol, Key, KeyVersion, Level, Method, Reader
 from terminal.globalplatform import Aid, CapFile, Privileges
 from terminal.keys import Diversification
 

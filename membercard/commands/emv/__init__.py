@@ -1,0 +1,1 @@
+"""`membercard emv`: a payment terminal, and the traces that it explains."""

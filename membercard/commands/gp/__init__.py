@@ -1,0 +1,1 @@
+"""`membercard gp`: GlobalPlatform card management."""
