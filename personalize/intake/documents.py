@@ -3,7 +3,8 @@
 Numbers: residence permits for Hong Kong, Macao and Taiwan residents (GB 11643 under 810000, 820000, 830000); mainland
 travel permits (H or M and 8 digits, the 2 digits of a renewal left out; 8 digits for Taiwan); passports (ICAO 9303-4,
 up to 9 characters); foreigners' permanent residence cards of 2017 (15 characters) and 2023 (18 digits from 9 on, with
-the check character of GB 11643); officers' cards (南字第01234567号).
+the check character of GB 11643: rules on the machine-readable information of the new card, National Immigration
+Administration, 2023, items 2 and 3); officers' cards (南字第01234567号).
 """
 
 from __future__ import annotations

@@ -42,6 +42,14 @@ def test_beijing_writes_codes_and_the_validity_of_the_id_card(tmp_path: Path) ->
     assert [row.person.gender for row in report.accepted] == ["男", "女"]
 
 
+def test_beijing_names_employment_skill_and_dwelling_as_its_notices_do(tmp_path: Path) -> None:
+    titles = (*BEIJING[:-1], "就业状态", "技能等级", "现居住地", "是否外地来京务工")
+    row = (1, "孙波磊", 1, id_number(serial=1), "长期", "18801434135", "东城区工会", 20)
+    rows = [(*row, 1, 5, 3, 1), (*row[:2], 2, id_number(serial=2), *row[4:], 1, 7, 3, 1)]
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", [titles, *rows]), "beijing")
+    assert verdicts(report) == ["ok", "FORM_VALUE"]
+
+
 @pytest.mark.parametrize(
     ("validity", "verdict"),
     [
