@@ -47,15 +47,20 @@ class PlansRequest(RequestModel):
 @router.get(
     "/units",
     summary="Compare units with their plan",
-    description=f"The unit that is due first comes first. {_WHO}",
+    description="The unit that is due first comes first. `issued` counts members whose card was handed over, "
+    f"`verified` those whose card was made. {_WHO}",
 )
 def units(service: Svc, caller: Caller) -> list[UnitProgress]:
     return service.statistics.progress(caller)
 
 
-@router.get("/days", summary="Count cards per day", description=f"Days without cards are left out. {_WHO}")
+@router.get(
+    "/days",
+    summary="Count cards per day",
+    description="`count` cards were made, `issued` cards were handed over; days without either are left out. " + _WHO,
+)
 def days(service: Svc, caller: Caller, since: Since = None, until: Until = None) -> list[DayCount]:
-    return service.statistics.issued_per_day(caller, since, until)
+    return service.statistics.cards_per_day(caller, since, until)
 
 
 @router.get(

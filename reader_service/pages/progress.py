@@ -14,7 +14,7 @@ from reader_service.http.schemas import XLSX, download
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
-from reader_service.services.figures import Figures
+from reader_service.services.figures import Figures, plan_total
 from reader_service.services.uploads import pieces
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
@@ -49,6 +49,7 @@ def router(shell: Shell) -> APIRouter:
             request,
             "progress.html",
             figures=shown,
+            total=plan_total(shown.units),
             days=days if days in PERIODS else 0,
             periods=PERIODS,
             percentiles=_percentiles(shown.seconds),
@@ -138,11 +139,13 @@ def _plots(shown: Figures, t: Words) -> dict[str, Any]:
         "units": _plot(
             [_with_due(unit, t) for unit in shown.units],
             (t("progress.planned"), "idle", [unit.planned or 0 for unit in shown.units]),
+            (t("progress.verified"), "ok", [unit.verified for unit in shown.units]),
             (t("progress.issued"), "accent", [unit.issued for unit in shown.units]),
         ),
         "days": _plot(
             [day.day.isoformat() for day in shown.days],
-            (t("progress.issued"), "accent", [day.count for day in shown.days]),
+            (t("progress.verified"), "ok", [day.count for day in shown.days]),
+            (t("progress.issued"), "accent", [day.issued for day in shown.days]),
         ),
         "rejects": _plot(
             [_short(f"{_step(one.step, t)}: {t.reason(one.code, {}, one.reason)}") for one in shown.rejects],

@@ -38,17 +38,21 @@ class StatisticsService:
         with translate_registry_errors():
             return self._registry.statistics.units(self._parts.now().date())
 
-    def issued_per_day(
+    def cards_per_day(
         self, p: Principal, since: datetime | None = None, until: datetime | None = None
     ) -> list[DayCount]:
-        """Days of the service's time zone; those without cards are left out."""
+        """Cards verified and handed over; days of the service's time zone, those without either are left out."""
         _check_period(p, since, until)
         with translate_registry_errors():
-            hours = self._registry.statistics.issued_per_hour(since, until)
+            verified = self._days(self._registry.statistics.verified_per_hour(since, until))
+            issued = self._days(self._registry.statistics.issued_per_hour(since, until))
+        return [DayCount(day, verified[day], issued[day]) for day in sorted({*verified, *issued})]
+
+    def _days(self, hours: Iterable[HourCount]) -> Counter[date]:
         days: Counter[date] = Counter()
         for hour in hours:
             days[hour.hour.astimezone(self._parts.zone).date()] += hour.count
-        return [DayCount(day, count) for day, count in sorted(days.items())]
+        return days
 
     def rejects(
         self,
@@ -127,7 +131,7 @@ class StatisticsService:
             until=until,
             created_at=self._parts.now(),
             units=self.progress(p),
-            days=self.issued_per_day(p, since, until),
+            days=self.cards_per_day(p, since, until),
             rejects=self.rejects(p, since, until),
             seconds=self.seconds_per_card(p, since, until),
             lanes=self.lanes(p, since, until),

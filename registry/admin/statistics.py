@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, cast, extract, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, extract, func, or_, select
 
 from registry.batches.units import belonging
 from registry.db.context import RegistryContext
-from registry.db.tables import cards, chips, claims, dossiers, members, plans, units, verdicts
+from registry.db.tables import card_events, cards, chips, claims, dossiers, members, plans, units, verdicts
 from registry.members.verdicts import HOUR
 from registry.unit_names import names_above
+from registry.values import CardState
+
+# Every card that reaches its member passes this state once; those that ended before were never handed over.
+_HANDED_OVER: Final = card_events.c.event == CardState.DELIVERED.value
 
 
 @dataclass(frozen=True, slots=True)
 class UnitProgress:
-    """A unit against its plan. ``registered`` members are approved, ``issued`` members have received a verified card;
-    both count the departments of the unit too. ``planned`` and ``due`` are null without a plan. ``late``: past the due
-    day with fewer cards issued than planned. ``within``: the nearest unit above that has a plan, and counts these
-    members too."""
+    """A unit against its plan, counted in members, those of its departments too.
+
+    ``registered``: approved; ``verified``: a card was made; ``issued``: a card was handed over, whatever became of it.
+    ``planned`` and ``due`` are null without a plan. ``late``: past the due day with fewer cards issued than planned.
+    ``within``: the nearest unit above that has a plan, and counts these members too.
+    """
 
     unit: str
     group: str
@@ -31,6 +37,7 @@ class UnitProgress:
     issued: int
     late: bool
     within: str = ""
+    verified: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,18 @@ class Statistics:
             over = (name for name in names_above(row.name) if name in planned)
             due = None if row.due is None else date.fromisoformat(row.due)
             late = due is not None and today > due and row.issued < row.planned
-            group = row.group or ""
             progress.append(
-                UnitProgress(row.name, group, row.planned, due, row.registered, row.issued, late, next(over, ""))
+                UnitProgress(
+                    unit=row.name,
+                    group=row.group or "",
+                    planned=row.planned,
+                    due=due,
+                    registered=row.registered,
+                    issued=row.issued,
+                    late=late,
+                    within=next(over, ""),
+                    verified=row.verified,
+                )
             )
         return sorted(progress, key=lambda unit: (unit.due or date.max, unit.unit))
 
@@ -191,13 +207,24 @@ class Statistics:
         with self._context.read() as conn:
             return [HourCount(_start_of(row.hour), row.code, row.times) for row in conn.execute(chosen)]
 
-    def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
+    def verified_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
         """Verified cards by hour, so that a caller can sum up the days of its own time zone."""
+        return self._per_hour(cards.c.verified_at, since, until)
+
+    def issued_per_hour(self, since: datetime | None = None, until: datetime | None = None) -> list[HourCount]:
+        """Cards handed over by hour."""
+        return self._per_hour(card_events.c.at, since, until, _HANDED_OVER)
+
+    def _per_hour(
+        self, column: Any, since: datetime | None, until: datetime | None, *conditions: ColumnElement[bool]
+    ) -> list[HourCount]:
         with self._context.read() as conn:
-            hour = _hour_of(conn, cards.c.verified_at).label("hour")
-            within = _within(cards.c.verified_at, since, until)
-            chosen = select(hour, func.count().label("times")).where(*within).group_by(hour).order_by(hour)
-            return [HourCount(_start_of(row.hour), "", row.times) for row in conn.execute(chosen)]
+            hour = _hour_of(conn, column).label("hour")
+            counted = select(hour, func.count().label("times")).where(*_within(column, since, until), *conditions)
+            return [
+                HourCount(_start_of(row.hour), "", row.times)
+                for row in conn.execute(counted.group_by(hour).order_by(hour))
+            ]
 
 
 def _units() -> Select[Any]:
@@ -209,21 +236,28 @@ def _units() -> Select[Any]:
         .group_by(pairs.c.above)
         .subquery()
     )
-    issued = (
-        select(pairs.c.above.label("unit_id"), func.count(cards.c.member_id.distinct()).label("issued"))
+    handed_over = and_(
+        card_events.c.card_number == cards.c.card_number, card_events.c.sequence == cards.c.sequence, _HANDED_OVER
+    )
+    handed_over_to = case((card_events.c.id.is_not(None), cards.c.member_id))
+    made = (
+        select(pairs.c.above.label("unit_id"), func.count(cards.c.member_id.distinct()).label("verified"))
+        .add_columns(func.count(handed_over_to.distinct()).label("issued"))
         .join_from(cards, members, members.c.id == cards.c.member_id)
         .join(pairs, pairs.c.unit_id == members.c.unit_id)
+        .join(card_events, handed_over, isouter=True)
         .group_by(pairs.c.above)
         .subquery()
     )
-    counted = or_(registered.c.registered > 0, issued.c.issued > 0)
+    counted = or_(registered.c.registered > 0, made.c.verified > 0)
     return (
         select(units.c.name, plans.c.group, plans.c.planned, plans.c.due)
         .add_columns(func.coalesce(registered.c.registered, 0).label("registered"))
-        .add_columns(func.coalesce(issued.c.issued, 0).label("issued"))
+        .add_columns(func.coalesce(made.c.verified, 0).label("verified"))
+        .add_columns(func.coalesce(made.c.issued, 0).label("issued"))
         .join(plans, plans.c.unit_id == units.c.id, isouter=True)
         .join(registered, registered.c.unit_id == units.c.id, isouter=True)
-        .join(issued, issued.c.unit_id == units.c.id, isouter=True)
+        .join(made, made.c.unit_id == units.c.id, isouter=True)
         .where(or_(plans.c.unit_id.is_not(None), and_(units.c.parent_id.is_(None), counted)))
     )
 

@@ -182,7 +182,8 @@ def test_the_audit_over_http(rig: RegistryApp) -> None:
 
 def test_figures_and_the_schedule(rig: RegistryApp) -> None:
     clerk, auditor = rig.client_as(Role.REGISTRAR), rig.client_as(Role.AUDITOR)
-    carded(rig.accounts.registry, 2)
+    _, (handed_over, _) = carded(rig.accounts.registry, 2)
+    at(rig.accounts.registry, handed_over, CardState.PACKED, CardState.DELIVERED)
     plan = {"unit": UNIT, "group": "第一批", "planned": 3, "due": "2026-11-01"}
     assert clerk.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}).json() == [plan]
     sheet = "单位,组别,计划数,完成日期\n后来的单位,第二批,5,2026-12-31\n".encode()
@@ -193,8 +194,8 @@ def test_figures_and_the_schedule(rig: RegistryApp) -> None:
     assert clerk.delete(f"{V1}/statistics/plans", params={"unit": "后来的单位"}).status_code == 204
     assert auditor.get(f"{V1}/statistics/plans").json() == [plan]
     (unit,) = auditor.get(f"{V1}/statistics/units").json()
-    assert (unit["planned"], unit["issued"], unit["late"]) == (3, 2, True)
-    assert [day["count"] for day in auditor.get(f"{V1}/statistics/days").json()] == [2]
+    assert (unit["planned"], unit["verified"], unit["issued"], unit["late"]) == (3, 2, 1, True)
+    assert [(day["count"], day["issued"]) for day in auditor.get(f"{V1}/statistics/days").json()] == [(2, 1)]
     assert auditor.get(f"{V1}/statistics/seconds").json()["p50"] == 1.5
     assert auditor.get(f"{V1}/statistics/lanes").json()[0]["verified"] == 2
     assert auditor.get(f"{V1}/statistics/rejects").json() == []

@@ -11,14 +11,17 @@ import pytest
 from openpyxl import load_workbook
 
 from reader_service.errors import Forbidden, Invalid, NotFound, RequestTooLarge, UnreadableForm
+from reader_service.services.figures import PlanTotal, plan_total
 from reader_service.services.statistics import StatisticsService
 from registry.admin.plans import UnitPlan
+from registry.admin.statistics import UnitProgress
 from registry.members.verdicts import VerdictNote
+from registry.values import CardState
 from terminal.localtime import time_zone
 from tests.support import forms
 from tests.support.issuer import custody
 from tests.support.registry.registrar import UNIT, claimed, ready
-from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, OPERATOR, RegistryRig, carded, day
+from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, OPERATOR, RegistryRig, at, carded, day
 
 HEADER = ("序号", "单位名称", "批次", "计划人数", "完成日期")
 
@@ -33,7 +36,10 @@ def plan(unit: str = UNIT, planned: int = 3, due: date = date(2026, 11, 21)) -> 
 
 
 def test_units_stand_against_their_plan(rig: RegistryRig, service: StatisticsService) -> None:
-    carded(rig.registry, 2)
+    _, numbers = carded(rig.registry, 2)
+    assert [(unit.verified, unit.issued) for unit in service.progress(AUDITOR)] == [(2, 0)]
+    for number in numbers:
+        at(rig.registry, number, CardState.PACKED, CardState.DELIVERED)
     assert [(unit.unit, unit.planned, unit.issued, unit.late) for unit in service.progress(AUDITOR)] == [
         (UNIT, None, 2, False)
     ]
@@ -50,17 +56,28 @@ def test_units_stand_against_their_plan(rig: RegistryRig, service: StatisticsSer
         service.set_plans(CLERK, [])
 
 
+def test_the_total_counts_cards_of_units_with_a_plan_and_no_department_twice() -> None:
+    def unit(name: str, planned: int | None, issued: int, within: str = "") -> UnitProgress:
+        return UnitProgress(name, "", planned, None, issued, issued, False, within, issued)
+
+    assert plan_total([]) == PlanTotal(0, 0, 0)
+    assert plan_total([unit("甲", 10, 4), unit("乙", None, 3)]) == PlanTotal(10, 4, 3)
+    departments = [unit("甲", 10, 7), unit("甲 / 一部", 5, 6, "甲"), unit("乙", None, 9), unit("乙 / 二部", 4, 2)]
+    assert plan_total(departments) == PlanTotal(14, 9, 7)
+
+
 def test_days_are_those_of_the_zone_in_the_settings(rig: RegistryRig, service: StatisticsService) -> None:
     rig.clock.now = day("2026-11-22").replace(hour=15)
     carded(rig.registry, 1)
     rig.clock.forward(timedelta(hours=1, minutes=30))  # half past midnight in Shijiazhuang
-    carded(rig.registry, 2, digest="d2", start=2)
-    assert [(one.day, one.count) for one in service.issued_per_day(AUDITOR)] == [
-        (date(2026, 11, 22), 1),
-        (date(2026, 11, 23), 2),
+    _, (number, _) = carded(rig.registry, 2, digest="d2", start=2)
+    at(rig.registry, number, CardState.PACKED, CardState.DELIVERED)
+    assert [(one.day, one.count, one.issued) for one in service.cards_per_day(AUDITOR)] == [
+        (date(2026, 11, 22), 1, 0),
+        (date(2026, 11, 23), 2, 1),
     ]
     late = day("2026-11-22").replace(hour=16)
-    assert [one.count for one in service.issued_per_day(AUDITOR, late)] == [2]
+    assert [one.count for one in service.cards_per_day(AUDITOR, late)] == [2]
     assert service.seconds_per_card(AUDITOR, None, late).count == 1
     assert [(lane.lane, lane.verified) for lane in service.lanes(AUDITOR)] == [("lane 1", 3)]
 
@@ -69,17 +86,17 @@ def test_verdicts_and_rejects_are_counted(rig: RegistryRig, service: StatisticsS
     batch_id = ready(rig.registry, custody(), 2)
     for number in (1, 2):
         rig.registry.line.reject(claimed(rig.registry, batch_id, number), "no answer", "select", "B")
-    at = rig.clock.now
+    now = rig.clock.now
     rig.registry.verdicts.note(
-        *(VerdictNote(at, "test", "counter", code, 0.1) for code in ("ACTIVE", "LOST", "ACTIVE"))
+        *(VerdictNote(now, "test", "counter", code, 0.1) for code in ("ACTIVE", "LOST", "ACTIVE"))
     )
     assert [(one.step, one.reason, one.count) for one in service.rejects(AUDITOR)] == [("select", "no answer", 2)]
     assert [(one.hour, one.code, one.count) for one in service.verdicts_per_hour(AUDITOR)] == [
-        (at, "ACTIVE", 2),
-        (at, "LOST", 1),
+        (now, "ACTIVE", 2),
+        (now, "LOST", 1),
     ]
     assert service.verdicts_per_hour(AUDITOR, station="elsewhere") == []
-    assert service.rejects(AUDITOR, at + timedelta(seconds=1)) == []
+    assert service.rejects(AUDITOR, now + timedelta(seconds=1)) == []
 
 
 def test_a_period_has_zones_and_a_direction(service: StatisticsService) -> None:
@@ -168,7 +185,7 @@ def test_the_figures_are_a_workbook_without_formulas(rig: RegistryRig, service: 
 def test_every_method_asks_who_it_is(service: StatisticsService) -> None:
     for call in (
         lambda: service.progress(COUNTER),
-        lambda: service.issued_per_day(COUNTER),
+        lambda: service.cards_per_day(COUNTER),
         lambda: service.rejects(COUNTER),
         lambda: service.seconds_per_card(COUNTER),
         lambda: service.lanes(COUNTER),

@@ -63,7 +63,7 @@ def fill(filled: Filled) -> Filled:
         ],
         by="张",
     )
-    order = ("members", "dossiers", "claims", "chips", "cards")
+    order = ("members", "dossiers", "claims", "chips", "cards", "card_events")
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in order}
     names = [unit for unit, count in UNITS.items() for _ in range(count)]
     with filled.registry._context.database.write() as conn:
@@ -135,16 +135,21 @@ def add(
     if good:
         proven = {"card_number": card, "sequence": 1, "member_id": number, "dossier_id": number, "chip_serial": serial}
         rows["cards"].append({**proven, "state": "active", "verified_at": at, "seconds": seconds, "result": "{}"})
+        made = {"card_number": card, "sequence": 1, "at": at, "by": "王", "place": "", "reason": ""}
+        rows["card_events"].append({**made, "event": "verified"})
+        if number % 3 == 0:
+            later = at + timedelta(days=1)
+            rows["card_events"].append({**made, "event": "delivered", "at": later})
 
 
 def test_units_against_plan_and_due_date(filled: Filled) -> None:
     units = filled.registry.statistics.units(date(2026, 11, 26))
-    progress = [(unit.unit, unit.planned, unit.registered, unit.issued, unit.late) for unit in units]
+    progress = [(unit.unit, unit.planned, unit.registered, unit.verified, unit.issued, unit.late) for unit in units]
     assert progress == [
-        ("乙", 1000, 900, 810, True),
-        ("甲", 1500, 1500, 1350, True),
-        ("丁", 50, 0, 0, False),
-        ("丙", None, 600, 540, False),
+        ("乙", 1000, 900, 810, 270, True),
+        ("甲", 1500, 1500, 1350, 450, True),
+        ("丁", 50, 0, 0, 0, False),
+        ("丙", None, 600, 540, 180, False),
     ]
     assert not any(unit.late for unit in filled.registry.statistics.units(date(2026, 11, 25)))
 
@@ -211,10 +216,49 @@ def test_verdicts_per_hour(filled: Filled) -> None:
     assert sum(one.count for one in some) == len(within)
 
 
-def test_issued_per_hour(filled: Filled) -> None:
+def test_verified_per_hour(filled: Filled) -> None:
     counted = Counter(hour(at) for at, *_ in filled.cards)
+    got = filled.registry.statistics.verified_per_hour()
+    assert got == [HourCount(at, "", counted[at]) for at in sorted(counted)]
+
+
+def test_issued_per_hour(filled: Filled) -> None:
+    numbers = [number for number in range(1, CARDS + 1) if number % 10]
+    made = zip(numbers, filled.cards, strict=True)
+    counted = Counter(hour(at + timedelta(days=1)) for number, (at, *_) in made if number % 3 == 0)
     got = filled.registry.statistics.issued_per_hour()
     assert got == [HourCount(at, "", counted[at]) for at in sorted(counted)]
+
+
+def test_issued_is_handed_over_and_neither_verified_nor_ended_before(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    batch = ready(registry, custody, 5)
+    numbers = []
+    for number in range(1, 6):
+        claim = claimed(registry, batch, number)
+        registry.line.verified(claim, {}, 2.0)
+        numbers.append(claim.card_number)
+
+    def figures() -> tuple[int, int]:
+        (unit,) = registry.statistics.units(date(2026, 11, 26))
+        return unit.verified, unit.issued
+
+    assert figures() == (5, 0)
+    for number in numbers[1:]:
+        registry.cards.change(number, "packed", "王", "装袋")
+    registry.cards.change(numbers[1], "damaged", "王", "压坏")
+    assert figures() == (5, 0)
+    for number in numbers[2:]:
+        registry.cards.change(number, "delivered", "王", "发放")
+    assert figures() == (5, 3)
+    registry.cards.change(numbers[3], "active", "王", "启用")
+    registry.cards.change(numbers[4], "lost", "王", "挂失")
+    assert figures() == (5, 3), "handed over once, whatever became of the card"
+    registry.cards.replace(numbers[4], by="王", reason="补卡")
+    assert figures() == (5, 3)
+    assert sum(one.count for one in registry.statistics.issued_per_hour()) == 3
+    assert sum(one.count for one in registry.statistics.verified_per_hour()) == 5
 
 
 @contextmanager
