@@ -20,10 +20,13 @@ from personalize.line.outcome import NO_CHIP, CardOutcome, CardReport
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
+from terminal.awake import AwakeClock
 from terminal.errors import MembercardError, NoCard, TransportError
 
 POLL = 0.5
 """Seconds between checks for a stop while the slot is empty or the reader is out of order."""
+_STEP: Final = 5.0
+"""Seconds that one check may count against a lane's idle time: a machine that was paused used up none of it."""
 
 STOPPED: Final = Reason("stopped", RejectCode.STOPPED)
 NO_BLANKS: Final = Reason("no blank cards left", RejectCode.NO_BLANKS)
@@ -112,7 +115,7 @@ class PersonalizationLine:
         self.job = job
         self.settings = settings or LineSettings()
         self.on_event = on_event
-        self.monotonic = monotonic
+        self.monotonic = AwakeClock(_STEP, monotonic)
         self._remake = remake
         self._remaking = threading.Lock()
         self._stop = threading.Event()

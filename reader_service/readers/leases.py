@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from reader_service.readers.values import Lease, LeaseView, Mode
 
 LONGEST: Final = 600.0
 """Longest lease in seconds; a longer need renews it."""
+_MOVED: Final = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -25,6 +26,13 @@ class _Held:
     owner: tuple[str, str]
     lease: Lease
     ends: float
+
+    def move(self, until: datetime) -> bool:
+        """Correct the end that others see, where the lease ends later than that; whether it does."""
+        if until - self.lease.until < _MOVED:
+            return False
+        self.lease = replace(self.lease, until=until)
+        return True
 
 
 class Leases:
@@ -149,14 +157,18 @@ class Leases:
         self._changed(reader_id, False)
 
     def sweep(self) -> list[str]:
-        """Forget expired leases and give their readers."""
-        now = self._monotonic()
+        """Forget expired leases and give their readers. A lease that a pause of the machine did not use up ends later
+        than its holder was told: its time is corrected."""
+        now, at = self._monotonic(), self._clock()
         with self._lock:
             ended = [reader for reader, held in self._held.items() if held.ends <= now]
             for reader in ended:
                 del self._held[reader]
+            moved = [held for held in self._held.values() if held.move(at + timedelta(seconds=held.ends - now))]
         for reader in ended:
             self._changed(reader, True)
+        for held in moved:
+            self._changed(held.lease.reader, False)
         return ended
 
     def _put(self, p: Principal, reader_id: str, token: str, seconds: float) -> Lease:

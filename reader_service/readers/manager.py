@@ -26,6 +26,7 @@ from reader_service.registry_errors import translate_registry_errors
 from registry.db.audit_chain import AuditEntry
 from registry.errors import NotOnRecord, RegistryUnavailable
 from terminal.apdu import CardSlot, EventKind, InsertedCard, Reader, ReaderEvent, watch_readers
+from terminal.awake import AwakeClock
 from terminal.errors import TransportError
 
 T = TypeVar("T")
@@ -33,6 +34,10 @@ T = TypeVar("T")
 PCSC_DEADLINE: Final = 10
 """Seconds that one call to a PC/SC reader may take: then it is cut, long before a job counts as hung."""
 _TICK: Final = 0.2
+_STEP: Final = 1.0
+"""Seconds that one tick may count against a deadline: a pause of the machine moves every deadline by its length."""
+_PAUSE: Final = 10.0
+"""Seconds of a pause that is logged."""
 _CLOSING: Final = 5.0
 _MOST_STUCK: Final = 3
 """Threads of one reader that may be stuck in its driver: each restart of a driver that never returns leaves one."""
@@ -57,8 +62,9 @@ class ReaderManager:
         watch: Callable[[threading.Event], Iterator[ReaderEvent]] = watch_readers,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._parts, self._bus, self._watch, self._monotonic = parts, bus, watch, monotonic
-        self.leases = Leases(known=self._entry, changed=self._lease_changed, clock=parts.clock, monotonic=monotonic)
+        self._parts, self._bus, self._watch = parts, bus, watch
+        self._awake = AwakeClock(_STEP, monotonic)
+        self.leases = Leases(known=self._entry, changed=self._lease_changed, clock=parts.clock, monotonic=self._awake)
         self._lock = threading.RLock()
         self._entries: dict[str, ManagedReader] = {}
         self._given: dict[str, str] = {}
@@ -267,15 +273,19 @@ class ReaderManager:
         if former is not None:
             former.stop()
             entry.stuck.append(former)
-        entry.worker = ReaderWorker(entry.id, entry.open_reader, self, watched=entry.pcsc, monotonic=self._monotonic)
+        entry.worker = ReaderWorker(entry.id, entry.open_reader, self, watched=entry.pcsc, clock=self._awake)
         entry.hung, entry.busy = "", False
         entry.worker.start()
         self._publish_state(entry)
 
     def _keep(self) -> None:
         """Check deadlines and leases."""
+        noted = self._awake.left_out
         while not self._closing.wait(_TICK):
-            now = self._monotonic()
+            now = self._awake()
+            pause, noted = self._awake.left_out - noted, self._awake.left_out
+            if pause > _PAUSE:
+                _log.warning("the machine or this program was paused for %.0f seconds; deadlines move by that", pause)
             with self._lock:
                 late = [
                     entry
@@ -286,6 +296,7 @@ class ReaderManager:
                 for entry in late:
                     entry.hung = HUNG
                     self._publish_state(entry)
+                    _log.error("reader %s hangs: %s", entry.id, HUNG)
             for worker in hung:
                 worker.abandon(HUNG)
             self.leases.sweep()
@@ -381,6 +392,7 @@ class ReaderManager:
             entry = self._of(worker)
             if entry is not None and entry.hung and not self._closing.is_set():
                 self._begin(entry)
+                _log.info("the driver of reader %s answers again", entry.id)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -151,11 +151,11 @@ class ReaderWorker:
         host: WorkerOwner,
         *,
         watched: bool = False,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_reader, self._host = open_reader, host
         self._look_needed = not watched
-        self._monotonic = monotonic
+        self._clock = clock
         self._inbox: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._ended = False
@@ -166,7 +166,7 @@ class ReaderWorker:
         self._session: ReaderSession | None = None
         self._lying: bool | None = None
         self.due: float | None = None
-        """When the job in hand must have ended, or shown a sign of life (``time.monotonic``)."""
+        """When the job in hand must have ended, or shown a sign of life, by ``clock``."""
         self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
 
     def start(self) -> None:
@@ -185,7 +185,7 @@ class ReaderWorker:
 
     def _beat(self, deadline: float | None = DEADLINE) -> None:
         self._slow = False
-        self.due = None if deadline is None or self._ended else self._monotonic() + deadline
+        self.due = None if deadline is None or self._ended else self._clock() + deadline
 
     def late(self, now: float) -> bool:
         """Whether the current job has passed its deadline."""
@@ -213,7 +213,7 @@ class ReaderWorker:
             raise CardTooSlow(SLOW)
 
     def _after_exchange(self) -> None:
-        self._answered = self._monotonic()
+        self._answered = self._clock()
 
     def abandon(self, sentence: str) -> None:
         """Give up the thread: the current and the waiting jobs fail, and the current one ends with its next exchange.

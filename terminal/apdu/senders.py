@@ -19,6 +19,7 @@ from terminal.apdu.command import Command, Response
 from terminal.apdu.protocols import LinkProtocol, Sender, Transport
 from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
+from terminal.awake import AwakeClock
 from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused, CardTooSlow
 
 _WRONG_LENGTH = 0x6700
@@ -73,7 +74,8 @@ class FollowUp:
 
     The response carries all data and the last status word. A command is repeated once; fetching stops with
     CardMalformed when a round returns no data or the total exceeds 65,536 bytes, and with CardTooSlow after ``limit``
-    seconds, so that no card can keep the terminal busy without end. ``clock`` returns seconds. With ``after_warning``
+    seconds, so that no card can keep the terminal busy without end. ``clock`` returns seconds; by default a
+    pause of the machine does not count. With ``after_warning``
     the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched too; the response keeps the warning.
 
     ISO/IEC 7816-4:2020, 5.3.4; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1.
@@ -85,12 +87,12 @@ class FollowUp:
         *,
         after_warning: bool = False,
         limit: float = FOLLOW_UP_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._inner = inner
         self._after_warning = after_warning
         self._limit = limit
-        self._clock = clock
+        self._clock = clock or AwakeClock(limit / 2)
         self._until = 0.0
 
     def send(self, command: Command) -> Response:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+_LATE: Final = 1.0
+"""Seconds by which a busy machine may wake the thread late."""
 
 
 class Watchdog:
@@ -13,11 +16,15 @@ class Watchdog:
 
     The caller sets ``due`` (time.monotonic) before its call and None after it: two attribute writes, no lock. The
     thread sleeps until ``due``; where it is None it sleeps ``limit`` seconds, since no call can fall due before that.
-    ``fired`` stays True after an interruption. ``close`` ends the thread.
+    A sleep that takes much longer was a pause of the machine or of the process: the call gets that time again.
+    ``fired`` stays True after an interruption. ``close`` ends the thread. ``ticks`` is the clock of ``due``.
     """
 
-    def __init__(self, limit: float, interrupt: Callable[[], None]) -> None:
+    def __init__(
+        self, limit: float, interrupt: Callable[[], None], *, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self.limit = limit
+        self._ticks = ticks
         self.due: float | None = None
         self.fired = False
         self._interrupt = interrupt
@@ -29,14 +36,17 @@ class Watchdog:
         self._closed.set()
 
     def _run(self) -> None:
-        pause = self.limit
+        pause, begun = self.limit, self._ticks()
         while not self._closed.wait(pause):
-            now, due = time.monotonic(), self.due
+            now, due = self._ticks(), self.due
+            late = now - begun - pause
+            if due is not None and late > _LATE:
+                due += late
             if due is not None and now >= due:
                 self.fired = True
                 self._interrupt()
                 return
-            pause = self.limit if due is None else due - now
+            pause, begun = self.limit if due is None else due - now, now
 
 
 def on_own_thread(function: Callable[..., Any], limit: float, late: Any) -> Callable[..., Any]:

@@ -115,6 +115,23 @@ def test_a_busy_reader_is_waited_for_and_no_failure(bench: Bench) -> None:
     assert not result.counts
 
 
+def test_a_pause_of_the_machine_is_no_idle_time(bench: Bench) -> None:
+    """A laptop that was closed over lunch: the lane waits its whole idle time after that."""
+    reader = ScriptedReader(bench.clock)
+    look, looks = reader.wait_for_card, 0
+
+    def paused_once(timeout: float | None) -> bool:
+        nonlocal looks
+        looks += 1
+        bench.clock.now += 3600 if looks == 2 else 0
+        return look(timeout)
+
+    reader.wait_for_card = paused_once  # type: ignore[method-assign]
+    result = bench.run(reader, LineSettings(idle=30))
+    assert (result.fault, result.message) == (False, "no card came within 30 s")
+    assert looks > 50
+
+
 def test_a_service_that_dies_does_not_use_up_a_chips_tries(bench: Bench) -> None:
     """But a chip that brings its reader down every time stops the lane."""
     reader = ScriptedReader(bench.clock, *[True, ReaderFault(DOWN)] * 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from reader_service.errors import Forbidden, Invalid, LeaseHeld, LeaseLost, NotFound
@@ -24,11 +26,12 @@ class LeaseRig:
 
     def __init__(self) -> None:
         self.time = Time()
+        self.today = NOON
         self.changes: list[tuple[str, bool]] = []
         self.leases = Leases(
             known=self._known,
             changed=lambda reader, ended: self.changes.append((reader, ended)),
-            clock=lambda: NOON,
+            clock=lambda: self.today,
             monotonic=self.time,
         )
 
@@ -143,3 +146,22 @@ def test_who_may_and_for_how_long(rig: LeaseRig) -> None:
             rig.leases.take(OPERATOR, "a", seconds)
         assert "seconds" in refused.value.fields
     assert rig.leases.held("a") is None
+
+
+def test_a_lease_that_outlives_a_pause_of_the_machine_says_so(rig: LeaseRig) -> None:
+    """The clock on the wall went on, the time of the lease did not."""
+    rig.leases.take(OPERATOR, "a", 60)
+    rig.time.now += 10
+    rig.today += timedelta(seconds=10)
+    rig.leases.sweep()
+    before = rig.leases.held("a")
+    rig.today += timedelta(hours=1)
+    rig.leases.sweep()
+    held = rig.leases.held("a")
+    assert before is not None
+    assert held is not None
+    assert held.until - before.until == timedelta(hours=1)
+    assert held.until - rig.today == timedelta(seconds=50)
+    assert rig.changes == [("a", False), ("a", False)]
+    rig.time.now += 51
+    assert rig.leases.sweep() == ["a"]

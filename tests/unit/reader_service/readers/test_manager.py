@@ -614,3 +614,45 @@ def test_the_watch_of_pcsc_readers_survives_any_fault(
     sentences = [event.data["sentence"] for event in rig.bus.of("service.fault")]
     failed = "watching the PC/SC readers failed and begins anew; the log says why"
     assert sentences[:4] == [failed, "", failed, ""]
+
+
+class Ticks:
+    """The monotonic clock, and a machine that was paused for ``paused`` seconds."""
+
+    def __init__(self) -> None:
+        self.paused = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.paused
+
+
+def test_a_pause_of_the_machine_moves_every_deadline(two: ReaderRig, caplog: pytest.LogCaptureFixture) -> None:
+    ticks = Ticks()
+    with two.manager(monotonic=ticks) as manager:
+        begun, go = threading.Event(), threading.Event()
+
+        def job(session: ReaderSession) -> str:
+            begun.set()
+            go.wait(PATIENCE)
+            return "done"
+
+        lease = manager.leases.take(OPERATOR, "lane-2", 90)
+        future = manager.submit("lane-1", job, 90)
+        assert begun.wait(PATIENCE)
+        ticks.paused = 3600.0
+        assert eventually(lambda: "paused for 3" in caplog.text)
+        manager.leases.check(OPERATOR, "lane-2", lease.token)
+        assert state(manager, "lane-1") is ReaderState.BUSY
+        go.set()
+        assert future.result(PATIENCE) == "done"
+    assert "hung" not in [event.data["state"] for event in two.bus.of("reader.state", "lane-1")]
+
+
+def test_a_hung_reader_is_logged_and_its_return_too(two: ReaderRig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with two.manager() as manager:
+        _, _, go = hang(manager, "lane-1")
+        assert eventually(lambda: "reader lane-1 hangs: the reader's driver does not answer" in caplog.text)
+        go.set()
+        assert eventually(lambda: "the driver of reader lane-1 answers again" in caplog.text)
+    assert caplog.text.count("hangs") == 1

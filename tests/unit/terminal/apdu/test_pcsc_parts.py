@@ -152,6 +152,21 @@ class TestWatchdog:
         assert not dog.fired
         dog.close()
 
+    def test_a_pause_of_the_machine_uses_up_no_time_of_a_call(self) -> None:
+        cut, paused = threading.Event(), 0.0
+
+        def ticks() -> float:
+            return time.monotonic() + paused
+
+        dog = Watchdog(1.0, cut.set, ticks=ticks)
+        time.sleep(0.5)  # so that it looks once while the call has half of its time left
+        begun = time.monotonic()
+        dog.due = ticks() + 1.0
+        paused = 3600.0
+        assert cut.wait(PATIENCE)
+        assert time.monotonic() - begun > 0.9
+        dog.close()
+
     def test_own_thread(self) -> None:
         assert on_own_thread(lambda a, b: a + b, 5, late=None)(1, 2) == 3
         forever = threading.Event()

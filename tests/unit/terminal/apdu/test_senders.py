@@ -19,6 +19,8 @@ from terminal.apdu import (
     open_channel,
     stack,
 )
+from terminal.apdu.senders import FOLLOW_UP_SECONDS
+from terminal.awake import AwakeClock
 from terminal.errors import ApduError, CardMalformed, CardRefused, CardTooSlow, DeadlineExceeded
 
 READ = Command(0x00, 0xB2, 0x01, 0x0C, ne=256)
@@ -124,6 +126,19 @@ class TestFollowUp:
         assert isinstance(late.value, DeadlineExceeded)
         assert "driver" not in str(late.value)
         assert 8 < now <= seconds + 8 + 2 * seconds
+
+    def test_a_pause_of_the_machine_in_a_chain_is_not_the_cards(self) -> None:
+        now = 0.0
+
+        class Paused(SlowCard):
+            def exchange(self, apdu: bytes) -> bytes:
+                nonlocal now
+                turn = self.count()
+                now += 3600.0 if turn == 1 else 0.1
+                return (b"", b"x", b"y", b"z")[turn] + (b"\x61\x02" if turn < 3 else b"\x90\x00")
+
+        clock = AwakeClock(FOLLOW_UP_SECONDS / 2, lambda: now)
+        assert FollowUp(TransportSender(Paused()), clock=clock).send(READ).data == b"xyz"
 
     def test_a_slow_first_answer_leaves_its_time_to_the_rest(self) -> None:
         """A key generated on the card may take longer than the limit; the limit is for what follows."""
