@@ -21,7 +21,7 @@ def rig(tmp_path: Path) -> Iterator[RegistryRig]:
         opened.bus.close()
 
 
-_ON_BOTH = ("access/", "services/", *(f"api/test_{name}.py" for name in ("batches", "readers", "rosters", "docs_api")))
+_ON_BOTH = ("access/", "services/", *(f"api/test_{name}.py" for name in ("batches", "readers", "rosters")))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
