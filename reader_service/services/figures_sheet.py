@@ -26,24 +26,7 @@ def workbook(figures: Figures, zone: tzinfo) -> bytes:
 
     local = partial(_local, zone)
     book = Workbook(write_only=True)
-    _sheet(
-        book,
-        "进度 progress",
-        (
-            *("单位 unit", "组别 group", "计划 planned", "完成日期 due", "会员 members"),
-            *("已制成 made", "已发到会员 handed over", "逾期 late"),
-        ),
-        (
-            (u.unit, u.group, u.planned, u.due, u.registered, u.verified, u.issued, "是 yes" if u.late else "")
-            for u in figures.units
-        ),
-    )
-    _sheet(
-        book,
-        "每日发卡 per day",
-        ("日期 day", "制成 made", "发到会员 handed over"),
-        ((d.day, d.count, d.issued) for d in figures.days),
-    )
+    _progress(book, figures)
     _sheet(
         book,
         "退卡 rejects",
@@ -86,6 +69,28 @@ def workbook(figures: Figures, zone: tzinfo) -> bytes:
     whole = io.BytesIO()
     book.save(whole)
     return whole.getvalue()
+
+
+def _progress(book: Any, figures: Figures) -> None:
+    """Cards by unit and by day."""
+    _sheet(
+        book,
+        "进度 progress",
+        (
+            *("单位 unit", "组别 group", "计划 planned", "完成日期 due", "会员 members"),
+            *("已制成 made", "已发到会员 handed over", "逾期 late"),
+        ),
+        (
+            (u.unit, u.group, u.planned, u.due, u.registered, u.verified, u.issued, "是 yes" if u.late else "")
+            for u in figures.units
+        ),
+    )
+    _sheet(
+        book,
+        "每日发卡 per day",
+        ("日期 day", "制成 made", "发到会员 handed over"),
+        ((d.day, d.count, d.issued) for d in figures.days),
+    )
 
 
 def _verdict_words(code: str) -> tuple[str, str]:

@@ -135,11 +135,11 @@ def add(
     if good:
         proven = {"card_number": card, "sequence": 1, "member_id": number, "dossier_id": number, "chip_serial": serial}
         rows["cards"].append({**proven, "state": "active", "verified_at": at, "seconds": seconds, "result": "{}"})
-        made = {"card_number": card, "sequence": 1, "at": at, "by": "王", "place": "", "reason": ""}
-        rows["card_events"].append({**made, "event": "verified"})
+        verified = {"card_number": card, "sequence": 1, "at": at, "by": "王", "place": "", "reason": ""}
+        rows["card_events"].append({**verified, "event": "verified"})
         if number % 3 == 0:
             later = at + timedelta(days=1)
-            rows["card_events"].append({**made, "event": "delivered", "at": later})
+            rows["card_events"].append({**verified, "event": "delivered", "at": later})
 
 
 def test_units_against_plan_and_due_date(filled: Filled) -> None:
@@ -224,8 +224,8 @@ def test_verified_per_hour(filled: Filled) -> None:
 
 def test_issued_per_hour(filled: Filled) -> None:
     numbers = [number for number in range(1, CARDS + 1) if number % 10]
-    made = zip(numbers, filled.cards, strict=True)
-    counted = Counter(hour(at + timedelta(days=1)) for number, (at, *_) in made if number % 3 == 0)
+    verified = zip(numbers, filled.cards, strict=True)
+    counted = Counter(hour(at + timedelta(days=1)) for number, (at, *_) in verified if number % 3 == 0)
     got = filled.registry.statistics.issued_per_hour()
     assert got == [HourCount(at, "", counted[at]) for at in sorted(counted)]
 
