@@ -31,7 +31,7 @@ def to_import(report: RosterReport) -> tuple[list[AcceptedRow], list[RejectedRow
     for number, row in numbered(report):
         if isinstance(row, Rejected):
             place = f"工作表“{row.sheet}”第{row.sheet_row}行：" if several_sheets else ""
-            rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence()))
+            rejected.append(RejectedRow(number, row.seq, row.codes, place + row.sentence(), row.name_masked))
         elif not isinstance(row, RowOnRecord):
             accepted.append(AcceptedRow(number, row.seq, row.person, row.unit, row.notes, row.above))
     return accepted, rejected

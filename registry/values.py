@@ -70,12 +70,14 @@ class AcceptedRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A roster row that intake rejected. ``message`` may quote the row, so it is sealed at rest and never printed."""
+    """A roster row that intake rejected. ``message`` may quote the row, so it is sealed at rest and never printed, with
+    the masked name of the person."""
 
     sheet_row: int
     seq: int | str | None = field(repr=False)
     codes: tuple[str, ...]
     message: str = field(repr=False)
+    name_masked: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Final
+from functools import partial
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -11,9 +12,13 @@ from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.words import Words
 from registry.admin.audit import AuditFilter
+from registry.db.audit_chain import AuditEntry, Fact
 
 ROWS: Final = 100
+SUBJECTS: Final = ("batch", "card", "chip", "delivery", "hotlist", "member", "reader", "token", "unit", "user")
+"""Kinds of subjects; an identifier follows, after a colon."""
 GROUPS: Final = (
     "roster.",
     "batch.",
@@ -56,14 +61,20 @@ def router(shell: Shell) -> APIRouter:
         where = AuditFilter(
             actor=actor.strip() or None,
             action=action.strip() or None,
-            subject=subject.strip() or None,
+            subject=_subject(subject.strip(), shell.words(request)) or None,
             since=_midnight(since, "since", shell.service.parts.zone),
             until=_midnight(until, "until", shell.service.parts.zone, days=1),
         )
         page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
         filters = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
         here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in filters.items() if value)
-        return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here)
+        t = shell.words(request)
+        shown: dict[str, Any] = {
+            "subject_of": partial(subject_words, t),
+            "reason_of": partial(_reason, t),
+            "facts_of": partial(_facts, t),
+        }
+        return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here, **shown)
 
     @pages.post("/audit/verify")
     def verify(request: Request, number: Annotated[str, Form()] = "", noted: Annotated[str, Form()] = "") -> Response:
@@ -77,6 +88,52 @@ def router(shell: Shell) -> APIRouter:
         return shell.part(request, "audit_report.html", report=report)
 
     return pages
+
+
+def subject_words(t: Words, subject: str) -> str:
+    """What an entry is about, in words."""
+    kind, colon, identifier = subject.partition(":")
+    if kind not in SUBJECTS or not colon:
+        return t.either(f"audit.subject-{subject}", subject)
+    return t(f"audit.subject-{kind}", id=identifier)
+
+
+def _subject(text: str, t: Words) -> str:
+    """A subject as it is on record, of the words that the page has for it."""
+    if text == t("audit.subject-schedule"):
+        return "schedule"
+    for kind in SUBJECTS:
+        before, _, after = t(f"audit.subject-{kind}", id="\n").partition("\n")
+        identifier = text.removeprefix(before).removesuffix(after)
+        if text == f"{before}{identifier}{after}" and identifier:
+            return f"{kind}:{identifier}"
+    return text
+
+
+def _reason(t: Words, entry: AuditEntry) -> str:
+    return t.reason(str(entry.facts.get("code", "")), {}, t.note(entry.reason))
+
+
+def _facts(t: Words, entry: AuditEntry) -> list[tuple[str, str]]:
+    """Names and values of an entry's facts, in words."""
+    facts = [(name, value) for name, value in (*entry.facts.items(), ("origin", entry.origin)) if name != "code"]
+    return [
+        (t.either(f"audit.fact-{name}", name), _value(t, name, value))
+        for name, value in facts
+        if value not in (None, "")
+    ]
+
+
+def _value(t: Words, name: str, value: Fact) -> str:
+    if isinstance(value, bool):
+        return t("audit.yes" if value else "audit.no")
+    if name in ("roles", "new_roles"):
+        return t("shell.comma").join(t.either(f"role.{role}", role) for role in str(value).replace(",", " ").split())
+    if name == "because":
+        return t.either(f"registry.state-{value}", str(value))
+    if name == "new_language":
+        return t.either(f"users.language-{value}", str(value))
+    return t.actor(str(value)) if name in ("second", "creator") else str(value)
 
 
 def _midnight(day: str, field: str, zone: tzinfo, *, days: int = 0) -> datetime | None:

@@ -240,8 +240,10 @@ def sentence_of(problem: Problem, t: Words) -> str:
 def fields_of(problem: Problem, t: Words) -> dict[str, str]:
     """Errors by field; ``problem.field.NAME.RULE`` is the text in the viewer's language, if any."""
     rule = problem.params.get("rule", "")
-    fields = {name: text for name, text in problem.fields.items() if text != problem.detail}  # the sentence has it
-    return {name: t.either(f"problem.field.{name}.{rule}", text) for name, text in fields.items()}
+    fields = {
+        name: t.either(f"problem.field.{name}.{rule}", t.wrong(name, text)) for name, text in problem.fields.items()
+    }
+    return {name: text for name, text in fields.items() if text != problem.detail}  # the sentence has it
 
 
 def _here(request: Request) -> str:

@@ -21,6 +21,36 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 _ONE: Final = ".one"
 _CODED: Final = {"was": "reason.", "verdict": "counter.word."}
 """Values of reasons that are codes themselves, and the prefix of their texts."""
+_ACTOR: Final = re.compile(r"(?P<name>.*) \((?:(?P<kind>unproven|command line)|token (?P<n>[0-9]+))\)", re.DOTALL)
+_SENTENCES: Final = (
+    (re.compile(r"replacement of card (?P<card>\S+)"), "replacement"),
+    (re.compile(r"the roles of (?P<name>.+) were changed"), "roles-changed"),
+    (re.compile(r"the password of (?P<name>.+) was reset"), "password-reset"),
+    (re.compile(r"the name cannot be told from that of (?P<name>.+)"), "name-alike"),
+    (re.compile(r"(?P<what>.+) \(reported by (?P<by>.+)\)"), "reported"),
+)
+"""Sentences that the registry records with a name or number in them, and the end of the key of their text."""
+_WRONG: Final = (
+    (re.compile(r"1 to (?P<most>[0-9]+) (?:printable )?characters"), "characters"),
+    (re.compile(r"1 to (?P<most>[0-9]+) bytes of GB 18030"), "bytes"),
+    (re.compile(r"1 to (?P<most>[0-9]+)"), "number"),
+    (re.compile(r"name (?:at least one|a role at least)"), "none"),
+    (re.compile(r"a whole number"), "whole"),
+    (re.compile(r"(?P<n>[0-9]+) hex digits"), "hex"),
+    (re.compile(r"is missing"), "missing"),
+    (re.compile(r"it is the old one"), "old-password"),
+    (re.compile(r"wanted: (?P<columns>.+)"), "columns"),
+    (re.compile(r"the unit is missing"), "unit"),
+    (re.compile(r"the number of cards is no whole number above 0"), "planned"),
+    (re.compile(r"the due date is no date, such as (?P<day>\S+)"), "due"),
+    (re.compile(r"this unit stands twice in the schedule"), "twice"),
+    (re.compile(r"the file name is empty, .*"), "file-name"),
+    (re.compile(r"these roles are for people only: .*"), "people-only"),
+    (re.compile(r"a token ends within (?P<n>[0-9]+) days"), "token-days"),
+    (re.compile(r"[a-z0-9-]+(?:, [a-z0-9-]+)+"), "one-of"),
+)
+"""Errors of fields as services give them, and the end of the key of their text."""
+_ROW: Final = re.compile(r"row ([0-9]+)")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -62,6 +92,8 @@ class Words:
         if code == "record" and (sentence := self._conflict(params)):
             return sentence
         values = dict(params)
+        values |= {name: self.note(params[name]) for name in ("said",) if name in params}
+        values |= {name: self.actor(params[name]) for name in ("by",) if name in params}
         for name in _CODED.keys() & params.keys():
             values[name] = self.either(f"{_CODED[name]}{params[name].lower()}", params[name])
         specific = self._texts.get(f"reason.{code}.with", "")
@@ -74,6 +106,33 @@ class Words:
         text = self._texts.get(f"problem.conflict.{params.get('reason', '')}", "")
         known = {place[1] for place in _PLACE.finditer(text)} <= params.keys()
         return self(f"problem.conflict.{params['reason']}", **params) if text and known else ""
+
+    def actor(self, name: str) -> str:
+        """Who did something (registry.db.actors), in words: a user's name as it is, a program, or how the name came."""
+        known = _ACTOR.fullmatch(name)
+        if known is None:
+            return self.either(f"audit.actor-{name.replace(' ', '-')}", name)
+        kind = (known["kind"] or "token").replace(" ", "-")
+        return self(f"audit.by-{kind}", name=self.actor(known["name"]), number=known["n"] or "")
+
+    def note(self, text: str) -> str:
+        """A reason or source on record: what people wrote as it is, a sentence of the registry in words."""
+        for pattern, key in _SENTENCES:
+            if match := pattern.fullmatch(text):
+                values = {
+                    name: self.note(value) if name == "what" else value for name, value in match.groupdict().items()
+                }
+                return self(f"registry.note-{key}", **values)
+        return self.either(f"registry.note-{text.replace(' ', '-')}", text)
+
+    def wrong(self, field: str, text: str) -> str:
+        """The error of a field, with the row that it stands in, where the field is a row of a file."""
+        for pattern, key in _WRONG:
+            if match := pattern.fullmatch(text):
+                text = self(f"problem.wrong-{key}", **match.groupdict())
+                break
+        row = _ROW.fullmatch(field)
+        return self("problem.in-row", row=row[1], text=text) if row else text
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from personalize.intake import (
     Language,
@@ -308,11 +309,14 @@ def _number(seq: int | str | None) -> int | None:
     return seq if isinstance(seq, int) and seq < 10**6 else None
 
 
+_OTHER: Final = {("REPLACEMENT", "zh"): "补换卡", ("REPLACEMENT", "en"): "replacement of the member's card"}
 _KNOWN: dict[str, RowCode] = {code.value: code for code in (*RowFault, *RowNote, *RowState)}
 
 
 def _sentences(codes: Sequence[str], language: Language) -> str:
     """The codes as sentences; an unknown code stands for itself."""
-    words = [explain(_KNOWN[code], language) if code in _KNOWN else code for code in codes]
+    words = [
+        explain(_KNOWN[code], language) if code in _KNOWN else _OTHER.get((code, language), code) for code in codes
+    ]
     end, between = ("。", "；") if language == "zh" else (".", "; ")
     return between.join(words) + end if words else ""

@@ -40,7 +40,7 @@ def seal_accepted(
 
 def seal_rejected(personal: PersonalData, key: KeyRef, batch_id: str, row: RejectedRow) -> bytes:
     """For the column ``sealed`` of a rejected row."""
-    fields = {"seq": row.seq, "message": row.message}
+    fields = {"seq": row.seq, "message": row.message, "name_masked": row.name_masked}
     return personal.seal_fields(key, _row_place(batch_id, row.sheet_row), fields)
 
 
@@ -52,7 +52,7 @@ def seal_replacement(personal: PersonalData, key: KeyRef, batch_id: str, sheet_r
 def open_row(
     personal: PersonalData, batch_id: str, sheet_row: int, key: str, sealed: bytes, verdict: str
 ) -> dict[str, Any]:
-    """The fields of a roster row: ``seq``, and ``message`` of a rejected one or those of a person."""
+    """The fields of a roster row: ``seq``, and those of a person, or ``message`` and ``name_masked``."""
     positions = _REJECTED if verdict == "rejected" else _ACCEPTED
     return personal.open_fields(key, sealed, _row_place(batch_id, sheet_row), positions)
 

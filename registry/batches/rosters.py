@@ -293,7 +293,7 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
         codes=tuple(row.codes.split()),
         message=fields.get("message", ""),
         id_masked=row.id_masked or "",
-        name_masked=row.name_masked or "",
+        name_masked=row.name_masked or fields.get("name_masked", ""),
         mobile_masked=row.mobile_masked or "",
         verdict=row.verdict,
     )

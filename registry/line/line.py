@@ -78,7 +78,7 @@ class Line:
             if outcome.reject(conn, claim, fault, self._context.clock()):
                 card = f"{claim.card_number}-{claim.sequence}"
                 chip = f"chip:{claim.chip_serial}"
-                self._context.audit(conn, _actor(claim), "chip.reject", chip, reason, card=card)
+                self._context.audit(conn, _actor(claim), "chip.reject", chip, reason, card=card, code=coded.code)
 
     def reject_chip(
         self,
@@ -100,7 +100,7 @@ class Line:
         fault = ChipFault(reason, step, bin, lane, coded)
         with self._context.write() as conn:
             serial = outcome.reject_chip(conn, batch_id, chip_serial, fault, from_stock, self._context.clock())
-            self._context.audit(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id)
+            self._context.audit(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id, code=coded.code)
             return serial
 
     def release_missing(self, batch_id: str, chip_serial: str, by: str, *, reason: str = "chip lost") -> None:

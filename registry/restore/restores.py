@@ -27,7 +27,7 @@ from registry.values import Coded, HotlistEntry
 
 LANE: Final = "restore check"
 """The lane in claims that a check makes."""
-_NOT_AT_HAND: Final = "not at hand after a restore"
+NOT_AT_HAND: Final = "not at hand after a restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +304,8 @@ def _bind(conn: Connection, row: Row[*tuple[Any, ...]], serial: str, now: dateti
 def _set_aside(conn: Connection, row: Row[*tuple[Any, ...]], now: datetime, by: str) -> None:
     """As a chip that was reported as lost. Whether there is one at all, nobody knows, so it is none of the stock's."""
     token = _claim(conn, row.id, now)
-    coded = Coded(MISSING, {"said": _NOT_AT_HAND, "by": by})
-    fault = ChipFault(f"{_NOT_AT_HAND} (reported by {by})", MISSING, MISSING, LANE, coded)
+    coded = Coded(MISSING, {"said": NOT_AT_HAND, "by": by})
+    fault = ChipFault(f"{NOT_AT_HAND} (reported by {by})", MISSING, MISSING, LANE, coded)
     conn.execute(
         insert(chips).values(
             serial=f"NOT-SEEN-{row.id:06d}",

@@ -25,6 +25,7 @@ from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.line.outcome import MISSING
 from registry.ranges import RangeKind
+from registry.restore import restores
 from registry.values import BatchState, CardState
 from terminal.emv.authentication.rsa import Signed
 from terminal.member import verdict
@@ -146,7 +147,7 @@ def member_events() -> set[str]:
 def steps() -> set[str]:
     path = Path(process.__code__.co_filename)
     own = {text for call, module in _calls("_begin", room=[path]) for text in _strings(call.args[0], module)}
-    return {_dashed(step) for step in (*own, *NAMES.values(), *station.STEPS)}
+    return {_dashed(step) for step in (*own, *NAMES.values(), *station.STEPS, MISSING)}
 
 
 def checks() -> set[str]:
@@ -178,10 +179,11 @@ def of(values: Iterable[object]) -> Callable[[], list[str]]:
 
 VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("audit.action-", ""): actions,
-    ("audit.actor-", ""): of((UNNAMED_ACTOR, "first start", "somebody")),
+    ("audit.actor-", ""): of((UNNAMED_ACTOR, "first start", "somebody", "registry", restores.LANE)),
     ("audit.break-", ""): breaks,
     ("audit.fact-", ""): facts,
     ("audit.fault-", ""): breaks,
+    ("audit.subject-", ""): of((*audit.SUBJECTS, "schedule")),
     ("audit.group-", ""): of(group[:-1] for group in audit.GROUPS),
     ("counter.benefit.", ""): of(("0101", "0201", "0301")),
     ("counter.category.", ""): of(one.name.lower() for one in Category),
@@ -209,7 +211,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("progress.days-", ""): of(progress.PERIODS),
     ("reason.", ""): of((*RejectCode, MISSING)),
     ("registry.event-", ""): member_events,
-    ("registry.note-", ""): of(("read back and proven",)),
+    ("registry.note-", ""): of(("read back and proven", "chip lost", restores.NOT_AT_HAND)),
     ("registry.state-", ""): of(CardState),
     ("registry.step-", ""): of((*CARD_STEPS, "replace")),
     ("registry.text-", ""): of((*CARD_STEPS, "replace")),
@@ -217,7 +219,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("shell.theme-", ""): of(shell.THEMES),
     ("station.", ""): of(command.name for command in LANE_COMMANDS.values()),
     ("station.batch-state.", ""): of(BatchState),
-    ("station.bin.", ""): of(one[:1] for one in Bin),
+    ("station.bin.", ""): of(one[:1] for one in (*Bin, MISSING)),
     ("station.do.", ""): of(station.ALARMS),
     ("station.help.", ""): of((ReaderState.LOST, ReaderState.HUNG, ReaderState.MUTE)),
     ("station.outcome.", ""): of(CardOutcome),
