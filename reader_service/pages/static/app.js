@@ -28,6 +28,17 @@ document.addEventListener("htmx:afterSwap", (event) => {
   event.detail.target.scrollIntoView({ block: "nearest" });
 });
 
+// What is written into a form while its response is under way stays, also where the response replaces the form.
+const writing = new WeakMap();
+document.addEventListener("htmx:beforeRequest", ({ target }) => target instanceof HTMLFormElement && writing.set(target, new Set()));
+document.addEventListener("input", ({ target }) => writing.get(target.form)?.add(target), true);
+document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+  for (const field of writing.get(requestConfig.elt) ?? []) {
+    const place = !field.isConnected && target.querySelector(`form [name="${field.name}"]:not([type=hidden], [type=checkbox], [type=radio])`);
+    if (place && !place.readOnly && place.type !== "file") place.value = field.value;
+  }
+});
+
 // A form with a response, also a refusal, may be sent again, with another key. One without a response keeps its key, so
 // that it takes effect once.
 document.addEventListener("htmx:afterRequest", (event) => {

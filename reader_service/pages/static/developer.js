@@ -12,10 +12,7 @@ document.addEventListener("htmx:afterSwap", (event) => event.detail.target === h
 if (field) {
   const form = document.getElementById("send");
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      form.requestSubmit();
-    } else if (event.key === "ArrowUp" && (field.value === "" || field.value === sent[back]) && sent.length) {
+    if (event.key === "ArrowUp" && (field.value === "" || field.value === sent[back]) && sent.length) {
       event.preventDefault();
       back = Math.max(0, back - 1);
       field.value = sent[back];
@@ -27,9 +24,10 @@ if (field) {
   });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.successful || event.detail.elt !== form) return;
-    sent.push(field.value.trim());
+    const commands = event.detail.requestConfig.parameters.apdu;
+    sent.push(commands.trim());
     back = sent.length;
-    field.value = "";
+    if (field.value === commands) field.value = ""; // else the next one was begun meanwhile
   });
   const preset = document.getElementById("preset");
   preset.addEventListener("change", () => {

@@ -55,6 +55,7 @@
       place.replaceChildren(document.getElementById("loading").content.cloneNode(true));
     }
     if ("only" in button.dataset) {
+      for (const form of dialog.querySelectorAll("form")) form.reset();
       for (const choice of dialog.querySelectorAll("input[type=checkbox]")) {
         choice.checked = ["", choice.value].includes(button.dataset.only);
       }
@@ -76,6 +77,13 @@
       menu.open = false;
       menu.querySelector("summary").focus();
     }
+  });
+
+  // Enter begins a line in a text of several; with Ctrl it sends the form.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches("form textarea")) return;
+    event.preventDefault();
+    event.target.form.querySelector("button[type=submit]:enabled")?.click();
   });
 
   document.addEventListener("change", (event) => {
