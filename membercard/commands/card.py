@@ -14,7 +14,7 @@ from rich.text import Text
 from membercard import output, settings
 from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import load_lists
-from membercard.wiring.readers import card_in
+from membercard.wiring.readers import card_in, reader_or_only
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import AuthenticationGuard, SecurityDomain
@@ -34,7 +34,16 @@ app = typer.Typer()
 _UNDER = " " * 13
 """Indent of explanations below a command."""
 
-ReaderUrl = Annotated[str, typer.Option("--reader", help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE.", show_default=False)]
+ReaderUrl = Annotated[
+    str,
+    typer.Option(
+        "--reader",
+        help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE; not needed with exactly one reader.",
+        default_factory=str,
+        callback=reader_or_only,
+        show_default=False,
+    ),
+]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for a card in the reader.", min=0)]
 TrustFile = Annotated[
     Path | None, typer.Option(help="Signed trust list (membercard lists publish).", show_default=False)

@@ -11,6 +11,7 @@ from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
 from membercard.commands.line_display import rate, run_line
 from membercard.wiring.line import profile_in_use
+from membercard.wiring.readers import readers_or_only
 from personalize.line.lanes import LineSettings
 from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict
@@ -25,7 +26,11 @@ def run(
     reader: Annotated[
         list[str],
         typer.Option(
-            help="Reader URL, one lane each: pcsc:NAME, pcsc:INDEX, sim:CARDFILE, sim:DIR.", show_default=False
+            help="Reader URL, one lane each: pcsc:NAME, pcsc:INDEX, sim:CARDFILE, sim:DIR; not needed with exactly one "
+            "reader.",
+            default_factory=list,
+            callback=readers_or_only,
+            show_default=False,
         ),
     ],
     lanes: Annotated[

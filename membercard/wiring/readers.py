@@ -5,8 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from terminal.apdu import Disposition, Reader, Transport, open_reader
-from terminal.errors import NoCard
+import typer
+
+from terminal.apdu import Disposition, Reader, Transport, list_readers, open_reader
+from terminal.errors import NoCard, ReaderNotFound
+
+
+def only_reader() -> str:
+    """The URL of the one PC/SC reader of this machine, for a command without --reader.
+
+    Raises ReaderNotFound where there is none, or more than one; ReaderFault without the PC/SC service.
+    """
+    urls = [reader.url for reader in list_readers()]
+    if not urls:
+        raise ReaderNotFound("no reader is plugged in; virtual cards need none: --reader sim:CARDFILE")
+    if len(urls) > 1:
+        raise ReaderNotFound(f"there are {len(urls)} readers, so name one with --reader: {', '.join(urls)}")
+    return urls[0]
+
+
+def reader_or_only(context: typer.Context, url: str) -> str:
+    """Callback of an option --reader. Shell completion and help look for no reader."""
+    return url if url or context.resilient_parsing else only_reader()
+
+
+def readers_or_only(context: typer.Context, urls: list[str]) -> list[str]:
+    """The same for an option that takes several readers."""
+    return urls if urls or context.resilient_parsing else [only_reader()]
 
 
 @contextmanager

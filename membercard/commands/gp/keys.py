@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from membercard import settings
-from membercard.wiring.readers import card_in
+from membercard.wiring.readers import card_in, reader_or_only
 from terminal.apdu import stack
 from terminal.errors import KeyRefused
 from terminal.globalplatform import (
@@ -40,7 +40,16 @@ class GpProtocol(StrEnum):
     SCP03 = "03"
 
 
-Reader = Annotated[str, typer.Option("--reader", help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.")]
+Reader = Annotated[
+    str,
+    typer.Option(
+        "--reader",
+        help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE; not needed with exactly one reader.",
+        default_factory=str,
+        callback=reader_or_only,
+        show_default=False,
+    ),
+]
 Channel = Annotated[GpProtocol, typer.Option("--scp", help="Secure channel protocol; auto takes what the card speaks.")]
 Key = Annotated[
     str | None,
