@@ -5,19 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
-from importlib import import_module
-from importlib.metadata import entry_points, version
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from traceback import extract_tb
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from membercard import settings
+from membercard import command_table
 from membercard.errors import Interrupted
 from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
@@ -44,58 +41,58 @@ _ADVICE = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 
-_COMMANDS = (
-    ("demo", "commands.demo", "demo"),
-    ("doctor", "commands.doctor", "doctor"),
-    ("serve", "commands.serve", "serve"),
-)
-_GROUPS = (
-    ("profile", "commands.profile", "Check card profiles."),
-    ("roster", "commands.roster", "Check and import registration forms (录入)."),
-    ("batch", "commands.batch", "Approve, prepare and report batches (审核, 登记)."),
-    ("perso", "commands.perso", "Personalize cards over one or many readers (办卡)."),
-    ("card", "commands.card", "Read and verify a member card as a counter does (享受优惠服务)."),
-    ("dossier", "commands.dossier", "What cards will be given: shown, compared, exchanged with a bank."),
-    ("emv", "commands.emv.commands", "A payment terminal: transactions explained, and card logs."),
-    ("tlv", "commands.tlv", "Card data in words, for developers."),
-    ("readers", "commands.readers", "List and watch readers."),
-    ("gp", "commands.gp.commands", "GlobalPlatform card management, for developers."),
-    ("keys", "commands.keys", "The keystore."),
-    ("lists", "commands.lists", "The signed lists that counters carry."),
-    ("stock", "commands.stock", "Blank chips received and used."),
-    ("user", "commands.user", "People who sign in to the service."),
-    ("restore", "commands.restore", "After a database was restored from a backup."),
-    ("audit", "commands.audit", "What was done, and whether the record of it is whole."),
-)
 
+class _Root(TyperGroup):
+    """Imports the module of a command when it is called, so that a verdict at a counter loads no database driver; help
+    and completion take what they show from the table."""
 
-class _LazyRoot(TyperGroup):
-    """Imports the module of a command when it is called, so that a verdict at a counter loads no database driver."""
+    _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        plugins = [entry.name for entry in entry_points(group="membercard.commands")]
-        return [name for name, *_ in (*_COMMANDS, *_GROUPS)] + plugins
+        # Typer looks here for what a mistyped name may have meant.
+        self.commands = {
+            row.name: TyperCommand(row.name, help=row.help, rich_help_panel=row.panel) for row in command_table.listed()
+        }
+        return list(self.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if self._listing:
+            return self.commands.get(cmd_name)
+        row = command_table.find(cmd_name)
+        if row is None:
+            self.list_commands(ctx)
+            return None
         holder = typer.Typer()
         # A callback makes the holder a group even around a single command.
         holder.callback()(lambda: None)
-        for name, module, function in _COMMANDS:
-            if name == cmd_name:
-                holder.command(name)(getattr(import_module(f"membercard.{module}"), function))
-        for name, module, text in _GROUPS:
-            if name == cmd_name:
-                holder.add_typer(import_module(f"membercard.{module}").app, name=name, help=text, no_args_is_help=True)
-        for entry in entry_points(group="membercard.commands", name=cmd_name):
-            holder.add_typer(entry.load(), name=entry.name, no_args_is_help=True)
-        return typer.main.get_group(holder).commands.get(cmd_name)
+        if row.function:
+            holder.command(row.name, rich_help_panel=row.panel)(row.load())
+        else:
+            holder.add_typer(row.load(), name=row.name, help=row.help, rich_help_panel=row.panel, no_args_is_help=True)
+        return typer.main.get_group(holder).commands[row.name]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        with self._table_only():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        with self._table_only():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _table_only(self) -> Iterator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
 
 
 app = typer.Typer(
     name="membercard",
     help="Issue and accept union member service cards (工会会员服务卡).",
     epilog=EXIT_CODES,
-    cls=_LazyRoot,
+    cls=_Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -104,6 +101,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"membercard {version('membercard')}")
         raise typer.Exit
 
@@ -124,8 +123,12 @@ def _root(
         Path | None,
         typer.Option(help="File with a token, where users are on record; or MEMBERCARD_TOKEN.", show_default=False),
     ] = None,
-    show_version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
+    from membercard import settings  # which the root's help and completion do without
+
     settings.activate(
         config,
         data_dir=data_dir,
@@ -184,6 +187,8 @@ def _status_of(command: Callable[[], object]) -> int:
     except Exception as e:
         if os.environ.get(_TRACEBACK):
             raise
+        from traceback import extract_tb
+
         # A fault of this program. Its text may hold personal data, and so only its place is printed.
         frames = extract_tb(e.__traceback__)
         own = [frame for frame in frames if Path(__file__).parent.parent in Path(frame.filename).parents]
@@ -194,6 +199,8 @@ def _status_of(command: Callable[[], object]) -> int:
 
 
 def _complain(text: str, status: int) -> int:
+    from rich.console import Console
+
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"membercard: {text}")
     return status
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from membercard.errors import SettingsError
 from terminal import private_files
@@ -50,10 +49,10 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of a command. Unset paths are in the data directory."""
 
-    model_config = SettingsConfigDict(env_prefix="MEMBERCARD_", extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str = ""
@@ -81,17 +80,6 @@ class Settings(BaseSettings):
             return time_zone(name).key
         except CodecError as e:
             raise ValueError(str(e)) from None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings
 
     def model_post_init(self, _context: object) -> None:
         if not self.database_url:
@@ -162,10 +150,10 @@ def activate(config: Path | None, **flags: Any) -> Settings:
             raise SettingsError(f"cannot read the settings file {path}: {e.strerror}") from e
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise SettingsError(f"the settings file {path} is not TOML: {e}") from e
-    in_environment = {name for name in Settings.model_fields if f"MEMBERCARD_{name.upper()}" in os.environ}
-    merged = {k: v for k, v in from_file.items() if k not in in_environment} | given
+    variables = {name: f"MEMBERCARD_{name.upper()}" for name in Settings.model_fields}
+    environment = {name: os.environ[variable] for name, variable in variables.items() if variable in os.environ}
     try:
-        settings = Settings(**merged)
+        settings = Settings.model_validate(from_file | environment | given)
     except ValidationError as e:
         faults = "; ".join(
             f"{'.'.join(map(str, f['loc']))}: {_in_words(f['type'], f['msg'])}" for f in e.errors(include_input=False)

@@ -1,8 +1,9 @@
-"""What a command imports before it does anything: a counter's verdict waits for no database driver."""
+"""What a command imports before it does anything: a verdict waits for no database driver, and help for nothing."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,17 @@ import pytest
 
 from tests.support.waiting import PATIENCE
 
+ROOMS = {"personalize", "reader_service", "registry", "simulators", "membercard.commands", "membercard.settings"}
+ROOT = """
+import json, sys
+from membercard import cli
+sys.argv = ["membercard", *sys.argv[1:]]
+try:
+    cli.main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+COMPLETION = {"_MEMBERCARD_COMPLETE": "complete_zsh"}
 HEAVY = {"sqlalchemy", "alembic", "matplotlib", "openpyxl"}
 SCRIPT = """
 import contextlib, io, json, sys
@@ -43,3 +55,30 @@ def test_a_card_or_payment_command_starts_without_database_or_sheets(
     loaded: dict[str, list[object]], words: str
 ) -> None:
     assert loaded[words] == [True, []]
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "shown"),
+    [
+        (["--help"], {}, "personalized, read back"),
+        (["-h"], {}, "Personalize cards over one or many readers"),
+        ([], {}, "Virtual cards"),
+        (["--version"], {}, "membercard "),
+        ([], COMPLETION | {"_TYPER_COMPLETE_ARGS": "membercard "}, '"batch":"Approve, prepare'),
+        ([], COMPLETION | {"_TYPER_COMPLETE_ARGS": "membercard pe"}, '"perso":"Personalize'),
+    ],
+    ids=["--help", "-h", "no words", "--version", "completion of nothing", "completion of a letter"],
+)
+def test_the_roots_help_and_completion_import_no_command(
+    words: list[str], environment: dict[str, str], shown: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ROOT, *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"} | environment,
+        check=False,
+    )
+    assert shown in done.stdout
+    assert ROOMS & set(json.loads(done.stderr.splitlines()[-1])) == set()
