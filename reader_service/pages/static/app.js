@@ -13,15 +13,41 @@ for (const name of ["input", "close"]) {
   document.addEventListener(name, (event) => sent.delete(event.target.closest("dialog")), true);
 }
 
-// A message is behind an open dialog, so the dialog closes.
+// A form in a dialog with a message as its response: the dialog closes. A refusal, and a message that comes for something
+// else, is shown in the open dialog.
 document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, isError, requestConfig } = event.detail;
+  if (isError && contents(event)) event.detail.target = requestConfig.target;
+  if (target.id !== "messages") return;
   const dialog = dialogOf(event);
-  if (event.detail.target.id === "messages" && dialog && sent.has(dialog)) dialog.close();
+  if (!isError && dialog && sent.has(dialog)) dialog.close();
+  document.querySelector("dialog[open] > #notices")?.after(target);
 });
+
+// --- contents of a dialog that do not arrive -----------------------------------------------------------------------
+const PATIENCE = 20_000;
+const contents = ({ detail }) => detail?.requestConfig?.verb === "get" && detail.requestConfig.target.closest("dialog[open]");
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb === "get") detail.timeout = PATIENCE;
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    if (!contents(event)) return;
+    const { path, target } = event.detail.requestConfig;
+    target.replaceChildren(document.getElementById("not-loaded").content.cloneNode(true));
+    const again = target.querySelector("[data-again]");
+    again.setAttribute("hx-get", path);
+    again.setAttribute("hx-target", `#${target.id}`);
+    htmx.process(again);
+    again.focus();
+  });
+}
 
 // A form in a dialog with its response outside it: the dialog closes and its fields are cleared.
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = dialogOf(event);
+  if (event.detail.target.matches("dialog #messages")) event.detail.target.scrollIntoView({ block: "nearest" });
   if (!dialog || dialog.contains(event.detail.target) || !sent.has(dialog)) return;
   dialog.close();
   for (const form of dialog.querySelectorAll("form")) form.reset();
@@ -46,18 +72,31 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (key && event.detail.xhr.status) key.value = crypto.randomUUID();
 });
 
+// --- the connection ------------------------------------------------------------------------------------------------
 // A request without a response: the service is stopped, or the network is down.
-document.addEventListener("htmx:sendError", () => connection(false));
+for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(name, () => connection(false));
 document.addEventListener("htmx:afterOnLoad", () => connection(true));
+const main = document.querySelector("main[data-live]");
+const PROBE_AFTER = 2_000;
+let probing;
+let lost = false;
 
 function connection(there) {
+  if (there && lost) document.querySelector("dialog[open] [data-again]:enabled")?.click();
+  lost = !there;
   document.getElementById("connection").hidden = there;
+  clearTimeout(probing);
+  if (!there && !main) probing = setTimeout(probe, PROBE_AFTER); // on the other pages the live stream comes back
   document.dispatchEvent(new CustomEvent("connection", { detail: { there } }));
+}
+
+async function probe() {
+  const answer = await fetch("/health/live").catch(() => undefined);
+  connection(answer?.ok === true);
 }
 
 // A message that came with the page was there before a screen reader could notice a change.
 const message = document.getElementById("messages").textContent.trim();
 if (message) announce(message);
 
-const main = document.querySelector("main[data-live]");
 if (main) follow(main.dataset.live, connection);

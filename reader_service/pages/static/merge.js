@@ -90,22 +90,27 @@ function mergeAttributes(old, fresh) {
   }
 }
 
+// A node or the next of its siblings that is no notice, which page.js puts into an open dialog.
+function beyondNotices(node) {
+  return node instanceof Element && node.matches("[data-stays]") ? beyondNotices(node.nextSibling) : node;
+}
+
 function mergeChildren(old, fresh) {
-  let at = old.firstChild;
+  let at = beyondNotices(old.firstChild);
   for (const next of [...fresh.childNodes]) {
     const match = counterpart(old, at, next);
     if (!match) {
       old.insertBefore(next, at);
       continue;
     }
-    if (match === at) at = at.nextSibling;
+    if (match === at) at = beyondNotices(at.nextSibling);
     else if (old.moveBefore) old.moveBefore(match, at); // keeps focus and open dialogs
     else old.insertBefore(match, at);
     mergeNode(match, next);
   }
   while (at) {
     const rest = at;
-    at = at.nextSibling;
+    at = beyondNotices(at.nextSibling);
     if (!inUse(rest)) rest.remove();
   }
 }

@@ -70,6 +70,30 @@
     (document.getElementById(button.id) ?? there?.querySelector("a[href], button:enabled"))?.focus();
   }, true);
 
+  // --- notices in dialogs --------------------------------------------------------------------------------------------
+  // An open dialog covers and disables the page, so that the notices go into it, and a message that arrives meanwhile.
+  function placeNotices() {
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+    const notices = document.getElementById("notices");
+    const messages = document.getElementById("messages");
+    if (dialog && notices.parentElement !== dialog) dialog.prepend(notices);
+    if (!dialog && notices.closest("dialog")) document.getElementById("content").before(notices, messages);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const open = { subtree: true, attributeFilter: ["open"] };
+    new MutationObserver(placeNotices).observe(document.body, open);
+    placeNotices();
+  });
+
+  // A script that does not arrive.
+  document.addEventListener("error", ({ target }) => {
+    if (!(target instanceof HTMLScriptElement)) return;
+    const show = () => (document.getElementById("incomplete").hidden = false);
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", show);
+    else show();
+  }, true);
+
   // --- menus, fields, files ------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -46,6 +46,7 @@ FLAGS = (
 )
 UNANSWERED = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 """What htmx writes of a request that ended with its page. The browser itself writes of one that failed otherwise."""
+_CUT = "net::ERR_"
 SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 
@@ -118,6 +119,8 @@ class Watch:
     faults: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
     """Status codes that the test provokes; the browser tells the console of each of them."""
+    cut: bool = False
+    """Whether the test cuts connections."""
 
     def over(self, page: Page) -> Page:
         page.on("console", self._console)
@@ -127,7 +130,7 @@ class Watch:
         return page
 
     def _console(self, message: ConsoleMessage) -> None:
-        expected = any(f" {code} " in message.text for code in self.expected)
+        expected = any(f" {code} " in message.text for code in self.expected) or (self.cut and _CUT in message.text)
         if message.type in ("error", "warning") and not expected and not message.text.startswith(UNANSWERED):
             self.faults.append(f"console: {message.text}")
 
