@@ -35,8 +35,8 @@ from registry.line.line import Line
 from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
 from registry.members.members import Members
+from registry.members.search import fill_indexes
 from registry.members.verdicts import Verdicts
-from registry.members.views import fill_names
 from registry.migrations import migrate
 from registry.restore.restores import Restores
 from terminal.keys.custody import KeyCustody
@@ -111,7 +111,7 @@ class Registry:
             migrate.to_head(database)
             database.make_private()
             personal = PersonalData(custody)
-            fill_names(database, personal)
+            fill_indexes(database, personal)
             key_digests(database, personal)
             refold_names(RegistryContext(database, personal, clock, zone))
         except BaseException:

@@ -25,8 +25,9 @@ class SearchRequest(RequestModel):
         min_length=1,
         max_length=100,
         pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="A card number (13 to 19 digits), a member number (12 digits), an ID number (18 characters) or a "
-        "whole name.",
+        description="A card number (13 to 19 digits), a member number (12 digits), an ID number (18 characters), a "
+        "mobile number or a whole name; a surname; the last four to eight characters of a number, or a masked number "
+        "(`621226…0001`); or a part of the unit's name.",
         examples=["130000000001"],
     )
     limit: int = Field(50, ge=1, le=MOST, description="The most items on this page.")
@@ -65,8 +66,8 @@ def list_members(
 @router.post(
     "/search",
     summary="Find members",
-    description="Searches by card number, member number, ID number or whole name; personal data are masked. Role: "
-    "registrar.",
+    description="Searches by card number, member number, ID number, mobile number, name, surname or a part of the "
+    "unit's name; personal data are masked. Role: registrar.",
 )
 def search(service: Svc, caller: Caller, wanted: SearchRequest) -> Items[MemberView]:
     return items(service.members.find(caller, wanted.text, wanted.cursor, wanted.limit))

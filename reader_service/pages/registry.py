@@ -5,7 +5,8 @@ Search terms go in the body of a request, never in its address, so that ID numbe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
@@ -25,7 +26,10 @@ ROWS: Final = 50
 _UNMASKED_SECONDS: Final = 60
 """Seconds that a person's data stay on the screen in full."""
 
-_STATES: Final = frozenset(state.value for state in CardState)
+_CARD_STATES: Final = tuple(state.value for state in CardState)
+_MEMBER_STATES: Final[Mapping[str, Literal["no card", "withdrawn"]]] = {"no-card": "no card", "left": "withdrawn"}
+_STATES: Final = (*_MEMBER_STATES, *_CARD_STATES)
+"""What the filter offers: every badge of the two tables."""
 
 Text = Annotated[str, Form()]
 Cursor = Annotated[str | None, Query()]
@@ -44,15 +48,20 @@ def _search(pages: APIRouter, shell: Shell) -> None:
 
     @pages.get("/registry")
     def registry(request: Request, unit: str = "", state: str = "", cursor: Cursor = None) -> Response:
-        """All members, or the cards in one state."""
-        who = principal_of(request)
-        chosen = CardState(state) if state in _STATES else None
-        values: dict[str, Any] = {"unit": unit, "state": chosen, "states": list(CardState), "text": ""}
-        if chosen is None:
-            page: Any = service.members.page(who, cursor, ROWS, unit=unit.strip() or None)
-        else:
-            page = service.cards.page(who, cursor, ROWS, unit=unit.strip() or None, state=chosen)
-        return shell.page(request, "registry.html", page=page, **values)
+        """All members, those without a card, those who left, or the cards in one state."""
+        who, part = principal_of(request), unit.strip() or None
+        values: dict[str, Any] = {"unit": unit, "state": state, "states": _STATES, "text": ""}
+        if state in _CARD_STATES:
+            page: Any = service.cards.page(who, cursor, ROWS, unit_part=part, state=CardState(state))
+            return shell.page(request, "registry.html", page=page, cards=True, **values)
+        page = service.members.page(who, cursor, ROWS, unit_part=part, only=_MEMBER_STATES.get(state))
+        return shell.page(request, "registry.html", page=page, cards=False, **values)
+
+    @pages.post("/registry/units")
+    def units(request: Request, unit: Text = "", text: Text = "") -> Response:
+        """Suggestions for the name of a unit, as options. The text may be a person's name, so it is in the body."""
+        names = service.members.units(principal_of(request), unit or text)
+        return shell.part(request, "registry_units.html", names=names)
 
     @pages.post("/registry")
     def find(request: Request, text: Text = "", cursor: Annotated[str | None, Form()] = None) -> Response:
@@ -63,7 +72,7 @@ def _search(pages: APIRouter, shell: Shell) -> None:
             return shell.go(request, f"/registry/{page.items[0].member_id}")
         if request.headers.get("HX-Request"):
             return shell.part(request, "registry_matches.html", page=page, text=text)
-        values: dict[str, Any] = {"unit": "", "state": None, "states": list(CardState)}
+        values: dict[str, Any] = {"unit": "", "state": "", "states": _STATES, "cards": False}
         return shell.page(request, "registry.html", page=page, text=text, **values)
 
 

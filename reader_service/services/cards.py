@@ -93,13 +93,16 @@ class CardService:
         limit: int = 50,
         *,
         unit: str | None = None,
+        unit_part: str | None = None,
         state: CardState | None = None,
         batch_id: str | None = None,
     ) -> Page[Card]:
         """Verified cards, newest first."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():
-            return self._registry.cards.page(cursor, limit, unit=unit, state=state, batch_id=batch_id)
+            return self._registry.cards.page(
+                cursor, limit, unit=unit, unit_part=unit_part, state=state, batch_id=batch_id
+            )
 
     def card(self, p: Principal, number: str) -> Card:
         """The card of the highest sequence. Raises NotFound."""

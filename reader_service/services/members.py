@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, Literal
 
 from reader_service.errors import Invalid
 from reader_service.events import EventBus
@@ -16,7 +17,8 @@ from registry.person import Person
 from registry.unit_names import own_name
 from registry.values import Card
 
-LONGEST_SEARCH = 100
+LONGEST_SEARCH: Final = 100
+LEAST_SUGGESTED: Final = 2
 
 
 class MemberService:
@@ -29,7 +31,8 @@ class MemberService:
         self._scheme = parts.scheme
 
     def find(self, p: Principal, text: str, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
-        """By card number (13 to 19 digits), member number (12), ID number (18) or whole name. Raises Invalid."""
+        """By a whole number or name, a surname, the end of a number, a masked one, or a part of the unit's name
+        (``registry.members.search``). Raises Invalid."""
         p.need(Permission.MEMBERS_FIND)
         if not text.strip() or len(text) > LONGEST_SEARCH:
             raise Invalid("the search text is empty or too long", {"text": f"1 to {LONGEST_SEARCH} characters"})
@@ -37,12 +40,29 @@ class MemberService:
             return self._registry.members.find(text.strip(), cursor, limit)
 
     def page(
-        self, p: Principal, cursor: str | None = None, limit: int = 50, *, unit: str | None = None
+        self,
+        p: Principal,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        unit: str | None = None,
+        unit_part: str | None = None,
+        only: Literal["no card", "withdrawn"] | None = None,
     ) -> Page[MemberView]:
-        """All members, or a unit's, in the order of their registration."""
+        """All members, in the order of their registration: those of a unit, of units with ``unit_part`` in their name,
+        who have no card yet, or who left."""
         p.need(Permission.MEMBERS_FIND)
         with translate_registry_errors():
-            return self._registry.members.page(cursor, limit, unit=unit)
+            return self._registry.members.page(cursor, limit, unit=unit, unit_part=unit_part, only=only)
+
+    def units(self, p: Principal, part: str) -> list[str]:
+        """Names of up to twenty units with this part, for suggestions; none for a text of digits or one character."""
+        p.need(Permission.MEMBERS_FIND)
+        part = part.strip()
+        if len(part) < LEAST_SUGGESTED or len(part) > LONGEST_SEARCH or part.isdecimal():
+            return []
+        with translate_registry_errors():
+            return self._registry.members.units_with(part)
 
     def member(self, p: Principal, member_id: int) -> MemberView:
         """Masked. Raises NotFound."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 
 from registry.batches.lookup import stage_for_update
 from registry.batches.numbers import raise_member_counter
-from registry.batches.persons import changed_person, open_row, seal_person
+from registry.batches.persons import changed_person, open_row, seal_person, search_indexes
 from registry.db.actors import person_of, refuse_same_person
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData
@@ -187,7 +187,7 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
                 "member": row.member_id,
                 "sealed": seal_person(personal, key, row.member_id, person),
                 "seal_key": str(key),
-                "name_index": personal.name_index(person.name),
+                **search_indexes(personal, person),
                 "name_masked": person.name_masked,
                 "mobile_masked": person.mobile_masked,
             }

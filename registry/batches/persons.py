@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from registry.db.privacy import PersonalData
 from registry.person import Person
+from registry.surnames import surname
 from registry.values import AcceptedRow, KnownRow, RejectedRow
 from terminal.keys.custody import KeyRef
 
@@ -27,6 +28,15 @@ def seal_person(personal: PersonalData, key: KeyRef, member_id: int, person: Per
 def open_person(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> Person:
     """Of a row with the columns ``id``, ``sealed`` and ``seal_key`` of a member."""
     return Person.from_fields(personal.open_fields(row.seal_key, row.sealed, _member_place(row.id), _MEMBER))
+
+
+def search_indexes(personal: PersonalData, person: Person) -> dict[str, bytes]:
+    """The columns by which a member is found without being opened."""
+    return {
+        "name_index": personal.name_index(person.name),
+        "surname_index": personal.surname_index(surname(person.name)),
+        "mobile_index": personal.mobile_index(person.mobile),
+    }
 
 
 def seal_accepted(

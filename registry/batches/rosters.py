@@ -13,7 +13,15 @@ from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
 from registry.batches.originals import Original
-from registry.batches.persons import open_person, open_row, seal_accepted, seal_person, seal_rejected, seal_replacement
+from registry.batches.persons import (
+    open_person,
+    open_row,
+    seal_accepted,
+    seal_person,
+    seal_rejected,
+    seal_replacement,
+    search_indexes,
+)
 from registry.batches.units import is_independent, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
@@ -242,7 +250,7 @@ def _register(
                 "id_index": index,
                 "sealed": seal_person(personal, key, member_id, row.person),
                 "seal_key": str(key),
-                "name_index": personal.name_index(row.person.name),
+                **search_indexes(personal, row.person),
                 "id_masked": row.person.id_masked,
                 "name_masked": row.person.name_masked,
                 "mobile_masked": row.person.mobile_masked,

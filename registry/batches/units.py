@@ -72,3 +72,8 @@ def within(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
     named = units.alias()
     chosen = select(pairs.c.unit_id).join(named, named.c.id == pairs.c.above).where(named.c.name == name)
     return column.in_(chosen)
+
+
+def part_of_unit(column: ColumnElement[int], part: str) -> ColumnElement[bool]:
+    """That the whole name of a column's unit, which begins with the units above it, has this part."""
+    return column.in_(select(units.c.id).where(units.c.name.icontains(part, autoescape=True)))

@@ -80,6 +80,14 @@ class PersonalData:
         """Blind index of a name, 32 bytes, independent of blanks, dots, capitals and wide letters."""
         return self._custody.index(_INDEX, f"name {_plain(name)}".encode())
 
+    def surname_index(self, surname: str) -> bytes:
+        """Blind index of a surname (``registry.surnames``), 32 bytes."""
+        return self._custody.index(_INDEX, f"surname {_plain(surname)}".encode())
+
+    def mobile_index(self, mobile: str) -> bytes:
+        """Blind index of a mobile number, 32 bytes."""
+        return self._custody.index(_INDEX, f"mobile {mobile}".encode())
+
     def content_index(self, digest: str) -> str:
         """Keyed form of the digest of a batch's content, by which the same file is recognized and nothing is guessed.
         That of a replacement still begins as one."""

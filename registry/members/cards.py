@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
 from registry.batches.rosters import Origin, create_replacement
-from registry.batches.units import within
+from registry.batches.units import part_of_unit, within
 from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
@@ -87,6 +87,7 @@ class Cards:
         limit: int = 50,
         *,
         unit: str | None = None,
+        unit_part: str | None = None,
         state: CardState | str | None = None,
         batch_id: str | None = None,
     ) -> Page[Card]:
@@ -94,6 +95,8 @@ class Cards:
         chosen = selected_cards().order_by(cards.c.dossier_id.desc()).limit(cut(limit) + 1)
         if unit is not None:
             chosen = chosen.where(within(members.c.unit_id, unit))
+        if unit_part is not None:
+            chosen = chosen.where(part_of_unit(members.c.unit_id, unit_part))
         if state is not None:
             chosen = chosen.where(cards.c.state == CardState(state).value)
         if batch_id is not None:

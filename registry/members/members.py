@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
 from registry.batches.approval import give_unit_code
 from registry.batches.persons import open_person
-from registry.batches.units import unit_ids_of, within
+from registry.batches.units import part_of_unit, unit_ids_of, within
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import LIVING, card_events, cards, member_events, members, units
 from registry.errors import RegistryConflict
 from registry.members.cards import CardChange, change_card
+from registry.members.search import condition
 from registry.members.views import (
     MemberView,
-    condition,
     member_row,
     settled_member,
     view,
@@ -54,12 +54,39 @@ class Members:
         self._context = context
 
     def find(self, text: str, cursor: str | None = None, limit: int = 50) -> Page[MemberView]:
-        """Members by card number (also of a dossier), member number, ID number or exact name. Raises BadCursor."""
+        """Members by card number (also of a dossier), member number, identity document, mobile number or name, each
+        whole; by surname, the last four to eight characters of a number, a masked number or name, or a part of the
+        unit's name. Raises BadCursor.
+        """
         return self._page(cursor, limit, condition(self._context.personal, text))
 
-    def page(self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None) -> Page[MemberView]:
-        """All members, or those of a unit, in the order of their registration. Raises BadCursor."""
-        return self._page(cursor, limit, *([] if unit is None else [within(members.c.unit_id, unit)]))
+    def page(
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        unit: str | None = None,
+        unit_part: str | None = None,
+        only: Literal["no card", "withdrawn"] | None = None,
+    ) -> Page[MemberView]:
+        """All members, in the order of their registration: those of a unit, of units with ``unit_part`` in their name,
+        who have no card yet, or who left. Raises BadCursor.
+        """
+        own = cards.alias()
+        conditions = [] if unit is None else [within(members.c.unit_id, unit)]
+        if unit_part is not None:
+            conditions.append(part_of_unit(members.c.unit_id, unit_part))
+        if only == "withdrawn":
+            conditions.append(members.c.withdrawn_at.is_not(None))
+        elif only == "no card":
+            conditions += [members.c.withdrawn_at.is_(None), ~exists().where(own.c.member_id == members.c.id)]
+        return self._page(cursor, limit, *conditions)
+
+    def units_with(self, part: str, limit: int = 20) -> list[str]:
+        """Names of units with this part, in the order of their names."""
+        chosen = select(units.c.name).where(units.c.name.icontains(part, autoescape=True)).order_by(units.c.name)
+        with self._context.read() as conn:
+            return list(conn.execute(chosen.limit(cut(limit))).scalars())
 
     def member(self, member_id: int) -> MemberView:
         """Raises NotOnRecord."""

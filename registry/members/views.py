@@ -1,29 +1,17 @@
-"""Masked views of members, and their search by card number, member number, ID number or exact name."""
+"""Masked views of members."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
-from registry.batches.persons import open_person
-from registry.db.database import Database
-from registry.db.privacy import PersonalData
-from registry.db.tables import cards, dossiers, members, roster_rows, units
+from registry.db.tables import cards, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.person import Person, identity_key
+from registry.person import Person
 from registry.values import CardState
-from terminal.member.values import IdType
-
-_FILL: Final = 1000
-_ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]|[0-9]{15}")
-_OTHER_DOCUMENT = re.compile(r"(?=.*[0-9].*[0-9]).{5,20}")  # a passport, a permit, an officer's card
-_MEMBER_NUMBER = re.compile(r"[0-9]{12}")
-_CARD_NUMBER = re.compile(r"[0-9]{13,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +30,6 @@ class MemberView:
     withdrawn_at: datetime | None
     card_number: str | None
     card_state: CardState | None
-
-
-def fill_names(database: Database, personal: PersonalData) -> None:
-    """Index the names of members recorded before names were indexed; one query where there are none."""
-    missing = select(members.c.id, members.c.sealed, members.c.seal_key).where(members.c.name_index.is_(None))
-    with database.read() as conn:
-        if conn.execute(missing.limit(1)).first() is None:
-            return
-    change = update(members).where(members.c.id == bindparam("member"), members.c.name_index.is_(None))
-    while True:
-        with database.write() as conn:
-            rows = conn.execute(missing.order_by(members.c.id).limit(_FILL)).all()
-            if not rows:
-                return
-            changes = [
-                {"member": row.id, "name_index": personal.name_index(open_person(personal, row).name)} for row in rows
-            ]
-            conn.execute(change, changes)
-
-
-def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
-    """The members that a search text means: by the kind of number that it is, or by name."""
-    number = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
-    if _MEMBER_NUMBER.fullmatch(number):
-        return members.c.member_number == number
-    by_name = members.c.name_index == personal.name_index(text)
-    if _CARD_NUMBER.fullmatch(number) or _ID_NUMBER.fullmatch(number):
-        of_card = members.c.id.in_(select(dossiers.c.member_id).where(dossiers.c.card_number == number))
-        of_person = members.c.id_index == personal.indexes([number.upper()])[0]
-        return of_card | of_person if _ID_NUMBER.fullmatch(number) else of_card
-    if _OTHER_DOCUMENT.fullmatch(number.upper()):
-        keys = [identity_key(number.upper(), document_type) for document_type in IdType]
-        return by_name | members.c.id_index.in_(personal.indexes(keys))
-    return by_name
 
 
 def views() -> Select[Any]:

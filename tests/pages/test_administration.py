@@ -124,6 +124,21 @@ def test_search_by_each_number_and_by_name_leaves_none_of_it_in_the_address(sess
     expect(page.locator("#matches")).to_contain_text("没有找到")
 
 
+def test_a_unit_is_suggested_while_its_name_is_typed_and_chosen_by_keyboard(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("registrar", path="/registry")
+    page.locator("#unit").press_sequentially("工会")
+    first = page.locator("#unit-units option").first
+    first.wait_for(state="attached")
+    unit = first.get_attribute("value") or ""
+    assert "工会" in unit
+    page.fill("#unit", unit[1:5])
+    page.press("#unit", "Enter")
+    page.wait_for_url("**/registry?unit=*")
+    units = page.locator("#matches tbody tr td:nth-child(5)").all_inner_texts()
+    assert units
+    assert all(unit[1:5] in one for one in units)
+
+
 def test_full_data_are_shown_for_a_reason_and_recorded_in_the_audit(sessions: Sessions, at: Served) -> None:
     member = at.service.registry.members.find(SECOND.id_number).items[0]
     page, _ = sessions.open_page("registrar", path=f"/registry/{member.member_id}")

@@ -55,8 +55,10 @@ members = Table(
     Column("member_number", Text, unique=True),
     Column("category", Integer, nullable=False),
     Column("registered_at", UtcTime, nullable=False),
-    Column("name_index", LargeBinary, index=True),  # NULL for old rows until ``fill_names`` has run
+    Column("name_index", LargeBinary, index=True),  # NULL for old rows until ``fill_indexes`` has run
     Column("withdrawn_at", UtcTime),
+    Column("surname_index", LargeBinary, index=True),
+    Column("mobile_index", LargeBinary, index=True),
     CheckConstraint("category BETWEEN 0 AND 4", name="category"),
     CheckConstraint("length(member_number) = 12", name="member_number"),
 )
@@ -262,6 +264,7 @@ card_events = Table(
     ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
     one_of("event", *LIVING, *ENDED),
     Index("ix_card_events_card_number_sequence", "card_number", "sequence"),
+    Index("ix_card_events_event_at", "event", "at"),
     sqlite_autoincrement=True,
 )
 

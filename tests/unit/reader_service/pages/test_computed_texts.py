@@ -15,7 +15,7 @@ from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
 from personalize.reasons import RejectCode
 from reader_service.access import passwords
-from reader_service.pages import audit, developer, intake, progress, shell, station, words
+from reader_service.pages import audit, developer, intake, progress, registry, shell, station, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from reader_service.services.cards import CARD_STEPS
@@ -212,7 +212,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("reason.", ""): of((*RejectCode, MISSING)),
     ("registry.event-", ""): member_events,
     ("registry.note-", ""): of(("read back and proven", "chip lost", restores.NOT_AT_HAND)),
-    ("registry.state-", ""): of(CardState),
+    ("registry.state-", ""): of((*CardState, *registry._STATES)),
     ("registry.step-", ""): of((*CARD_STEPS, "replace")),
     ("registry.text-", ""): of((*CARD_STEPS, "replace")),
     ("role.", ""): of(Role),

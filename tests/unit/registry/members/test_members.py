@@ -46,10 +46,10 @@ def test_members_are_searched_by_every_kind_of_number_and_by_name(registry: Regi
     assert member_ids(registry, number) == [2]  # before the card exists
     assert member_ids(registry, "买买提•艾力") == member_ids(registry, "买买提艾力") == [1]
     assert member_ids(registry, "ＬＩ ｎａ") == [2]
-    assert member_ids(registry, "李娜") == [3, 4]
+    assert member_ids(registry, "李娜") == member_ids(registry, "李") == [3, 4]
     assert member_ids(registry, "１３０１０２１９８００１０１０００１") == [1]
     assert member_ids(registry, row(1).person.id_number) == [1]
-    for nobody in ("", "李", "%", "130000000009", "6" * 19, "130102198001010009", "x\x00y", "1" * 400):
+    for nobody in ("", "%", "_", "130000000009", "6" * 19, "130102198001010009", "x\x00y", "1" * 400):
         assert member_ids(registry, nobody) == []
     first = registry.members.find("李娜", limit=1)
     assert [member.member_id for member in registry.members.find("李娜", first.next, 1).items] == [4]
