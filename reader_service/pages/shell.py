@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from reader_service.errors import NotSignedIn
 from reader_service.http.errors import Problem, problem_of
 from reader_service.pages.live import EVENT_STREAM, message
+from reader_service.pages.tables import labelled
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
 from registry.db.privacy import scrub
@@ -79,6 +80,7 @@ class Shell:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["labelled"] = labelled
 
     def router(self) -> APIRouter:
         """A router for pages, which the API document leaves out."""

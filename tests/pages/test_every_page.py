@@ -9,21 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from membercard.demo.station import EVERYTHING
-from tests.support.service.pages import TABLET, Served, Sessions
+from tests.support.service.pages import PAGES, TABLET, Served, Sessions, paths
 
-PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
 SERIOUS = ("serious", "critical")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-
-
-def paths(at: Served) -> dict[str, str]:
-    deep = {
-        "batch": f"/intake/{at.station.draft}",
-        "member": "/registry/1",
-        "cards": "/registry?state=lost",
-        "person": "/users/operator",
-    }
-    return {name: f"/{name}" for name in PAGES} | {"audit": "/audit?action=user."} | deep
 
 
 def problems(page: object) -> list[str]:

@@ -19,13 +19,14 @@ function colours() {
   return { ...computed, idle: computed.edge };
 }
 
-function options(name, colour) {
+function options(name, colour, print) {
   const horizontal = HORIZONTAL.includes(name);
   const stacked = STACKED.includes(name);
   const axis = { stacked, ticks: { color: colour.muted }, grid: { color: colour.line } };
   const values = { ...axis, beginAtZero: true, ticks: { ...axis.ticks, precision: name === "seconds" ? undefined : 0 } };
   return {
     animation: false,
+    devicePixelRatio: print ? 3 : undefined,
     maintainAspectRatio: false,
     indexAxis: horizontal ? "y" : "x",
     scales: horizontal ? { x: values, y: axis } : { x: axis, y: values },
@@ -37,9 +38,13 @@ function valueLabel(item) {
   return `${item.dataset.label}: ${numbers.format(item.raw)}`;
 }
 
-function draw(plots) {
+function draw(plots, print = false) {
   for (const chart of shown) chart.destroy();
+  const root = document.documentElement;
+  const theme = root.dataset.theme;
+  if (print) root.dataset.theme = "light"; // dark bars on white paper
   const colour = colours();
+  root.dataset.theme = theme;
   Chart.defaults.font.family = getComputedStyle(document.documentElement).fontFamily;
   shown = Object.entries(plots)
     .filter(([name]) => document.getElementById(`plot-${name}`))
@@ -55,7 +60,7 @@ function draw(plots) {
       const data = { labels: plot.labels, datasets };
       const canvas = document.getElementById(`plot-${name}`);
       if (HORIZONTAL.includes(name)) canvas.parentElement.style.height = `${70 + ROW * Math.max(3, plot.labels.length)}px`;
-      return new Chart(canvas, { type: "bar", data, options: options(name, colour) });
+      return new Chart(canvas, { type: "bar", data, options: options(name, colour, print) });
     });
   place.dataset.drawn = String(shown.length);
 }
@@ -66,5 +71,7 @@ if (place) {
     const plots = await response.json();
     draw(plots);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(plots));
+    addEventListener("beforeprint", () => draw(plots, true));
+    addEventListener("afterprint", () => draw(plots));
   }
 }

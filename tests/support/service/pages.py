@@ -49,6 +49,9 @@ UNANSWERED = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 _CUT = "net::ERR_"
 SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
+PHONE = {"width": 390, "height": 844}
+WIDE = {"width": 1920, "height": 1080}
+PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,28 @@ class Served:
     base: str
     station: DemoStation
     service: ReaderService
+
+
+def paths(at: Served) -> dict[str, str]:
+    """The address of each page of the navigation, and of one page of each kind below it."""
+    deep = {
+        "batch": f"/intake/{at.station.draft}",
+        "member": "/registry/1",
+        "cards": "/registry?state=lost",
+        "person": "/users/operator",
+    }
+    return {name: f"/{name}" for name in PAGES} | {"audit": "/audit?action=user."} | deep
+
+
+def all_paths(at: Served) -> dict[str, str]:
+    """As ``paths``, with a reader chosen, and with the pages that everybody has."""
+    more = {
+        "counter": "/counter?reader=counter",
+        "developer": "/developer?reader=stock-4",
+        "station batch": f"/station/batches/{at.station.prepared}",
+        "password": "/password",
+    }
+    return paths(at) | more
 
 
 @contextmanager

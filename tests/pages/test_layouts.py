@@ -1,0 +1,93 @@
+"""Every page on a phone, under a finger, and on a wide screen."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from membercard.demo.station import EVERYTHING
+from tests.support.service.pages import PHONE, TABLET, Served, Sessions, all_paths
+
+FINGER = 44
+"""Least width and height of a control, in CSS pixels: WCAG 2.2, 2.5.5."""
+
+OUTSIDE = """() => {
+  const room = document.documentElement.clientWidth;
+  const scrolls = ".scroll, .exchanges, .trace, .explained, .hidden-text, .skip";
+  const beyond = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() && !one.closest(scrolls)
+    && (one.getBoundingClientRect().right > room + 1 || one.getBoundingClientRect().left < -1));
+  const sideways = [...document.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth + 1);
+  const named = (one) => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 40)}`;
+  return [...beyond, ...sideways].map(named);
+}"""
+"""What is cut by the edge of the screen, and tables that have to be moved sideways."""
+
+UNLABELLED = """() => [...document.querySelectorAll(".stacks tbody tr")].flatMap((row) => {
+  const headings = [...row.closest("table").querySelectorAll("thead > tr > *")].map((one) => one.textContent);
+  return [...row.cells].filter((cell, at) => cell.textContent.trim() && headings[at]
+    && getComputedStyle(cell, "::before").content !== `"${headings[at]}" / ""`).map((cell) => cell.outerHTML);
+})"""
+
+SMALL = """(least) => {
+  const controls = 'a[href], button, summary, select, textarea, input:not([type=hidden])';
+  const measured = (root) => [...root.querySelectorAll(controls)]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+    .map((one) => one.matches("input") && one.closest("label") || one)
+    .filter((one) => one.offsetWidth < least || one.offsetHeight < least)
+    .map((one) => `${one.outerHTML.slice(0, 120)} ${one.offsetWidth} x ${one.offsetHeight}`);
+  const found = measured(document);
+  for (const menu of document.querySelectorAll("details")) menu.open = true;
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.showModal();
+    found.push(...measured(dialog));
+    dialog.close();
+  }
+  return [...new Set([...found, ...measured(document)])];
+}"""
+
+
+def on_every_page(page: Page, at: Served, script: str, argument: object = None) -> dict[str, list[str]]:
+    """What the script finds, by page; pages where it finds nothing are left out."""
+    breaches = {}
+    for name, path in all_paths(at).items():
+        page.goto(path)
+        if name == "progress":
+            page.wait_for_selector("#plots[data-drawn]")
+        breaches[name] = page.evaluate(script, argument)
+    return {name: places for name, places in breaches.items() if places}
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("zh", "dark"), ("en", "light")])
+def test_a_phone_shows_every_page_without_moving_it_sideways(
+    sessions: Sessions, at: Served, language: str, scheme: str
+) -> None:
+    page, _ = sessions.open_page(
+        EVERYTHING, language, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme
+    )
+    assert on_every_page(page, at, OUTSIDE) == {}
+
+
+def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, viewport=PHONE, path="/registry")
+    assert page.locator(".stacks tbody td").count() > 50
+    assert on_every_page(page, at, UNLABELLED) == {}
+    page.goto("/registry")
+    row = page.locator(".stacks tbody tr").first
+    values = [cell.bounding_box() for cell in row.locator("td").all()]
+    tops = [box["y"] for box in values if box]
+    assert len(tops) == 7
+    assert tops == sorted(set(tops)), "each value has a line of its own"
+
+
+@pytest.mark.parametrize(("size", "mobile"), [(PHONE, True), (TABLET, False)])
+def test_a_finger_hits_every_control(sessions: Sessions, at: Served, size: dict[str, int], mobile: bool) -> None:
+    page, _ = sessions.open_page(EVERYTHING, viewport=size, has_touch=True, is_mobile=mobile)
+    assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+    assert on_every_page(page, at, SMALL, FINGER) == {}
+
+
+def test_a_mouse_keeps_rows_close_together(sessions: Sessions) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/audit")
+    row = page.locator("table tbody tr").first.bounding_box()
+    assert row
+    assert row["height"] < FINGER
