@@ -25,6 +25,7 @@ from reader_service.api import (
     rosters,
     session,
     statistics,
+    units,
     users,
     verify,
 )
@@ -60,6 +61,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     lists.router,
     audit.router,
     statistics.router,
+    units.router,
     developer.router,
     users.router,
     users.tokens_router,

@@ -17,6 +17,7 @@ from registry.admin.sessions import Sessions
 from registry.admin.stations import Stations
 from registry.admin.statistics import Statistics
 from registry.admin.tokens import Tokens
+from registry.admin.units import Units
 from registry.admin.users import Users
 from registry.batches.batches import Batches
 from registry.batches.digests import key_digests
@@ -83,6 +84,7 @@ class Registry:
         self.idempotency_keys = IdempotencyKeys(context)
         self.audit = Audit(context)
         self.stations = Stations(context)
+        self.units = Units(context)
         self.plans = Plans(context)
         self.statistics = Statistics(context)
         self.restores = Restores(context)

@@ -98,9 +98,8 @@ class KnownRow:
 class KnownMember:
     """A person on record. ``living_card``: has a card that has not ended, or is in a batch that will make one.
 
-    ``withdrawn``: left the union, so that any unit may register them. ``is_independent``: the unit is nobody's
-    department. ``rosters_of``: units whose rosters named the person. ``person``: the record of one with
-    ``living_card``. ``batch`` makes the card; empty where it is made.
+    ``withdrawn``: any unit may register them. ``is_independent``: nobody's department. ``rosters_of``: of units whose
+    rosters named them. ``unit_names``: the unit's others in forms. ``person``: if carded. ``batch`` makes the card.
     """
 
     unit_name: str
@@ -110,15 +109,16 @@ class KnownMember:
     rosters_of: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     person: Person | None = field(default=None, compare=False, repr=False)
     batch: str = field(default="", compare=False)
+    unit_names: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def may_register(self, unit: str, above: str) -> bool:
         """Whether a roster may name the person under ``unit``, in a form whose title names ``above``.
 
         A department that was recorded without the unit above it counts where that unit's roster brought the person.
         """
-        if self.withdrawn or self.unit_name == whole_name(unit, above):
-            return True
-        return self.unit_name == unit and (self.is_independent or above in self.rosters_of)
+        names = self.unit_names | {self.unit_name}
+        own = unit in names and (self.is_independent or above in self.rosters_of)
+        return own or self.withdrawn or whole_name(unit, above) in names
 
 
 @dataclass(frozen=True, slots=True)

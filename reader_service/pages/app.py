@@ -10,13 +10,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from reader_service.http.errors import Page
-from reader_service.pages import audit, counter, developer, intake, progress, registry, session, station, users
+from reader_service.pages import audit, counter, developer, intake, progress, registry, session, station, units, users
 from reader_service.pages.shell import STATIC, Shell
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
-_PAGES = (session, station, counter, intake, registry, progress, developer, audit, users)
+_PAGES = (session, station, counter, intake, registry, progress, units, developer, audit, users)
 
 
 def router(service: ReaderService) -> APIRouter:

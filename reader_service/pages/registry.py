@@ -58,9 +58,9 @@ def _search(pages: APIRouter, shell: Shell) -> None:
         return shell.page(request, "registry.html", page=page, cards=False, **values)
 
     @pages.post("/registry/units")
-    def units(request: Request, unit: Text = "", text: Text = "") -> Response:
+    def units(request: Request, unit: Text = "", text: Text = "", above: Text = "") -> Response:
         """Suggestions for the name of a unit, as options. The text may be a person's name, so it is in the body."""
-        names = service.members.units(principal_of(request), unit or text)
+        names = service.members.units(principal_of(request), unit or text or above)
         return shell.part(request, "registry_units.html", names=names)
 
     @pages.post("/registry")

@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import delete, insert, select
 
-from registry.batches.units import unit_ids_of
+from registry.batches.units import unit_id_of, unit_ids_of
 from registry.db.context import RegistryContext
 from registry.db.tables import plans, units
 from registry.errors import NotOnRecord, RegistryConflict
@@ -62,7 +62,7 @@ class Plans:
     def remove(self, unit: str, *, by: str) -> None:
         """Delete the plan of a unit. Raises NotOnRecord where it has none."""
         with self._context.write() as conn:
-            mine = select(units.c.id).where(units.c.name == unit.strip()).scalar_subquery()
-            if not conn.execute(delete(plans).where(plans.c.unit_id == mine)).rowcount:
+            mine = unit_id_of(conn, unit.strip())
+            if mine is None or not conn.execute(delete(plans).where(plans.c.unit_id == mine)).rowcount:
                 raise NotOnRecord(f"there is no plan for {unit}", reason="plan", unit=unit)
             self._context.audit(conn, by, "plan.remove", f"unit:{unit.strip()}")

@@ -22,7 +22,7 @@ from registry.batches.persons import (
     seal_replacement,
     search_indexes,
 )
-from registry.batches.units import is_independent, unit_ids_of, unit_of_row
+from registry.batches.units import is_independent, names_by_unit, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
@@ -316,6 +316,7 @@ def _registered(
     open_batch = select(roster_rows.c.batch_id).where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
     chosen = (
         select(members.c.id_index, members.c.id, members.c.withdrawn_at, units.c.name, units.c.parent_id)
+        .add_columns(units.c.known_as)
         .add_columns(members.c.sealed, members.c.seal_key, open_batch.scalar_subquery().label("batch"))
         .add_columns(or_(carded, wanted).label("busy"))
         .join(units)
@@ -328,15 +329,16 @@ def _registered(
         .join(batches, batches.c.id == roster_rows.c.batch_id)
         .join(heads, heads.c.id == batches.c.unit_id)
     )
-    registered, independent = {}, {}
+    registered, independent, names = {}, {}, names_by_unit(conn)
     for start in range(0, len(indexes), _CHUNK):
         part = indexes[start : start + _CHUNK]
         rosters_of: dict[bytes, set[str]] = defaultdict(set)
         for index, name in conn.execute(brought.where(members.c.id_index.in_(part))):
-            rosters_of[bytes(index)].add(name)
+            rosters_of[bytes(index)] |= names(name)
         for row in conn.execute(chosen.where(members.c.id_index.in_(part))).all():
             if row.name not in independent:
-                independent[row.name] = row.parent_id is None and is_independent(conn, row.name)
+                at_top = row.name if row.parent_id is None else row.known_as
+                independent[row.name] = bool(at_top) and is_independent(conn, at_top)
             index = bytes(row.id_index)
             known = KnownMember(
                 row.name,
@@ -346,6 +348,7 @@ def _registered(
                 frozenset(rosters_of[index]),
                 open_person(personal, row) if personal is not None and row.busy else None,
                 row.batch or "",
+                names(row.name),
             )
             registered[index] = _Registered(row.id, known)
     return registered

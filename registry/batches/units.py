@@ -1,33 +1,39 @@
-"""Units on record: found or recorded by their whole name, with the units above them, and the members below them."""
+"""Units on record: found or recorded by their whole name, with the units above them, and the members below them.
+
+A unit that was placed below another is also found by the name that it had before, as its forms still name it so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from sqlalchemy import CTE, ColumnElement, Connection, exists, select, text
+from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, or_, select, text
 
 from registry.db.tables import plans, units
-from registry.unit_names import BETWEEN, levels, whole_name
+from registry.unit_names import BETWEEN, levels, names_above, whole_name
 
 _NEW_UNIT = text(
     "INSERT INTO units (name, own_name, parent_id) VALUES (:name, :own_name, :parent) ON CONFLICT (name) DO NOTHING"
 )
+
+_PLACED = select(units.c.name, units.c.known_as).where(units.c.known_as.is_not(None))
 
 
 def unit_of_row(conn: Connection, name: str, above: str) -> str:
     """The whole name of a row's unit: a department of ``above``, unless a unit of that name has a plan or departments
     of its own, so that no department is meant."""
     whole = whole_name(name, above)
-    if name and whole not in (name, above) and is_independent(conn, name) and _id_of(conn, whole) is None:
+    if name and whole not in (name, above) and is_independent(conn, name) and unit_id_of(conn, whole) is None:
         return name
     return whole
 
 
 def is_independent(conn: Connection, name: str) -> bool:
-    """Whether a unit at the highest level has a plan, or units below it."""
+    """Whether a unit that is or was at the highest level has a plan, or units below it."""
     below = units.alias()
     own = exists().where(plans.c.unit_id == units.c.id) | exists().where(below.c.parent_id == units.c.id)
-    chosen = select(units.c.id).where(units.c.name == name, units.c.parent_id.is_(None), own)
+    named = or_(and_(units.c.name == name, units.c.parent_id.is_(None)), units.c.known_as == name)
+    chosen = select(units.c.id).where(named, own)
     return conn.execute(chosen).scalar() is not None
 
 
@@ -41,18 +47,41 @@ def unit_ids_of(conn: Connection, names: Collection[str]) -> dict[str, int]:
 
 
 def _recorded(conn: Connection, parts: tuple[str, ...], parent: int | None) -> int:
-    name = BETWEEN.join(parts)
-    unit_id = _id_of(conn, name)
+    unit_id = unit_id_of(conn, BETWEEN.join(parts))
     if unit_id is None:
+        name = parts[-1]
+        if parent is not None:
+            # The row is held: its unit could be placed elsewhere meanwhile, under another name.
+            above = select(units.c.name).where(units.c.id == parent).with_for_update(read=True)
+            name = f"{conn.execute(above).scalar_one()}{BETWEEN}{name}"
         # Two imports that name a new unit at once: the second waits for the first and reads its row.
-        own_name = parts[-1] if len(parts) > 1 else None
+        own_name = parts[-1] if parent is not None else None
         conn.execute(_NEW_UNIT, {"name": name, "own_name": own_name, "parent": parent})
         unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
     return unit_id
 
 
-def _id_of(conn: Connection, name: str) -> int | None:
-    return conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
+def unit_id_of(conn: Connection, name: str) -> int | None:
+    """The id of a unit by its whole name, where the first level may be the name that a unit had before."""
+    unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
+    first, *below = levels(name) or ("",)
+    if unit_id is None and first:
+        placed = conn.execute(select(units.c.name).where(units.c.known_as == first)).scalar()
+        if placed is not None:
+            whole = BETWEEN.join((placed, *below))
+            unit_id = conn.execute(select(units.c.id).where(units.c.name == whole)).scalar()
+    return unit_id
+
+
+def names_by_unit(conn: Connection) -> Callable[[str], frozenset[str]]:
+    """All whole names by which forms may name a unit, by its present whole name."""
+    known_as = {name: before for name, before in conn.execute(_PLACED)}
+
+    def names(name: str) -> frozenset[str]:
+        above = [one for one in (name, *names_above(name)) if one in known_as]
+        return frozenset((name, *(known_as[one] + name.removeprefix(one) for one in above)))
+
+    return names
 
 
 def belonging() -> CTE:
@@ -67,10 +96,14 @@ def belonging() -> CTE:
 
 
 def within(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
-    """That a column's unit is the unit of this whole name or one below it."""
+    """That a column's unit is the unit of this name, or one below it."""
     pairs = belonging()
     named = units.alias()
-    chosen = select(pairs.c.unit_id).join(named, named.c.id == pairs.c.above).where(named.c.name == name)
+    chosen = (
+        select(pairs.c.unit_id)
+        .join(named, named.c.id == pairs.c.above)
+        .where(or_(named.c.name == name, named.c.known_as == name))
+    )
     return column.in_(chosen)
 
 

@@ -139,9 +139,9 @@ class Members:
             new_unit = BETWEEN.join(levels(unit))
             if not all_visible(new_unit):
                 raise RegistryConflict("name the unit that the member goes to", reason="unit-missing")
-            if new_unit == before:
-                raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
             unit_id = unit_ids_of(conn, {new_unit})[new_unit]
+            if unit_id == row.unit_id:
+                raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
                 give_unit_code(conn, unit_id, scheme or row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))

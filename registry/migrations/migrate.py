@@ -14,7 +14,7 @@ from registry.db.database import Database
 from registry.db.tables import metadata
 from registry.errors import RegistryUnfit, SchemaTooNew
 
-HEAD = "0008"  # a constant, so that opening a database at head reads no migration scripts
+HEAD = "0009"  # a constant, so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
 
 # Alembic's `op` and `context` are one per process, so two threads may not migrate at once.

@@ -28,6 +28,7 @@ sim stock | sim attach | sim show
 keys init | keys list | keys kcv | keys rotate | keys import | keys audit
 lists publish
 stock receive | stock show
+unit list | unit place
 """
 STABLE = [tuple(name.split()) for name in NAMES.replace("\n", "|").split("|") if name.strip()]
 # Whose use is not clear from the option list alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def test_without_users_a_name_is_recorded_as_unproven(home: IssuerDirectory) -> 
     done = home.cli.run("batch", "approve", home.draft, "--by", " ＣＬＥＲＫ")
     assert "a second person approves it" in done.complaint
     assert "two different people" in home.cli.run("batch", "close", home.done, "--by", "a", "--second", "A").complaint
+
+
+def test_a_unit_is_put_below_another_and_the_undo_command_works(home: IssuerDirectory) -> None:
+    unit = home.cli.ok("unit", "list", "--json").json[0]["unit"]
+    refused = home.cli.run("unit", "place", unit, "--above", "河北省总工会", "--reason", "letter")
+    assert "no unit 河北省总工会 on record" in refused.complaint
+    placing = ("unit", "place", unit, "--above", "河北省总工会", "--new", "--reason", "letter")
+    done = home.cli.ok(*placing, "--by", "clerk")
+    assert f"{unit} is 河北省总工会 / {unit} now" in done.out
+    assert "recorded as clerk (unproven)" in done.err
+    undo = shlex.split(done.out.partition("membercard ")[2])
+    assert home.cli.ok(*undo, "--json").json["unit"] == unit
+    assert home.cli.run("unit", "place", unit, "--reason", "letter").status == 2
+    assert unit in home.cli.ok("unit", "list", unit).out
 
 
 def test_with_users_a_name_needs_its_password(peopled: tuple[Cli, str], home: IssuerDirectory, tmp_path: Path) -> None:

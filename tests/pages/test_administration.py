@@ -224,6 +224,27 @@ def test_a_schedule_is_imported(sessions: Sessions, at: Served, tmp_path: Path) 
     at.service.registry.plans.remove("省测试工会", by="tests")
 
 
+def test_a_unit_is_put_below_another_and_the_page_undoes_it(sessions: Sessions, at: Served) -> None:
+    def above() -> str:
+        return at.service.registry.units.page(text="省地质局工会").items[-1].above
+
+    page, watch = sessions.open_page("registrar", path="/progress")
+    watch.expected.add(422)
+    page.get_by_role("link", name="单位层级").click()
+    page.get_by_label("设置省地质局工会的上级单位").click()
+    page.fill("#place-above", "省直机关工会联合会")
+    page.fill("#place-reason", "来文")
+    page.press("#place-above", "Enter")
+    expect(page.locator("#place-above-error")).to_contain_text("系统中没有省直机关工会联合会")
+    page.get_by_label("系统中还没有这个上级单位").check()
+    page.press("#place-above", "Enter")
+    expect_message(page, "省地质局工会已设为省直机关工会联合会的下级单位")
+    assert above() == "省直机关工会联合会"
+    page.get_by_role("button", name="撤销").click()
+    expect_message(page, "省地质局工会已改为没有上级的单位")
+    assert above() == ""
+
+
 def test_one_units_plan_is_mended_removed_and_added_by_keyboard(sessions: Sessions, at: Served) -> None:
     plans = at.service.registry.plans
     before = next(plan for plan in plans.all() if plan.unit == "省地质局工会")

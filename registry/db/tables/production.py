@@ -38,6 +38,8 @@ units = Table(
     Column("code", Text, unique=True),
     Column("own_name", Text),  # the last level; NULL where that is the whole name
     Column("parent_id", ForeignKey("units.id"), index=True),
+    Column("known_as", Text),  # its name before it was placed below another unit
+    Index("uq_units_known_as", "known_as", unique=True),
     sqlite_autoincrement=True,
 )
 

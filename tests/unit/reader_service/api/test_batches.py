@@ -207,6 +207,23 @@ def test_figures_and_the_schedule(rig: RegistryApp) -> None:
     assert problem(auditor.request("PUT", f"{V1}/statistics/plans", json={"plans": [plan]}))["code"] == "forbidden"
 
 
+def test_a_unit_is_put_below_another_and_back(rig: RegistryApp) -> None:
+    clerk, auditor = rig.client_as(Role.REGISTRAR), rig.client_as(Role.AUDITOR)
+    carded(rig.accounts.registry, 2)
+    wanted = {"unit": UNIT, "above": "河北省总工会", "reason": "letter"}
+    assert problem(clerk.post(f"{V1}/units/place", json=wanted))["code"] == "not-found"
+    placed = clerk.post(f"{V1}/units/place", json={**wanted, "new": True}).json()
+    whole = f"河北省总工会 / {UNIT}"
+    assert placed == {"unit": whole, "above": "河北省总工会", "unit_before": UNIT, "above_before": ""}
+    (unit,) = auditor.get(f"{V1}/units", params={"text": UNIT}).json()["items"]
+    assert (unit["unit"], unit["above"], unit["known_as"], unit["registered"]) == (whole, "河北省总工会", UNIT, 2)
+    assert len(auditor.get(f"{V1}/units").json()["items"]) == 2
+    circle = {"unit": "河北省总工会", "above": UNIT, "reason": "letter"}
+    assert problem(clerk.post(f"{V1}/units/place", json=circle))["code"] == "conflict"
+    assert problem(auditor.post(f"{V1}/units/place", json=wanted))["code"] == "forbidden"
+    assert clerk.post(f"{V1}/units/place", json={"unit": UNIT, "reason": "undo"}).json()["unit"] == UNIT
+
+
 def test_a_range_that_is_nearly_full_is_in_the_api_and_on_the_review_page(rig: RegistryApp) -> None:
     full = RangeUse(RangeKind.CARD, "91561300", 1000, 850, 2)
     rosters = rig.accounts.service.rosters

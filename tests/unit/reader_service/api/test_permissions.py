@@ -107,6 +107,8 @@ TABLE: Final[dict[str, Permission | None]] = {
     "PUT /statistics/plans": P.PLANS_SET,
     "POST /statistics/plans/import": P.PLANS_SET,
     "DELETE /statistics/plans": P.PLANS_SET,
+    "GET /units": P.STATISTICS,
+    "POST /units/place": P.PLANS_SET,
     "POST /developer/readers/{reader_id}/connect": P.APDU,
     "POST /developer/readers/{reader_id}/disconnect": P.APDU,
     "POST /developer/readers/{reader_id}/apdu": P.APDU,
