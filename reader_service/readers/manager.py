@@ -203,6 +203,11 @@ class ReaderManager:
             if entry.card is not None:
                 self._attend(entry)
 
+    def stuck(self, reader_id: str) -> bool:
+        """Whether the driver has not answered the job at the reader for longer than a working one needs; not yet long
+        enough to count as hung. Raises NotFound."""
+        return self._entry(reader_id).worker.stuck(self._awake())
+
     def slot(self, reader_id: str) -> CardSlot:
         """The virtual slot of a reader. Raises NotFound, Conflict for a real reader."""
         slot = self._entry(reader_id).slot
@@ -234,7 +239,7 @@ class ReaderManager:
             worker.stop()
         until = time.monotonic() + _CLOSING
         for worker in workers:
-            if not worker.join(max(0.0, until - time.monotonic())):
+            if worker.stuck(self._awake()) or not worker.join(max(0.0, until - time.monotonic())):
                 worker.abandon("the service ended")
         for thread in self._threads:
             thread.join(_CLOSING)

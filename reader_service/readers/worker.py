@@ -162,6 +162,7 @@ class ReaderWorker:
         self._given_up = False
         self._slow = False
         self._answered: float | None = None
+        self._beaten = clock()
         self._now: _Work | None = None
         self._session: ReaderSession | None = None
         self._lying: bool | None = None
@@ -185,12 +186,19 @@ class ReaderWorker:
 
     def _beat(self, deadline: float | None = DEADLINE) -> None:
         self._slow = False
-        self.due = None if deadline is None or self._ended else self._clock() + deadline
+        self._beaten = now = self._clock()
+        self.due = None if deadline is None or self._ended else now + deadline
 
     def late(self, now: float) -> bool:
         """Whether the current job has passed its deadline."""
         due = self.due
         return due is not None and due < now
+
+    def stuck(self, now: float) -> bool:
+        """Whether the current job has shown no sign of life, and its card no answer, for longer than any call to a
+        working driver takes. A job without a limit waits for a person and is not stuck."""
+        last = self._beaten if self._answered is None else max(self._beaten, self._answered)
+        return self._now is not None and self.due is not None and now - last > ONE_CALL
 
     def refuse_slow_card(self, now: float) -> bool:
         """End a late job whose card answered just now: the card is slow, not the driver. Its next exchange raises

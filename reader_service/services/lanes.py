@@ -48,6 +48,8 @@ _FRESH: Final = 5.0
 _PACED: Final = 1.0
 """Seconds for which its cards per hour are reused."""
 _CLOSING: Final = 60.0
+_LOOK: Final = 0.2
+"""Seconds between checks whether a lane that has to end is stuck."""
 _OF_READER: Final = {"hung": RejectCode.READER_HUNG, "closed": RejectCode.READER_CLOSED}
 _log = logging.getLogger(__name__)
 _NO_LANES: Final = {
@@ -214,13 +216,20 @@ class LaneService:
             self._runs.pop(reader_id, None)
 
     def close(self) -> None:
-        """Stop every lane after its current card and wait for them; no lane starts any more."""
+        """Stop every lane after its current card and wait for them, but not for one whose reader does not answer: its
+        chip shows the next start how far it came. No lane starts any more."""
         with self._lock:
             self._ending = True
             running = [run for run in self._runs.values() if not run.ended]
         for run in running:
             run.line.stop()
-        wait([run.future for run in running], _CLOSING)
+        until = self._monotonic() + _CLOSING
+        while running and self._monotonic() < until:
+            wait([run.future for run in running], _LOOK)
+            stuck = [run for run in running if not run.future.done() and self._readers.stuck(run.reader)]
+            for run in stuck:
+                _log.error("the lane on reader %s shows no sign of life; the service ends without it", run.reader)
+            running = [run for run in running if not run.future.done() and run not in stuck]
 
     # --- one lane ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -423,3 +424,48 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> 
     assert [view.ok for view in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[2].rate == pytest.approx(360, rel=0.01)
     assert seen[2].seconds_left == pytest.approx(30, rel=0.01)
+
+
+def test_a_service_ends_soon_though_a_lane_is_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reader_service.readers.worker.ONE_CALL", 0.5)
+    (path,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
+    (other,) = make_stock(tmp_path / "other", 1, CardConfig(blank()))
+    stuck: list[Stuck] = []
+
+    def hanging(url: str) -> Reader:
+        if str(other) in url:
+            return open_reader(url)
+        stuck.append(Stuck(open_reader(url), 12))
+        return stuck[-1]
+
+    rig = reader_rig(tmp_path, f"sim:{path}", f"sim:{other}", open_reader=hanging)
+    batch = issuer.prepared(rig.registry, 2, tmp_path)
+    with rig.manager() as manager:
+        running = Lanes(rig, manager)
+        ids = [view.id for view in manager.views()]
+        running.service.start(OPERATOR, batch, ids)
+        assert stuck[0].stuck.wait(PATIENCE)
+        begun = time.monotonic()
+        running.service.close()
+        manager.close()
+        assert time.monotonic() - begun < 45  # a whole minute where it is waited for
+        assert running.view(ids[0]).fault
+        assert not running.view(ids[1]).fault
+        stuck[0].go.set()
+    assert f"the lane on reader {ids[0]} shows no sign of life" in caplog.text
+    assert caplog.text.count("no sign of life") == 1
+
+
+def test_a_held_lane_is_waited_for_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reader_service.readers.worker.ONE_CALL", 0.0)
+    rig = reader_rig(tmp_path, "sim:slot/Lane 1")
+    batch = issuer.prepared(rig.registry, 1, tmp_path)
+    with lanes(rig) as on:
+        on.service.start(OPERATOR, batch, ["lane-1"])
+        on.service.steer(OPERATOR, "lane-1", LANE_COMMANDS["pause"])
+        assert eventually(lambda: on.view("lane-1").state == "paused")
+        on.service.close()
+        view = on.view("lane-1")
+        assert (view.state, view.message, view.fault) == ("ended", "stopped", False)
