@@ -24,9 +24,10 @@ from benchmarks.chip_processes import open_remote
 from membercard import settings
 from membercard.wiring.service import station_parts
 from reader_service.app import create_app
+from reader_service.listen import Listen
 from reader_service.readers.manager import ReaderManager
 from reader_service.service import ReaderService
-from reader_service.serving import Listen, serve
+from reader_service.serving import serve
 from terminal.apdu import Disposition, Reader, open_reader, stack
 from terminal.member.verdict import verify
 

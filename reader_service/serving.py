@@ -1,89 +1,45 @@
-"""The web server: address, TLS, slow clients, and a shutdown that lets every card be finished."""
+"""The web server: address, slow clients, renewed TLS files, and a shutdown that lets every card be finished."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 from anyio import to_thread
-from cryptography import x509
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from reader_service.access.addresses import is_loopback
-from reader_service.access.settings import LOOPBACK, AccessSettings
-from reader_service.errors import Invalid
+from reader_service import process
+from reader_service.accepting import Accepted, Acceptor
 from reader_service.http.errors import MEDIA_TYPE, Problem
 from reader_service.http.middleware import API_POLICY, NO_STORE, headers
+from reader_service.listen import Listen
+from reader_service.tls import TlsFiles
 
 HEAD_SECONDS: Final = 10.0
-"""Seconds that a request's head may take, and that an idle connection may stay."""
+"""Seconds that a request's head may take, the TLS handshake before it included."""
 HEAD_BYTES: Final = 64 * 1024
 UNREAD_SECONDS: Final = 60.0
 """Seconds that a client may read nothing; the kernel's buffer hides its reading for a while."""
 _GRACE_SECONDS: Final = 10
-_BACKLOG: Final = 2048
+"""Seconds at the end for answers that are under way; the seconds that lanes took count, but for the last three."""
+_LEAST_GRACE_SECONDS: Final = 3
 _LINGER_SECONDS: Final = 0.5
+_LATE_SECONDS: Final = 5.0
+"""Seconds by which a busy loop may be late; more is a pause of the machine."""
+_WARN_TICKS: Final = 36_000
+"""Ticks of a tenth of a second between looks at the expiry of the certificates."""
 _WEBSOCKET_BYTES: Final = 4096
 """Of one message from a client: nothing of it is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where to listen. ``cert`` and ``key`` are PEM files; with ``client_ca`` only stations whose certificate it signed
-    come in. ``names``: further host names that this service answers to. ``port`` 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    cert: Path | None = None
-    key: Path | None = None
-    client_ca: Path | None = None
-    names: tuple[str, ...] = ()
-
-    @property
-    def tls(self) -> bool:
-        return self.cert is not None
-
-    def check(self) -> None:
-        """Raises Invalid: for anything but this machine without TLS, and for TLS files that do not fit."""
-        if (self.cert is None) != (self.key is None):
-            raise Invalid("TLS needs both: a certificate (--tls-cert) and its key (--tls-key)")
-        if self.client_ca is not None and not self.tls:
-            raise Invalid("stations can show certificates (--client-ca) only over TLS: give --tls-cert and --tls-key")
-        if not self.tls and self.host != "localhost" and not is_loopback(self.host):
-            raise Invalid(
-                f"without TLS the service listens on this machine only, not on {self.host}: passwords and personal "
-                "data would cross the network in clear; give --tls-cert and --tls-key, or leave --host away"
-            )
-        if self.tls:
-            _tls_files_fit(self)
-
-    def open(self) -> socket.socket:
-        """The listening socket. Raises Invalid where something else listens there, OSError."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        try:
-            return socket.create_server((self.host, self.port), family=family, backlog=_BACKLOG)
-        except OSError as e:
-            if e.errno == errno.EADDRINUSE:
-                raise Invalid(f"port {self.port} of {self.host} is taken; name another with --port") from None
-            raise
-
-    def access_settings(self) -> AccessSettings:
-        """The access rules for this address: the service answers for the names in its certificate."""
-        named = [*LOOPBACK, *self.names, *_names_of(self.cert)]
-        return AccessSettings(hosts=tuple(dict.fromkeys(name.lower() for name in named)), tls=self.tls)
 
 
 def serve(
@@ -93,20 +49,34 @@ def serve(
     stop: Callable[[], None],
     ready: Callable[[str], None],
     listener: socket.socket | None = None,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, at ``listener`` where it was opened before. Raises Invalid for a port in use. Call
     ``listen.check`` first.
 
+    SIGHUP renews the TLS files. It ends the service where there are none, or where the terminal was closed.
+
     ``ready`` gets the address once the server listens; ``stop`` ends lanes and listeners before connections are closed.
     """
     with listener or listen.open() as opened:
-        Server(config_of(app, listen), stop, ready).run([opened])
+        config = config_of(app, listen, tls)
+        app.state.tls = config.tls
+        Server(config, stop, ready).run([opened])
 
 
-def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
-    """The configuration of the server."""
-    return uvicorn.Config(
+class Config(uvicorn.Config):
+    """The configuration of the server; ``tls`` is None where it speaks plain HTTP."""
+
+    def __init__(self, app: ASGIApp, tls: TlsFiles | None, **options: Any) -> None:
+        super().__init__(app, ssl_context_factory=(lambda *_: tls.context) if tls else None, **options)
+        self.tls = tls
+
+
+def config_of(app: ASGIApp, listen: Listen, tls: TlsFiles | None = None) -> Config:
+    """The configuration of the server, with the TLS files of ``listen`` where no others are in use."""
+    return Config(
         app,
+        tls or listen.tls_files(),
         http=Connection,
         ws=Socket,
         ws_max_size=_WEBSOCKET_BYTES,
@@ -117,43 +87,90 @@ def config_of(app: ASGIApp, listen: Listen) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        ssl_certfile=listen.cert,
-        ssl_keyfile=listen.key,
-        ssl_ca_certs=listen.client_ca,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if listen.client_ca else ssl.CERT_NONE,
     )
 
 
 class Server(uvicorn.Server):
-    """Shuts down in order: lanes first, then listeners, then connections."""
+    """Shuts down in order: lanes first, then listeners, then connections. Accepts connections itself, so that refused
+    ones get an answer and there is always room for one more."""
 
-    def __init__(self, config: uvicorn.Config, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
+    def __init__(self, config: Config, stop: Callable[[], None], ready: Callable[[str], None]) -> None:
         super().__init__(config)
         self._stop = stop
         self._ready = ready
+        self._tls = config.tls
+        self._renew = False
+        self._terminal = process.has_terminal()
+        self._acceptor: Acceptor | None = None
 
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            self._ready(f"{'https' if self.config.is_ssl else 'http'}://{shown}:{port}")
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        await super().startup([])
+        if not self.started or not sockets:
+            return
+        self._acceptor = Acceptor(
+            sockets,
+            self._connection,
+            self._tls,
+            seconds=HEAD_SECONDS,
+            most=process.connections(),
+            count=lambda: len(self.server_state.connections),
+            make_room=self._make_room,
+        )
+        if self._tls is not None:
+            self._tls.warn()
+        host, port = sockets[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._ready(f"{'https' if self._tls else 'http'}://{shown}:{port}")
 
-    async def shutdown(self, sockets: Any = None) -> None:
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    def _make_room(self) -> bool:
+        """Close a connection that waits for its next request; whether there is one."""
+        for connection in self.server_state.connections:
+            if isinstance(connection, Connection) and connection.idle:
+                connection.transport.close()
+                return True
+        return False
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._tls is not None:
+            if self._renew:
+                self._renew = False
+                self._tls.renew()
+            if counter % _WARN_TICKS == 0:
+                self._tls.warn()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        begun = asyncio.get_running_loop().time()
         stopping = asyncio.ensure_future(to_thread.run_sync(self._stop, abandon_on_cancel=True))
         while not self.force_exit and not stopping.done():
             await asyncio.wait((stopping,), timeout=0.1)
         stopping.cancel()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        spent = int(asyncio.get_running_loop().time() - begun)
+        self.config.timeout_graceful_shutdown = max(_LEAST_GRACE_SECONDS, _GRACE_SECONDS - spent)
         await super().shutdown(sockets)
+
+    def hang_up(self, number: int, frame: FrameType | None) -> None:
+        """SIGHUP: the terminal was closed, or somebody renewed the TLS files."""
+        if self._tls is None or (self._terminal and not process.has_terminal()):
+            self.handle_exit(number, frame)
+        else:
+            self._renew = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Unlike the inherited one it does not kill the process afterwards: there is more to close. A terminal that is
         closed ends it too, unless the process ignores that signal (nohup)."""
         main = threading.current_thread() is threading.main_thread()
-        heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if main else ()
-        numbers = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit, signal.SIGHUP: self.hang_up}
+        heard = {
+            number: handler for number, handler in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN
+        }
+        before = {number: signal.signal(number, handler) for number, handler in heard.items()} if main else {}
         try:
             yield
         finally:
@@ -187,10 +204,12 @@ class Unread:
     def _wait(self) -> None:
         left = self._transport.get_write_buffer_size()
         self._taken = False
-        self._timer = self._loop.call_later(UNREAD_SECONDS, self._look, left) if left else None
+        due = self._loop.time() + UNREAD_SECONDS
+        self._timer = self._loop.call_at(due, self._look, left, due) if left else None
 
-    def _look(self, before: int) -> None:
-        if self._taken or self._transport.get_write_buffer_size() < before:
+    def _look(self, before: int, due: float) -> None:
+        paused = self._loop.time() - due > _LATE_SECONDS  # the machine, and the client with it or not
+        if paused or self._taken or self._transport.get_write_buffer_size() < before:
             self._wait()
         else:
             self._timer = None
@@ -221,7 +240,7 @@ class Socket(WebSocketsSansIOProtocol):
         self._unread.watch()
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpToolsProtocol, Accepted):
     """Closes connections whose request does not start, stalls or has endless headers, or whose response is not read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -232,10 +251,16 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._refused = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for its next request."""
+        done = self.cycle is not None and self.cycle.response_complete
+        return done and not self._in_head and not self._upgraded and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._unread = Unread(self.loop, transport)
-        self._begin()
+        self._begin(self.accepted_at)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
@@ -289,10 +314,10 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "bad-request", "this is no HTTP request")
 
-    def _begin(self) -> None:
+    def _begin(self, since: float | None = None) -> None:
         if not self._in_head:
             self._in_head, self._head = True, 0
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+            self._deadline = self.loop.call_at((since or self.loop.time()) + HEAD_SECONDS, self.transport.close)
 
     def _arrived(self) -> None:
         self._in_head = False
@@ -322,34 +347,3 @@ class Connection(HttpToolsProtocol):
         # Closed at once, the connection would be reset under the client that still sends, and the answer lost.
         self._refused = True
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-
-
-def _tls_files_fit(listen: Listen) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(str(listen.cert), str(listen.key), password=_no_password)
-        if listen.client_ca is not None:
-            context.load_verify_locations(str(listen.client_ca))
-    except ssl.SSLError as e:
-        raise Invalid(f"the TLS files do not fit together or are not PEM: {e.reason or 'unreadable'}") from None
-    except OSError as e:
-        raise Invalid(f"cannot read a TLS file: {e.strerror}") from None
-
-
-def _no_password() -> str:
-    """A key under a password would have the service wait at a terminal that nobody sees."""
-    return ""
-
-
-def _names_of(cert: Path | None) -> list[str]:
-    """Subject alternative names. RFC 5280, 4.2.1.6."""
-    if cert is None:
-        return []
-    certificate = x509.load_pem_x509_certificate(cert.read_bytes())
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    addresses = names.get_values_for_type(x509.IPAddress)
-    shown = [f"[{address}]" if address.version == 6 else str(address) for address in addresses]
-    return [*names.get_values_for_type(x509.DNSName), *shown]

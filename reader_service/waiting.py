@@ -18,8 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reader_service.http.errors import FOR_PROGRAMS, Problem
 from reader_service.http.health import HealthResponse
 from reader_service.http.middleware import API_POLICY, added, headers
+from reader_service.listen import Listen
 from reader_service.pages.words import LANGUAGES, words
-from reader_service.serving import Listen, Server, config_of
+from reader_service.serving import Server, config_of
+from reader_service.tls import TlsFiles
 from registry.errors import RegistryUnavailable
 from registry.store import Registry
 
@@ -28,7 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 def opened(
-    attempt: Callable[[], Registry], listen: Listen, listener: socket.socket, *, every: float = EVERY
+    attempt: Callable[[], Registry],
+    listen: Listen,
+    listener: socket.socket,
+    *,
+    every: float = EVERY,
+    tls: TlsFiles | None = None,
 ) -> Registry | None:
     """The registry that ``attempt`` opens in the end; None where SIGTERM or SIGINT comes first.
 
@@ -40,7 +47,7 @@ def opened(
     except RegistryUnavailable as e:
         if not e.retryable:
             raise
-        return _Wait(attempt, every, str(e)).over(listen, listener)
+        return _Wait(attempt, every, str(e)).over(listen, listener, tls)
 
 
 class _Server(Server):
@@ -62,8 +69,8 @@ class _Wait:
         self._registry: Registry | None = None
         self._fault: Exception | None = None
 
-    def over(self, listen: Listen, listener: socket.socket) -> Registry | None:
-        server = _Server(config_of(_away(listen.tls), listen), self._ended.set, self._listening)
+    def over(self, listen: Listen, listener: socket.socket, tls: TlsFiles | None) -> Registry | None:
+        server = _Server(config_of(_away(listen.tls), listen, tls), self._ended.set, self._listening)
         inside = copy_context().run  # with the settings in use: without, the thread would open the default registry
         trying = threading.Thread(target=inside, args=(self._try, server), name="waiting for the database", daemon=True)
         trying.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,11 +17,11 @@ from membercard import settings
 from membercard.demo.station import DemoStation, demo_station
 from membercard.errors import SettingsError
 from membercard.wiring.service import station_parts
-from reader_service import logs, serving, waiting
+from reader_service import logs, process, serving, waiting
 from reader_service.access.first_start import NAME, first_administrator
 from reader_service.app import create_app
+from reader_service.listen import Listen
 from reader_service.service import ReaderService
-from reader_service.serving import Listen
 from terminal import private_files
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
@@ -87,6 +88,7 @@ def serve(
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
     if tls_key is not None:
         private_files.tighten(tls_key, "the TLS key", required=True)
+    process.raise_limit()
     listen.check()
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
@@ -104,20 +106,23 @@ def _run(
         readers, counters, passwords = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
     keystore = _demo_keystore() if demo else settings.open_keystore()
     listener = stack.enter_context(listen.open())
-    registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener)
+    tls = listen.tls_files()
+    if tls is None and demo is None and not process.has_terminal():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to renew, and no terminal that could be closed
+    registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener, tls=tls)
     if registry is None:
         return  # ended while the database was unavailable
     stack.enter_context(registry)
     named = {url: _counter_name(place) for place, url in enumerate(counters)}
     parts = station_parts(registry, keystore, readers=readers, counters=named, pcsc=pcsc and not demo)
-    service = ReaderService(parts, listen.access_settings())
+    service = ReaderService(parts, listen.access_settings(tls))
     password = first_administrator(registry, service.accounts)
     if password is not None:
         passwords[NAME] = password
     stack.callback(service.close)
     service.start()
     ready = partial(_print_start, passwords)
-    serving.serve(create_app(service), listen, stop=service.close, ready=ready, listener=listener)
+    serving.serve(create_app(service), listen, stop=service.close, ready=ready, listener=listener, tls=tls)
 
 
 def _demo_keystore() -> SoftwareKeystore:

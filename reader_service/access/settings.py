@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+LISTENERS: Final = 2000
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 FILE_MB: Final = 15
 """Size of an uploaded file at most, in units of 1,048,576 bytes: the only place where it is set."""
@@ -21,6 +23,8 @@ class AccessSettings:
     while the database is away."""
 
     hosts: tuple[str, ...] = LOOPBACK
+    renewed_hosts: Callable[[], Collection[str]] = tuple
+    """The names of the certificate in use, which is renewed while the service runs."""
     tls: bool = False
     lifetime: timedelta = timedelta(hours=12)
     idle: timedelta = timedelta(hours=1)
@@ -34,5 +38,5 @@ class AccessSettings:
     """How long the next piece of a body may take, and a listener to take what is sent to it."""
     body_seconds: float = 120.0
     """How long a whole body may take."""
-    listeners: int = 2000
+    listeners: int = LISTENERS
     """Listeners at once, to events and to live pages together."""

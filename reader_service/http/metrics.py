@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter
@@ -14,6 +15,7 @@ from reader_service.access.addresses import is_loopback
 from reader_service.errors import NotSignedIn
 from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role
+from reader_service.tls import TlsFiles
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SELF: Final = Principal("the service itself", frozenset({Role.OPERATOR}))
@@ -37,6 +39,12 @@ class Measures:
         self.dropped = Counter(
             "membercard_event_listeners_dropped", "Listeners let go because they fell behind.", registry=self.registry
         )
+        self._expiry = Gauge(
+            "membercard_tls_expiry_seconds",
+            "Seconds until the first certificate of each kind expires; negative afterwards.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._readers = Gauge("membercard_readers", "Readers by state.", ("state",), registry=self.registry)
         self._counts: dict[tuple[str, str, int], Counter] = {}
         self._times: dict[str, Histogram] = {}
@@ -58,6 +66,11 @@ class Measures:
         for state in states:
             self._readers.labels(state).inc()
 
+    def certificates(self, seconds_left: Mapping[str, float]) -> None:
+        """Set the time that each kind of certificate has left."""
+        for kind, seconds in seconds_left.items():
+            self._expiry.labels(kind).set(seconds)
+
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
@@ -74,6 +87,9 @@ def router(measures: Measures) -> APIRouter:
         elif not is_loopback(origin_of(request)):
             raise NotSignedIn("sign in first, or send a token that is in force")
         measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
+        tls: TlsFiles | None = getattr(request.app.state, "tls", None)
+        if tls is not None:
+            measures.certificates(tls.seconds_left())
         return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)
 
     return metrics_router

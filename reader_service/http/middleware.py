@@ -227,7 +227,8 @@ class RequestMiddleware:
             return
         authority = _AUTHORITY.fullmatch(sent.decode("latin-1").lower())
         name = authority[1] if authority and int(authority[2] or 0) <= _HIGHEST_PORT else ""
-        if name not in self._accounts.settings.hosts:
+        settings = self._accounts.settings
+        if name not in settings.hosts and name not in settings.renewed_hosts():
             raise WrongHost("this service does not answer under that host name")
         if len(self._hosts) < _MANY:
             self._hosts.add(sent)

@@ -9,7 +9,8 @@ from types import TracebackType
 import httpx
 from fastapi import FastAPI
 
-from reader_service.serving import Listen, Server, config_of
+from reader_service.listen import Listen
+from reader_service.serving import Server, config_of
 from tests.support.waiting import PATIENCE
 
 

@@ -12,23 +12,21 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 from fastapi import FastAPI
 
 from reader_service import logs, serving
 from reader_service.errors import Invalid
+from reader_service.listen import Listen
 from reader_service.principal import Role
-from reader_service.serving import Listen
 from tests.support.service.accounts import AccountsApp, accounts_app
+from tests.support.service.authority import Authority
 from tests.support.service.web import Web
 from tests.support.waiting import PATIENCE
 
@@ -39,48 +37,6 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
     rig.person("admin", Role.ADMINISTRATOR)
     yield rig
     rig.registry.close()
-
-
-class Authority:
-    """A certificate authority for an afternoon."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-        self.ca = folder / "ca.pem"
-        self.ca.write_bytes(self._signed(self._name, self._key.public_key(), True, []))
-
-    def issue(self, name: str, *others: x509.GeneralName) -> tuple[Path, Path]:
-        """Certificate and key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        cert, keyfile = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        cert.write_bytes(self._signed(subject, key.public_key(), False, [x509.DNSName(name), *others]))
-        keyfile.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return cert, keyfile
-
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, ca: bool, names: list[x509.GeneralName]
-    ) -> bytes:
-        now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reader_service.serving import Listen
+from reader_service.listen import Listen
 from reader_service.waiting import opened
 from registry.errors import RegistryUnavailable, SchemaTooNew
 from registry.store import Registry
