@@ -14,16 +14,17 @@ from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.services.uploads import pieces
 from registry.batches.reviews import ChangeKind, ReviewStep
+from registry.batches.states import STATES
 from registry.values import Batch, BatchKind, BatchState
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
 ROWS: Final = 50
-_STAGES: Final = ("draft", "approved", "closed", "discarded")
 _KINDS: Final = ("rejected", "noted", "accepted", "change", "unchanged")
 _MAY_BE_GIVEN_UP: Final = (BatchState.DRAFT, BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING)
 _CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
+_CHANGE_KINDS: Final = frozenset(kind.value for kind in ChangeKind)
 
 Text = Annotated[str, Form()]
 Cursor = Annotated[str | None, Query()]
@@ -41,12 +42,13 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
     service = shell.service
 
     @pages.get("/intake")
-    def intake(request: Request, stage: str = "", cursor: Cursor = None) -> Response:
+    def intake(request: Request, state: str = "", cursor: Cursor = None) -> Response:
         who = principal_of(request)
-        chosen = stage if stage in _STAGES else ""
-        page = service.batches.page(who, cursor, ROWS, stage=chosen or None)
+        chosen = state if state in STATES else ""
+        page = service.batches.page(who, cursor, ROWS, state=chosen or None)
         review_state = {batch.id: _state_of(service, who, batch) for batch in page.items}
-        values: dict[str, Any] = {"review_state": review_state, "stage": chosen, "stages": _STAGES}
+        values: dict[str, Any] = {"review_state": review_state, "state": chosen}
+        values["states"] = service.batches.state_counts(who)
         values |= {"most": FILE_BYTES, "most_mb": FILE_MB}
         return shell.page(request, "intake.html", page=page, **values)
 
@@ -82,27 +84,29 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
 
     @pages.get("/intake/{batch_id}")
     def batch(
-        request: Request, batch_id: str, only: str = "", cursor: Cursor = None, changed: Cursor = None
+        request: Request, batch_id: str, only: str = "", change: str = "", cursor: Cursor = None, changed: Cursor = None
     ) -> Response:
         who = principal_of(request)
         chosen = only if only in _KINDS else ""
         shown = service.batches.show(who, batch_id).batch
         if not chosen and cursor is None and not only and shown.rejected:
             chosen = _KINDS[0]
-        rows = service.rosters.findings(who, batch_id, cursor, ROWS, only=chosen or None)
+        rows = service.rosters.findings(who, batch_id, cursor, ROWS, only=chosen or None, rejected_first=not chosen)
         values: dict[str, Any] = {
             "batch": shown,
             "rows": rows,
             "only": chosen,
-            "kinds": _KINDS,
+            "row_counts": service.rosters.row_counts(who, batch_id),
             "reviews": service.rosters.reviews(who, batch_id),
             "review_state": _state_of(service, who, shown),
             "counts": {},
             "full_ranges": [use for use in service.rosters.ranges(who, batch_id) if use.nearly_full],
         }
         if shown.state is BatchState.DRAFT:
+            kinds = {ChangeKind(change)} if change in _CHANGE_KINDS else _CHANGES
             values["counts"] = service.rosters.change_counts(who, batch_id)
-            values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=_CHANGES)
+            values["change"] = change if change in _CHANGE_KINDS else ""
+            values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=kinds)
         own = service.rosters.imported_by_caller(who, batch_id)
         actions = _permitted_actions(who, shown, values["review_state"], own)
         return shell.page(request, "intake_batch.html", **values, **actions)

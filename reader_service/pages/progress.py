@@ -43,13 +43,15 @@ def router(shell: Shell) -> APIRouter:
         return service.statistics.figures(principal_of(request), since)
 
     @pages.get("/progress")
-    def progress(request: Request, days: Days = _DEFAULT_DAYS) -> Response:
+    def progress(request: Request, days: Days = _DEFAULT_DAYS, units: str = "") -> Response:
+        """``units`` is "late" for a table of those alone."""
         shown, t = figures(request, days), shell.words(request)
         return shell.page(
             request,
             "progress.html",
             figures=shown,
             total=plan_total(shown.units),
+            late_only=units == "late",
             days=days if days in PERIODS else 0,
             periods=PERIODS,
             percentiles=_percentiles(shown.seconds),

@@ -57,11 +57,18 @@ class BatchService:
         *,
         unit: str | None = None,
         stage: str | None = None,
+        state: str | None = None,
     ) -> Page[Batch]:
-        """Newest first. ``stage``: draft, approved, closed, discarded."""
+        """Newest first. ``stage``: draft, approved, closed, discarded; ``state``: one of ``STATES``."""
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
-            return self._registry.batches.page(cursor, limit, unit=unit, stage=stage)
+            return self._registry.batches.page(cursor, limit, unit=unit, stage=stage, state=state)
+
+    def state_counts(self, p: Principal) -> dict[str, int]:
+        """The number of batches by state; states without batches are left out."""
+        p.need(Permission.BATCHES_VIEW)
+        with translate_registry_errors():
+            return self._registry.batches.state_counts()
 
     def standing(self, p: Principal, batch_ids: Collection[str]) -> dict[str, ReviewEvent]:
         """The last review step of each of up to 500 batches; batches never submitted are left out."""

@@ -121,14 +121,27 @@ class RosterService:
             return self._annotate(self._check(path, unit))
 
     def findings(
-        self, p: Principal, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
+        self,
+        p: Principal,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        only: str | None = None,
+        rejected_first: bool = False,
     ) -> Page[RosterFinding]:
         """The rows of a batch in sheet order; ``only``: "rejected", "noted" (accepted with a correction),
         "accepted", "unchanged" or "change"."""
         p.need(Permission.ROSTERS_VIEW)
         with translate_registry_errors():
-            page = self._registry.rosters.page(batch_id, cursor, limit, only=only)
+            page = self._registry.rosters.page(batch_id, cursor, limit, only=only, rejected_first=rejected_first)
         return Page(tuple(map(_finding, page.items)), page.next)
+
+    def row_counts(self, p: Principal, batch_id: str) -> dict[str, int]:
+        """How many rows each ``only`` of ``findings`` gives. Raises NotFound."""
+        p.need(Permission.ROSTERS_VIEW)
+        with translate_registry_errors():
+            return self._registry.rosters.row_counts(batch_id)
 
     def annotated(self, p: Principal, batch_id: str) -> Annotated:
         """The uploaded form with the findings beside its rows, for the unit to correct. It holds data in clear, so only

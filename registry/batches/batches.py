@@ -8,6 +8,7 @@ from sqlalchemy import and_, or_
 
 from registry.batches import accounts, approval, numbers, originals, reviews
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches
+from registry.batches.states import counts, state_of
 from registry.batches.units import within
 from registry.db.actors import same_person
 from registry.db.context import UNNAMED_ACTOR, RegistryContext
@@ -35,15 +36,24 @@ class Batches:
             return [batch_of(row) for row in conn.execute(chosen)]
 
     def page(
-        self, cursor: str | None = None, limit: int = 50, *, unit: str | None = None, stage: str | None = None
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        unit: str | None = None,
+        stage: str | None = None,
+        state: str | None = None,
     ) -> Page[Batch]:
-        """Newest first. ``stage`` is draft, approved, closed or discarded. Raises BadCursor."""
+        """Newest first. ``stage`` is draft, approved, closed or discarded; ``state`` one of ``states.STATES``. Raises
+        BadCursor."""
         order = (batches.c.imported_at.desc(), batches.c.id.desc())
         chosen = selected_batches().order_by(*order).limit(cut(limit) + 1)
         if unit is not None:
             chosen = chosen.where(within(batches.c.unit_id, unit))
         if stage is not None:
             chosen = chosen.where(batches.c.stage == stage)
+        if state is not None:
+            chosen = chosen.where(state_of() == state)
         if cursor is not None:
             time, batch_id = read_cursor(cursor, str, str)
             at = read_time(time)
@@ -52,6 +62,11 @@ class Batches:
         with self._context.read() as conn:
             rows = conn.execute(chosen).all()
         return page_of(rows, limit, batch_of, lambda row: [row.imported_at.isoformat(), row.id])
+
+    def state_counts(self) -> dict[str, int]:
+        """The number of batches by state (``states.STATES``); states without batches are left out."""
+        with self._context.read() as conn:
+            return counts(conn)
 
     def range_use(self, batch_id: str, ranges: Sequence[SerialRange], *, scheme: str) -> list[RangeUse]:
         """How full these ranges of numbers are, and what a draft needs of them. Raises NotOnRecord."""

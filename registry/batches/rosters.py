@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, or_, select
+from sqlalchemy import Connection, Row, Select, case, exists, insert, literal, or_, select, tuple_
 
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
@@ -22,6 +22,7 @@ from registry.batches.persons import (
     seal_replacement,
     search_indexes,
 )
+from registry.batches.states import row_counts
 from registry.batches.units import is_independent, names_by_unit, unit_ids_of, unit_of_row
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
@@ -116,23 +117,40 @@ class Rosters:
             return [_line(self._context.personal, row) for row in conn.execute(_rows(batch_id))]
 
     def page(
-        self, batch_id: str, cursor: str | None = None, limit: int = 50, *, only: str | None = None
+        self,
+        batch_id: str,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        only: str | None = None,
+        rejected_first: bool = False,
     ) -> Page[RosterLine]:
         """The same in pages; ``only``: rejected, accepted, noted (accepted and corrected), unchanged, or change.
 
         Raises NotOnRecord, BadCursor.
         """
-        chosen = _rows(batch_id).limit(cut(limit) + 1)
+        rank = case((roster_rows.c.verdict == "rejected", 0), else_=1) if rejected_first else literal(0)
+        chosen = _rows(batch_id).add_columns(rank.label("rank")).limit(cut(limit) + 1)
+        if rejected_first:
+            chosen = chosen.order_by(None).order_by(rank, roster_rows.c.sheet_row)
         if only is not None:
             chosen = chosen.where(roster_rows.c.verdict == ("accepted" if only == "noted" else only))
         if only == "noted":
             chosen = chosen.where(roster_rows.c.codes != "")
         if cursor is not None:
-            chosen = chosen.where(roster_rows.c.sheet_row > read_cursor(cursor, int)[0])
+            chosen = chosen.where(tuple_(rank, roster_rows.c.sheet_row) > tuple_(*read_cursor(cursor, int, int)))
         with self._context.read() as conn:
             stage_of(conn, batch_id)
             rows = conn.execute(chosen).all()
-        return page_of(rows, limit, lambda row: _line(self._context.personal, row), lambda row: [row.sheet_row])
+        return page_of(
+            rows, limit, lambda row: _line(self._context.personal, row), lambda row: [row.rank, row.sheet_row]
+        )
+
+    def row_counts(self, batch_id: str) -> dict[str, int]:
+        """How many rows each ``only`` of ``page`` gives. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            stage_of(conn, batch_id)
+            return row_counts(conn, batch_id)
 
 
 def _import(

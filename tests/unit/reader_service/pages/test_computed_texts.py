@@ -201,7 +201,6 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("intake.change-", ""): of(ChangeKind),
     ("intake.range-", ""): of(RangeKind),
     ("intake.only-", ""): of(intake._KINDS),
-    ("intake.stage-", ""): of(intake._STAGES),
     ("intake.state-", ""): of(("draft", *ReviewStep)),
     ("intake.step-", ""): of(ReviewStep),
     ("place.", ""): of(entry.name for entry in shell.PLACES),

@@ -43,7 +43,7 @@ def rows_of(page: str) -> int:
     ("text", "count"),
     [("王", 2), ("欧阳", 3), ("铁道", 2), ("石家庄市", 3), ("0001", 1), ("13903110002", 1), ("赵", 0)],
 )
-def test_members_are_found_by_what_the_page_says(clerk: Client, text: str, count: int) -> None:
+def test_members_are_searched_by_what_the_page_names(clerk: Client, text: str, count: int) -> None:
     answer = clerk.post("/registry", data={"text": text}, headers={"HX-Request": "true"})
     if count == 1:  # the member's own page
         assert answer.headers["HX-Redirect"].startswith("/registry/")
