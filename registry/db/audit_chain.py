@@ -10,13 +10,11 @@ import hashlib
 import hmac
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, true, update
 from sqlalchemy.exc import DBAPIError
 
@@ -33,8 +31,6 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _HEAD = select(audit_head.c.number, audit_head.c.hash).where(audit_head.c.id == 1)
 _INSERT = insert(audit)
 _TEXTS: Final = ("actor", "action", "subject", "reason", "origin", "facts", "previous", "hash", "mac")
-_DAMAGE: Final = (DBAPIError, sqlite3.Error, psycopg.Error, ValueError, TypeError, ArithmeticError)
-"""What a driver or a column type raises for a value that it cannot read."""
 
 Fact = str | int | float | bool | None
 
@@ -202,7 +198,7 @@ def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]] | _Unreadable]:
         chosen = select(audit).where(numbered, place).order_by(audit.c.number).limit(_CHUNK)
         try:
             rows: Sequence[Row[*tuple[Any, ...]] | _Unreadable] = conn.execute(chosen).all()
-        except _DAMAGE:
+        except _damage(conn):
             numbers = chosen.with_only_columns(audit.c.number)
             rows = [row for number in conn.execute(numbers).scalars().all() for row in _row(conn, number)]
         if not rows:
@@ -214,9 +210,14 @@ def _rows(conn: Connection) -> Iterator[Row[*tuple[Any, ...]] | _Unreadable]:
 def _row(conn: Connection, number: int) -> Sequence[Row[*tuple[Any, ...]] | _Unreadable]:
     try:
         return conn.execute(select(audit).where(audit.c.number == number)).all()
-    except _DAMAGE:
+    except _damage(conn):
         conn.execute(select(1))  # a database that is away raises here
         return [_Unreadable(number)]
+
+
+def _damage(conn: Connection) -> tuple[type[Exception], ...]:
+    """What a driver or a column type raises for a value that it cannot read."""
+    return DBAPIError, conn.dialect.loaded_dbapi.Error, ValueError, TypeError, ArithmeticError
 
 
 def _sound(row: Row[*tuple[Any, ...]]) -> bool:
@@ -262,7 +263,7 @@ def _classified(wrong: Sequence[Row[*tuple[Any, ...]]]) -> Iterator[ChainBreak]:
 def _at_end(conn: Connection, last_number: int, last_hash: str | None) -> Iterator[ChainBreak]:
     try:
         head = conn.execute(_HEAD).one_or_none()
-    except _DAMAGE:
+    except _damage(conn):
         conn.execute(select(1))
         head = None
     if head is not None and not (isinstance(head.number, int) and isinstance(head.hash, str)):

@@ -6,7 +6,6 @@ that writers queue at the start instead of failing in the middle. PostgreSQL: RE
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 import time
@@ -16,47 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from sqlalchemy import URL, Connection, Dialect, Engine, Insert, Update, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registry.errors import RegistryConflict, RegistryError, RegistryUnavailable, RegistryUnfit
+from registry.db.driver_errors import as_registry_error, is_gone, not_stored
+from registry.errors import RegistryUnavailable, RegistryUnfit
 from terminal import private_files
 
 BUSY_SECONDS = 10.0
 _RETRY_SECONDS = 0.01
 _PRIMARY_CODE = 0xFF  # the lower byte of an extended result code
 _LANES = 32  # connections of one process at a time; a lane needs one for the length of one transaction
-
-_Rules = tuple[tuple[str, type[RegistryError], str], ...]
-_SQLITE: _Rules = (
-    ("SQLITE_BUSY", RegistryUnavailable, "is locked by another program; try again once that is done"),
-    ("SQLITE_LOCKED", RegistryUnavailable, "is locked by another program; try again once that is done"),
-    ("SQLITE_FULL", RegistryUnavailable, "cannot grow: the disk is full; make room and run the same command again"),
-    ("SQLITE_READONLY", RegistryUnavailable, "may not be written: give this user write access to file and directory"),
-    ("SQLITE_CANTOPEN", RegistryUnavailable, "cannot be opened: see that its directory exists and may be written"),
-    ("SQLITE_PERM", RegistryUnavailable, "cannot be opened: see that its directory exists and may be written"),
-    ("SQLITE_IOERR", RegistryUnavailable, "cannot be read or written: the disk failed or is full"),
-    ("SQLITE_NOTADB", RegistryUnfit, "is not a SQLite database; name another file"),
-    ("SQLITE_CORRUPT", RegistryUnfit, "is damaged; restore it from a backup"),
-)
-_POSTGRES: _Rules = (
-    ("53100", RegistryUnavailable, "cannot grow: the server's disk is full; make room and run the same command again"),
-    ("25006", RegistryUnavailable, "may not be written: the server is read-only"),
-    ("42501", RegistryUnavailable, "may not be used by this role: grant it the rights on the database's schema"),
-    ("28", RegistryUnavailable, "refused this user: check name and password in the database URL"),
-    ("3D000", RegistryUnavailable, "does not exist on that server; create it first"),
-    ("55P03", RegistryUnavailable, "is locked by another program; try again once that is done"),
-    ("40", RegistryUnavailable, "was busy with a rival transaction; try again"),
-)
-_GONE = ("08", "57")  # SQLSTATE classes: connection exception, operator intervention
-# A server that refuses a connection does so before there is one: libpq gives the server's text then, and no SQLSTATE.
-_REFUSED_CONNECTION = (
-    ("3D000", re.compile(r'database "[^"]*" does not exist')),
-    ("28", re.compile(r'authentication failed|no password supplied|pg_hba\.conf|role "[^"]*" does not exist')),
-)
-_RETRYABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40")
 
 
 class PreparedStatement:
@@ -92,6 +62,7 @@ class Database:
         self.dialect = parsed.get_backend_name()
         self.name = _name(parsed)
         self.engine = _engine(parsed, busy_seconds)
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         self._writer = self.engine.execution_options(writes=True)
         self._begin = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else None
         # SQLite has one writer, and waiting writers only poll. Within this process they wait for this lock instead, so
@@ -165,56 +136,15 @@ class Database:
             raise RegistryUnavailable(sentence, retryable=True) from error
         except DBAPIError as error:
             raise as_registry_error(error.orig, self.name) from error
-        except (sqlite3.Error, psycopg.Error) as error:
-            if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in _GONE:
+        except self._driver_error as error:
+            if is_gone(error):
                 # A server that was away leaves no connection of the pool alive. SQLAlchemy discards them itself where
                 # it calls the driver; ``execute_prepared`` calls the driver without it.
                 self.engine.dispose()
             raise as_registry_error(error, self.name) from error
         except (UnicodeEncodeError, OverflowError):
             # The driver's error quotes the value, so neither its text nor the error as a cause may go on.
-            raise _not_stored() from None
-
-
-def as_registry_error(cause: BaseException | None, name: str) -> RegistryError:
-    """A driver's error as a RegistryError: a sentence that names the database and the remedy."""
-    if isinstance(cause, (sqlite3.IntegrityError, psycopg.IntegrityError)):
-        rule = _constraint(cause)
-        sentence = f"{name} refused a record that contradicts another: {rule}"
-        return RegistryConflict(sentence, reason="contradiction", rule=rule)
-    if isinstance(cause, psycopg.DataError):
-        return _not_stored()
-    code, rules = "", _POSTGRES
-    if isinstance(cause, sqlite3.Error):
-        code, rules = getattr(cause, "sqlite_errorname", ""), _SQLITE
-    elif isinstance(cause, psycopg.Error):
-        code = cause.sqlstate or _refused(str(cause))
-    for start, kind, sentence in rules:
-        if code.startswith(start):
-            if kind is RegistryUnavailable:
-                return RegistryUnavailable(f"{name} {sentence}", retryable=start in _RETRYABLE)
-            return kind(f"{name} {sentence}")
-    if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)):
-        sentence = f"{name} does not answer: see that the server runs and can be reached"
-        return RegistryUnavailable(sentence, retryable=True)
-    return RegistryError(f"{name} failed with {type(cause).__name__} {code}".rstrip())
-
-
-def _refused(text: str) -> str:
-    """The SQLSTATE of a refused connection; empty where there was no server, or its text is in another language."""
-    return next((state for state, pattern in _REFUSED_CONNECTION if pattern.search(text)), "")
-
-
-def _not_stored() -> RegistryConflict:
-    sentence = "a text or number in the request cannot be stored or searched for"
-    return RegistryConflict(sentence, reason="not-stored")
-
-
-def _constraint(cause: sqlite3.IntegrityError | psycopg.IntegrityError) -> str:
-    """The name of the violated rule. Never the values, which PostgreSQL puts into the error's detail."""
-    if isinstance(cause, psycopg.Error):
-        return cause.diag.constraint_name or cause.sqlstate or "unknown"
-    return str(cause)  # SQLite names columns or the constraint, no values
+            raise not_stored() from None
 
 
 def _parse(url: str) -> URL:

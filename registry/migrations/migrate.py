@@ -1,18 +1,22 @@
-"""Migration of a database to this program's schema, under the database's own write lock."""
+"""Migration of a database to this program's schema, under the database's own write lock.
+
+Alembic is imported where there is something to migrate: it takes longer than to open a database at head.
+"""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from registry.db.database import Database
 from registry.db.tables import metadata
 from registry.errors import RegistryUnfit, SchemaTooNew
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0009"  # a constant, so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
@@ -34,6 +38,8 @@ def to_head(database: Database) -> None:
 
 def upgrade(database: Database, target: str = "head") -> None:
     """Migrate upwards in one transaction. Two programs that open a new database together wait for each other here."""
+    from alembic import command
+
     with _one_at_a_time, database.write() as conn:
         _wait_for_others(conn)
         config = _config(conn)
@@ -50,6 +56,8 @@ def upgrade(database: Database, target: str = "head") -> None:
 
 def downgrade(database: Database, target: str) -> None:
     """Migrate back to a revision, or to "base", which deletes everything."""
+    from alembic import command
+
     with _one_at_a_time, database.write() as conn:
         _wait_for_others(conn)
         command.downgrade(_config(conn), target)
@@ -68,6 +76,8 @@ def _wait_for_others(conn: Connection) -> None:
 
 
 def _config(conn: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -76,6 +86,8 @@ def _config(conn: Connection) -> Config:
 
 
 def _revisions(config: Config) -> set[str]:
+    from alembic.script import ScriptDirectory
+
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
