@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from membercard import output, settings
-from membercard.commands.line_display import prepare_with_progress
 from membercard.wiring import identity
-from membercard.wiring.line import open_pool, profile_in_use
-from personalize import ranges
-from personalize.line import report as reporting
-from personalize.ranges import ranges_for
 from reader_service.principal import Permission
 from registry.errors import RegistryConflict
 from registry.ranges import RangeKind, RangeUse
-from registry.values import Batch, BatchAccounts, BatchState, StockAccounts
+from registry.values import BatchState
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from registry.values import Batch, BatchAccounts, StockAccounts
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
@@ -62,6 +61,9 @@ def list_batches(json: output.Json = False) -> None:
 @app.command("show")
 def show(batch: BatchId, json: output.Json = False) -> None:
     """Show one batch: its accounts, chips that have to come back, chips that were rejected."""
+    from membercard.wiring.profile import profile_in_use  # imports the card profile
+    from personalize.ranges import ranges_for
+
     with settings.open_registry() as registry:
         shown = registry.batches.batch(batch)
         accounts, rejects, bound = (
@@ -101,10 +103,13 @@ def approve(batch: BatchId, by: By = None) -> None:
 
     Example: membercard batch approve B20261122-001 --by "Wang Fang"
     """
+    from membercard.wiring.profile import profile_in_use
+    from personalize import ranges
+
     profile = profile_in_use()
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
-        for use in ranges_for(registry, profile, batch):
+        for use in ranges.ranges_for(registry, profile, batch):
             if use.nearly_full:
                 typer.echo(range_warning(use), err=True)
         done = ranges.approve(registry, profile, batch, person)
@@ -137,6 +142,10 @@ def prepare(
 
     Example: membercard batch prepare B20261122-001 --workers 0
     """
+    from membercard.commands.line_display import prepare_with_progress  # imports the whole line
+    from membercard.wiring.line import open_pool
+    from membercard.wiring.profile import profile_in_use
+
     profile = profile_in_use()
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
@@ -212,6 +221,8 @@ def report(
 
     Example: membercard batch report B20261122-001 --html report.html
     """
+    from personalize.line import report as reporting
+
     with settings.open_registry() as registry:
         summary = reporting.collect(registry, batch)
     if html:
@@ -282,6 +293,8 @@ def stock_equation(s: StockAccounts) -> Text:
 
 
 def _progress() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -12,7 +12,6 @@ import typer
 from rich.text import Text
 
 from membercard import output, settings
-from membercard.wiring.line import profile_in_use
 from terminal.apdu import list_readers
 from terminal.errors import MembercardError
 
@@ -62,6 +61,8 @@ def _examine() -> Iterator[DoctorCheck]:
         yield DoctorCheck("database", "ok", f"{chosen.database_label}, {len(batches)} batches")
     except MembercardError as e:
         yield DoctorCheck("database", "fault", str(e))
+    from membercard.wiring.profile import profile_in_use
+
     try:
         yield DoctorCheck("profile", "ok", f"{chosen.profile or 'shipped'}: {profile_in_use().profile}")
     except MembercardError as e:

@@ -12,15 +12,13 @@ import typer
 
 from membercard import output, settings
 from membercard.wiring import identity
-from membercard.wiring.line import payment_authorities, profile_in_use
 from membercard.wiring.readers import card_in
 from personalize.dossiers.diff import Difference, diff, on_chip
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.dossiers.view import GroupView, view
 from personalize.errors import DossierError
 from personalize.payment.bankfile import BankFileExchange, BankFormat, FileHead, PreparedCard
-from personalize.payment.bankfile_batch import FORMATS, cards_of, take_in, waiting_dossiers
-from personalize.payment.bankfile_lint import linter_of
+from personalize.payment.bankfile_formats import FORMATS
 from registry.values import StoredDossier
 from terminal import private_files
 from terminal.apdu import stack
@@ -174,6 +172,8 @@ def export(
 
     Example: membercard dossier export B20261122-001 to-bank.dp
     """
+    from personalize.payment.bankfile_batch import cards_of, waiting_dossiers  # imports the registry
+
     custody = settings.open_keystore()
     exchange, chosen = _exchange(custody, transport), _format(form)
     head = FileHead(sender or settings.load().station, number, datetime.now(UTC).replace(microsecond=0))
@@ -201,6 +201,11 @@ def take(
 
     Example: membercard --profile bank.yaml dossier import B20261122-001 from-bank.dp
     """
+    from membercard.wiring.line import payment_authorities
+    from membercard.wiring.profile import profile_in_use
+    from personalize.payment.bankfile_batch import take_in
+    from personalize.payment.bankfile_lint import linter_of
+
     custody = settings.open_keystore()
     exchange, chosen = _exchange(custody, transport), _format(form)
     profile = profile_in_use()

@@ -35,7 +35,7 @@ def publish(
     Example: membercard lists publish /srv/counters
     """
     # Imports the registry, which a counter does not need.
-    from membercard.wiring.line import profile_in_use
+    from membercard.wiring.profile import profile_in_use
     from personalize.lists import signed_lists
 
     keystore, profile, by = settings.open_keystore(), profile_in_use(), settings.load().operator

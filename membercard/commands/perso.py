@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
-from membercard.commands.line_display import rate, run_line
-from membercard.wiring.line import profile_in_use
 from membercard.wiring.readers import readers_or_only
-from personalize.line.lanes import LineSettings
-from personalize.line.outcome import CardOutcome
 from registry.errors import RegistryConflict
 
+if TYPE_CHECKING:
+    from personalize.line.lanes import LaneResult
+    from registry.values import BatchAccounts
+
 app = typer.Typer()
-_COUNTED = (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN, CardOutcome.ASIDE)
 
 
 @app.command("run")
@@ -51,6 +51,10 @@ def run(
 
     Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
     """
+    from membercard.commands.line_display import run_line  # imports the whole line
+    from membercard.wiring.profile import profile_in_use
+    from personalize.line.lanes import LineSettings
+
     keystore = settings.open_keystore()
     profile = profile_in_use()
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
@@ -67,20 +71,21 @@ def run(
     if json:
         output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts})
     else:
-        rows = [
-            (
-                r.lane,
-                *(r.counts.get(outcome, 0) for outcome in _COUNTED),
-                r.message,
-            )
-            for r in results
-        ]
-        output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "aside", "ended"], rows))
-        typer.echo(f"{rate(results, seconds):.0f} cards an hour")
-        print_accounts(accounts)
-        if accounts.claimed:
-            typer.echo(
-                f"{accounts.claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}"
-            )
+        _print_results(results, seconds, accounts, batch)
     if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
         raise typer.Exit(1)
+
+
+def _print_results(results: Sequence[LaneResult], seconds: float, accounts: BatchAccounts, batch: str) -> None:
+    from membercard.commands.line_display import rate
+    from personalize.line.outcome import CardOutcome
+
+    counted = (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN, CardOutcome.ASIDE)
+    rows = [(r.lane, *(r.counts.get(outcome, 0) for outcome in counted), r.message) for r in results]
+    output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "aside", "ended"], rows))
+    typer.echo(f"{rate(results, seconds):.0f} cards an hour")
+    print_accounts(accounts)
+    if accounts.claimed:
+        typer.echo(
+            f"{accounts.claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}"
+        )

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from membercard import settings
-from membercard.demo.station import DemoStation, demo_station
 from membercard.errors import SettingsError
-from membercard.wiring.service import station_parts
-from reader_service import logs, process, serving, waiting
-from reader_service.access.first_start import NAME, first_administrator
-from reader_service.app import create_app
-from reader_service.listen import Listen
-from reader_service.service import ReaderService
 from terminal import private_files
-from terminal.keys import SoftwareKeystore
-from terminal.secret import Secret
+
+if TYPE_CHECKING:
+    from membercard.demo.station import DemoStation
+    from reader_service.listen import Listen
+    from terminal.keys import SoftwareKeystore
+    from terminal.secret import Secret
 
 PORT = 8765
+_COLLECTION_THRESHOLDS = (700, 10, 10)
+"""Python's own, for a process that runs for months: a short command collects less often."""
 
 
 class LogFormat(StrEnum):
@@ -85,6 +85,9 @@ def serve(
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
+    from reader_service import logs, process
+    from reader_service.listen import Listen
+
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
     if tls_key is not None:
         private_files.tighten(tls_key, "the TLS key", required=True)
@@ -94,13 +97,20 @@ def serve(
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
     logs.set_up(getattr(sys.stderr, "styled", sys.stderr), as_json=log_format is LogFormat.JSON, level=log_level.value)
     with ExitStack() as stack:
-        shown = stack.enter_context(demo_station(data)) if demo else None
+        shown = stack.enter_context(_demo_station(data)) if demo else None
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
 
 
 def _run(
     stack: ExitStack, listen: Listen, demo: DemoStation | None, readers: list[str], counters: list[str], pcsc: bool
 ) -> None:
+    from membercard.wiring.service import station_parts
+    from reader_service import process, serving, waiting
+    from reader_service.access.first_start import NAME, first_administrator
+    from reader_service.app import create_app
+    from reader_service.service import ReaderService
+
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
     passwords: dict[str, Secret] = {}
     if demo is not None:
         readers, counters, passwords = [*readers, *demo.lanes], [*counters, demo.counter], dict(demo.passwords)
@@ -125,8 +135,17 @@ def _run(
     serving.serve(create_app(service), listen, stop=service.close, ready=ready, listener=listener, tls=tls)
 
 
+def _demo_station(data: Path | None) -> AbstractContextManager[DemoStation]:
+    from membercard.demo.station import demo_station
+
+    return demo_station(data)
+
+
 def _demo_keystore() -> SoftwareKeystore:
     """The demo's own keystore, opened with its passphrase file whatever the environment says."""
+    from terminal.keys import SoftwareKeystore
+    from terminal.secret import Secret
+
     current = settings.load()
     if current.passphrase_file is None:
         raise SettingsError("the demo's settings name no passphrase file")
@@ -135,6 +154,8 @@ def _demo_keystore() -> SoftwareKeystore:
 
 def _print_start(passwords: Mapping[str, Secret], address: str) -> None:
     """Print the passwords once; they are in no log."""
+    from reader_service.access.first_start import NAME
+
     for user, password in passwords.items():
         once = ", to be changed at once" if user == NAME else ""
         typer.echo(f"Sign in as {user} with the password {password.reveal().decode()}{once}")

@@ -15,7 +15,8 @@ from typing import Final
 from membercard import settings
 from membercard.demo.people import FormRow, people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
-from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities, profile_in_use
+from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities
+from membercard.wiring.profile import profile_in_use
 from personalize.intake import check
 from personalize.line.execute import Job, dead_chip
 from personalize.line.lanes import PersonalizationLine

@@ -22,7 +22,7 @@ from rich.text import Text
 from membercard import settings
 from membercard.errors import SettingsError
 from membercard.wiring.issuer_http import HttpIssuer
-from membercard.wiring.line import profile_in_use
+from membercard.wiring.profile import profile_in_use
 from membercard.wiring.readers import card_in
 from membercard.wiring.terminal import own_authorities, terminal_config
 from personalize.payment.elements import aip

@@ -112,7 +112,7 @@ def _lists(trust: bytes, hotlist: bytes | None, key: RsaPublic, policy: ListPoli
 
 def _issuer_lists() -> CounterLists:
     # Slow to import, and not needed where the lists are files.
-    from membercard.wiring.line import profile_in_use
+    from membercard.wiring.profile import profile_in_use
     from personalize.lists import current_hotlist, own_trust
 
     keystore, at = settings.open_keystore(), settings.load().now()

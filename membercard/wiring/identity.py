@@ -15,7 +15,6 @@ import typer
 
 from membercard import settings
 from membercard.errors import NotProven
-from registry.db.actors import UNPROVEN, machine_actor, unproven_actor
 from terminal import private_files
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ _ORIGIN: Final = "command line"
 
 def machine() -> str:
     """The actor of work on the machine itself, which asks for no person."""
+    from registry.db.actors import machine_actor  # imports the database libraries
+
     return machine_actor(settings.load().operator)
 
 
@@ -40,6 +41,8 @@ def actor(
     Raises NotProven, Forbidden, WrongPassword, TooMany, UserDisabled, MustChangePassword.
     """
     if not registry.users.any():
+        from registry.db.actors import unproven_actor
+
         return unproven_actor(settings.load().operator if name is None else name)
     principal = _proven(registry, name, in_person)
     if permission is not None:
@@ -49,6 +52,8 @@ def actor(
 
 def note_unproven(recorded: str) -> None:
     """Say on standard error that a name is recorded as unproven."""
+    from registry.db.actors import UNPROVEN
+
     if recorded.endswith(UNPROVEN):
         typer.echo(
             f"note: there are no users on record, so nobody proved this name; it is recorded as {recorded}. "

@@ -1,4 +1,4 @@
-"""Wiring of a personalization line: profile, key pools, trust list, batches of a station."""
+"""Wiring of a personalization line: key pools, trust list, batches of a station."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
 from personalize.preparation.batch import prepare_batch, refuse_wrong_day
 from personalize.preparation.preparer import Preparer
-from personalize.profiles.profile import Profile, default_profile, load_profile
+from personalize.profiles.profile import Profile
 from registry.store import Registry
 from terminal.emv.authentication.cakeys import CaStore, load_ca_store
 from terminal.globalplatform import AuthenticationGuard
@@ -23,12 +23,6 @@ from terminal.member.trust import TrustList
 
 POOL_LEVEL = 32
 """Chip keys available while a line runs, for dossiers that have to be made again."""
-
-
-def profile_in_use() -> Profile:
-    """The profile that the settings name, or the shipped one. Raises ProfileError."""
-    path = settings.load().profile
-    return load_profile(path) if path else default_profile()
 
 
 def payment_authorities(custody: KeyCustody, profile: Profile) -> CaStore | None:

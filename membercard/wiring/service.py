@@ -19,7 +19,8 @@ from membercard.wiring.counter_lists import (
     read_key,
     stored_lists,
 )
-from membercard.wiring.line import StationLine, profile_in_use
+from membercard.wiring.line import StationLine
+from membercard.wiring.profile import profile_in_use
 from membercard.wiring.seen_lists import FOLDER, SeenLists
 from membercard.wiring.terminal import terminal_config
 from personalize.lists import current_hotlist, own_trust, public_key

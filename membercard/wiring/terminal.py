@@ -63,7 +63,7 @@ def own_authorities(custody: KeyCustody) -> CaStore:
     Raises SettingsError for a profile without payment application, CustodyError when custody lacks such a key.
     """
     # Not needed where CA keys come from a file.
-    from membercard.wiring.line import profile_in_use
+    from membercard.wiring.profile import profile_in_use
     from personalize.payment.proof import authorities
 
     profile = profile_in_use()

@@ -5,16 +5,14 @@ Both directions hold a few hundred cards in memory, for any length of file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from types import MappingProxyType
 from typing import Final
 
 from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApplication
 from personalize.errors import BankFileError, BankFileRefused, DossierError
-from personalize.payment.bankfile import BankFileExchange, BankFormat, PreparedCard
-from personalize.payment.bankfile_dp import DpFormat
+from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
 from registry.db.context import UNNAMED_ACTOR
@@ -24,9 +22,6 @@ from terminal.emv.data.tags import TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE
 from terminal.errors import TlvError
 from terminal.keys import ApplicationKeys, KeyCustody, SealedKeys
 from terminal.tlv import decode
-
-FORMATS: Final[Mapping[str, BankFormat]] = MappingProxyType({"dp": DpFormat(), "dp-tr31": DpFormat(key_blocks=True)})
-"""Formats by the name that commands use. A bank's own format is one more line here and one more module."""
 
 MOST_LISTED: Final = 20
 """The most faults that are listed for one file."""

@@ -13,11 +13,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from membercard import settings
-from membercard.commands import dossier as dossier_commands
 from membercard.commands.dossier import app
+from membercard.wiring import profile as wiring_profile
 from personalize.dossiers.diff import diff
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
+from personalize.payment import bankfile_lint
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import linter_of
@@ -75,7 +76,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchCli]:
     monkeypatch.setattr(settings, "open_keystore", issuer.custody)
     monkeypatch.setattr(settings, "open_registry", lambda custody: Registry.open(url, custody))
     # The bank's cards of these tests are a few groupings; that imports are linted is in tests/e2e/test_bank_cards.py.
-    monkeypatch.setattr(dossier_commands, "linter_of", lambda profile, known: lambda dossier: [])
+    monkeypatch.setattr(bankfile_lint, "linter_of", lambda profile, known: lambda dossier: [])
     here = settings.Settings(data_dir=tmp_path)
     monkeypatch.setattr(settings, "load", lambda: here)
     with issuer.registry(url) as store:
@@ -316,13 +317,13 @@ keys:
 def test_certificates_are_followed_to_the_schemes_keys(cli: BatchCli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The issuer's own where it is also the bank; else those of a file in the data directory."""
     profile = bank.profile()
-    monkeypatch.setattr(dossier_commands, "linter_of", linter_of)
+    monkeypatch.setattr(bankfile_lint, "linter_of", linter_of)
     batch = issuer.prepared(cli.store, 1, cli.root / "more", profile=profile, start=70)
     out = cli.root / "all.dp"
     cli.run("export", batch, out)
     with pytest.raises(PrepareError, match="the profile union-member has no payment section"):
         cli.run("import", batch, out)
-    monkeypatch.setattr(dossier_commands, "profile_in_use", lambda: profile)
+    monkeypatch.setattr(wiring_profile, "profile_in_use", lambda: profile)
     assert cli.run("import", batch, out).exit_code == 0
     assert profile.payment
     for name, right in (("pay-ca", True), ("scheme-ca", False)):

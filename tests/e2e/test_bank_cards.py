@@ -25,13 +25,13 @@ from personalize.lists import own_trust
 from personalize.payment import bankfile_batch, bankfile_spool
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_batch import (
-    FORMATS,
     MOST_LISTED,
     cards_of,
     refuse_remaking,
     take_in,
     waiting_dossiers,
 )
+from personalize.payment.bankfile_formats import FORMATS
 from personalize.payment.bankfile_lint import linter_of
 from personalize.payment.proof import TransactionProof, authorities
 from personalize.preparation.batch import prepare_batch

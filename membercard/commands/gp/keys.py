@@ -133,7 +133,7 @@ def source(custody: MemoryCustody, text: str | None, method: Diversification) ->
 
 def _of_the_profile(custody: MemoryCustody, method: Diversification, update: InitializeUpdate) -> CardKeys:
     """The final keys of an issued card, or the stock keys of a blank one."""
-    from membercard.wiring.line import profile_in_use  # imports the card profile, which typed keys do without
+    from membercard.wiring.profile import profile_in_use  # imports the card profile, which typed keys do without
 
     line = profile_in_use().line
     final = line.final_keys(update.scp)

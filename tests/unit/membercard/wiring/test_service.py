@@ -14,7 +14,7 @@ import pytest
 
 from membercard import settings
 from membercard.wiring.counter_lists import HOTLIST, TRUST
-from membercard.wiring.line import profile_in_use
+from membercard.wiring.profile import profile_in_use
 from membercard.wiring.seen_lists import FOLDER
 from membercard.wiring.service import SLOT_CARDS, STORED_LISTS, IssuerLists, station_parts
 from reader_service.errors import Conflict
