@@ -18,6 +18,9 @@ _AT_ONCE: Final = 64
 _LINGER_SECONDS: Final = 0.5
 """How long a refused client may still send: closed at once, the connection would be reset and the answer lost."""
 _PAUSE_SECONDS: Final = 0.2
+_TURN_SECONDS: Final = 0.02
+_EARLY_SECONDS: Final = 1.0
+"""How old a handshake must be to give way to a new client."""
 _NOTED_SECONDS: Final = 60.0
 _NOTED: Final = 20
 """Lines at most about refused connections in that time."""
@@ -67,8 +70,8 @@ class Acceptor:
     """Accepts at ``listeners`` until ``close``.
 
     ``create`` makes the protocol of a connection; ``seconds`` is the limit for its TLS handshake and first head
-    together. While ``count()`` connections are ``most`` or more, ``make_room()`` is to close an idle one; where it
-    finds none, new connections are closed.
+    together. While ``count()`` connections are ``most`` or more, ``make_room()`` is to close one that waits for its
+    client; where it finds none and no handshake takes long, new connections are closed.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Acceptor:
         self._listeners, self._create, self._tls = listeners, create, tls
         self._seconds, self._most, self._count, self._make_room = seconds, most, count, make_room
         self._opening: set[asyncio.Task[None]] = set()
+        self._handshakes: dict[socket.socket, float] = {}
         self._refusals = Refusals()
         self._closed = False
         for listener in listeners:
@@ -102,6 +106,10 @@ class Acceptor:
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):
+            full = self._full() and not self._room()
+            if full and self._opening:
+                self._wait(listener, _TURN_SECONDS)  # those are soon at work, idle or gone
+                return
             try:
                 line, place = listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -109,11 +117,12 @@ class Acceptor:
             except ConnectionError:
                 continue  # the client went away meanwhile
             except OSError as fault:  # no file descriptor or memory is left: accept(2)
-                self._wait(listener, fault)
+                self._refusals.note("", f"accepting fails: {fault.strerror}")
+                self._make_room()
+                self._wait(listener, _PAUSE_SECONDS)
                 return
             address = str(place[0])
-            # A connection in its handshake has two descriptors.
-            if self._count() + 2 * len(self._opening) >= self._most and not self._make_room():
+            if full:
                 self._refusals.note(address, "too many connections are open")
                 line.close()
                 continue
@@ -121,11 +130,25 @@ class Acceptor:
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
-    def _wait(self, listener: socket.socket, fault: OSError) -> None:
-        self._refusals.note("", f"accepting fails: {fault.strerror}")
-        self._make_room()
+    def _full(self) -> bool:
+        """A connection in its handshake has two descriptors."""
+        return self._count() + len(self._opening) + len(self._handshakes) >= self._most
+
+    def _room(self) -> bool:
+        """Close what waits for its client; whether there is any."""
+        if self._make_room():
+            return True
+        for spare, begun in self._handshakes.items():
+            if self._loop.time() - begun > _EARLY_SECONDS:
+                del self._handshakes[spare]
+                with contextlib.suppress(OSError):
+                    spare.shutdown(socket.SHUT_RDWR)
+                return True
+        return False
+
+    def _wait(self, listener: socket.socket, seconds: float) -> None:
         self._loop.remove_reader(listener)
-        self._loop.call_later(_PAUSE_SECONDS, self._go_on, listener)
+        self._loop.call_later(seconds, self._go_on, listener)
 
     def _go_on(self, listener: socket.socket) -> None:
         if not self._closed:
@@ -152,6 +175,7 @@ class Acceptor:
             line.close()
             return
         with spare:
+            self._handshakes[spare] = accepted_at
             try:
                 await self._loop.connect_accepted_socket(
                     created, line, ssl=self._tls.context, ssl_handshake_timeout=self._seconds
@@ -165,6 +189,8 @@ class Acceptor:
                 self._refusals.note(address, f"TLS: no handshake within {self._seconds:g} seconds")
             except (ConnectionError, ssl.SSLError) as gone:
                 _log.debug("a client left during the TLS handshake: %s", type(gone).__name__)
+            finally:
+                self._handshakes.pop(spare, None)
 
     async def _answer(self, line: socket.socket, answer: bytes) -> None:
         """Send the reason to a refused client, and read on until it has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from reader_service.errors import Invalid
 from reader_service.tls import TlsFiles
 
 _BACKLOG: Final = 2048
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,14 @@ class Listen:
         where ``tls`` is in use, to as many listeners as the limit of open files allows."""
         tls = tls or self.tls_files()
         named = [*LOOPBACK, *self.names, *(tls.names() if tls else ())]
+        listeners = min(LISTENERS, process.listeners())
+        if listeners < LISTENERS:
+            _log.warning(
+                "the limit of open files leaves room for %d listeners at once, and not for %d", listeners, LISTENERS
+            )
         return AccessSettings(
             hosts=tuple(dict.fromkeys(name.lower() for name in named)),
             renewed_hosts=tls.names if tls else tuple,
             tls=self.tls,
-            listeners=min(LISTENERS, process.listeners()),
+            listeners=listeners,
         )

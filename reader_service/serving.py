@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from types import FrameType
 from typing import Any, Final
 
@@ -126,12 +127,16 @@ class Server(uvicorn.Server):
         return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def _make_room(self) -> bool:
-        """Close a connection that waits for its next request; whether there is one."""
-        for connection in self.server_state.connections:
-            if isinstance(connection, Connection) and connection.idle:
-                connection.transport.close()
-                return True
-        return False
+        """Close a connection that waits for its next request, or else the one whose request takes longest to arrive;
+        whether there is one."""
+        connections = [one for one in self.server_state.connections if isinstance(one, Connection)]
+        arriving = [(one.head_due, one) for one in connections if one.head_due is not None]
+        idle = next((one for one in connections if one.idle), None)
+        if idle is None and arriving:
+            _, idle = min(arriving, key=itemgetter(0))
+        if idle is not None:
+            idle.transport.abort()
+        return idle is not None
 
     async def on_tick(self, counter: int) -> bool:
         if self._tls is not None:
@@ -256,6 +261,12 @@ class Connection(HttpToolsProtocol, Accepted):
         """Whether it waits for its next request."""
         done = self.cycle is not None and self.cycle.response_complete
         return done and not self._in_head and not self._upgraded and not self.transport.is_closing()
+
+    @property
+    def head_due(self) -> float | None:
+        """When the head that is arriving must be complete, by the time of the loop; None where none is."""
+        due = self._deadline
+        return due.when() if due is not None and not self.transport.is_closing() else None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

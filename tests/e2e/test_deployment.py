@@ -3,7 +3,10 @@ settings and certificates made as the guide says, serves whoever shows one, and 
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ from reader_service.principal import Role
 from tests.support.cards.card_bench import fast_directory
 from tests.support.paths import ROOT
 from tests.support.service.process import ServiceDirectory, ServiceProcess
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 DEPLOY = ROOT / "deploy"
 NAME = "station-1.union.example"
@@ -46,6 +49,18 @@ class Deployed:
     url: str
     folder: Path
     token: str
+    pid: int
+
+    def certificate(self) -> str:
+        """The certificate of the service, as a client gets it."""
+        port = int(self.url.rpartition(":")[2])
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
+        context.load_cert_chain(self.folder / "till-3.pem", self.folder / "till-3.key")
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as line,
+            context.wrap_socket(line, server_hostname=NAME) as wrapped,
+        ):
+            return str((wrapped.getpeercert() or {})["serialNumber"])
 
     def ask(self, certificate: str = "") -> httpx.Response:
         """As strictly as newer programs look at certificates (X509_V_FLAG_X509_STRICT)."""
@@ -79,7 +94,7 @@ def deployed() -> Iterator[Deployed]:
         environment = {"MEMBERCARD_PASSPHRASE_FILE": str(folder / "passphrase")}
         running = ServiceProcess(home.config("station"), [*options, *more], folder / "log", environment)
         try:
-            yield Deployed(running.url, folder, token)
+            yield Deployed(running.url, folder, token, running.process.pid)
         finally:
             running.close()
 
@@ -94,6 +109,17 @@ def test_a_machine_with_a_certificate_is_served_over_tls(deployed: Deployed) -> 
 def test_nobody_without_one_gets_an_answer_nor_with_one_for_servers(deployed: Deployed, certificate: str) -> None:
     with pytest.raises(httpx.TransportError):
         deployed.ask(certificate)
+
+
+def test_a_renewed_certificate_is_served_without_a_restart(deployed: Deployed) -> None:
+    """As `systemctl reload` does."""
+    before = deployed.certificate()
+    for line in typed():
+        if "tls." in line:
+            subprocess.run(["bash", "-ec", line], cwd=deployed.folder, check=True, capture_output=True)
+    os.kill(deployed.pid, signal.SIGHUP)
+    assert eventually(lambda: deployed.certificate() != before)
+    assert deployed.ask("till-3").status_code == 200
 
 
 def test_without_options_the_deployed_service_listens_on_its_own_machine_only() -> None:

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class Running:
 
 
 @contextmanager
-def serving(cli: Cli, *options: str) -> Iterator[Running]:
-    process = cli.start("serve", "--port", "0", "--no-pcsc", *options)
+def serving(cli: Cli, *options: str, files: int | None = None) -> Iterator[Running]:
+    process = cli.start("serve", "--port", "0", "--no-pcsc", *options, files=files)
     lines: list[str] = []
     assert process.stdout is not None
     try:
@@ -87,6 +87,34 @@ def test_it_refuses_to_listen_beyond_this_machine_without_tls(cli: Cli) -> None:
     assert refused.status == 1
     assert "without TLS the service listens on this machine only" in refused.complaint
     assert "--tls-cert" in refused.complaint
+
+
+def test_a_crowd_of_listeners_leaves_room_for_health_and_api(cli: Cli) -> None:
+    with serving(cli, files=160) as running, ExitStack() as crowd:
+        password = running.lines[0].split()[7].rstrip(",")
+        with httpx.Client(base_url=running.address, timeout=PATIENCE) as client:
+            signed = client.post("/api/v1/session", json={"name": "admin", "password": password})
+            new = {"old": password, "new": "a sentence of the administrator"}
+            client.post("/api/v1/session/password", json=new, headers={"X-CSRF-Token": signed.json()["csrf"]})
+            statuses = []
+            for _ in range(60):
+                listener = crowd.enter_context(httpx.Client(base_url=running.address, cookies=client.cookies))
+                statuses.append(crowd.enter_context(listener.stream("GET", "/api/v1/events/stream")).status_code)
+            assert (statuses.count(200), set(statuses)) == (24, {200, 429})
+            for _ in range(3):
+                assert httpx.get(f"{running.address}/health/ready", timeout=PATIENCE).status_code == 200
+                assert client.get("/api/v1/session").status_code == 200
+        crowd.close()
+        status, log = running.end()
+        assert status == 0
+        assert "room for 24 listeners at once" in log
+
+
+def test_sighup_without_tls_and_terminal_is_ignored(cli: Cli) -> None:
+    with serving(cli) as running:
+        running.process.send_signal(signal.SIGHUP)
+        assert httpx.get(f"{running.address}/health/live", timeout=PATIENCE).status_code == 200
+        assert running.end()[0] == 0
 
 
 def test_a_port_that_is_taken_is_reported_in_a_sentence(cli: Cli) -> None:

@@ -96,10 +96,13 @@ class Cli:
         assert done.status == 0, f"{done.args}: {done.status}\n{done.out}\n{done.err}"
         return done
 
-    def start(self, *args: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start it in a process group of its own, as a terminal does."""
+    def start(
+        self, *args: object, env: Mapping[str, str] | None = None, files: int | None = None
+    ) -> subprocess.Popen[str]:
+        """Start it in a process group of its own, as a terminal does; ``files``: the limit of its open files."""
+        limited = ["bash", "-c", f'ulimit -n {files} && exec "$@"', "limited"] if files else []
         return subprocess.Popen(
-            [SCRIPT, *map(str, args)],
+            [*limited, SCRIPT, *map(str, args)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
