@@ -64,7 +64,7 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
     level = _LEVELS[line.secure_channel]
 
     def source(update: InitializeUpdate) -> list[CardKeys]:
-        return _candidates(custody, line, update)
+        return candidates(custody, line, update)
 
     def ask(version: int) -> SecureChannel:
         # SCP02 signs responses only after BEGIN R-MAC SESSION; the read-back compares everything anyway.
@@ -139,8 +139,9 @@ def _holds(
         return None  # no such key set, one of another protocol, or no key of ours for it
 
 
-def _candidates(custody: KeyCustody, line: LineSection, update: InitializeUpdate) -> list[CardKeys]:
-    """The stock keys of the chip, then its final keys where the chip uses their version number."""
+def candidates(custody: KeyCustody, line: LineSection, update: InitializeUpdate) -> list[CardKeys]:
+    """The stock keys of the chip, then its final keys where the chip uses their version number: an equal number proves
+    nothing, and the chip's cryptogram tells the keys apart without a try. Raises KeyNotFound, KeyMisuse."""
     keys: list[CardKeys] = []
     missing: KeyNotFound | KeyMisuse | None = None
     wanted = [_stock, _final] if update.version == line.final_keys(update.scp).version else [_stock]

@@ -30,6 +30,7 @@ from terminal.tlv import tlv
 
 Progress = Callable[[int, int], None]
 """Called after each acknowledged block with its number (from 1) and the number of blocks."""
+Returned = Callable[[bytes], None]
 
 _NO_SUCH_DATA = 0x6A88
 _MORE = 0x6310
@@ -326,32 +327,44 @@ class SecurityDomain:
         putkey.check_answer(check(self.send(command), operation), new.version, wrapped)
 
     def personalize(
-        self, instance: Aid, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None
+        self,
+        instance: Aid,
+        parts: Iterable[StoreDataPart],
+        *,
+        acknowledged: Progress | None = None,
+        returned: Returned | None = None,
     ) -> int:
         """Start personalization of an instance and store its DGIs; returns the number of STORE DATA commands."""
         self.start_personalization(instance)
-        return self.store_dgis(parts, acknowledged=acknowledged)
+        return self.store_dgis(parts, acknowledged=acknowledged, returned=returned)
 
-    def store_dgis(self, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None) -> int:
+    def store_dgis(
+        self, parts: Iterable[StoreDataPart], *, acknowledged: Progress | None = None, returned: Returned | None = None
+    ) -> int:
         """Store DGIs in the fewest commands; returns their number. See ``storedata.pack`` for the order.
 
-        Needs an open channel. 11.11. Raises CustodyError, TlvError.
+        ``returned`` is called with the data of each response, which P1 then says may be there. Needs an open channel.
+        11.11. Raises CustodyError, TlvError.
         """
-        channel = self._secured("STORE DATA")
-        return self._store(
-            storedata.pack(parts, self._custody, channel.dek, self.max_data), StoreDataStructure.DGI, acknowledged
-        )
+        blocks = storedata.pack(parts, self._custody, self._secured("STORE DATA").dek, self.max_data)
+        return self._store(blocks, StoreDataStructure.DGI, acknowledged, returned)
 
-    def store_data(self, data: bytes, structure: StoreDataStructure, *, acknowledged: Progress | None = None) -> int:
+    def store_data(self, data: bytes, structure: StoreDataStructure, *, returned: Returned | None = None) -> int:
         """Store plain data of any structure in full blocks; returns the number of commands."""
-        return self._store(storedata.blocks(data, self.max_data), structure, acknowledged)
+        return self._store(storedata.blocks(data, self.max_data), structure, None, returned)
 
     def _store(
-        self, blocks: Sequence[StoreDataBlock], structure: StoreDataStructure, acknowledged: Progress | None
+        self,
+        blocks: Sequence[StoreDataBlock],
+        structure: StoreDataStructure,
+        acknowledged: Progress | None,
+        returned: Returned | None,
     ) -> int:
-        commands = storedata.commands(blocks, structure)
+        commands = storedata.commands(blocks, structure, response=returned is not None)
         for number, command in enumerate(commands, 1):
-            check(self.send(command), f"storing data, block {number} of {len(commands)}")
+            data = check(self.send(command), f"storing data, block {number} of {len(commands)}")
+            if returned and data:
+                returned(data)
             if acknowledged:
                 acknowledged(number, len(commands))
         return len(commands)

@@ -13,6 +13,8 @@ from terminal.keys.custody import CardKeys, KeyCustody, Sealed, SessionDek, Udks
 from terminal.tlv import dgi
 
 _LAST = 0x80
+_RESPONSE = 0x01
+"""P1 b1: the card may return data (ISO/IEC 7816-4 case 4). GPC 2.3.1, Table 11-87."""
 _ENCRYPTED = 0x60
 
 
@@ -93,21 +95,26 @@ def blocks(data: bytes, max_data: int, *, encrypted: bool = False) -> list[Store
     return [StoreDataBlock(data[at : at + max_data], encrypted) for at in range(0, len(data), max_data)]
 
 
-def commands(content: Sequence[StoreDataBlock], structure: StoreDataStructure) -> list[Command]:
-    """STORE DATA commands: P1 has structure, encryption and the last block, P2 counts from 00 to FF and wraps.
+def commands(
+    content: Sequence[StoreDataBlock], structure: StoreDataStructure, *, response: bool = False
+) -> list[Command]:
+    """STORE DATA commands: P1 has structure, encryption, the last block, and with ``response`` that data may be
+    returned; P2 counts from 00 to FF and wraps.
 
     Raises SecureChannelError when there is nothing to store.
     """
     if not content:
         raise SecureChannelError("STORE DATA: there is nothing to store")
     last = len(content) - 1
+    flag = _RESPONSE if response else 0
     return [
         Command(
             0x80,
             0xE2,
-            structure | (_ENCRYPTED if block.encrypted else 0) | (_LAST if number == last else 0),
+            structure | (_ENCRYPTED if block.encrypted else 0) | (_LAST if number == last else 0) | flag,
             number & 0xFF,
             block.data,
+            ne=256 if response else None,
         )
         for number, block in enumerate(content)
     ]

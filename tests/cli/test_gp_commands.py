@@ -13,8 +13,9 @@ from membercard import settings
 from membercard.commands.gp.commands import app
 from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
+from terminal.apdu import Command, Response, StatusWord
 from terminal.errors import CapError, CardRefused, KeyRefused, KeystoreLocked, NotGenuine, ReaderNotFound
-from terminal.globalplatform import SecurityDomain
+from terminal.globalplatform import SecurityDomain, StatusEntry, StatusScope
 from terminal.keys import GP_TEST_KEY
 from tests.support.cards.cap_builder import cap_file
 from tests.support.cards.member_specimen import AFL, AIP, FCI
@@ -177,6 +178,43 @@ def test_dgis_are_stored_plain_and_secret(card: str) -> None:
     assert run("store-data", *common, "--secret", "8000").exit_code == 2
 
 
+def test_data_that_the_card_returns_to_store_data_are_shown(card: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good("install", "--reader", card, "--key", KEY, PACKAGE, MEMBER)
+    send, sent = SecurityDomain.send, []
+
+    def answering(domain: SecurityDomain, command: Command) -> Response:
+        if command.ins != 0xE2:
+            return send(domain, command)
+        sent.append(command)
+        return Response(b"\xab\xcd" if command.p1 & 0x01 else b"", StatusWord(0x9000))
+
+    monkeypatch.setattr(SecurityDomain, "send", answering)
+    common = ("store-data", "--reader", card, "--key", KEY, MEMBER, "920004DF020100")
+    assert as_json(*common, "--response") == {"instance": MEMBER, "commands": 1, "returned": ["ABCD"]}
+    assert "returned: ABCD" in good(*common, "--response")
+    assert "returned" not in good(*common)
+    assert [command.p1 for command in sent] == [0x89, 0x89, 0x88]
+
+
+def test_a_refused_part_of_the_list_leaves_the_other_parts(card: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good("install", "--reader", card, "--key", KEY, PACKAGE, MEMBER)
+    status, refused = SecurityDomain.status, {StatusScope.APPLICATIONS}
+
+    def refusing(domain: SecurityDomain, scope: StatusScope, aid: bytes = b"") -> list[StatusEntry]:
+        if scope in refused:
+            raise CardRefused(f"listing {scope.name}", StatusWord(0x6985))
+        return status(domain, scope, aid)
+
+    monkeypatch.setattr(SecurityDomain, "status", refusing)
+    result = run("list", "--reader", card, "--key", KEY)
+    assert result.exit_code == 1
+    assert "not all could be read: listing APPLICATIONS: card answered 6985" in result.stderr
+    assert "A000000151000000" in result.stdout
+    assert f"module {MEMBER}" in result.stdout
+    refused |= set(StatusScope)
+    assert isinstance(run("list", "--reader", card, "--key", KEY).exception, CardRefused)
+
+
 @pytest.mark.parametrize(
     "typed",
     [
@@ -239,3 +277,13 @@ def test_an_issued_card_is_opened_with_the_final_keys_of_the_profile(home: Issue
     assert {"A000000151000000", "F04D454D4245520101"} <= {entry["aid"] for entry in listed}
     refused = home.cli.run("gp", "list", "--reader", home.card, "--key", "kmc-aes")
     assert refused.status == 3
+
+
+@pytest.mark.parametrize(("scp", "version"), [("02", "20"), ("03", "31")])
+def test_a_blank_card_with_the_version_of_the_final_keys_is_opened_with_the_stock_keys(
+    home: IssuerDirectory, tmp_path: Path, scp: str, version: str
+) -> None:
+    home.cli.ok("sim", "stock", tmp_path / "odd", "--count", 1, "--scp", scp, "--key-version", version)
+    (blank,) = (tmp_path / "odd").glob("*.card")
+    listed = home.cli.ok("gp", "list", "--reader", f"sim:{blank}", "--json").json
+    assert listed[0]["aid"] == "A000000151000000"

@@ -25,7 +25,7 @@ from membercard.commands.gp.load import load
 from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
-from terminal.errors import CardRefused
+from terminal.errors import CardError, CardMalformed, CardRefused
 from terminal.globalplatform import (
     DgiPart,
     Privileges,
@@ -72,17 +72,30 @@ def list_content(
     level: Level = "03",
     json: output.Json = False,
 ) -> None:
-    """List the card's registry: security domain, applications, load files and their modules."""
+    """List the card's registry: security domain, applications, load files and their modules.
+
+    Exit code 1 where the card refuses a part of the list; the other parts are shown.
+    """
+    entries: list[StatusEntry] = []
+    refused: list[CardError] = []
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
-        entries = [entry for scope in _SCOPES for entry in _listed(domain, scope)]
+        for scope in _SCOPES:
+            try:
+                entries += _listed(domain, scope)
+            except (CardRefused, CardMalformed) as e:
+                refused.append(e)
         remarks = domain.remarks
-    for remark in remarks:
+    if len(refused) == len(_SCOPES):
+        raise refused[0]
+    for remark in (*remarks, *refused):
         typer.echo(f"not all could be read: {remark}", err=True)
     if json:
         output.as_json([_entry(entry) for entry in entries])
-        return
-    for entry in entries:
-        typer.echo(_lines(entry))
+    else:
+        for entry in entries:
+            typer.echo(_lines(entry))
+    if refused:
+        raise typer.Exit(1)
 
 
 app.command("load")(load)
@@ -180,6 +193,9 @@ def store_data(
         list[str] | None, typer.Option(metavar="DGI", help="Encrypt this DGI's value (repeatable).", show_default=False)
     ] = None,
     padded: Annotated[bool, typer.Option("--padded", help="Pad secret values (80 00...).")] = False,
+    response: Annotated[
+        bool, typer.Option("--response", help="The card may return data (P1 b1), which are shown.")
+    ] = False,
     json: output.Json = False,
 ) -> None:
     """Personalize an instance with STORE DATA.
@@ -191,13 +207,21 @@ def store_data(
     groups = dgis(data, encrypted) if format is InstallFormat.DGI else []
     if encrypted and format is not InstallFormat.DGI:
         raise typer.BadParameter(f"--secret encrypts single DGIs; with --format {format} all data are sent as they are")
+    returned: list[bytes] = []
+    taken = returned.append if response else None
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, custody, _):
         if format is InstallFormat.DGI:
-            count = domain.personalize(instance, _parts(groups, encrypted, custody, padded))
+            count = domain.personalize(instance, _parts(groups, encrypted, custody, padded), returned=taken)
         else:
             domain.start_personalization(instance)
-            count = domain.store_data(raw, _STRUCTURES[format])
-    _done(json, {"instance": str(instance), "commands": count}, f"Stored in {instance} with {count} commands")
+            count = domain.store_data(raw, _STRUCTURES[format], returned=taken)
+    given = [each.hex().upper() for each in returned]
+    facts: dict[str, Any] = {"instance": str(instance), "commands": count}
+    lines = [f"Stored in {instance} with {count} commands"]
+    if response:
+        facts["returned"] = given
+        lines += [f"returned: {each}" for each in given] or ["the card returned no data"]
+    _done(json, facts, "\n".join(lines))
 
 
 @app.command("apdu")

@@ -122,7 +122,7 @@ def custody_for(*texts: str | None) -> MemoryCustody:
 def source(custody: MemoryCustody, text: str | None, method: Diversification) -> KeySource:
     """The key set to authenticate with: typed, by name, or that of the profile, by the key version of the card."""
 
-    def find(update: InitializeUpdate) -> CardKeys:
+    def find(update: InitializeUpdate) -> CardKeys | list[CardKeys]:
         if text is None:
             return _of_the_profile(custody, method, update)
         master = _import(custody, text, update.scp, Purpose.KMC) if typed(text) else custody.latest(text)
@@ -131,16 +131,21 @@ def source(custody: MemoryCustody, text: str | None, method: Diversification) ->
     return find
 
 
-def _of_the_profile(custody: MemoryCustody, method: Diversification, update: InitializeUpdate) -> CardKeys:
-    """The final keys of an issued card, or the stock keys of a blank one."""
+def _of_the_profile(custody: MemoryCustody, method: Diversification, update: InitializeUpdate) -> list[CardKeys]:
+    """The stock keys of a blank card, and the final keys of one with their version number; the card proves which."""
     from membercard.wiring.profile import profile_in_use  # imports the card profile, which typed keys do without
+    from personalize.line.chipkeys import candidates
 
     line = profile_in_use().line
+    if method is Diversification.NONE:
+        return candidates(custody, line, update)
+    master, _ = line.stock.master_of(update.scp, update.key_data)
+    stock = custody.card_keys(custody.latest(master), method, update.key_data, update.version)
     final = line.final_keys(update.scp)
-    if update.version == final.version:
-        return custody.card_keys(custody.latest(final.master), final.diversification, update.key_data, update.version)
-    stock = line.stock.scp02 if update.scp is Scp.SCP02 else line.stock.scp03
-    return custody.card_keys(custody.latest(stock), method, update.key_data, update.version)
+    if update.version != final.version:
+        return [stock]
+    keys = custody.card_keys(custody.latest(final.master), final.diversification, update.key_data, update.version)
+    return [stock, keys]
 
 
 def new_key_set(

@@ -212,6 +212,17 @@ def test_plain_ber_data_are_stored_in_full_blocks() -> None:
         assert domain.store_data(data, StoreDataStructure.BER) == 2
 
 
+def test_data_that_the_card_returns_to_store_data_are_given_on() -> None:
+    returned: list[bytes] = []
+    data = bytes(range(200)) + bytes(100)
+    with Transcript(
+        ("80E21100FF" + data[:255].hex() + "00", "9000"), ("80E291012D" + data[255:].hex() + "00", "C0DE9000")
+    ) as card:
+        domain = SecurityDomain(stack(card), MemoryCustody(simulation=True), AuthenticationGuard())
+        assert domain.store_data(data, StoreDataStructure.BER, returned=returned.append) == 2
+    assert returned == [b"\xc0\xde"]
+
+
 def test_the_older_registry_form_is_requested_where_the_newer_is_refused() -> None:
     entry = f"08{ISD_AID}079E"
     with Transcript(
