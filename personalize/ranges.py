@@ -8,16 +8,15 @@ from pathlib import Path
 from personalize.errors import ProfileError
 from personalize.payment.pan import load_numbers
 from personalize.profiles.profile import Profile
-from registry.ranges import RangeKind, RangeUse, SerialRange, member_range, refuse_exceeded
+from registry.ranges import RangeKind, RangeUse, SerialRange, member_range
 from registry.store import Registry
 from registry.values import Batch
 
 
-def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[RangeUse]:
-    """Member, card and account numbers: how many are in use, and how many the draft needs.
+def ranges_of(profile: Profile) -> list[SerialRange]:
+    """The ranges of member, card and account numbers of a profile.
 
-    A file of account numbers that this station cannot read is left out: it is needed where cards are prepared. Raises
-    NotOnRecord.
+    A file of account numbers that this station cannot read is left out: it is needed where cards are prepared.
     """
     cards = profile.card_number
     ranges = [
@@ -27,20 +26,24 @@ def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[Rang
     payment = profile.payment
     if payment is not None and not payment.pan.file:
         ranges.append(SerialRange(RangeKind.PAN, payment.pan.prefix, payment.pan.capacity))
-    uses = registry.batches.range_use(batch_id, ranges, scheme=profile.scheme)
-    if payment is not None and payment.pan.file:
+    elif payment is not None and payment.pan.file:
         with suppress(ProfileError):
             numbers = load_numbers(Path(payment.pan.file), payment.pan)
-            listed = [*numbers.free, *numbers.named.values()]
-            of_file = SerialRange(RangeKind.PAN, payment.pan.prefix, len(listed))
-            uses.append(of_file.use(len(registry.pans.taken(listed)), uses[1].needed))
-    return uses
+            listed = (*numbers.free, *numbers.named.values())
+            ranges.append(SerialRange(RangeKind.PAN, payment.pan.prefix, len(listed), listed))
+    return ranges
 
 
-def approve(registry: Registry, profile: Profile, batch_id: str, by: str, *, sent: bool = False) -> Batch:
+def ranges_for(registry: Registry, profile: Profile, batch_id: str) -> list[RangeUse]:
+    """How many numbers of each range are in use, and how many the draft needs. Raises NotOnRecord."""
+    return registry.batches.range_use(batch_id, ranges_of(profile), scheme=profile.scheme)
+
+
+def approve(registry: Registry, profile: Profile, batch_id: str, by: str) -> Batch:
     """A second person approves a draft, whose numbers must be there: those of its members, cards and accounts.
 
     Raises RegistryConflict.
     """
-    refuse_exceeded(ranges_for(registry, profile, batch_id))
-    return registry.batches.approve(batch_id, by, scheme=profile.scheme, member_prefix=profile.member_prefix, sent=sent)
+    return registry.batches.approve(
+        batch_id, by, scheme=profile.scheme, member_prefix=profile.member_prefix, ranges=ranges_of(profile)
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from personalize.line.execute import Job
-from registry.ranges import RangeUse
+from registry.ranges import RangeUse, SerialRange
 from registry.store import Registry
 from terminal.apdu import Reader
 from terminal.emv.data.dictionary import Dictionary
@@ -76,6 +76,8 @@ class ServiceParts:
     """Prefix of member numbers, of the profile in use; empty for the default of the scheme."""
     ranges: Callable[[str], Sequence[RangeUse]] = lambda batch_id: ()
     """How full the ranges of numbers are that a draft draws on, by batch."""
+    serial_ranges: Callable[[], Sequence[SerialRange]] = tuple
+    """These ranges, of the profile in use."""
 
     def now(self) -> datetime:
         """The present time in ``zone``."""

@@ -25,11 +25,12 @@ class RangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SerialRange:
-    """A prefix, and how many numbers there are under it."""
+    """A prefix, and how many numbers there are under it; ``listed`` are these numbers where a file names them."""
 
     kind: RangeKind
     prefix: str
     capacity: int
+    listed: tuple[str, ...] = ()
 
     def use(self, used: int, needed: int) -> RangeUse:
         return RangeUse(self.kind, self.prefix, self.capacity, min(used, self.capacity), needed)

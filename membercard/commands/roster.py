@@ -15,7 +15,6 @@ from membercard import output, settings
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport, RowOnRecord
-    from personalize.intake.check import Translate
     from registry.values import Batch
 
 app = typer.Typer()
@@ -71,12 +70,13 @@ def check(
     Example: membercard roster check form.xlsx --annotate form-checked.xlsx
     """
     from personalize import intake
+    from personalize.forms.translate import translator
 
     with ExitStack() as stack:
         known = None
         if against_registry:
             known = stack.enter_context(settings.open_registry()).rosters.known_members
-        report = intake.check(file, known=known, unit=unit, today=settings.load().today(), translate=_translator(form))
+        report = intake.check(file, known=known, unit=unit, today=settings.load().today(), translate=translator(form))
     if annotate is not None:
         from personalize.intake.annotate import annotate as write_back
 
@@ -114,13 +114,14 @@ def import_(
     """
     from membercard.wiring import identity
     from personalize import intake
+    from personalize.forms.translate import translator
     from personalize.rosters import known_rows, to_import
     from reader_service.principal import Permission
 
     batch = None
     with settings.open_registry() as registry:
         today, known = settings.load().today(), registry.rosters.known_members
-        report = intake.check(file, known=known, unit=unit, today=today, translate=_translator(form))
+        report = intake.check(file, known=known, unit=unit, today=today, translate=translator(form))
         earlier = registry.rosters.refuse_living_batch(report.digest)
         if (report.accepted or report.changes) and report.unit is not None:
             accepted, rejected = to_import(report)
@@ -161,16 +162,6 @@ def check_form(
         output.table(f"{declared.name} ({declared.federation})", ["column", "titles", "required", "codes"], rows)
     )
     typer.echo(f"{form}: the form is sound")
-
-
-def _translator(form: str | None) -> Translate | None:
-    if form is None:
-        return None
-    from personalize.forms.declaration import load_form
-    from personalize.forms.translate import translate
-
-    declared = load_form(form)
-    return lambda sheet, today: translate(sheet, declared, today)
 
 
 def _print_import(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:

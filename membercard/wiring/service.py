@@ -25,7 +25,7 @@ from membercard.wiring.seen_lists import FOLDER, SeenLists
 from membercard.wiring.terminal import terminal_config
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.profiles.profile import Profile
-from personalize.ranges import ranges_for
+from personalize.ranges import ranges_for, ranges_of
 from reader_service.parts import ServiceParts
 from registry.errors import RegistryError
 from registry.store import Registry
@@ -79,6 +79,7 @@ def station_parts(
         scheme=profile.scheme,
         member_prefix=profile.member_prefix,
         ranges=partial(ranges_for, registry, profile),
+        serial_ranges=partial(ranges_of, profile),
     )
 
 

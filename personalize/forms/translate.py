@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
-from personalize.forms.declaration import Column, RosterForm
+from personalize.forms.declaration import Column, RosterForm, load_form
+from personalize.intake.check import Translate
 from personalize.intake.codes import RowFault, in_order
 from personalize.intake.documents import SHOW_SEX
 from personalize.intake.files.sheets import Sheet
@@ -20,6 +21,15 @@ Faults = dict[tuple[str, int], tuple[RowFault, ...]]
 # The first day of a validity, as ID cards have it: 2010.01.31-2030.01.31, 2010.01.31-长期.
 _FROM = re.compile(r"^[0-9]{4}(?:[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{4})[-–—~至到]+")
 _REMARK = re.compile(r"[(（\[【].*?[)）\]】]|[*★:：]")
+
+
+def translator(form: str | None) -> Translate | None:
+    """What ``check`` takes for a declared form: a shipped one by its name, or a file; None for none. Raises
+    ProfileError."""
+    if form is None:
+        return None
+    declared = load_form(form)
+    return lambda sheet, today: translate(sheet, declared, today)
 
 
 def translate(sheet: Sheet, form: RosterForm, today: date) -> Faults:

@@ -22,6 +22,13 @@ FormFile = Annotated[
     File(description=f"A registration form: .xlsx, .xls or .csv, up to {FILE_MB} MB, without macros or password."),
 ]
 UnitName = Annotated[Line | None, Form(description="The unit, where it differs from the one in the form's title.")]
+FormName = Annotated[
+    Literal["hebei", "beijing", "tianjin"] | None,
+    Form(
+        description="The declared form of a federation that it is read as; without it, columns are recognized by their "
+        "titles."
+    ),
+]
 _BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")
 
 
@@ -89,8 +96,11 @@ class UploadResponse(ResponseModel):
         **problems(409, 413, 429, 422, s422=_BAD_FORM, s409=("conflict", "this file was imported before")),
     },
 )
-def upload(service: Svc, caller: Caller, file: FormFile, response: Response, unit: UnitName = None) -> UploadResponse:
-    view: UploadView = service.rosters.upload(caller, file.filename or "", pieces(file.file.read), unit=unit)
+def upload(
+    service: Svc, caller: Caller, file: FormFile, response: Response, unit: UnitName = None, form: FormName = None
+) -> UploadResponse:
+    content = pieces(file.file.read)
+    view: UploadView = service.rosters.upload(caller, file.filename or "", content, unit=unit, form=form)
     if view.batch is None:
         response.status_code = 200
     else:
@@ -105,9 +115,9 @@ def upload(service: Svc, caller: Caller, file: FormFile, response: Response, uni
     response_class=Response,
     responses={**file_response(XLSX, "The annotated form as .xlsx."), **problems(413, 429, 422, s422=_BAD_FORM)},
 )
-def check(service: Svc, caller: Caller, file: FormFile, unit: UnitName = None) -> Response:
-    form = service.rosters.check(caller, file.filename or "", pieces(file.file.read), unit=unit)
-    return download(form.content, form.filename, XLSX)
+def check(service: Svc, caller: Caller, file: FormFile, unit: UnitName = None, form: FormName = None) -> Response:
+    copy = service.rosters.check(caller, file.filename or "", pieces(file.file.read), unit=unit, form=form)
+    return download(copy.content, copy.filename, XLSX)
 
 
 @router.get(

@@ -12,6 +12,7 @@ from reader_service.errors import NotFound
 from reader_service.http.schemas import XLSX, download
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.principal import Permission, Principal
+from reader_service.services.rosters import FORM_NAMES
 from reader_service.services.uploads import pieces
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.batches.states import STATES
@@ -49,14 +50,15 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         review_state = {batch.id: _state_of(service, who, batch) for batch in page.items}
         values: dict[str, Any] = {"review_state": review_state, "state": chosen}
         values["states"] = service.batches.state_counts(who)
-        values |= {"most": FILE_BYTES, "most_mb": FILE_MB}
+        values |= {"most": FILE_BYTES, "most_mb": FILE_MB, "form_names": FORM_NAMES}
         return shell.page(request, "intake.html", page=page, **values)
 
     @pages.post("/intake")
-    def upload_form(request: Request, form: UploadFile, unit: Text = "") -> Response:
+    def upload_form(request: Request, form: UploadFile, unit: Text = "", form_name: Text = "") -> Response:
         """Raises what the roster service refuses: no form, too large, imported before."""
         who = principal_of(request)
-        upload = service.rosters.upload(who, form.filename or "", pieces(form.file.read), unit=unit.strip() or None)
+        choices = {"unit": unit.strip() or None, "form": form_name or None}
+        upload = service.rosters.upload(who, form.filename or "", pieces(form.file.read), **choices)
         if upload.batch is None:
             return shell.part(request, "intake_no_row_accepted.html", upload=upload)
         where = f"/intake/{upload.batch.id}"
@@ -72,10 +74,11 @@ def _lists(pages: APIRouter, shell: Shell) -> None:
         )
 
     @pages.post("/intake/check")
-    def check(request: Request, form: UploadFile, unit: Text = "") -> Response:
+    def check(request: Request, form: UploadFile, unit: Text = "", form_name: Text = "") -> Response:
         """The annotated form, for one without an accepted row."""
         who = principal_of(request)
-        copy = service.rosters.check(who, form.filename or "", pieces(form.file.read), unit=unit.strip() or None)
+        choices = {"unit": unit.strip() or None, "form": form_name or None}
+        copy = service.rosters.check(who, form.filename or "", pieces(form.file.read), **choices)
         return download(copy.content, copy.filename, XLSX)
 
 

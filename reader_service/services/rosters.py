@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from personalize.forms.declaration import SHIPPED
+from personalize.forms.translate import translator
 from personalize.intake import (
     Language,
     Rejected,
@@ -20,8 +22,10 @@ from personalize.intake import (
     check,
     explain,
 )
+from personalize.intake.check import Translate
 from personalize.intake.files.content import digest
 from personalize.rosters import as_imported, known_rows, numbered, to_import
+from reader_service.errors import Invalid
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -32,9 +36,11 @@ from registry.batches.reviews import ChangeKind, ReviewEvent, ReviewStep, Roster
 from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
 from registry.db.privacy import scrub
-from registry.ranges import RangeUse, refuse_exceeded
+from registry.ranges import RangeUse
 from registry.values import Batch, BatchState, RosterLine
 
+FORM_NAMES: Final = SHIPPED
+"""Declared forms that an upload may be read as."""
 SHOWN = 100
 """Rejected rows that an upload tells at once."""
 
@@ -96,29 +102,37 @@ class RosterService:
         self._bus = bus
         self._uploads = uploads or Uploads()
 
-    def upload(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> UploadView:
-        """Read a form and make a draft batch of it. ``unit``: where it differs from the one in the form's title.
+    def upload(
+        self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None, form: str | None = None
+    ) -> UploadView:
+        """Read a form and make a draft batch of it. ``unit``: where it differs from the one in the form's title;
+        ``form``: one of FORM_NAMES, to read it as that declared form.
 
-        Raises UnreadableForm, RequestTooLarge, TooMany, Invalid (the file's name), Conflict (the form is a batch
-        already, or another import took one of its members meanwhile), Unavailable.
+        Raises UnreadableForm, RequestTooLarge, TooMany, Invalid (the file's name, the form), Conflict (the form is a
+        batch already, or another import took one of its members meanwhile), Unavailable.
         """
         p.need(Permission.ROSTERS_UPLOAD)
+        translate = _translator(form)
         with self._uploads.file(filename, stream) as path:
             earlier = self._batch_of_file(path)
-            report = self._check(path, unit)
-            batch = self._import(p, path, report) if (report.accepted or report.changes) and report.unit else None
+            report = self._check(path, unit, translate)
+            stored = (report.accepted or report.changes) and report.unit
+            batch = self._import(p, path, report, form or "") if stored else None
         if batch is not None:
             self._changed(batch, None)
         return _upload_view(report, batch, earlier)
 
-    def check(self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None) -> Annotated:
+    def check(
+        self, p: Principal, filename: str, stream: Iterable[bytes], *, unit: str | None = None, form: str | None = None
+    ) -> Annotated:
         """The form with the findings beside its rows; nothing is stored.
 
         Raises what ``upload`` raises, except Conflict.
         """
         p.need(Permission.ROSTERS_UPLOAD)
+        translate = _translator(form)
         with self._uploads.file(filename, stream) as path:
-            return self._annotate(self._check(path, unit))
+            return self._annotate(self._check(path, unit, translate))
 
     def findings(
         self,
@@ -153,7 +167,8 @@ class RosterService:
             self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
             day = batch.imported_at.astimezone(self._parts.zone).date()
-            again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits)
+            translate = _translator(original.form or None)
+            again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits, translate=translate)
             return self._annotate(as_imported(again, lines))
 
     def submit(self, p: Principal, batch_id: str) -> Batch:
@@ -193,9 +208,13 @@ class RosterService:
         """Approve a draft. Raises OwnWork for the importer, Conflict where it was not submitted."""
         p.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
-            refuse_exceeded(self._parts.ranges(batch_id))
             approved = self._registry.batches.approve(
-                batch_id, p.name, scheme=self._parts.scheme, member_prefix=self._parts.member_prefix, sent=True
+                batch_id,
+                p.name,
+                scheme=self._parts.scheme,
+                member_prefix=self._parts.member_prefix,
+                sent=True,
+                ranges=self._parts.serial_ranges(),
             )
             return self._changed(approved, None)
 
@@ -231,7 +250,7 @@ class RosterService:
         with translate_registry_errors():
             return self._changed(self._registry.batches.discard(batch_id, p.name, reason=why), None)
 
-    def _check(self, path: Path, unit: str | None) -> RosterReport:
+    def _check(self, path: Path, unit: str | None, translate: Translate | None) -> RosterReport:
         with translate_registry_errors():
             return check(
                 path,
@@ -239,6 +258,7 @@ class RosterService:
                 unit=unit,
                 today=self._today(),
                 limits=self._uploads.limits,
+                translate=translate,
             )
 
     def _batch_of_file(self, path: Path) -> str | None:
@@ -250,7 +270,7 @@ class RosterService:
     def _today(self) -> date:
         return self._parts.now().date()
 
-    def _import(self, p: Principal, path: Path, report: RosterReport) -> Batch:
+    def _import(self, p: Principal, path: Path, report: RosterReport, form: str) -> Batch:
         accepted, rejected = to_import(report)
         with translate_registry_errors():
             return self._registry.rosters.import_roster(
@@ -261,7 +281,7 @@ class RosterService:
                 digest=report.digest,
                 by=p.name,
                 known=known_rows(report),
-                original=Original(path.name, path.read_bytes()),
+                original=Original(path.name, path.read_bytes(), form),
             )
 
     def _annotate(self, report: RosterReport) -> Annotated:
@@ -276,6 +296,13 @@ class RosterService:
     def _changed(self, batch: Batch, review: ReviewStep | None) -> Batch:
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": review and review.value})
         return batch
+
+
+def _translator(form: str | None) -> Translate | None:
+    if form is not None and form not in FORM_NAMES:
+        wanted = ", ".join(FORM_NAMES)
+        raise Invalid(f"there is no form of this name; there are {wanted}", {"form": f"one of {wanted}"})
+    return translator(form)
 
 
 def _upload_view(report: RosterReport, batch: Batch | None, earlier: str | None) -> UploadView:

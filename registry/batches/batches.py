@@ -71,18 +71,27 @@ class Batches:
     def range_use(self, batch_id: str, ranges: Sequence[SerialRange], *, scheme: str) -> list[RangeUse]:
         """How full these ranges of numbers are, and what a draft needs of them. Raises NotOnRecord."""
         with self._context.read() as conn:
-            return numbers.range_use(conn, batch_id, ranges, scheme)
+            return numbers.range_use(conn, self._context.personal, batch_id, ranges, scheme)
 
     def approve(
-        self, batch_id: str, by: str, *, scheme: str = "130000", member_prefix: str = "", sent: bool = False
+        self,
+        batch_id: str,
+        by: str,
+        *,
+        scheme: str = "130000",
+        member_prefix: str = "",
+        sent: bool = False,
+        ranges: Sequence[SerialRange] = (),
     ) -> Batch:
         """A second person approves a draft; units get their code, members their number and their changed data.
 
         ``scheme``: administrative division of the issuing federation, six digits; ``member_prefix``: that of member
-        numbers, empty for the default of the scheme. Raises RegistryConflict for the
-        person who imported it, a batch that is no draft, or with ``sent`` one that is not submitted for review.
+        numbers, empty for the default of the scheme; ``ranges``: those of its numbers, which must have enough left.
+        Raises RegistryConflict for the person who imported it, a batch that is no draft or needs more numbers than are
+        left, or with ``sent`` one that is not submitted for review.
         """
         with self._context.write() as conn:
+            numbers.refuse_full(conn, self._context.personal, batch_id, ranges, scheme)
             approval.approve(conn, self._context.personal, batch_id, by, scheme, member_prefix, self._context.clock())
             if sent:
                 reviews.refuse_unsent(conn, batch_id)

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, and_, exists, func, select
 
 from registry.batches.lookup import stage_of
+from registry.batches.pans import taken
 from registry.db.counters import last_number, raise_counter
-from registry.db.tables import batches, dossiers, members, roster_rows
-from registry.ranges import MEMBER_NUMBER, RangeKind, RangeUse, SerialRange
+from registry.db.privacy import PersonalData
+from registry.db.tables import batches, counters, dossiers, members, roster_rows
+from registry.ranges import MEMBER_NUMBER, RangeKind, RangeUse, SerialRange, refuse_exceeded
 
 _SCHEME: Final = 6
 """Digits of a scheme, which was the prefix of every member number once."""
+_APPROVALS: Final = "batch/approvals"
+"""Counter that stays at 0: its row is held by the approval that counts numbers."""
+_HOLD: Final = select(counters.c.value).where(counters.c.name == _APPROVALS).with_for_update()
 
 
-def range_use(conn: Connection, batch_id: str, ranges: Iterable[SerialRange], scheme: str) -> list[RangeUse]:
+def refuse_full(
+    conn: Connection, personal: PersonalData, batch_id: str, ranges: Sequence[SerialRange], scheme: str
+) -> None:
+    """Raises RegistryConflict for a draft that needs more numbers than these ranges have left. Two approvals at once
+    are counted one after the other: the second waits here for the first, and counts what it took."""
+    if ranges:
+        raise_counter(conn, _APPROVALS, 0)
+        conn.execute(_HOLD)
+        refuse_exceeded(range_use(conn, personal, batch_id, ranges, scheme))
+
+
+def range_use(
+    conn: Connection, personal: PersonalData, batch_id: str, ranges: Iterable[SerialRange], scheme: str
+) -> list[RangeUse]:
     """How full these ranges are, and what a draft needs of them. Raises NotOnRecord."""
     draft = stage_of(conn, batch_id) == "draft"
     new_members = _count_new_members(conn, batch_id) if draft else 0
@@ -28,7 +46,8 @@ def range_use(conn: Connection, batch_id: str, ranges: Iterable[SerialRange], sc
         if each.kind is RangeKind.MEMBER:
             used, needed = max(last, _highest(conn, scheme, each.prefix)), new_members
         else:
-            used, needed = last + pending, new_cards
+            used = len(taken(conn, personal, each.listed)) if each.listed else last
+            used, needed = used + pending, new_cards
         uses.append(each.use(used, needed))
     return uses
 

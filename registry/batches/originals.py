@@ -18,10 +18,12 @@ from registry.errors import NotOnRecord
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An uploaded form: its file name, which may name a person, and its bytes."""
+    """An uploaded form: its file name, which may name a person, its bytes, and the declared form that it was read as,
+    empty for none."""
 
     filename: str = field(repr=False)
     content: bytes = field(repr=False)
+    form: str = ""
 
 
 class Originals:
@@ -36,9 +38,10 @@ class Originals:
             row = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
         if row is None:
             raise NotOnRecord(f"no uploaded form is stored for batch {batch_id}", reason="form", batch=batch_id)
-        name = self._context.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))[0]
+        # The form is not in the rows of earlier programs.
+        name, *form = self._context.personal.open(row.seal_key, row.sealed_name, _place(batch_id, "sealed_name"))
         content = self._context.personal.open(row.seal_key, row.sealed, _place(batch_id, "sealed"))[0]
-        return Original(str(name), base64.b64decode(str(content)))
+        return Original(str(name), base64.b64decode(str(content)), str(form[0]) if form else "")
 
 
 def store(conn: Connection, personal: PersonalData, batch_id: str, original: Original) -> None:
@@ -48,7 +51,7 @@ def store(conn: Connection, personal: PersonalData, batch_id: str, original: Ori
     conn.execute(
         insert(originals).values(
             batch_id=batch_id,
-            sealed_name=personal.seal(key, _place(batch_id, "sealed_name"), original.filename),
+            sealed_name=personal.seal(key, _place(batch_id, "sealed_name"), original.filename, original.form),
             sealed=personal.seal(key, _place(batch_id, "sealed"), content),
             seal_key=str(key),
         )

@@ -30,7 +30,7 @@ class Pans:
     def taken(self, numbers: Sequence[str]) -> set[str]:
         """Those of these PANs that belong to a card already."""
         with self._context.read() as conn:
-            return _taken(conn, self._context.personal, numbers)
+            return taken(conn, self._context.personal, numbers)
 
     def allocate_serials(self, prefix: str, count: int) -> range:
         """``count`` serials of PANs under ``prefix`` that nobody else gets, counted from 1; unused ones are lost."""
@@ -47,7 +47,7 @@ def record_pans(conn: Connection, personal: PersonalData, new: Collection[NewDos
         sentence = "a card that is made again keeps its PAN, and this one has another"
         raise RegistryConflict(sentence, reason="pan-differs")
     fresh = [(card, pan) for card, pan in wanted.items() if card not in bound]
-    if len({pan for _, pan in fresh}) < len(fresh) or _taken(conn, personal, [pan for _, pan in fresh]):
+    if len({pan for _, pan in fresh}) < len(fresh) or taken(conn, personal, [pan for _, pan in fresh]):
         raise RegistryConflict("a PAN belongs to another card already; nothing of this was stored", reason="pan-taken")
     if fresh:
         key = personal.seal_key()
@@ -76,7 +76,7 @@ def _of_cards(conn: Connection, personal: PersonalData, card_numbers: Sequence[s
     return of_card
 
 
-def _taken(conn: Connection, personal: PersonalData, numbers: Sequence[str]) -> set[str]:
+def taken(conn: Connection, personal: PersonalData, numbers: Sequence[str]) -> set[str]:
     """Those of these PANs that belong to a card already."""
     matches: set[str] = set()
     for at in range(0, len(numbers), _CHUNK):

@@ -200,6 +200,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),
     ("intake.change-", ""): of(ChangeKind),
     ("intake.range-", ""): of(RangeKind),
+    ("intake.form-", ""): of(intake.FORM_NAMES),
     ("intake.only-", ""): of(intake._KINDS),
     ("intake.state-", ""): of(("draft", *ReviewStep)),
     ("intake.step-", ""): of(ReviewStep),

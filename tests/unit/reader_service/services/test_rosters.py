@@ -28,7 +28,7 @@ from reader_service.services.rosters import RosterService
 from reader_service.services.uploads import FORMS, Uploads, pieces
 from registry.batches.reviews import ChangeKind
 from registry.errors import RegistryUnavailable
-from registry.ranges import RangeKind, RangeUse
+from registry.ranges import RangeKind, RangeUse, SerialRange
 from registry.values import BatchState
 from tests.support import forms
 from tests.support.forms import UNIT, person
@@ -329,13 +329,39 @@ def test_a_database_that_is_away_is_reported_as_such(
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_form_is_read_as_the_declared_form_that_was_chosen(
+    rig: RegistryRig, service: RosterService, tmp_path: Path
+) -> None:
+    titles = ("序号", "姓名", "性别", "证件号码", "证件有效期", "手机号码", "工作单位", "学历", "就业状况")
+    rows = [
+        (1, "孙波磊", 1, forms.id_number(serial=1), "长期", "18801434135", UNIT, 20, 1),
+        (2, "孙磊", "2", forms.id_number(serial=2), "长期", "18801434136", UNIT, 99, "1"),
+    ]
+    content = forms.xlsx(tmp_path / "f.xlsx", [("北京市总工会会员信息登记表",), titles, *rows]).read_bytes()
+    with pytest.raises(Invalid) as refused:
+        service.upload(CLERK, "f.xlsx", [content], form="../hebei")
+    assert refused.value.fields == {"form": "one of hebei, beijing, tianjin"}
+    view = service.upload(CLERK, "f.xlsx", [content], form="beijing")
+    assert view.batch is not None
+    assert (view.accepted, view.counts) == (1, {"FORM_VALUE": 1})
+    stored = service.annotated(CLERK, view.batch.id), "通过"
+    again = service.check(CLERK, "f.xlsx", [content], form="beijing"), "未变"
+    for copy, verdict in (stored, again):
+        sheet = load_workbook(io.BytesIO(copy.content)).worksheets[0]
+        assert str(sheet.cell(3, 10).value) == verdict
+        assert str(sheet.cell(4, 10).value) == "退回"
+
+
 def full_range(used: int, needed: int) -> RangeUse:
     return RangeUse(RangeKind.CARD, "91561300", 100, used, needed)
 
 
 def test_a_reviewer_sees_how_full_the_ranges_are_and_cannot_exceed_them(rig: RegistryRig, tmp_path: Path) -> None:
     uses = [full_range(99, 2)]
-    service = RosterService(replace(rig.parts, ranges=lambda batch_id: uses), rig.bus)
+    room = SerialRange(RangeKind.CARD, "91561300", 1)
+    ranges = [room]
+    parts = replace(rig.parts, ranges=lambda batch_id: uses, serial_ranges=lambda: ranges)
+    service = RosterService(parts, rig.bus)
     batch = service.upload(CLERK, "a.xlsx", pieces(io.BytesIO(form(tmp_path, *GOOD)).read)).batch
     assert batch is not None
     service.submit(CLERK, batch.id)
@@ -344,7 +370,7 @@ def test_a_reviewer_sees_how_full_the_ranges_are_and_cannot_exceed_them(rig: Reg
         service.approve(REVIEWER, batch.id)
     assert refused.value.params["reason"] == "card-numbers"
     assert refused.value.params["left"] == 1
-    uses[:] = [full_range(98, 2)]
+    ranges[:] = [replace(room, capacity=2)]
     assert service.approve(REVIEWER, batch.id).state is not BatchState.DRAFT
     assert service.ranges(REVIEWER, batch.id) == ()
     with pytest.raises(Forbidden):
