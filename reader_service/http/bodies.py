@@ -89,8 +89,7 @@ async def take(
 
     Raises RequestTooLarge, TooSlow, Invalid (a faulty Content-Length), ClientGone.
     """
-    kind = headers.get(b"content-type", b"").lower()
-    limit = settings.upload if known and kind.startswith(MULTIPART) else settings.body
+    limit = settings.upload if known and is_upload(headers) else settings.body
     try:
         length = int(headers.get(b"content-length", b"0"))
     except ValueError:
@@ -108,6 +107,11 @@ async def take(
         body.close()
         raise
     return body
+
+
+def is_upload(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the body is a form with files."""
+    return headers.get(b"content-type", b"").lower().startswith(MULTIPART)
 
 
 def held_back(headers: Mapping[bytes, bytes]) -> bool:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reader_service.access import csrf
 from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.access.settings import AccessSettings
-from reader_service.errors import KeyMissing, NotMeant, RequestTooLarge
+from reader_service.errors import KeyMissing, NotMeant, NotSignedIn, RequestTooLarge
 from reader_service.http import bodies, idempotency
 from reader_service.http.errors import FOR_PROGRAMS, Page, answer
 from reader_service.http.idempotency import IdempotencyStore, InMemoryIdempotencyStore, StoredResponse
@@ -75,7 +75,11 @@ class WriteGuard:
         except MembercardError as e:
             if isinstance(e, RequestTooLarge) and not bodies.held_back(headers):
                 await bodies.drain(receive, self._settings)
-            response = answer(Request(scope), e, self._page)
+            refusal: MembercardError = e
+            ended = caller is None and scope["state"].get("secret")
+            if isinstance(e, RequestTooLarge) and ended and bodies.is_upload(headers):
+                refusal = NotSignedIn("sign in first")  # a caller whose session is in force may send so much
+            response = answer(Request(scope), refusal, self._page)
             response.headers["connection"] = "close"  # the rest of the body is not read
             await response(scope, receive, send)
             return

@@ -182,7 +182,7 @@ class Shell:
         if isinstance(error, NotSignedIn):
             if request.headers.get("accept") == EVENT_STREAM:  # a page that lost its session while it was not connected
                 return Response(message("leave", ""), media_type=EVENT_STREAM)
-            here = _here(request) if request.method == "GET" and not _from_htmx(request) else "/"
+            here = _here(request) if request.method == "GET" and not _from_htmx(request) else _sender(request)
             return self.go(request, f"/login?next={quote(here)}")
         problem = problem_of(error)
         if problem is None:
@@ -195,6 +195,7 @@ class Shell:
             response = self.part(request, "problem_part.html", status=problem.status, **values)
             response.headers["HX-Retarget"] = "#messages"
             response.headers["HX-Reswap"] = "innerHTML"
+            response.headers["Problem"] = problem.code
         else:
             again = request.method == "GET" and problem.status in _TEMPORARY
             response = self.page(request, "problem.html", status=problem.status, again=again, **values)
@@ -255,6 +256,19 @@ def _here(request: Request) -> str:
     here = f"{request.url.path}?{query}" if query else request.url.path
     plain = unquote(here)
     return here if scrub(plain) == plain else "/"
+
+
+def _sender(request: Request) -> str:
+    """The page that sent a form, to come back to; "/" where it is unknown or its address contains a person's number."""
+    try:
+        sender = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    if sender.netloc != request.headers.get("host", ""):
+        return "/"
+    path = own_path(f"{sender.path}?{sender.query}" if sender.query else sender.path)
+    plain = unquote(path)
+    return path if scrub(plain) == plain else "/"
 
 
 def theme_of(request: Request) -> str:

@@ -1,5 +1,6 @@
 // What every page does once htmx is there: responses to forms, the connection, the live stream. See also page.js.
 import { announce, follow } from "./live.js";
+import { check, redirected } from "./session.js";
 
 // Dialogs whose form was sent, and in which nothing was written since: a response closes only these.
 const sent = new WeakSet();
@@ -7,7 +8,7 @@ const dialogOf = (event) => event.detail.requestConfig?.elt?.closest("dialog[ope
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   const dialog = dialogOf(event);
-  if (dialog) sent.add(dialog);
+  if (dialog && event.detail.elt instanceof HTMLFormElement) sent.add(dialog); // a field asks for suggestions
 });
 for (const name of ["input", "close"]) {
   document.addEventListener(name, (event) => sent.delete(event.target.closest("dialog")), true);
@@ -24,6 +25,27 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   document.querySelector("dialog[open] > #notices")?.after(target);
 });
 
+// A redirect, and a write with the secret of an earlier session: it is sent again with the present one.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const { xhr, elt } = event.detail;
+  const address = xhr.getResponseHeader("HX-Redirect");
+  const dialog = dialogOf(event);
+  if (address) {
+    event.preventDefault();
+    redirected(address, dialog && sent.has(dialog) ? dialog : null);
+    if (contents(event)) notLoaded(event);
+  } else if (xhr.getResponseHeader("Problem") === "csrf") {
+    event.preventDefault();
+    check().then((renewed) => {
+      if (renewed && elt instanceof HTMLFormElement) elt.requestSubmit();
+      else if (renewed) elt.dispatchEvent(new Event("click", { bubbles: true }));
+    });
+  } else if (xhr.status < 400 && elt instanceof HTMLFormElement) {
+    for (const name of ["resumed", "restored"]) document.getElementById(name).hidden = true;
+  }
+});
+document.addEventListener("resume", askAgain);
+
 // --- contents of a dialog that do not arrive -----------------------------------------------------------------------
 const PATIENCE = 20_000;
 const contents = ({ detail }) => detail?.requestConfig?.verb === "get" && detail.requestConfig.target.closest("dialog[open]");
@@ -32,16 +54,20 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb === "get") detail.timeout = PATIENCE;
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, (event) => {
-    if (!contents(event)) return;
-    const { path, target } = event.detail.requestConfig;
-    target.replaceChildren(document.getElementById("not-loaded").content.cloneNode(true));
-    const again = target.querySelector("[data-again]");
-    again.setAttribute("hx-get", path);
-    again.setAttribute("hx-target", `#${target.id}`);
-    htmx.process(again);
-    again.focus();
-  });
+  document.addEventListener(name, (event) => contents(event) && notLoaded(event));
+}
+
+function notLoaded({ detail: { requestConfig: { path, target } } }) {
+  target.replaceChildren(document.getElementById("not-loaded").content.cloneNode(true));
+  const again = target.querySelector("[data-again]");
+  again.setAttribute("hx-get", path);
+  again.setAttribute("hx-target", `#${target.id}`);
+  htmx.process(again);
+  again.focus();
+}
+
+function askAgain() {
+  document.querySelector("dialog[open] [data-again]:enabled")?.click();
 }
 
 // A form in a dialog with its response outside it: the dialog closes and its fields are cleared.
@@ -82,7 +108,7 @@ let probing;
 let lost = false;
 
 function connection(there) {
-  if (there && lost) document.querySelector("dialog[open] [data-again]:enabled")?.click();
+  if (there && lost) askAgain();
   lost = !there;
   document.getElementById("connection").hidden = there;
   clearTimeout(probing);

@@ -1,3 +1,5 @@
+import { check, redirected } from "./session.js";
+
 // Upload of the form with a progress bar: dropped, chosen, or sent by the button.
 const form = document.getElementById("upload");
 if (form) prepare(form);
@@ -69,7 +71,8 @@ function send(form, result) {
   request.addEventListener("load", () => {
     end();
     const redirect = request.getResponseHeader("HX-Redirect");
-    if (redirect) location.assign(redirect);
+    if (request.getResponseHeader("Problem") === "csrf") check().then((renewed) => renewed && send(form, result));
+    else if (redirect) redirected(redirect);
     else result.innerHTML = request.responseText;
   });
   request.addEventListener("error", () => {

@@ -1,10 +1,10 @@
 // One stream of rendered HTML. Each element is merged into the one with its id (merge.js). A beat comes every few
 // seconds: a silent connection is taken for lost, and opened again.
-import { merge, unsaved } from "./merge.js";
+import { merge } from "./merge.js";
+import { ended } from "./session.js";
 
 const SILENT = 25_000;
 const RETRY_AFTER = [500, 1_000, 2_000, 5_000];
-const LEAVE_CHECK = 1_000;
 
 export function follow(url, connection) {
   let source;
@@ -25,8 +25,9 @@ export function follow(url, connection) {
   const leave = () => {
     source.close();
     clearTimeout(silence);
-    connection(false);
-    leaveUnused();
+    document.dispatchEvent(new CustomEvent("connection", { detail: { there: false } }));
+    document.addEventListener("resume", open, { once: true });
+    ended();
   };
   const open = () => {
     source = new EventSource(url);
@@ -40,12 +41,6 @@ export function follow(url, connection) {
   };
   open();
   addEventListener("pagehide", () => source.close());
-}
-
-// Reload the page, which leads to the sign-in page; not while there is unsaved text.
-function leaveUnused() {
-  if (unsaved(document.body)) setTimeout(leaveUnused, LEAVE_CHECK);
-  else location.reload();
 }
 
 // Parts that wait for the response to a button in the part they change: without the button, its response would be lost.

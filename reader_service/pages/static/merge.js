@@ -1,6 +1,6 @@
 // Change an element into another one in place. Elements stay where both have the same id or are the same choice, or have
 // the same name at the same place. What is in use stays: the focus, open dialogs, text in fields, choices made.
-const TEXT = "textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=submit], [type=button])";
+export const TEXT = "textarea, select, input:not([type=hidden], [type=checkbox], [type=radio], [type=submit], [type=button])";
 const CHOICE = "input[type=checkbox][name], input[type=radio][name]";
 
 // Controls that somebody used since the page came or their form was reset, and choices of a form that were held, also of
@@ -14,7 +14,7 @@ document.addEventListener("reset", (event) => {
 }, true);
 
 // Whether a field differs from what the page came with.
-function changed(field) {
+export function changed(field) {
   if (field instanceof HTMLSelectElement) {
     const first = Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
     return field.selectedIndex !== first;

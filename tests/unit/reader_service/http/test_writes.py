@@ -247,6 +247,16 @@ def test_a_body_beyond_the_limit_is_refused_whatever_it_says_of_its_length(
     assert endpoint.done == 1
 
 
+def test_a_large_upload_of_an_ended_session_leads_to_the_sign_in_page(
+    rig: AccountsApp, endpoint: CountingEndpoint
+) -> None:
+    client = rig.client(Cookie=f"membercard={'x' * 43}")
+    sent = client.post("/form", files={"file": ("f", b"x" * 2000)}, headers={"HX-Request": "true"})
+    assert (sent.status_code, sent.headers["connection"]) == (204, "close")
+    assert sent.headers["HX-Redirect"] == "/login?next=/"
+    assert endpoint.done == 0
+
+
 @pytest.mark.parametrize(("pause", "pieces"), [(5.0, 2), (0.5, 10)])
 def test_a_body_that_does_not_arrive_is_given_up(
     rig: AccountsApp, endpoint: CountingEndpoint, pause: float, pieces: int

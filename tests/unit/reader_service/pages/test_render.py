@@ -17,7 +17,7 @@ from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
 from registry.values import BatchState, BoundChip, Reject
 from terminal.member.lists import HotlistState
-from tests.support.service.accounts import PASSWORD, Client
+from tests.support.service.accounts import BASE, PASSWORD, Client
 from tests.support.service.page_app import (
     AGES,
     AT,
@@ -146,6 +146,21 @@ def test_nobody_is_sent_to_sign_in_and_comes_back(app: PageApp) -> None:
     assert (response.status_code, response.headers["HX-Redirect"]) == (204, "/login?next=/")
 
 
+@pytest.mark.parametrize(
+    ("sender", "back"),
+    [
+        ("/users/operator?tab=1", "/users/operator%3Ftab%3D1"),
+        ("/registry?text=11010119900307777X", "/"),
+        ("//elsewhere.example/station", "/"),
+        ("//[/station", "/"),
+    ],
+)
+def test_a_form_of_an_ended_session_leads_back_to_the_page_that_sent_it(app: PageApp, sender: str, back: str) -> None:
+    referer = f"http:{sender}" if sender.startswith("//") else f"{BASE}{sender}"
+    answer = app.server.client(Referer=referer).post("/users/operator/reset")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={back}")
+
+
 def test_a_live_page_whose_session_ended_while_it_was_not_connected_is_sent_to_sign_in(app: PageApp) -> None:
     response = app.server.client(accept="text/event-stream").get("/counter/blanks/live")
     assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -217,6 +232,7 @@ def test_a_form_without_the_sessions_secret_changes_nothing(app: PageApp) -> Non
     assert answer.status_code == 403
     assert app.lanes.done == []
     assert "out of date" in answer.text
+    assert client.post("/station/lanes/lane-1/stop", headers={"HX-Request": "true"}).headers["Problem"] == "csrf"
 
 
 def test_a_message_is_shown_once(app: PageApp) -> None:
