@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from membercard import output, settings
+from membercard.commands.stock import print_stock
 from membercard.wiring import identity
 from reader_service.principal import Permission
 from registry.errors import RegistryConflict
@@ -19,7 +19,7 @@ from registry.values import BatchState
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from registry.values import Batch, BatchAccounts, StockAccounts
+    from registry.values import Batch, BatchAccounts
 
 app = typer.Typer()
 BatchId = Annotated[str, typer.Argument(help="Batch number, such as B20261122-001.", show_default=False)]
@@ -74,7 +74,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
         stock = registry.stock.accounts()
         uses = ranges_for(registry, profile_in_use(), batch) if shown.state is BatchState.DRAFT else []
     if json:
-        facts = {"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound}
+        facts = {"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound, "stock": stock}
         output.as_json(facts | {"ranges": [use.to_json() for use in uses]})
         return
     output.show(_summary(shown))
@@ -82,8 +82,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
     for use in uses:
         if use.nearly_full:
             typer.echo(range_warning(use), err=True)
-    if stock.received:
-        output.console(soft_wrap=True).print(stock_equation(stock))
+    print_stock(stock)
     if bound:
         rows = [
             (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
@@ -233,6 +232,7 @@ def report(
     elif not html:
         output.show(_summary(summary.batch))
         print_accounts(summary.accounts)
+        print_stock(summary.stock)
         rows = [(lane.lane, lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}") for lane in summary.lanes]
         output.show(
             output.table(
@@ -283,13 +283,6 @@ def print_accounts(a: BatchAccounts) -> None:
     console = output.console(soft_wrap=True)
     console.print(f"dossiers {a.dossiers} = {dossiers}")
     console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
-
-
-def stock_equation(s: StockAccounts) -> Text:
-    """The equation of all blank chips that were booked."""
-    terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
-    mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
-    return Text.assemble(f"blank chips received {s.received} = {terms}", mark)
 
 
 def _progress() -> Progress:

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from membercard import output, settings
-from membercard.commands.batch import stock_equation
 from membercard.commands.card import judge, verdict_panel
 from membercard.commands.line_display import prepare_with_progress, run_line
+from membercard.commands.stock import stock_equation
 from membercard.demo.payment import Issued, pay
 from membercard.demo.setup import create_demo_home, make_blanks
 from membercard.wiring.counter_lists import load_lists

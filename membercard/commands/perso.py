@@ -10,6 +10,7 @@ import typer
 
 from membercard import output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
+from membercard.commands.stock import print_stock, shortage_warning
 from membercard.wiring.readers import readers_or_only
 from registry.errors import RegistryConflict
 
@@ -64,14 +65,17 @@ def run(
         if not chosen_batch.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
             raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
+        if (left := registry.stock.accounts()).left < (wanted := registry.batches.accounts(batch).waiting):
+            typer.echo(shortage_warning(left, wanted), err=True)
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
         seconds = monotonic() - began
-        accounts = registry.batches.accounts(batch)
+        accounts, stock = registry.batches.accounts(batch), registry.stock.accounts()
     if json:
-        output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts})
+        output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts, "stock": stock})
     else:
         _print_results(results, seconds, accounts, batch)
+        print_stock(stock)
     if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
         raise typer.Exit(1)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from membercard import output, settings
 from membercard.wiring import identity
+
+if TYPE_CHECKING:
+    from registry.values import StockAccounts
 
 app = typer.Typer()
 
@@ -57,8 +61,41 @@ def show(json: output.Json = False) -> None:
             )
         )
     if not account.balanced:
-        typer.echo(
-            "The stock does not balance: more chips were fed than booked. Book them with: membercard stock receive",
-            err=True,
-        )
+        typer.echo(unbooked_warning(account), err=True)
         raise typer.Exit(1)
+
+
+def print_stock(s: StockAccounts) -> None:
+    """Print the equation of all blank chips, and a warning where some were never booked; nothing where there is nothing
+    to account for."""
+    if s.received or s.fed:
+        output.console(soft_wrap=True).print(stock_equation(s))
+    if s.unbooked:
+        typer.echo(unbooked_warning(s), err=True)
+
+
+def stock_equation(s: StockAccounts) -> Text:
+    """The equation of all blank chips that were booked."""
+    terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
+    mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
+    return Text.assemble(f"blank chips received {s.received} = {terms}", mark)
+
+
+def unbooked_warning(s: StockAccounts) -> str:
+    """A warning about blank chips that were fed and are in no delivery."""
+    return (
+        f"warning: {s.unbooked} of the {s.fed} blank chips fed are in no delivery; count the blanks and book them "
+        "with: membercard stock receive COUNT --supplier-batch NUMBER\n"
+        f"警告：已送入的 {s.fed} 张空白卡中有 {s.unbooked} 张没有入库记录；请清点空白卡并登记："
+        "membercard stock receive COUNT --supplier-batch NUMBER"
+    )
+
+
+def shortage_warning(s: StockAccounts, wanted: int) -> str:
+    """A warning before work that takes more blank chips than are booked."""
+    return (
+        f"warning: {wanted} cards are to be made and {max(0, s.left)} blank chips are booked as left; book deliveries "
+        "with: membercard stock receive COUNT --supplier-batch NUMBER\n"
+        f"警告：待制 {wanted} 张卡，账面只剩 {max(0, s.left)} 张空白卡；请登记入库："
+        "membercard stock receive COUNT --supplier-batch NUMBER"
+    )
