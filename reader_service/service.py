@@ -19,6 +19,7 @@ from reader_service.services.lists import ListService
 from reader_service.services.members import MemberService
 from reader_service.services.reading import ReadingService
 from reader_service.services.rosters import RosterService
+from reader_service.services.signatures import SignatureService
 from reader_service.services.statistics import StatisticsService
 from reader_service.services.units import UnitService
 from reader_service.services.users import UserService
@@ -49,6 +50,7 @@ class ReaderService:
         self.lists = ListService(parts, self.bus, on_hotlist=refresh)
         self.audit = AuditService(parts, self.bus)
         self.statistics = StatisticsService(parts, self.bus)
+        self.signatures = SignatureService(parts)
         self.units = UnitService(parts)
         self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)

@@ -10,13 +10,25 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from reader_service.http.errors import Page
-from reader_service.pages import audit, counter, developer, intake, progress, registry, session, station, units, users
+from reader_service.pages import (
+    audit,
+    counter,
+    developer,
+    intake,
+    progress,
+    registry,
+    session,
+    station,
+    units,
+    users,
+    waiting,
+)
 from reader_service.pages.shell import STATIC, Shell
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
-_PAGES = (session, station, counter, intake, registry, progress, units, developer, audit, users)
+_PAGES = (session, station, counter, intake, registry, progress, units, developer, audit, users, waiting)
 
 
 def router(service: ReaderService) -> APIRouter:

@@ -111,6 +111,7 @@ def _batch(pages: APIRouter, shell: Shell) -> None:
             values["change"] = change if change in _CHANGE_KINDS else ""
             values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=kinds)
         own = service.rosters.imported_by_caller(who, batch_id)
+        values["sent"] = values["review_state"] == "submitted"
         actions = _permitted_actions(who, shown, values["review_state"], own)
         return shell.page(request, "intake_batch.html", **values, **actions)
 

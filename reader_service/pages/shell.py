@@ -16,12 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from reader_service.errors import NotSignedIn
+from reader_service.errors import NotSignedIn, ServiceError
 from reader_service.http.errors import Problem, problem_of
 from reader_service.pages.live import EVENT_STREAM, message
 from reader_service.pages.tables import labelled
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
+from reader_service.services.signatures import WaitingSignature
 from registry.db.privacy import scrub
 from terminal.visible import visible
 
@@ -93,13 +94,17 @@ class Shell:
         """A whole page. Templates extend ``base.html``; what they may use is listed at the top of ``macros.html``."""
         principal: Principal | None = request.state.principal
         flash = _flash_of(request)
+        places = [place for place in PLACES if principal is not None and principal.may(place.needs)]
+        if "waiting" not in values:
+            values["waiting"] = self._waiting(principal)
         response = HTMLResponse(
             self.html(
                 request.state.language,
                 template,
                 csrf=request.state.csrf,
                 principal=principal,
-                places=[place for place in PLACES if principal is not None and principal.may(place.needs)],
+                places=places,
+                origin=str(request.base_url).rstrip("/"),
                 path=request.url.path,
                 back=_here(request),
                 theme=theme_of(request),
@@ -112,6 +117,15 @@ class Shell:
         if flash:
             response.delete_cookie(FLASH_COOKIE, path="/")
         return response
+
+    def _waiting(self, principal: Principal | None) -> list[WaitingSignature]:
+        """Missing signatures, for the navigation; none while the database is away, which hides no page."""
+        if principal is None:
+            return []
+        try:
+            return self.service.signatures.waiting(principal)
+        except ServiceError:
+            return []
 
     def part(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A part of a page, for htmx. A browser that sent the form itself, before htmx was loaded, gets a page with
@@ -190,7 +204,11 @@ class Shell:
         if isinstance(error, HTTPException) and problem.status == 404:
             problem = replace(problem, params={"rule": "address"})
         t = self.words(request)
-        values = {"problem": problem, "sentence": sentence_of(problem, t), "fields": fields_of(problem, t)}
+        values: dict[str, Any] = {
+            "problem": problem,
+            "sentence": sentence_of(problem, t),
+            "fields": fields_of(problem, t),
+        }
         if _from_htmx(request):
             response = self.part(request, "problem_part.html", status=problem.status, **values)
             response.headers["HX-Retarget"] = "#messages"
@@ -198,7 +216,7 @@ class Shell:
             response.headers["Problem"] = problem.code
         else:
             again = request.method == "GET" and problem.status in _TEMPORARY
-            response = self.page(request, "problem.html", status=problem.status, again=again, **values)
+            response = self.page(request, "problem.html", status=problem.status, again=again, waiting=[], **values)
         response.headers.update({name: problem.headers[name] for name in problem.headers if name == "Retry-After"})
         return response
 

@@ -24,7 +24,7 @@ from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject,
 
 SIGNATURE_LASTS: Final = timedelta(hours=24)
 """How long the first person's signature under a batch waits for the second's."""
-_SIGNED: Final = "batch.sign"
+SIGNED: Final = "batch.sign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class BatchService:
                 raise Conflict(sentence, reason="batch-unbalanced" if done else "batch-not-finished", batch=batch_id)
             first = self._signed_by(batch_id)
             if first is None:
-                self._registry.audit.note(AuditEntry(p.name, _SIGNED, f"batch:{batch_id}"))
+                self._registry.audit.note(AuditEntry(p.name, SIGNED, f"batch:{batch_id}"))
             else:
                 self._registry.batches.close(batch_id, first, p.name)
         view = self._view(batch_id)
@@ -184,7 +184,7 @@ class BatchService:
 
     def _signed_by(self, batch_id: str) -> str | None:
         since = self._parts.clock() - SIGNATURE_LASTS
-        where = AuditFilter(action=_SIGNED, subject=f"batch:{batch_id}", since=since)
+        where = AuditFilter(action=SIGNED, subject=f"batch:{batch_id}", since=since)
         signed = self._registry.audit.page(None, 1, where=where).items
         return signed[0].entry.actor if signed else None
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from registry.db.actors import person_of
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import sessions, tokens, users
@@ -85,6 +86,11 @@ class Users:
         """None for a name that is not on record."""
         with self._context.read() as conn:
             return conn.execute(select(users.c.password_hash).where(users.c.folded == fold(name))).scalar_one_or_none()
+
+    def people(self, actors: Collection[str]) -> dict[str, str]:
+        """The person behind each actor (``registry.db.actors``)."""
+        with self._context.read() as conn:
+            return {actor: person_of(conn, actor) for actor in set(actors)}
 
     def any(self) -> bool:
         """Whether there are users on record."""

@@ -94,6 +94,17 @@
     else show();
   }, true);
 
+  // --- links to send -------------------------------------------------------------------------------------------------
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.copy);
+    field.select(); // what is left to do where the browser copies nothing (no TLS)
+    if (!navigator.clipboard) document.execCommand("copy");
+    else await navigator.clipboard.writeText(field.value).catch(() => document.execCommand("copy"));
+    button.textContent = button.dataset.copied;
+  });
+
   // --- menus, fields, files ------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

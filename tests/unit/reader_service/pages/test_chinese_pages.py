@@ -123,7 +123,7 @@ def users(served: AccountsApp, registry: Registry) -> None:
     served.person("wang.fang", Role.ADMINISTRATOR, Role.REGISTRAR)
     until = served.clock() + timedelta(days=9)
     for name in ("扫描", "导入"):
-        registry.tokens.make(name, key_of(new_token()), ["registrar"], until=until, by="wang.fang")
+        registry.tokens.make(name, key_of(new_token()), ["registrar"], until=until, by="wang.fang", needs_consent=True)
     registry.tokens.consent(2, by="li.na")
     registry.users.change("wang.fang", by="chef", reason="换岗", roles=["administrator"], language="zh", display="王芳")
     registry.tokens.make("接口", key_of(new_token()), ["operator"], until=until, by="wang.fang")
@@ -135,7 +135,17 @@ def users(served: AccountsApp, registry: Registry) -> None:
 
 
 def paths(registry: Registry) -> list[str]:
-    pages = ["/registry", "/intake", "/progress", "/audit", "/users", "/password", "/developer", "/users/li.na"]
+    pages = [
+        "/registry",
+        "/intake",
+        "/waiting",
+        "/progress",
+        "/audit",
+        "/users",
+        "/password",
+        "/developer",
+        "/users/li.na",
+    ]
     pages += [f"/registry/{number}" for number in (1, 2, 3, 4)]
     pages += [f"/registry?state={state}" for state in (CardState.REPLACED, CardState.WITHDRAWN)]
     for batch in registry.batches.page(None, 50).items:

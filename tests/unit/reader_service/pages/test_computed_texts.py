@@ -21,6 +21,7 @@ from reader_service.readers.values import ReaderState
 from reader_service.services.cards import CARD_STEPS
 from reader_service.services.lane_commands import LANE_COMMANDS
 from reader_service.services.reading import CardApplicationKind
+from reader_service.services.signatures import SignatureKind
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.line.outcome import MISSING
@@ -230,6 +231,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("station.step.", ""): steps,
     ("station.why.", ""): of(one[:1] for one in Bin),
     ("users.", ""): of(("disable", "enable")),
+    ("waiting.kind-", ""): of(SignatureKind),
     ("users.", "-text"): of(("disable", "enable")),
     ("users.language-", ""): of(words.LANGUAGES),
 }

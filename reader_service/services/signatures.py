@@ -1,0 +1,124 @@
+"""Second signatures (四眼): what waits for a second person, for whom, and what the caller sent to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from reader_service.parts import ServiceParts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.batches import SIGNATURE_LASTS, SIGNED
+from registry.admin.audit import AuditFilter
+from registry.batches.reviews import ReviewEvent
+from registry.db.paging import MOST
+from registry.values import Batch, BatchState
+from terminal.names import same_name
+
+
+class SignatureKind(StrEnum):
+    """What a second person is asked for."""
+
+    REVIEW = "review"  # a roster that was submitted
+    CLOSING = "closing"  # a finished batch that one person signed
+    CONSENT = "consent"  # a token that reads members
+    CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
+
+
+PERMISSIONS: Final = {
+    SignatureKind.REVIEW: Permission.ROSTERS_APPROVE,
+    SignatureKind.CLOSING: Permission.BATCHES_CLOSE,
+    SignatureKind.CONSENT: Permission.USERS,
+    SignatureKind.CORRECTION: Permission.ROSTERS_UPLOAD,
+}
+"""Who may give each."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSignature:
+    """A signature that is missing. ``key`` is the batch or the token's number, ``subject`` the unit or the token's
+    label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so that somebody else gives it."""
+
+    kind: SignatureKind
+    key: str
+    subject: str
+    by: str
+    at: datetime
+    own: bool
+
+
+class SignatureService:
+    """Without tokens: two people sign, and a token is none."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+
+    def waiting(self, p: Principal) -> list[WaitingSignature]:
+        """What waits for the caller, and what the caller waits for; the oldest first."""
+        if p.token or not any(p.may(permission) for permission in PERMISSIONS.values()):
+            return []
+        with translate_registry_errors():
+            signatures = [*self._reviews(p), *self._closings(p), *self._consents(p)]
+        return sorted(signatures, key=lambda one: one.at)
+
+    def _reviews(self, p: Principal) -> list[WaitingSignature]:
+        reviews, uploads = p.may(Permission.ROSTERS_APPROVE), p.may(Permission.ROSTERS_UPLOAD)
+        batches: list[Batch] = []
+        if reviews or uploads:
+            batches += self._registry.batches.page(None, MOST, state="submitted").items
+        if uploads:
+            batches += self._registry.batches.page(None, MOST, state="returned").items
+        steps = self._registry.reviews.standing([batch.id for batch in batches[:MOST]])
+        people = self._registry.users.people([batch.imported_by for batch in batches])
+        return [
+            one
+            for batch in batches
+            if batch.id in steps and (one := _review(p, batch, steps[batch.id], people[batch.imported_by])) is not None
+        ]
+
+    def _closings(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.BATCHES_CLOSE):
+            return []
+        since = self._parts.clock() - SIGNATURE_LASTS
+        signed = self._registry.audit.page(None, MOST, where=AuditFilter(action=SIGNED, since=since)).items
+        rows = {row.entry.subject.removeprefix("batch:"): row for row in reversed(signed)}  # the newest of each
+        waiting = []
+        for batch_id, row in rows.items():
+            batch = self._registry.batches.batch(batch_id)
+            if batch.state is BatchState.DONE:
+                own = same_name(row.entry.actor, p.name)
+                values = (SignatureKind.CLOSING, batch_id, batch.unit, row.entry.actor, row.at, own)
+                waiting.append(WaitingSignature(*values))
+        return waiting
+
+    def _consents(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.USERS):
+            return []
+        now = self._parts.clock()
+        return [
+            WaitingSignature(
+                SignatureKind.CONSENT,
+                str(token.id),
+                token.label,
+                token.created_by,
+                token.created_at,
+                same_name(token.created_by, p.name),
+            )
+            for token in self._registry.tokens.page(None, MOST).items
+            if token.waits and token.revoked_at is None and token.until > now
+        ]
+
+
+def _review(p: Principal, batch: Batch, step: ReviewEvent, person: str) -> WaitingSignature | None:
+    """A submitted roster waits for anybody but its clerk, a returned one for its clerk alone."""
+    own = same_name(person, p.name)
+    submitted = step.step.value == "submitted"
+    if not submitted:
+        kind = SignatureKind.CORRECTION
+        return WaitingSignature(kind, batch.id, batch.unit, step.by, step.at, False) if own else None
+    if not own and not p.may(Permission.ROSTERS_APPROVE):
+        return None
+    return WaitingSignature(SignatureKind.REVIEW, batch.id, batch.unit, step.by, step.at, own)
