@@ -302,11 +302,6 @@ class StockAccounts:
     left: int
     balanced: bool
 
-    @property
-    def unbooked(self) -> int:
-        """Chips that were fed from stock and are in no delivery."""
-        return max(0, self.fed - self.received)
-
 
 @dataclass(frozen=True, slots=True)
 class Card:

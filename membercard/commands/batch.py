@@ -19,6 +19,7 @@ from registry.values import BatchState
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from registry.store import Registry
     from registry.values import Batch, BatchAccounts
 
 app = typer.Typer()
@@ -61,9 +62,6 @@ def list_batches(json: output.Json = False) -> None:
 @app.command("show")
 def show(batch: BatchId, json: output.Json = False) -> None:
     """Show one batch: its accounts, chips that have to come back, chips that were rejected."""
-    from membercard.wiring.profile import profile_in_use  # imports the card profile
-    from personalize.ranges import ranges_for
-
     with settings.open_registry() as registry:
         shown = registry.batches.batch(batch)
         accounts, rejects, bound = (
@@ -72,7 +70,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
             registry.line.bound_chips(batch),
         )
         stock = registry.stock.accounts()
-        uses = ranges_for(registry, profile_in_use(), batch) if shown.state is BatchState.DRAFT else []
+        uses = _range_uses(registry, batch) if shown.state is BatchState.DRAFT else []
     if json:
         facts = {"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound, "stock": stock}
         output.as_json(facts | {"ranges": [use.to_json() for use in uses]})
@@ -254,6 +252,13 @@ def _summary(batch: Batch) -> Table:
     grid = output.table(batch.id, ["", ""], rows)
     grid.show_header = False
     return grid
+
+
+def _range_uses(registry: Registry, batch: str) -> list[RangeUse]:
+    from membercard.wiring.profile import profile_in_use  # imports the card profile
+    from personalize.ranges import ranges_for
+
+    return ranges_for(registry, profile_in_use(), batch)
 
 
 _RANGES = {

@@ -70,7 +70,7 @@ def print_stock(s: StockAccounts) -> None:
     to account for."""
     if s.received or s.fed:
         output.console(soft_wrap=True).print(stock_equation(s))
-    if s.unbooked:
+    if s.left < 0:
         typer.echo(unbooked_warning(s), err=True)
 
 
@@ -84,9 +84,9 @@ def stock_equation(s: StockAccounts) -> Text:
 def unbooked_warning(s: StockAccounts) -> str:
     """A warning about blank chips that were fed and are in no delivery."""
     return (
-        f"warning: {s.unbooked} of the {s.fed} blank chips fed are in no delivery; count the blanks and book them "
+        f"warning: {-s.left} of the {s.fed} blank chips fed are in no delivery; count the blanks and book them "
         "with: membercard stock receive COUNT --supplier-batch NUMBER\n"
-        f"警告：已送入的 {s.fed} 张空白卡中有 {s.unbooked} 张没有入库记录；请清点空白卡并登记："
+        f"警告：已送入的 {s.fed} 张空白卡中有 {-s.left} 张没有入库记录；请清点空白卡并登记："
         "membercard stock receive COUNT --supplier-batch NUMBER"
     )
 

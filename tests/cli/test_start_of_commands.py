@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from membercard.command_table import TABLE
+from tests.support.cli import IssuerDirectory
 from tests.support.waiting import PATIENCE
 
 ROOMS = {"personalize", "reader_service", "registry", "simulators", "membercard.commands", "membercard.settings"}
@@ -23,6 +25,18 @@ finally:
 """
 COMPLETION = {"_MEMBERCARD_COMPLETE": "complete_zsh"}
 HEAVY = {"sqlalchemy", "alembic", "matplotlib", "openpyxl"}
+NEVER_FOR_HELP = HEAVY | {"psycopg", "fastapi", "uvicorn", "jinja2", "numpy", "pydantic_settings", "registry.store"}
+READING = [
+    "batch list",
+    "batch show {done}",
+    "stock show",
+    "user list",
+    "audit verify",
+    "dossier show {done}",
+]
+NEVER_TO_READ = {"alembic", "psycopg", "matplotlib", "openpyxl", "fastapi", "uvicorn", "jinja2", "numpy"} | {
+    "personalize.profiles.profile", "personalize.line.execute", "reader_service.access.accounts",
+}  # fmt: skip
 SCRIPT = """
 import contextlib, io, json, sys
 from membercard.cli import app
@@ -40,6 +54,19 @@ COMMANDS = [
     ["emv", "log", "--help"],
     ["tlv", "decode", "--help"],
 ]
+
+
+def loaded_by(words: list[str], environment: dict[str, str]) -> tuple[str, set[str]]:
+    """What a command prints, and the modules that it leaves behind, in an interpreter of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", ROOT, *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        env=environment | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"},
+        check=False,
+    )
+    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +99,21 @@ def test_a_card_or_payment_command_starts_without_database_or_sheets(
 def test_the_roots_help_and_completion_import_no_command(
     words: list[str], environment: dict[str, str], shown: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ROOT, *words],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"} | environment,
-        check=False,
-    )
-    assert shown in done.stdout
-    assert ROOMS & set(json.loads(done.stderr.splitlines()[-1])) == set()
+    printed, modules = loaded_by(words, dict(os.environ) | environment)
+    assert shown in printed
+    assert ROOMS & modules == set()
+
+
+@pytest.mark.parametrize("name", [row.name for row in TABLE])
+def test_help_of_a_command_or_group_imports_nothing_of_its_work(name: str) -> None:
+    printed, modules = loaded_by([name, "--help"], dict(os.environ))
+    assert f"membercard {name}" in printed
+    assert NEVER_FOR_HELP & modules == set()
+
+
+@pytest.mark.parametrize("command", READING)
+def test_reading_the_registry_imports_neither_migrations_nor_the_line(home: IssuerDirectory, command: str) -> None:
+    printed, modules = loaded_by(command.format(done=home.done).split(), home.cli.env())
+    assert printed
+    assert "registry.store" in modules
+    assert NEVER_TO_READ & modules == set()

@@ -62,7 +62,7 @@ def test_booked_blanks_give_no_warning(home: IssuerDirectory) -> None:
     assert shown.err == ""
 
 
-def test_nothing_is_said_of_a_stock_that_is_empty(tmp_path: Path) -> None:
+def test_an_empty_stock_is_not_mentioned(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "data")
     cli.ok("keys", "init")
     batch = cli.ok("roster", "import", csv_form(tmp_path / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
