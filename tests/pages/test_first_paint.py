@@ -259,6 +259,22 @@ def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(sessions
         expect(page.locator("header.top")).to_be_visible()
 
 
+def test_data_in_full_on_a_page_of_their_own_leave_the_screen_after_a_minute(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("registrar", path="/password")
+    page.clock.install()
+    with painted(page, "/registry/1", posts=False):
+        page.click(opener("unmask"))
+        page.keyboard.type("本人到场核对资料")
+        page.click("dialog#unmask button[type=submit]")
+        page.locator("[data-remove-after]").wait_for()
+        page.unroute_all()
+        page.reload()
+        page.wait_for_load_state()
+    expect(page.locator("[data-remove-after]")).to_be_visible()
+    page.clock.fast_forward(61_000)
+    expect(page.locator("[data-remove-after]")).to_have_count(0)
+
+
 # --- what arrives later ----------------------------------------------------------------------------------------------
 
 
