@@ -151,3 +151,23 @@ def test_what_is_written_while_a_refusal_is_under_way_stays(sessions: Sessions) 
     expect(page.locator("#plan-planned-error")).to_contain_text("大于 0")
     expect(page.locator("#plan-group")).to_have_value("第九组")
     expect(page.locator("#plan-planned")).to_have_value("99999999999")
+
+
+def test_a_late_answer_leads_to_another_page_only_once_no_dialog_is_open(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page("administrator", path="/users/operator")
+    page.wait_for_load_state()
+    held: list[Route] = []
+    page.route("**/users/operator/disable", lambda route: held.append(route))
+    page.click(opener("disable"))
+    page.fill("dialog#disable textarea", "休假")
+    page.click("dialog#disable button[type=submit]")
+    expect(page.locator("dialog#disable button[type=submit]")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.click(opener("reset"))
+    page.fill("dialog#reset textarea", "忘记密码")
+    with page.expect_response("**/users/operator/disable"):
+        held.pop().fulfill(status=204, headers={"HX-Redirect": "/users"})
+    page.wait_for_timeout(1500)  # it looks every second
+    expect(page.locator("dialog#reset textarea")).to_have_value("忘记密码")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/users")
