@@ -15,8 +15,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from membercard import command_table
+from membercard import command_table, language
 from membercard.errors import Interrupted
+from membercard.language import Language, prose, sentence
+from membercard.localized_help import localize, localize_typer, usage_errors
 from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 from terminal.visible import VisibleStream
@@ -55,7 +57,8 @@ class _Root(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         # Typer looks here for what a mistyped name may have meant.
         self.commands = {
-            row.name: TyperCommand(row.name, help=row.help, rich_help_panel=row.panel) for row in command_table.listed()
+            row.name: TyperCommand(row.name, help=prose(row.help), rich_help_panel=row.panel)
+            for row in command_table.listed()
         }
         return list(self.commands)
 
@@ -73,9 +76,25 @@ class _Root(TyperGroup):
             holder.command(row.name, rich_help_panel=row.panel)(row.load())
         else:
             holder.add_typer(row.load(), name=row.name, help=row.help, rich_help_panel=row.panel, no_args_is_help=True)
-        return typer.main.get_group(holder).commands[row.name]
+        command = typer.main.get_group(holder).commands[row.name]
+        # The reference of the commands is in English, as their source has it.
+        if not ctx.resilient_parsing:
+            localize(command, ctx)
+        return command
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with usage_errors():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        localize_typer(ctx)
+        with usage_errors():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        localize_typer(ctx)
+        localize(self, ctx)
+        self.epilog = prose(self.epilog)
         with self._table_only():
             super().format_help(ctx, formatter)
 
@@ -111,6 +130,11 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _choose_language(chosen: Language | None) -> Language | None:
+    language.choose(chosen)
+    return chosen
+
+
 @app.callback()
 def _root(
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", show_default=False)] = None,
@@ -126,6 +150,16 @@ def _root(
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with a token, where users are on record; or MEMBERCARD_TOKEN.", show_default=False),
+    ] = None,
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            help="Language: zh or en; else MEMBERCARD_LANG, else that of the locale.",
+            callback=_choose_language,
+            envvar="MEMBERCARD_LANG",
+            show_envvar=False,
+            is_eager=True,
+        ),
     ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
@@ -184,7 +218,7 @@ def _status_of(command: Callable[[], object]) -> int:
     except (TransportError, CardError, SecureChannelError) as e:
         return _complain(str(e), 3)
     except MembercardError as e:
-        return _complain(str(e), 1)
+        return _complain(_error_text(e), 1)
     except BrokenPipeError:
         raise
     except OSError as e:
@@ -203,10 +237,18 @@ def _status_of(command: Callable[[], object]) -> int:
     return 0
 
 
+def _error_text(error: MembercardError) -> str:
+    """Its sentence; a rule of the registry by its code, where the pages have words for it."""
+    rule = getattr(error, "reason", None)
+    if not isinstance(rule, str):
+        return str(error)
+    return language.refusal(rule, getattr(error, "params", {}), str(error))
+
+
 def _complain(text: str, status: int) -> int:
     from rich.console import Console
 
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"membercard: {text}")
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"membercard: {sentence(text)}")
     return status
 
 

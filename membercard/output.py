@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from membercard import settings
+from membercard import language, settings
+from membercard.tables import FittingTable
 from terminal import private_files
 from terminal.apdu import StatusWord
 from terminal.localtime import date_time
@@ -34,6 +33,11 @@ class Tree(Protocol):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+def say(english: str, /, *, err: bool = False, **values: object) -> None:
+    """Print a message of the catalogue in the current language."""
+    typer.echo(language.text(english, **values), err=err)
 
 
 def as_json(value: Any) -> None:
@@ -77,18 +81,19 @@ _PIPE_WIDTH = 160
 """Width of a table in characters where standard output is not a terminal."""
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
-    """A table with a title; columns named in ``right`` are right-aligned, for numbers.
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+) -> FittingTable:
+    """A table with a title and columns in the current language; those named in ``right`` are numbers, right-aligned.
 
     Brackets in a cell are no markup, as names of readers and units have them; pass a Text for colour.
     """
-    heading = Text(title, "bold") if title else None
-    grid = Table(title=heading, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    heading = Text(language.text(title), "bold") if title else None
+    grid = FittingTable(heading, [place for place, column in enumerate(columns) if column in _WHOLE])
     for column in columns:
-        justify: JustifyMethod = "right" if column in right else "left"
-        grid.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
+        grid.add_column(language.text(column), justify="right" if column in right else "left")
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+        grid.add([cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row])
     return grid
 
 

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from membercard.errors import SettingsError
+from membercard.language import text
 from terminal import private_files
 from terminal.errors import CodecError, KeystoreLocked
 from terminal.localtime import CHINA, time_zone
@@ -130,7 +131,7 @@ class Settings(BaseModel):
                 f"the keystore {self.keystore} needs its passphrase: set MEMBERCARD_PASSPHRASE or passphrase_file, "
                 "or run this at a terminal"
             )
-        return Secret(getpass.getpass(f"Passphrase of {self.keystore}: ").encode())
+        return Secret(getpass.getpass(text("Passphrase of {keystore}: ", keystore=self.keystore)).encode())
 
 
 _active: ContextVar[Settings | None] = ContextVar("settings", default=None)

@@ -47,10 +47,12 @@ def verify(
         for chain_break in report.breaks:
             typer.echo(chain_break.sentence)
         if report.further:
-            typer.echo(f"and {report.further} more")
-        typer.echo(f"{report.rows} rows; the chain is {'whole' if report.whole else 'broken'}")
+            output.say("and {further} more", further=report.further)
+        output.say(
+            "{rows} rows; the chain is whole" if report.whole else "{rows} rows; the chain is broken", rows=report.rows
+        )
         if report.rows:
-            typer.echo(f"its end: {report.last_number}:{report.last_hash}")
+            output.say("its end: {last_number}:{last_hash}", last_number=report.last_number, last_hash=report.last_hash)
     if not report.whole:
         raise typer.Exit(1)
 

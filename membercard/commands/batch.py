@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from membercard import output, settings
-from membercard.commands.stock import print_stock
+from membercard import language, output, settings
+from membercard.commands.stock import balance, print_stock
+from membercard.language import text
 from membercard.wiring import identity
 from reader_service.principal import Permission
 from registry.errors import RegistryConflict
@@ -39,20 +41,19 @@ def list_batches(json: output.Json = False) -> None:
         output.as_json(batches)
         return
     if not batches:
-        typer.echo("No batches yet. Begin with: membercard roster import FILE")
+        output.say("No batches yet. Begin with: membercard roster import FILE")
         return
-    columns = ["batch", "unit", "state", "rows", "returned", "dossiers", "verified", "imported by", "at"]
+    columns = ["batch", "unit", "state", "rows", "returned", "dossiers", "verified", "imported"]
     rows = [
         (
             b.id,
             b.unit,
-            b.state.value,
+            text(b.state.value),
             b.accepted,
             b.rejected,
             b.dossiers,
             b.verified,
-            b.imported_by,
-            output.local_time(b.imported_at),
+            f"{b.imported_by}, {output.local_time(b.imported_at)}",
         )
         for b in batches
     ]
@@ -83,12 +84,20 @@ def show(batch: BatchId, json: output.Json = False) -> None:
     print_stock(stock)
     if bound:
         rows = [
-            (b.chip_serial, f"{b.card_number}-{b.sequence:02d}", b.lane, "missing" if b.missing else "in a lane")
+            (
+                b.chip_serial,
+                f"{b.card_number}-{b.sequence:02d}",
+                b.lane,
+                text("missing" if b.missing else "in a lane"),
+            )
             for b in bound
         ]
         output.show(output.table("Chips that still have to come back", ["chip", "card", "lane", ""], rows))
     if rejects:
-        refused = [(r.chip_serial, r.card_number, r.step, r.reason, r.bin) for r in rejects]
+        refused = [
+            (r.chip_serial, r.card_number, text(r.step), language.reason(r.code, r.params, r.reason), text(r.bin))
+            for r in rejects
+        ]
         output.show(output.table("Rejected chips", ["chip", "card", "step", "reason", "bin"], refused))
     if not accounts.balanced:
         raise typer.Exit(1)
@@ -110,8 +119,11 @@ def approve(batch: BatchId, by: By = None) -> None:
             if use.nearly_full:
                 typer.echo(range_warning(use), err=True)
         done = ranges.approve(registry, profile, batch, person)
-    typer.echo(
-        f"{done.id}: {done.accepted} members approved by {done.approved_by}. Next: membercard batch prepare {done.id}"
+    output.say(
+        "{id}: {accepted} members approved by {approved_by}. Next: membercard batch prepare {id}",
+        id=done.id,
+        accepted=done.accepted,
+        approved_by=done.approved_by,
     )
     identity.note_unproven(person)
 
@@ -126,7 +138,7 @@ def discard(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
         done = registry.batches.discard(batch, person, reason=reason)
-    typer.echo(f"{done.id}: discarded")
+    output.say("{id}: discarded", id=done.id)
     identity.note_unproven(person)
 
 
@@ -150,7 +162,9 @@ def prepare(
         with _progress() as progress:
             pool, by = open_pool(keystore, profile), identity.machine()
             count = prepare_with_progress(registry, batch, profile, keystore, pool, progress, workers=workers, by=by)
-    typer.echo(f"{batch}: {count} dossiers made. Next: membercard perso run {batch} --reader URL")
+    output.say(
+        "{batch}: {count} dossiers made. Next: membercard perso run {batch} --reader URL", batch=batch, count=count
+    )
 
 
 def under_way(batch: Batch) -> Batch:
@@ -179,7 +193,12 @@ def release(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.LANES_RUN)
         registry.line.release_missing(batch, chip, person, reason=reason)
-    typer.echo(f"{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}")
+    output.say(
+        "{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}",
+        chip=chip,
+        reason=reason,
+        batch=batch,
+    )
     identity.note_unproven(person)
 
 
@@ -203,7 +222,7 @@ def close(
             identity.actor(registry, name, Permission.BATCHES_CLOSE, in_person=True) for name in (by, second)
         )
         done = registry.batches.close(batch, first, other)
-    typer.echo(f"{done.id}: closed, {done.verified} cards, dossier secrets destroyed")
+    output.say("{id}: closed, {verified} cards, dossier secrets destroyed", id=done.id, verified=done.verified)
     identity.note_unproven(first)
     identity.note_unproven(other)
 
@@ -224,7 +243,7 @@ def report(
         summary = reporting.collect(registry, batch)
     if html:
         output.write_file(html, reporting.render([summary], created_at=settings.load().now()).encode())
-        typer.echo(f"report written to {html}", err=json)
+        output.say("report written to {html}", html=html, err=json)
     if json:
         output.as_json(summary)
     elif not html:
@@ -240,14 +259,20 @@ def report(
 
 
 def _summary(batch: Batch) -> Table:
+    form = text(
+        "{source}, {accepted} rows accepted, {rejected} returned",
+        source=batch.source,
+        accepted=batch.accepted,
+        rejected=batch.rejected,
+    )
     rows = [
-        ("unit", batch.unit),
-        ("state", batch.state.value),
-        ("form", f"{batch.source}, {batch.accepted} rows accepted, {batch.rejected} returned"),
-        ("imported", f"{batch.imported_by}, {output.local_time(batch.imported_at)}"),
-        ("approved", f"{batch.approved_by or '–'} {output.local_time(batch.approved_at)}"),
-        ("to prepare", batch.to_prepare),
-        ("verified", batch.verified),
+        (text("unit"), batch.unit),
+        (text("state"), text(batch.state.value)),
+        (text("form"), form),
+        (text("imported"), f"{batch.imported_by}, {output.local_time(batch.imported_at)}"),
+        (text("approved by"), f"{batch.approved_by or '–'} {output.local_time(batch.approved_at)}"),
+        (text("to prepare"), batch.to_prepare),
+        (text("verified"), batch.verified),
     ]
     grid = output.table(batch.id, ["", ""], rows)
     grid.show_header = False
@@ -282,12 +307,20 @@ def range_warning(use: RangeUse) -> str:
 
 def print_accounts(a: BatchAccounts) -> None:
     """Print the two equations that must hold at every moment, and whether they do."""
-    mark = "[green]✓ balanced[/]" if a.balanced else "[bold red]✗ NOT BALANCED[/]"
-    dossiers = f"waiting {a.waiting} + claimed {a.claimed} + verified {a.verified} + remade {a.remade}"
-    chips = f"verified {a.chips_verified} + rejected {a.chips_rejected} + in reader {a.chips_in_reader}"
+    dossiers = text(
+        "dossiers {dossiers} = waiting {waiting} + claimed {claimed} + verified {verified} + remade {remade}",
+        **{name: getattr(a, name) for name in ("dossiers", "waiting", "claimed", "verified", "remade")},
+    )
+    chips = text(
+        "chips fed {fed} = verified {verified} + rejected {rejected} + in reader {in_reader}",
+        fed=a.chips_fed,
+        verified=a.chips_verified,
+        rejected=a.chips_rejected,
+        in_reader=a.chips_in_reader,
+    )
     console = output.console(soft_wrap=True)
-    console.print(f"dossiers {a.dossiers} = {dossiers}")
-    console.print(f"chips fed {a.chips_fed} = {chips}   {mark}")
+    console.print(dossiers)
+    console.print(Text.assemble(chips, balance(a.balanced)))
 
 
 def _progress() -> Progress:

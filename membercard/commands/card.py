@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from membercard import output, settings
+from membercard import language, output, settings
 from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.readers import card_in, reader_or_only
@@ -24,6 +24,7 @@ from terminal.member.lists import CounterLists
 from terminal.member.outcome import Verdict
 from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
 from terminal.member.reading import MemberCard
+from terminal.member.values import Period
 from terminal.member.verdict import verify
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def verify_card(
 
 def _warn(lists: CounterLists) -> None:
     if lists.fault:
-        typer.echo(f"membercard: {lists.fault}", err=True)
+        typer.echo(f"membercard: {language.sentence(lists.fault)}", err=True)
 
 
 def _exit_as(verdict: Verdict) -> None:
@@ -101,7 +102,7 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     if json:
         output.as_json({"aid": card.application.name, "elements": [row._asdict() for row in rows]})
         return
-    title = f"Member application {card.application.name.hex().upper()}"
+    title = language.text("Member application {aid}", aid=card.application.name.hex().upper())
     short = [(*row[:4], _shortened(row.value)) for row in rows]
     output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
 
@@ -114,7 +115,7 @@ def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     if json:
         output.as_json(facts)
         return
-    rows = [(n.replace("_", " "), "\n".join(v) if isinstance(v, list) else v) for n, v in facts.items()]
+    rows = [(language.text(n.replace("_", " ")), "\n".join(v) if isinstance(v, list) else v) for n, v in facts.items()]
     table = output.table("", ["", ""], rows)
     table.show_header = False
     output.show(table)
@@ -154,8 +155,12 @@ def trace(
         for entry, trees in exchanges:
             typer.echo(str(entry))
             output.trees(trees, _UNDER)
-        waited = f"{recorded.seconds * 1000:.1f} ms waiting for the card"
-        typer.echo(f"{len(recorded)} exchanges, {waited}: {verdict.code.value}")
+        output.say(
+            "{count} exchanges, {wait:.1f} ms waiting for the card: {code}",
+            count=len(recorded),
+            wait=recorded.seconds * 1000,
+            code=verdict.code.value,
+        )
     _exit_as(verdict)
 
 
@@ -181,11 +186,19 @@ _SIGNS = {Tone.OK: "✓", Tone.DOUBT: "?"}
 _COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.DOUBT: "magenta", Tone.IDLE: "red"}
 
 
+_LEFT = {
+    Period.DAY: "{benefit}: {left} of {limit} this day",
+    Period.MONTH: "{benefit}: {left} of {limit} this month",
+    Period.QUARTER: "{benefit}: {left} of {limit} this quarter",
+    Period.YEAR: "{benefit}: {left} of {limit} this year",
+}
+
+
 def verdict_panel(verdict: Verdict) -> RenderableType:
     """The verdict for a person: colour, sign and words, then who the member is and what is left."""
     row = PRESENTATIONS[verdict.code]
     colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
-    body: list[RenderableType] = [Text(verdict.sentence)]
+    body: list[RenderableType] = [Text(language.sentence(verdict.sentence))]
     if row.tone is Tone.DOUBT:
         body.append(Text(f"{row.next.zh}\n{row.next.en}.", "bold"))
     if verdict.member is not None:
@@ -204,7 +217,8 @@ def _member_table(verdict: Verdict) -> Table:
     if facts.cover_ends and today > facts.cover_ends:
         cover += " ended 已到期"
     rights = ", ".join(
-        f"{e.benefit_class}: {e.left} of {e.limit} this {e.period.name.lower()}" for e in verdict.entitlements
+        language.text(_LEFT[e.period], benefit=e.benefit_class, left=e.left, limit=e.limit)
+        for e in verdict.entitlements
     )
     for label, value in (
         ("name 姓名", facts.name),
@@ -222,12 +236,18 @@ def _member_table(verdict: Verdict) -> Table:
 
 def _provenance(verdict: Verdict) -> str:
     if verdict.hotlist_version is None or verdict.hotlist_age is None:
-        hotlist = "no hotlist at hand"
+        hotlist = language.text("no hotlist at hand")
     else:
         hours = verdict.hotlist_age.total_seconds() / 3600
-        stale = "" if verdict.hotlist_current else f", {verdict.hotlist_state.value.upper()}"
-        hotlist = f"hotlist {verdict.hotlist_version}, {hours:.1f} h old{stale}"
-    return f"proven: {verdict.proof.value}; {hotlist}; trust list {verdict.trust_version}"
+        hotlist = language.text("hotlist {version}, {hours:.1f} h old", version=verdict.hotlist_version, hours=hours)
+        if not verdict.hotlist_current:
+            hotlist += f", {language.text(verdict.hotlist_state.value.upper())}"
+    return language.text(
+        "proven: {proof}; {hotlist}; trust list {version}",
+        proof=language.text(verdict.proof.value),
+        hotlist=hotlist,
+        version=verdict.trust_version,
+    )
 
 
 def unauthenticated_facts(transport: Transport) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from membercard import output, settings
+from membercard.language import sentence, text
 from terminal.apdu import list_readers
 from terminal.errors import MembercardError
 
@@ -33,9 +34,10 @@ def doctor(json: output.Json = False) -> None:
     if json:
         output.as_json([f._asdict() for f in findings])
     else:
-        marks = {"ok": Text("✓ ok", "green"), "note": Text("– note", "yellow"), "fault": Text("✗ fault", "bold red")}
-        rows = [(f.what, marks[f.state], f.detail) for f in findings]
-        output.show(output.table("What this machine has", ["what", "", "detail"], rows))
+        signs = {"ok": ("✓", "green"), "note": ("–", "yellow"), "fault": ("✗", "bold red")}
+        marks = {state: Text(f"{sign} {text(state)}", style) for state, (sign, style) in signs.items()}
+        rows = [(text(f.what), marks[f.state], sentence(f.detail)) for f in findings]
+        output.show(output.table("What this machine has", ["item", "", "detail"], rows))
     if any(f.state == "fault" for f in findings):
         raise typer.Exit(1)
 

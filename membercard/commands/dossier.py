@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from membercard import output, settings
+from membercard import language, output, settings
 from membercard.wiring import identity
 from membercard.wiring.readers import card_in
 from personalize.dossiers.diff import Difference, diff, on_chip
@@ -60,7 +60,7 @@ def show(
         output.as_json({"card": card, "applications": [_fields(one) for one in applications]})
         return
     for one in applications:
-        typer.echo(f"application {one.instance_aid.hex().upper()}")
+        output.say("application {instance_aid}", instance_aid=one.instance_aid.hex().upper())
         for group in view(one, dictionary()):
             _print(group)
 
@@ -125,7 +125,7 @@ def compare(
     else:
         for one in differences:
             typer.echo(str(one))
-        typer.echo(counted(len(differences), "difference") if differences else "no difference")
+        typer.echo(language.sentence(counted(len(differences), "difference") if differences else "no difference"))
     if differences:
         raise typer.Exit(1)
 
@@ -182,7 +182,13 @@ def export(
     if json:
         output.as_json({"file": str(file), "cards": count})
         return
-    typer.echo(f"{file}: {counted(count, 'card')}, secrets under {exchange.transport} ({_kcv(custody, exchange)})")
+    output.say(
+        "{file}: {counted}, secrets under {transport} ({kcv})",
+        file=file,
+        counted=language.sentence(counted(count, "card")),
+        transport=exchange.transport,
+        kcv=_kcv(custody, exchange),
+    )
 
 
 @app.command("import")
@@ -216,8 +222,13 @@ def take(
     if json:
         output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return
-    typer.echo(
-        f"{file}: {counted(count, 'card')} from {head.sender}, file {head.number}; their dossiers wait in {batch}"
+    output.say(
+        "{file}: {counted} from {sender}, file {number}; their dossiers wait in {batch}",
+        file=file,
+        counted=language.sentence(counted(count, "card")),
+        sender=head.sender,
+        number=head.number,
+        batch=batch,
     )
 
 

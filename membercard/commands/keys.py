@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from membercard import output, settings
+from membercard.language import sentence, text
 from terminal.errors import KeyRefused, KeystoreLocked
 from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST, STANDARD_COST
@@ -43,13 +44,13 @@ def init() -> None:
     create_standard_keys(keys, by=chosen.operator)
     cost = CHEAP_COST if chosen.simulation else STANDARD_COST
     store = SoftwareKeystore.create(chosen.keystore, passphrase, simulation=chosen.simulation, contents=keys, cost=cost)
-    output.show(_table(f"Keystore {store.path}", list(store.keys())))
+    output.show(_table(text("Keystore {path}", path=store.path), list(store.keys())))
     if store.simulation:
-        typer.echo("A simulation keystore, for good: it takes published test keys and must never issue real cards.")
+        output.say("A simulation keystore, for good: it takes published test keys and must never issue real cards.")
     else:
-        typer.echo("Still missing: the masters of blank stock. They come from the card supplier in components:")
+        output.say("Still missing: the masters of blank stock. They come from the card supplier in components:")
         for key in STOCK_KEYS:
-            typer.echo(f"  membercard keys import {key.name}    ({key.algorithm})")
+            output.say("  membercard keys import {name}    ({algorithm})", name=key.name, algorithm=key.algorithm)
 
 
 @app.command("add-standard")
@@ -65,9 +66,9 @@ def add_standard(json: Json = False) -> None:
     if json:
         output.as_json([_fields(key) for key in added])
     elif added:
-        output.show(_table(f"Added to {store.path}", added))
+        output.show(_table(text("Added to {path}", path=store.path), added))
     else:
-        typer.echo(f"{store.path} has every standard key already")
+        output.say("{path} has every standard key already", path=store.path)
 
 
 @app.command("list")
@@ -77,7 +78,7 @@ def list_keys(json: Json = False) -> None:
     if json:
         output.as_json([_fields(key) for key in keys])
         return
-    output.show(_table(f"Keystore {settings.load().keystore}", keys))
+    output.show(_table(text("Keystore {path}", path=settings.load().keystore), keys))
 
 
 @app.command("kcv")
@@ -99,7 +100,9 @@ def kcv(
 def rotate(name: Name) -> None:
     """Create the next version of a key. Old versions stay: cards and data made with them still need them."""
     info = settings.open_keystore().rotate(name, by=settings.load().operator)
-    typer.echo(f"{info.ref} made, check value {_kcv(info.kcv)}; earlier versions stay for what they made")
+    output.say(
+        "{ref} made, check value {kcv}; earlier versions stay for what they made", ref=info.ref, kcv=_kcv(info.kcv)
+    )
 
 
 @app.command("import")
@@ -131,7 +134,7 @@ def import_components(
     store = settings.open_keystore()
     parts = [_ask(number, algorithm) for number in range(1, components + 1)]
     info = store.import_components(name, purpose, algorithm, parts, kcv=expected)
-    typer.echo(f"{info.ref} imported, check value {_kcv(info.kcv)}")
+    output.say("{ref} imported, check value {kcv}", ref=info.ref, kcv=_kcv(info.kcv))
 
 
 @app.command("audit")
@@ -141,14 +144,15 @@ def audit(json: Json = False) -> None:
     if json:
         output.as_json(list(entries))
         return
-    rows = [(output.local_time(e.at), e.by, e.action, e.key, e.detail) for e in entries]
+    rows = [(output.local_time(e.at), e.by, text(e.action), e.key, sentence(e.detail)) for e in entries]
     output.show(output.table("Changes of keys", ("when", "who", "what", "key", "detail"), rows))
 
 
 def _ask(number: int, algorithm: Algorithm) -> KeyComponent:
-    person = typer.prompt(f"Component {number}, entered by")
-    part = KeyComponent(Secret(_hex(typer.prompt(f"Component {number} (hex)", hide_input=True), "a component")), person)
-    typer.echo(f"Component {number} has check value {_kcv(part.kcv(algorithm))}")
+    person = typer.prompt(text("Component {number}, entered by", number=number))
+    digits = typer.prompt(text("Component {number} (hex)", number=number), hide_input=True)
+    part = KeyComponent(Secret(_hex(digits, "a component")), person)
+    output.say("Component {number} has check value {kcv}", number=number, kcv=_kcv(part.kcv(algorithm)))
     return part
 
 

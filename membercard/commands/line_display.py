@@ -28,6 +28,7 @@ from rich.text import Text
 
 from membercard import output, settings
 from membercard.errors import Interrupted
+from membercard.language import reason, sentence, text
 from membercard.wiring.line import StationLine, open_payment_pool, pool_levels
 from membercard.wiring.readers import open_readers
 from personalize.keypool import KeyPool
@@ -57,9 +58,9 @@ def prepare_with_progress(
     missing = batch.to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
     for keys, level in pool_levels(missing, pool, payment_pool).items():
-        chip_keys = progress.add_task("chip keys", total=max(0, level - len(keys)))
+        chip_keys = progress.add_task(text("chip keys"), total=max(0, level - len(keys)))
         keys.fill(level, tick=partial(progress.advance, chip_keys))
-    task = progress.add_task("dossiers", total=missing)
+    task = progress.add_task(text("dossiers"), total=missing)
     preparer = Preparer(profile, custody, today=now.date())
     with ExitStack() as stack:
         executor = None
@@ -125,7 +126,7 @@ def _interruptible(line: PersonalizationLine, display: Display) -> Iterator[None
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         line.stop()
-        display.say("stopping after the cards in hand")
+        display.say(text("stopping after the cards in hand"))
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -154,9 +155,9 @@ class Display(Live):
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=40),
             MofNCompleteColumn(),
-            TextColumn("verified"),
+            TextColumn(text("verified")),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn(text("to go")),
             TimeRemainingColumn(),
             console=console,
         )
@@ -175,30 +176,28 @@ class Display(Live):
                 if report.outcome is CardOutcome.VERIFIED:
                     self._progress.advance(self._task)
                 if self._plain or report.outcome in (CardOutcome.REJECTED, CardOutcome.ASIDE):
-                    self.console.print(
-                        f"{event.lane}: {_what_happened(event)}", highlight=False, markup=False, soft_wrap=True
-                    )
+                    self.say(f"{sentence(event.lane)}: {_what_happened(event)}")
             if event.message and event.message != self._last_message.get(event.lane) and self._plain:
-                self.console.print(f"{event.lane}: {event.message}", highlight=False, markup=False, soft_wrap=True)
+                self.say(f"{sentence(event.lane)}: {_trouble(event)}")
             self._last_message[event.lane] = event.message
 
-    def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _render(self) -> Group:
         if self._plain:
             return Group()
         table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("lane", no_wrap=True, min_width=7)
-        table.add_column("now", no_wrap=True, min_width=12, max_width=36)
-        table.add_column("card", no_wrap=True, min_width=19)
-        table.add_column("ok", no_wrap=True, justify="right", min_width=4)
-        table.add_column("bad", no_wrap=True, justify="right", min_width=4)
-        table.add_column("last", no_wrap=True)
+        table.add_column(text("lane"), no_wrap=True, min_width=7)
+        table.add_column(text("now"), no_wrap=True, min_width=12, max_width=36)
+        table.add_column(text("card"), no_wrap=True, min_width=19)
+        table.add_column(text("ok"), no_wrap=True, justify="right", min_width=4)
+        table.add_column(text("bad"), no_wrap=True, justify="right", min_width=4)
+        table.add_column(text("last"), no_wrap=True)
         with self._lock_events:
             for lane, event in sorted(self._lanes.items()):
                 table.add_row(
-                    lane,
+                    sentence(lane),
                     _now(event),
                     event.card_number if event.state is LaneState.WORKING else "",
                     f"[green]{self._done[lane, CardOutcome.VERIFIED]}",
@@ -210,29 +209,35 @@ class Display(Live):
 
 def _now(event: LaneEvent) -> Text:
     if event.state is LaneState.WORKING:
-        return Text(event.step, "cyan")
+        return Text(text(event.step), "cyan")
     trouble = event.message and event.state is LaneState.WAITING
-    return Text(event.message or event.state.value, "yellow" if trouble else "dim")
+    return Text(_trouble(event) or text(event.state.value), "yellow" if trouble else "dim")
+
+
+def _trouble(event: LaneEvent) -> str:
+    """Why the lane waits or ended."""
+    return reason(event.reason.code, event.reason.params, event.message) if event.message else ""
 
 
 def _what_happened(event: LaneEvent) -> str:
     report = event.report
     if report is None:
         return ""
+    why = reason(report.code, report.params, report.reason)
     match report.outcome:
         case CardOutcome.VERIFIED:
-            return f"verified {report.card_number} in {report.seconds:.2f} s"
+            return text("verified {number} in {seconds:.2f} s", number=report.card_number, seconds=report.seconds)
         case CardOutcome.REJECTED:
-            return f"REJECT, bin {report.bin}: {report.reason}"
+            return text("REJECT, bin {bin}: {reason}", bin=text(report.bin), reason=why)
         case CardOutcome.AGAIN:
-            return f"present the chip again: {report.reason}"
+            return text("present the chip again: {reason}", reason=why)
         case _:
-            return f"{report.outcome.value}: {report.reason}"
+            return f"{text(report.outcome.value)}: {why}"
 
 
 def _in_short(report: CardReport) -> str:
     number = f"…{report.card_number[-6:]} " if report.card_number else ""
-    return f"{number}{report.outcome.value}, {report.seconds:.2f} s"
+    return f"{number}{text(report.outcome.value)}, {report.seconds:.2f} s"
 
 
 def rate(results: Sequence[LaneResult], seconds: float) -> float:

@@ -11,6 +11,7 @@ import typer
 
 from membercard import output, settings
 from membercard.errors import SettingsError
+from membercard.language import text
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, list_policy, read_key
 from membercard.wiring.seen_lists import FOLDER, SeenLists, fingerprint
 from terminal.member.hotlist import Hotlist
@@ -76,16 +77,23 @@ def show(json: output.Json = False) -> None:
         output.as_json({"lists": rows, **facts})
     else:
         cells = [
-            (r.name, r.version, output.local_time(r.issued), output.local_time(r.expires), r.state, r.newest)
+            (
+                text(r.name),
+                r.version,
+                output.local_time(r.issued),
+                output.local_time(r.expires),
+                text(r.state),
+                r.newest,
+            )
             for r in rows
         ]
         heads = ["list", "version", "issued", "expires", "state", "newest used"]
         output.show(output.table("Lists of this counter", heads, cells))
-        typer.echo(f"list key {mark}")
+        output.say("list key {mark}", mark=mark)
         if other_key:
-            typer.echo(f"refused: another list key was used before, {record.pinned}")
+            output.say("refused: another list key was used before, {pinned}", pinned=record.pinned)
         if behind:
-            typer.echo(f"the clock was set back: it was at {output.local_time(record.clock)} before")
+            output.say("the clock was set back: it was at {time} before", time=output.local_time(record.clock))
     if other_key or not trust.current(at) or any(row.state == _OLDER for row in rows):
         raise typer.Exit(1)
     if behind or state is not HotlistState.CURRENT:
@@ -122,7 +130,9 @@ def reset(
     Example: membercard lists reset
     """
     if not yes:
-        typer.confirm("Older lists will be accepted again. Are the lists at hand fresh from the issuer?", abort=True)
+        typer.confirm(
+            text("Older lists will be accepted again. Are the lists at hand fresh from the issuer?"), abort=True
+        )
     seen = SeenLists(settings.load().data_dir / FOLDER)
     seen.reset()
-    typer.echo(f"{seen.folder} was removed")
+    output.say("{folder} was removed", folder=seen.folder)

@@ -85,11 +85,20 @@ def _print_results(results: Sequence[LaneResult], seconds: float, accounts: Batc
     from personalize.line.outcome import CardOutcome
 
     counted = (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN, CardOutcome.ASIDE)
-    rows = [(r.lane, *(r.counts.get(outcome, 0) for outcome in counted), r.message) for r in results]
+    rows = [
+        (
+            language.sentence(r.lane),
+            *(r.counts.get(outcome, 0) for outcome in counted),
+            language.reason(r.code, r.params, r.message),
+        )
+        for r in results
+    ]
     output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "aside", "ended"], rows))
-    typer.echo(f"{rate(results, seconds):.0f} cards an hour")
+    output.say("{rate:.0f} cards an hour", rate=rate(results, seconds))
     print_accounts(accounts)
     if accounts.claimed:
-        typer.echo(
-            f"{accounts.claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}"
+        output.say(
+            "{claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}",
+            claimed=accounts.claimed,
+            batch=batch,
         )

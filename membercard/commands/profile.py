@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from membercard import output, settings
+from membercard.language import text
 from personalize.errors import ProfileError
 from personalize.payment.linter import RULES, lint
 from personalize.preparation.specimen import specimen
@@ -37,7 +38,7 @@ def check(
         output.as_json({"file": str(file), "digest": profile.digest} | profile.model_dump(mode="json"))
         return
     output.show(_table(profile))
-    typer.echo(f"{file}: the profile is sound (digest {profile.digest[:16]})")
+    output.say("{file}: the profile is sound (digest {digest})", file=file, digest=profile.digest[:16])
 
 
 def _table(profile: Profile) -> Table:
@@ -65,7 +66,11 @@ def _table(profile: Profile) -> Table:
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
         *_payment(profile.payment),
     )
-    table = output.table(f"Card profile {profile.profile}", ["what", "value"], rows)
+    table = output.table(
+        text("Card profile {name}", name=profile.profile),
+        ["item", "value"],
+        [(text(name), value) for name, value in rows],
+    )
     table.show_header = False
     return table
 

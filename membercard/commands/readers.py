@@ -9,12 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from membercard import output, settings
+from membercard.language import sentence, text
 from terminal.apdu import Atr, ReaderEvent, ReaderInfo, list_readers, watch_readers
 from terminal.errors import AtrError
 
 app = typer.Typer()
-
-_NONE = "No reader is plugged in. Virtual cards need none: use --reader sim:CARDFILE."
 
 
 @app.command("list")
@@ -27,9 +26,9 @@ def list_(json: output.Json = False) -> None:
     if json:
         output.as_json([_info(reader) for reader in readers])
     elif not readers:
-        typer.echo(_NONE)
+        output.say("No reader is plugged in. Virtual cards need none: use --reader sim:CARDFILE.")
     else:
-        rows = [(r.index, r.url, _card(r), "in use" if r.busy else "free") for r in readers]
+        rows = [(r.index, r.url, text(_card(r)), text("in use") if r.busy else text("free")) for r in readers]
         output.show(output.table("Readers", ("#", "--reader", "card", "state"), rows, right=("#",)))
 
 
@@ -91,9 +90,9 @@ def about(atr: bytes) -> str:
 
 
 def _line(event: ReaderEvent) -> str:
-    parts = [event.reader, about(event.atr) if event.atr else "", event.detail]
-    text = ": ".join([event.kind.value, *filter(None, parts)])
-    return f"{settings.load().now():%H:%M:%S}  {text}"
+    parts = [event.reader, text(about(event.atr)) if event.atr else "", sentence(event.detail)]
+    line = ": ".join([text(event.kind.value), *filter(None, parts)])
+    return f"{settings.load().now():%H:%M:%S}  {line}"
 
 
 def _json_line(event: ReaderEvent) -> str:

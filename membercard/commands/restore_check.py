@@ -15,6 +15,7 @@ import typer
 
 from membercard import output, settings
 from membercard.errors import SettingsError
+from membercard.language import sentence, text
 from membercard.wiring import identity
 from membercard.wiring.counter_lists import HOTLIST
 from membercard.wiring.line import trust_of
@@ -78,7 +79,11 @@ def compare(given: SeenSince, *, restored: bool, by: str | None, json: bool) -> 
         output.as_json({"restored": True, "noted_end_matches": None if end is None else not older, "report": report})
     else:
         _print(report, older)
-        typer.echo(f"end of the audit, to be noted elsewhere: {chain.last_number}:{chain.last_hash}")
+        output.say(
+            "end of the audit, to be noted elsewhere: {last_number}:{last_hash}",
+            last_number=chain.last_number,
+            last_hash=chain.last_hash,
+        )
     if report.unknown or not chain.whole:
         raise typer.Exit(1)
 
@@ -120,8 +125,8 @@ def _nothing(json: bool) -> None:
     if json:
         output.as_json({"restored": False, "report": None})
         return
-    typer.echo("nothing shows that this registry was restored: it follows the record beside it")
-    typer.echo("if the whole machine was restored, its record as well, run this again with --restored")
+    output.say("nothing shows that this registry was restored: it follows the record beside it")
+    output.say("if the whole machine was restored, its record as well, run this again with --restored")
 
 
 def _records(registry: Registry, others: Sequence[Path]) -> list[Marks]:
@@ -130,7 +135,7 @@ def _records(registry: Registry, others: Sequence[Path]) -> list[Marks]:
     try:
         own = registry.restores.seen_here()
     except RegistryUnfit as fault:
-        typer.echo(f"membercard: {fault}; it is left out", err=True)
+        output.say("membercard: {fault}; it is left out", fault=fault, err=True)
     else:
         seen += [own] if own is not None else []
     for path in others:
@@ -223,7 +228,12 @@ def _read_all(
     while reader.wait_for_card(wait):
         card = _read(reader, trust, sources)
         if card is not None:
-            typer.echo(f"read card …{card.chip.card_number[-6:]}-{card.chip.sequence:02d}", err=True)
+            output.say(
+                "read card …{card_number}-{sequence:02d}",
+                card_number=card.chip.card_number[-6:],
+                sequence=card.chip.sequence,
+                err=True,
+            )
             yield card
         if not _removed(reader, wait):
             return
@@ -255,27 +265,37 @@ def _read(reader: Reader, trust: TrustList, sources: Sequence[IdentitySource]) -
             transport.close()
             reader.release(Disposition.KEEP)
     except (MembercardError, CodecError) as fault:
-        typer.echo(f"{reader.name}: {fault}", err=True)
+        typer.echo(f"{reader.name}: {sentence(str(fault))}", err=True)
         return None
     facts = verdict.member
     if facts is None:
-        typer.echo(f"{reader.name}: {verdict.code.value}, left out", err=True)
+        output.say("{name}: {code}, left out", name=reader.name, code=verdict.code.value, err=True)
         return None
     return _CardAtHand(SeenChip(facts.card_number, facts.sequence, serial), facts)
 
 
 def _print(report: RestoreReport, older: bool) -> None:
     if older:
-        typer.echo("the noted end of the audit is not in this registry: it is older, or went another way since")
+        output.say("the noted end of the audit is not in this registry: it is older, or went another way since")
     rows = [(counter.name, counter.before, counter.after) for counter in report.moved]
     output.show(output.table("Counters moved", ["counter", "backup", "now"], rows, right=("backup", "now")))
-    typer.echo(f"{report.hotlisted} cards added to the hotlist; publish it: membercard lists publish")
+    output.say(
+        "{hotlisted} cards added to the hotlist; publish it: membercard lists publish", hotlisted=report.hotlisted
+    )
     _print_dossiers("on chips at hand: feed them to a lane of their batch (membercard perso run)", report.bound)
     _print_dossiers("set aside, perhaps on other chips: make them again (membercard batch prepare)", report.set_aside)
     for chip in report.unknown:
-        typer.echo(f"card {chip.card_number}-{chip.sequence:02d} is not on record and now hotlisted: destroy it")
-    typer.echo(f"{report.sessions} sessions and {report.tokens} tokens ended: sign in again, make tokens again")
-    typer.echo("import again what was imported since, count the blanks again (membercard stock show)")
+        output.say(
+            "card {card_number}-{sequence:02d} is not on record and now hotlisted: destroy it",
+            card_number=chip.card_number,
+            sequence=chip.sequence,
+        )
+    output.say(
+        "{sessions} sessions and {tokens} tokens ended: sign in again, make tokens again",
+        sessions=report.sessions,
+        tokens=report.tokens,
+    )
+    output.say("import again what was imported since, count the blanks again (membercard stock show)")
 
 
 def _print_dossiers(what: str, places: Sequence[DossierPlace]) -> None:
@@ -283,4 +303,4 @@ def _print_dossiers(what: str, places: Sequence[DossierPlace]) -> None:
     for place in places:
         by_batch[place.batch] = by_batch.get(place.batch, 0) + 1
     for batch, count in by_batch.items():
-        typer.echo(f"batch {batch}: {count} dossiers {what}")
+        output.say("batch {batch}: {count} dossiers {what}", batch=batch, count=count, what=text(what))

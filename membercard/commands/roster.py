@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from membercard import output, settings
+from membercard import language, output, settings
+from membercard.language import text
 
 if TYPE_CHECKING:
     from personalize.intake import Language, Rejected, RosterReport, RowOnRecord
@@ -24,9 +25,13 @@ app.add_typer(forms, name="form")
 FORM = "A registration form: .xlsx, .xls or .csv (UTF-8 or GB 18030). The header is found wherever it stands."
 
 
-def _language(value: str) -> str:
-    if value not in ("zh", "en"):
+def _language(value: str | None) -> str:
+    """The language of the reasons: Chinese, as units read them, unless the command's own is named."""
+    if value is None:
+        return language.wanted() or language.Language.CHINESE
+    if value not in set(language.Language):
         raise typer.BadParameter("zh or en")
+    language.choose(language.Language(value))
     return value
 
 
@@ -41,7 +46,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; accepted rows 
 FormName = Annotated[
     str | None, typer.Option("--form", help="A declared form: hebei, beijing, tianjin, or a YAML file.", metavar="FORM")
 ]
-Lang = Annotated[str, typer.Option(help="Language of the reasons: zh or en.", callback=_language)]
+Lang = Annotated[
+    str | None,
+    typer.Option(help="Language of the reasons: zh or en; zh where no language is named.", callback=_language),
+]
 
 
 @app.command("check")
@@ -61,7 +69,7 @@ def check(
     ] = False,
     unit: Annotated[str | None, typer.Option(help="The unit, if not the one that the form's title names.")] = None,
     form: FormName = None,
-    lang: Lang = "zh",
+    lang: Lang = None,
 ) -> None:
     """Check a registration form and list the faults of each row.
 
@@ -103,7 +111,7 @@ def import_(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the batch as JSON.")] = False,
     form: FormName = None,
-    lang: Lang = "zh",
+    lang: Lang = None,
 ) -> None:
     """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
     their reasons. Rows of people who have a card, or are in a batch, are unchanged, or changes that approval makes.
@@ -136,7 +144,7 @@ def import_(
                 known=known_rows(report),
             )
     if earlier and not as_json:
-        typer.echo(f"This form was imported before as {earlier}, which is closed.", err=True)
+        output.say("This form was imported before as {earlier}, which is closed.", earlier=earlier, err=True)
     _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
     if batch is None:
         raise typer.Exit(1 if report.rejected or not report.rows else 0)
@@ -155,13 +163,13 @@ def check_form(
 
     declared = load_form(form)
     rows = [
-        (name, "、".join(column.titles), "yes" if column.required else "", len(column.codes) or "")
+        (name, "、".join(column.titles), text("yes") if column.required else "", len(column.codes) or "")
         for name, column in declared.columns.items()
     ]
     output.show(
         output.table(f"{declared.name} ({declared.federation})", ["column", "titles", "required", "codes"], rows)
     )
-    typer.echo(f"{form}: the form is sound")
+    output.say("{form}: the form is sound", form=form)
 
 
 def _print_import(report: RosterReport, language: Language, batch: Batch | None, as_json: bool) -> None:
@@ -171,14 +179,14 @@ def _print_import(report: RosterReport, language: Language, batch: Batch | None,
     _show(report, language)
     if batch is None:
         nothing_new = report.known and not report.rejected
-        typer.echo(
+        output.say(
             "Nothing is new or changed, so no batch was created."
             if nothing_new
             else "No row could be accepted, so no batch was created."
         )
         return
-    typer.echo(f"{batch.id}: draft batch, imported by {batch.imported_by}.")
-    typer.echo(f"Next, a second person: membercard batch approve {batch.id} --by NAME")
+    output.say("{id}: draft batch, imported by {imported_by}.", id=batch.id, imported_by=batch.imported_by)
+    output.say("Next, a second person: membercard batch approve {id} --by NAME", id=batch.id)
 
 
 def _json_by_rows(report: RosterReport) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from membercard import settings
+from membercard import output, settings
 from membercard.errors import SettingsError
 from terminal import private_files
 
@@ -157,9 +157,14 @@ def _print_start(passwords: Mapping[str, Secret], address: str) -> None:
     from reader_service.access.first_start import NAME
 
     for user, password in passwords.items():
-        once = ", to be changed at once" if user == NAME else ""
-        typer.echo(f"Sign in as {user} with the password {password.reveal().decode()}{once}")
-    typer.echo(f"Serving at {address}")
+        output.say(
+            "Sign in as {user} with the password {password}, to be changed at once"
+            if user == NAME
+            else "Sign in as {user} with the password {password}",
+            user=user,
+            password=password.reveal().decode(),
+        )
+    output.say("Serving at {address}", address=address)
     sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from membercard import output, settings
+from membercard.language import text
 from membercard.wiring import identity
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def receive(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by)
         account = registry.stock.receive(count, supplier_batch, person)
-    typer.echo(f"received {count} chips of {supplier_batch}; {account.left} blank chips should be on the shelf now")
+    output.say(
+        "received {count} chips of {supplier_batch}; {left} blank chips should be on the shelf now",
+        count=count,
+        supplier_batch=supplier_batch,
+        left=account.left,
+    )
     identity.note_unproven(person)
 
 
@@ -76,9 +82,17 @@ def print_stock(s: StockAccounts) -> None:
 
 def stock_equation(s: StockAccounts) -> Text:
     """The equation of all blank chips that were booked."""
-    terms = f"verified {s.verified} + rejected {s.rejected} + in reader {s.in_reader} + left {s.left}"
-    mark = ("   ✓ balanced", "green") if s.balanced else ("   ✗ NOT BALANCED", "bold red")
-    return Text.assemble(f"blank chips received {s.received} = {terms}", mark)
+    equation = text(
+        "blank chips received {received} = verified {verified} + rejected {rejected} + in reader {in_reader} "
+        "+ left {left}",
+        **{name: getattr(s, name) for name in ("received", "verified", "rejected", "in_reader", "left")},
+    )
+    return Text.assemble(equation, balance(s.balanced))
+
+
+def balance(balanced: bool) -> tuple[str, str]:
+    """The mark below accounts, with its style."""
+    return (f"   ✓ {text('balanced')}", "green") if balanced else (f"   ✗ {text('NOT BALANCED')}", "bold red")
 
 
 def unbooked_warning(s: StockAccounts) -> str:

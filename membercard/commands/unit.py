@@ -71,6 +71,7 @@ def place(
         output.as_json(placed)
     else:
         back = f"--above {shlex.quote(placed.above_before)}" if placed.above_before else "--top"
-        typer.echo(f"{placed.unit_before} is {placed.unit} now")
-        typer.echo(f"undo this with: membercard unit place {shlex.quote(placed.unit)} {back} --reason undo")
+        output.say("{before} is {unit} now", before=placed.unit_before, unit=placed.unit)
+        unit = shlex.quote(placed.unit)
+        output.say("undo this with: membercard unit place {unit} {back} --reason undo", unit=unit, back=back)
     identity.note_unproven(person)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import output, settings
+from membercard.language import text
 
 if TYPE_CHECKING:
     from registry.admin.users import User
@@ -64,8 +65,8 @@ def show(json: output.Json = False) -> None:
         (
             person.name,
             person.display,
-            ", ".join(sorted(person.roles)),
-            "disabled" if person.disabled else "new password" if person.must_change else "",
+            ", ".join(map(text, sorted(person.roles))),
+            text("disabled") if person.disabled else text("new password") if person.must_change else "",
             output.local_time(person.signed_in_at),
         )
         for person in people
@@ -81,7 +82,7 @@ def disable(name: Name, reason: Why) -> None:
     """
     with settings.open_registry() as registry:
         person = registry.users.disable(name, by=_owner(), reason=reason)
-    typer.echo(f"{person.name} is disabled")
+    output.say("{name} is disabled", name=person.name)
 
 
 @app.command("reset")
@@ -119,6 +120,11 @@ def _owner() -> str:
 
 
 def _print_password(person: User, password: str) -> None:
-    typer.echo(f"{person.name} ({', '.join(sorted(person.roles))}) signs in once with this password: {password}")
+    output.say(
+        "{name} ({roles}) signs in once with this password: {password}",
+        name=person.name,
+        roles=", ".join(sorted(person.roles)),
+        password=password,
+    )
     if person.disabled:
-        typer.echo(f"{person.name} is disabled, and let in again by: membercard user reset {person.name} --enable")
+        output.say("{name} is disabled, and let in again by: membercard user reset {name} --enable", name=person.name)

@@ -15,6 +15,7 @@ import typer
 
 from membercard import settings
 from membercard.errors import NotProven
+from membercard.language import text
 from terminal import private_files
 
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ def note_unproven(recorded: str) -> None:
     from registry.db.actors import UNPROVEN
 
     if recorded.endswith(UNPROVEN):
-        typer.echo(
-            f"note: there are no users on record, so nobody proved this name; it is recorded as {recorded}. "
+        note = text(
+            "note: there are no users on record, so nobody proved this name; it is recorded as {name}. "
             "Add users with: membercard user add",
-            err=True,
+            name=recorded,
         )
+        typer.echo(note, err=True)
 
 
 def _proven(registry: Registry, name: str | None, in_person: bool) -> Principal:
@@ -78,14 +80,14 @@ def _proven(registry: Registry, name: str | None, in_person: bool) -> Principal:
     if name is None and registry.users.password_hash(user) is None:
         if not sys.stdin.isatty():
             raise NotProven("say who does this: there are users on record, and each proves who they are by a password")
-        user = input("User: ")
+        user = input(text("User: "))
     return accounts.prove(user, _password(user), _ORIGIN)
 
 
 def _password(user: str) -> str:
     """The user's password, typed unseen or as a line of standard input; it never stands on the command line."""
     if sys.stdin.isatty():
-        return getpass.getpass(f"Password of {user}: ")
+        return getpass.getpass(text("Password of {user}: ", user=user))
     line = sys.stdin.readline()
     if not line:
         raise NotProven(

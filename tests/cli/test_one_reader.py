@@ -21,17 +21,17 @@ def test_the_only_reader_is_taken_and_of_two_one_is_named(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = ReaderInfo(0, "Absent 00 00", "Absent 00 00", None, False)
-    opened: list[str] = []
+    connected: list[str] = []
 
     def open_reader(url: str) -> None:
-        opened.append(url)
+        connected.append(url)
         raise readers.ReaderNotFound("unplugged")
 
     monkeypatch.setattr(readers, "open_reader", open_reader)
     monkeypatch.setattr(readers, "list_readers", lambda: [info])
     assert run(monkeypatch, *command) == 3
-    assert opened == ["pcsc:Absent 00 00"]
+    assert connected == ["pcsc:Absent 00 00"]
     monkeypatch.setattr(readers, "list_readers", lambda: [info, info])
     assert run(monkeypatch, *command) == 3
     assert "there are 2 readers" in capsys.readouterr().err
-    assert len(opened) == 1
+    assert len(connected) == 1

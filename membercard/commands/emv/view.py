@@ -258,7 +258,7 @@ def _code(text: str) -> str:
 def _show_cash(cash: ElectronicCash, exponent: int) -> None:
     """Print the e-cash counters, or that there are none."""
     if cash.balance is None:
-        typer.echo("E-cash: the card gives no balance")
+        output.say("E-cash: the card gives no balance")
         return
     rows = [
         (name, "–" if value is None else money(value, exponent))

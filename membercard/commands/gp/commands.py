@@ -22,6 +22,7 @@ from membercard.commands.gp.keys import (
     new_key_set,
 )
 from membercard.commands.gp.load import load
+from membercard.language import sentence, text
 from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
@@ -59,7 +60,7 @@ def info(reader: Reader, json: output.Json = False) -> None:
     if json:
         output.as_json(facts)
         return
-    output.show(output.table(f"Card in {reader}", ["what", "value"], flat(facts)))
+    output.show(output.table(text("Card in {reader}", reader=reader), ["item", "value"], flat(facts)))
 
 
 @app.command("list")
@@ -88,7 +89,7 @@ def list_content(
     if len(refused) == len(_SCOPES):
         raise refused[0]
     for remark in (*remarks, *refused):
-        typer.echo(f"not all could be read: {remark}", err=True)
+        output.say("not all could be read: {remark}", remark=remark, err=True)
     if json:
         output.as_json([_entry(entry) for entry in entries])
     else:
@@ -320,8 +321,8 @@ def _parts(groups: list[dgi.Dgi], encrypted: set[int], custody: MemoryCustody, p
     ]
 
 
-def _done(json: bool, facts: dict[str, Any], sentence: str) -> None:
+def _done(json: bool, facts: dict[str, Any], english: str) -> None:
     if json:
         output.as_json(facts)
     else:
-        typer.echo(sentence)
+        typer.echo(sentence(english))

@@ -60,13 +60,17 @@ def load(
     with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
         domain.load(cap, digest=digest)
         if not json:
-            typer.echo(f"Loaded {cap.package}, applets: {', '.join(map(str, cap.applets)) or 'none'}")
+            output.say(
+                "Loaded {package}, applets: {applets}",
+                package=cap.package,
+                applets=", ".join(map(str, cap.applets)) or "none",
+            )
         try:
             for applet, aid in wanted.items():
                 domain.install(cap.package.aid, applet, aid, privileges=granted, parameters=given)
                 installed.append(str(aid))
                 if not json:
-                    typer.echo(f"Installed {aid}")
+                    output.say("Installed {aid}", aid=aid)
         finally:  # what is on the card by now, also where an installation was refused
             if json:
                 output.as_json(facts | ({"installed": installed} if install else {}))

@@ -1,0 +1,127 @@
+"""The language of the command line, and its messages in Chinese and English.
+
+A message is named by its English text, with ``{fields}`` where values go. ``texts/*.json`` has the Chinese beside it.
+JSON output and exit codes are the same in both languages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+_FIELD = re.compile(r"\{(\w+)[^{}]*\}")
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_EXAMPLE = "Example: "
+
+
+class Language(StrEnum):
+    CHINESE = "zh"
+    ENGLISH = "en"
+
+
+_chosen: ContextVar[Language | None] = ContextVar("language", default=None)
+
+
+def choose(language: Language | None) -> None:
+    """Set the language of this command; None: the one of the environment."""
+    _chosen.set(language)
+
+
+def wanted() -> Language | None:
+    """The language of ``--lang`` or MEMBERCARD_LANG; None where neither names one."""
+    named = os.environ.get("MEMBERCARD_LANG", "")
+    return _chosen.get() or (Language(named) if named in set(Language) else None)
+
+
+def current() -> Language:
+    """The language of this command; without ``--lang`` and MEMBERCARD_LANG, that of the locale."""
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return wanted() or (Language.CHINESE if locale.startswith("zh") else Language.ENGLISH)
+
+
+@cache
+def catalogue() -> Mapping[str, str]:
+    """Chinese texts by their English ones, of all files."""
+    texts: dict[str, str] = {}
+    for path in sorted((files("membercard") / "texts").iterdir(), key=lambda path: path.name):
+        if path.name.endswith(".json"):
+            texts |= json.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType(texts)
+
+
+def text(english: str, /, **values: object) -> str:
+    """The message of this English text in the current language, with the values in its fields."""
+    template = catalogue().get(english, english) if current() is Language.CHINESE else english
+    return template.format(**values) if values else template.replace("{{", "{").replace("}}", "}")
+
+
+def sentence(english: str) -> str:
+    """A finished English sentence in the current language, such as an error of another package.
+
+    It is found by the message that it was composed with; a sentence that no message fits is returned as it is.
+    """
+    if current() is not Language.CHINESE or not english:
+        return english
+    if english in catalogue():
+        return catalogue()[english]
+    for pattern, fields, chinese in _patterns():
+        if match := pattern.fullmatch(english):
+            parts = dict(zip(fields, match.groups(), strict=True))
+            return _FIELD.sub(lambda field: sentence(parts[field[1]]), chinese)  # noqa: B023  # it is used at once
+    return english
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...]:
+    """Messages with fields as regular expressions, those with the most text of their own first."""
+    found = []
+    for english, chinese in catalogue().items():
+        if fields := _FIELD.findall(english):
+            fixed = _FIELD.split(english)[::2]
+            first = dict.fromkeys(fields)
+            pattern = "".join(
+                re.escape(part) + (_group(place, fields) if place < len(fields) else "")
+                for place, part in enumerate(fixed)
+            )
+            found.append((len("".join(fixed)), re.compile(pattern, re.DOTALL), tuple(first), chinese))
+    return tuple(row[1:] for row in sorted(found, key=lambda row: -row[0]))
+
+
+def _group(place: int, fields: list[str]) -> str:
+    """A group for the field, or a reference where the same field came before."""
+    before = fields[:place]
+    return f"(?P={fields[place]})" if fields[place] in before else f"(?P<{fields[place]}>.+?)"
+
+
+def reason(code: str, params: Mapping[str, object], english: str) -> str:
+    """Why a chip was refused or a lane waits (personalize.reasons): by its code, in the words of the pages."""
+    if current() is not Language.CHINESE:
+        return english
+    from reader_service.pages.words import Words  # needed for a refusal only, and slow to import
+
+    return Words(Language.CHINESE).reason(code, {name: str(value) for name, value in params.items()}, sentence(english))
+
+
+def refusal(rule: str, params: Mapping[str, object], english: str) -> str:
+    """Why the registry refused: its sentence where a message fits, else by its rule in the words of the pages."""
+    translated = sentence(english)
+    return reason("record", {"reason": rule, **params}, english) if translated == english else translated
+
+
+def prose(english: str | None) -> str:
+    """The help of a command, paragraph by paragraph, each on one line that the terminal wraps."""
+    paragraphs = (" ".join(part.split()) for part in _PARAGRAPH.split(english or "") if part.strip())
+    return "\n\n".join(map(_paragraph, paragraphs))
+
+
+def _paragraph(english: str) -> str:
+    if english.startswith(_EXAMPLE):
+        return text(_EXAMPLE) + english.removeprefix(_EXAMPLE)
+    return text(english) if current() is Language.CHINESE else english

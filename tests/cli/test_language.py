@@ -1,0 +1,140 @@
+"""The whole command line in Chinese, and its tables on 80 columns."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from tests.support.cli import Cli, IssuerDirectory, csv_form
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+SENTENCE = re.compile(r"\b[a-z]+(?:,? [a-z]+){2,}\b")
+"""Three English words in a row: no name, code, path or command of the program has them."""
+COMMAND = re.compile(r"membercard [a-z -]+|apt-get install pcscd|systemctl [a-z.]+|[`'][^`']*[`']")
+LONG_UNIT = "石家庄铁道大学工会后勤服务集团饮食服务中心第一分会"
+
+
+def reads(home: IssuerDirectory) -> list[tuple[str, ...]]:
+    """Commands that print and change nothing."""
+    return [
+        ("batch", "list"),
+        ("batch", "show", home.done),
+        ("batch", "show", home.draft),
+        ("batch", "report", home.done),
+        ("roster", "check", str(home.form)),
+        ("roster", "form", "check", "hebei"),
+        ("stock", "show"),
+        ("keys", "list"),
+        ("keys", "audit"),
+        ("user", "list"),
+        ("audit", "list"),
+        ("audit", "verify"),
+        ("card", "verify", "--reader", home.card),
+        ("dossier", "show", home.draft),
+        ("doctor",),
+    ]
+
+
+def test_read_commands_print_no_english_sentence_in_chinese(home: IssuerDirectory) -> None:
+    for words in reads(home):
+        done = home.cli.run("--lang", "zh", *words, env={"COLUMNS": "80"})
+        text = COMMAND.sub("", done.out + done.err)
+        assert SENTENCE.findall(text) == [], (words, text)
+        assert CHINESE.search(text), (words, text)
+
+
+def test_json_and_exit_codes_are_the_same_in_both_languages(home: IssuerDirectory) -> None:
+    for words in (
+        ("batch", "list"),
+        ("batch", "show", home.done),
+        ("stock", "show"),
+        ("keys", "list"),
+        ("user", "list"),
+    ):
+        chinese, english = (home.cli.run("--lang", lang, *words, "--json") for lang in ("zh", "en"))
+        assert (chinese.status, chinese.out) == (english.status, english.out), words
+    for words in (("batch", "show", "B20000101-001"), ("batch", "approve"), ("card", "verify", "--reader", "sim:none")):
+        chinese, english = (home.cli.run("--lang", lang, *words) for lang in ("zh", "en"))
+        assert chinese.status == english.status != 0, words
+        assert CHINESE.search(chinese.err), words
+        assert not CHINESE.search(english.err), words
+
+
+@pytest.mark.parametrize(
+    "environment", [{"MEMBERCARD_LANG": "zh"}, {"LANG": "zh_CN.UTF-8"}, {"LC_ALL": "zh_CN.UTF-8", "LANG": "C.UTF-8"}]
+)
+def test_the_environment_chooses_the_language_too(home: IssuerDirectory, environment: dict[str, str]) -> None:
+    assert home.cli.ok("stock", "show", env=environment).out.startswith("空白卡")
+    assert home.cli.ok("--lang", "en", "stock", "show", env=environment).out.startswith("Blank chips")
+
+
+def test_an_unknown_language_is_a_usage_error(home: IssuerDirectory) -> None:
+    done = home.cli.run("--lang", "de", "stock", "show")
+    assert done.status == 2
+    assert "'zh', 'en'" in done.err
+
+
+def test_help_is_chinese_with_its_panels(home: IssuerDirectory) -> None:
+    page = home.cli.ok("--lang", "zh", "batch", "approve", "--help", env={"COLUMNS": "80"}).out
+    for part in (
+        "用法：membercard batch approve",
+        "审核草稿批次。",
+        "示例：membercard batch approve",
+        "选项",
+        "[必填]",
+    ):
+        assert part in page
+    assert max(map(cell_len, page.splitlines())) <= 80
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """A registry whose units, users and people have long names."""
+    root = tmp_path_factory.mktemp("long")
+    cli = Cli(root / "data")
+    cli.ok("keys", "init")
+    form = csv_form(root / "a-form-with-a-rather-long-name-of-its-own.csv", 3, unit=LONG_UNIT, bad=2)
+    cli.ok("roster", "import", form, "--by", "Wang Xiaoming of the second department")
+    cli.ok(
+        "user",
+        "add",
+        "wang.xiaoming.second.department",
+        "--role",
+        "counter",
+        "--role",
+        "registrar",
+        "--display",
+        "王小明",
+    )
+    return cli
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_table_fits_80_columns_with_whole_words(long_names: Cli, lang: str) -> None:
+    batch = long_names.ok("batch", "list", "--json").json[0]["id"]
+    form = long_names.data.parent / "a-form-with-a-rather-long-name-of-its-own.csv"
+    whole = {
+        ("batch", "list"): [batch, "Xiaoming", "(unproven),"],
+        ("batch", "show", batch): [batch],
+        ("keys", "list"): ["imk-card-aes", "hmac-sha256", "sign-issuer"],
+        ("keys", "audit"): ["pay-issuer-sm2/1"],
+        ("user", "list"): ["wang.xiaoming.second.department"],
+        ("audit", "list"): ["user.add", "user:wang.xiaoming.second.department"],
+        ("roster", "check", str(form), "--lang", lang): ["ID_CHECKSUM"],
+        ("stock", "show"): ["0"],
+        ("roster", "form", "check", "hebei"): ["gender"],
+    }
+    for words, wanted in whole.items():
+        out = long_names.run("--lang", lang, *words, env={"COLUMNS": "80"}).out
+        table = [line for line in out.splitlines() if not line.startswith(form.name)]
+        assert max(map(cell_len, table)) <= 80, (words, out)
+        assert set(wanted) <= set(out.split()), (words, out)
+
+
+def test_a_pipe_has_each_row_on_one_line(long_names: Cli) -> None:
+    rows = long_names.ok("batch", "list").out.splitlines()
+    assert sum(LONG_UNIT in row and "unproven" in row for row in rows) == 1
+    assert json.loads(long_names.ok("batch", "list", "--json").out)

@@ -1,0 +1,136 @@
+"""Messages of the command line in both languages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from membercard import language
+from membercard.cli import app
+from membercard.language import Language, catalogue
+from tests.support.paths import ROOT
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+FIELD = re.compile(r"\{(\w+)")
+WORDS = re.compile("[A-Za-z]{3}")
+SAME = {"SFI", "--reader", "{fault}", "Value error, {fault}", "  membercard keys import {name}    ({algorithm})"}
+"""Texts that are the same in both languages."""
+
+
+@pytest.fixture(autouse=True)
+def _unset(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("MEMBERCARD_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    language.choose(None)
+
+
+def shape(text: str) -> str:
+    """A message without the names of its fields."""
+    return re.sub(r"\{[^{}]*\}", "{}", text)
+
+
+def template(node: ast.expr) -> str | None:
+    """The shape of a text or a formatted text in the source."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return shape(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Every message that the commands print or refuse with: its place and its shape."""
+    for path in sorted((ROOT / "membercard").rglob("*.py")):
+        if "demo" in str(path.relative_to(ROOT)):
+            continue  # its story is in both languages on each line
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            found: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                if name in ("output.say", "text", "language.text", "typer.BadParameter") and node.args:
+                    first = node.args[0]
+                    found = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+                elif name == "output.table":
+                    found = [one for part in node.args[:2] for one in ast.walk(part) if isinstance(one, ast.Constant)]
+            elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                found = node.exc.args[:1]
+            for one in found:
+                text = template(one)
+                if text and WORDS.search(text) and text.strip("{}"):
+                    yield f"{path.relative_to(ROOT)}:{one.lineno}", text
+
+
+def test_every_message_of_the_commands_has_its_chinese() -> None:
+    known = {shape(english) for english in catalogue()}
+    missing = [f"{place} {text}" for place, text in messages() if text not in known and " (SFI " not in text]
+    assert missing == []
+
+
+def test_both_texts_of_a_message_have_the_same_fields() -> None:
+    for english, chinese in catalogue().items():
+        assert set(FIELD.findall(chinese)) == set(FIELD.findall(english)), english
+        assert CHINESE.search(chinese) or english in SAME or not WORDS.search(FIELD.sub("", english)), english
+
+
+def test_help_of_every_command_and_option_is_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERCARD_LANG", "zh")
+    root = typer.main.get_command(app)
+    context = root.make_context("membercard", [], resilient_parsing=True)
+    context.resilient_parsing = False
+
+    def texts(command: object) -> Iterator[str]:
+        yield from (getattr(command, "help", "") or "").split("\n\n")
+        for parameter in command.get_params(context):  # type: ignore[attr-defined]
+            yield getattr(parameter, "help", "") or ""
+        for below in getattr(command, "commands", {}).values():
+            yield from texts(below)
+
+    english = [
+        paragraph
+        for name in root.list_commands(context)  # type: ignore[attr-defined]
+        for paragraph in texts(root.get_command(context, name))  # type: ignore[attr-defined]
+        if WORDS.search(paragraph) and not CHINESE.search(paragraph)
+    ]
+    assert english == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, Language.ENGLISH),
+        ({"LANG": "zh_CN.UTF-8"}, Language.CHINESE),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, Language.ENGLISH),
+        ({"LANG": "zh_CN.UTF-8", "MEMBERCARD_LANG": "en"}, Language.ENGLISH),
+        ({"LANG": "en_US.UTF-8", "MEMBERCARD_LANG": "zh"}, Language.CHINESE),
+    ],
+)
+def test_the_language_is_the_named_one_or_that_of_the_locale(
+    environment: dict[str, str], expected: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert language.current() is expected
+    language.choose(Language.CHINESE)
+    assert language.current() is Language.CHINESE
+
+
+def test_a_finished_sentence_is_found_by_the_message_it_was_composed_with() -> None:
+    language.choose(Language.CHINESE)
+    assert (
+        language.sentence("there is no batch B20261122-001; `membercard batch list` shows those there are")
+        == "没有批次 B20261122-001；`membercard batch list` 列出现有的批次"
+    )
+    inner = language.sentence("opening /data/keystore: the passphrase is wrong")
+    assert inner == "打开 /data/keystore：口令错误"
+    assert language.sentence("nobody wrote this sentence") == "nobody wrote this sentence"
+
+
+def test_values_are_never_taken_for_fields() -> None:
+    language.choose(Language.CHINESE)
+    assert language.text("{id}: discarded", id="{name}") == "{name}：已放弃"
+    assert language.sentence("{name}: discarded") == "{name}：已放弃"
