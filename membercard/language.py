@@ -81,7 +81,7 @@ def sentence(english: str) -> str:
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...]:
     """Messages with fields as regular expressions, those with the most text of their own first."""
-    found = []
+    patterns = []
     for english, chinese in catalogue().items():
         if fields := _FIELD.findall(english):
             fixed = _FIELD.split(english)[::2]
@@ -90,8 +90,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...]:
                 re.escape(part) + (_group(place, fields) if place < len(fields) else "")
                 for place, part in enumerate(fixed)
             )
-            found.append((len("".join(fixed)), re.compile(pattern, re.DOTALL), tuple(first), chinese))
-    return tuple(row[1:] for row in sorted(found, key=lambda row: -row[0]))
+            patterns.append((len("".join(fixed)), re.compile(pattern, re.DOTALL), tuple(first), chinese))
+    return tuple(row[1:] for row in sorted(patterns, key=lambda row: -row[0]))
 
 
 def _group(place: int, fields: list[str]) -> str:

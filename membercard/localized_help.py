@@ -39,8 +39,8 @@ def localize_typer(context: Any) -> None:
     kind.formatter_class = type("ChineseHelp", (_ChineseUsage, kind.formatter_class), {})
 
 
-def _folding(made: Callable[..., Any], **options: Any) -> Any:
-    text = made(**options)
+def _folding(original: Callable[..., Any], **options: Any) -> Any:
+    text = original(**options)
     text.overflow = "fold"
     return text
 

@@ -30,6 +30,10 @@ pages and files, Asia/Shanghai if not set; `MEMBERCARD_DOSSIER_DAYS`: how old ca
 `MEMBERCARD_HOTLIST_DAYS`: how old a hotlist may be that a counter relies on), or from a TOML file (`--config`,
 `MEMBERCARD_CONFIG`, or `membercard.toml` in the data directory) with the same names in lower case and without the
 prefix: flag before environment before file.
+
+Help, output, prompts and errors are in Chinese or English: `--lang` before the command, else `MEMBERCARD_LANG` (`zh`,
+`en`), else the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`). JSON output and exit codes are the same in both. Tables fit
+the terminal; one that is too wide becomes a list of fields.
 """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from membercard import output, settings
+from membercard import language, output, settings
 from membercard.commands.batch import BatchId, print_accounts, under_way
 from membercard.commands.stock import print_stock, shortage_warning
 from membercard.wiring.readers import readers_or_only

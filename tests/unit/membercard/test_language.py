@@ -49,17 +49,17 @@ def messages() -> Iterator[tuple[str, str]]:
         if "demo" in str(path.relative_to(ROOT)):
             continue  # its story is in both languages on each line
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            found: list[ast.expr] = []
+            parts: list[ast.expr] = []
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
                 if name in ("output.say", "text", "language.text", "typer.BadParameter") and node.args:
                     first = node.args[0]
-                    found = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+                    parts = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
                 elif name == "output.table":
-                    found = [one for part in node.args[:2] for one in ast.walk(part) if isinstance(one, ast.Constant)]
+                    parts = [one for part in node.args[:2] for one in ast.walk(part) if isinstance(one, ast.Constant)]
             elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                found = node.exc.args[:1]
-            for one in found:
+                parts = node.exc.args[:1]
+            for one in parts:
                 text = template(one)
                 if text and WORDS.search(text) and text.strip("{}"):
                     yield f"{path.relative_to(ROOT)}:{one.lineno}", text
@@ -119,7 +119,7 @@ def test_the_language_is_the_named_one_or_that_of_the_locale(
     assert language.current() is Language.CHINESE
 
 
-def test_a_finished_sentence_is_found_by_the_message_it_was_composed_with() -> None:
+def test_a_finished_sentence_takes_the_message_that_composed_it() -> None:
     language.choose(Language.CHINESE)
     assert (
         language.sentence("there is no batch B20261122-001; `membercard batch list` shows those there are")
