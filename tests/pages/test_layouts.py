@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from membercard.demo.station import EVERYTHING
-from tests.support.service.pages import PHONE, TABLET, Served, Sessions, all_paths
+from tests.support.service.pages import PHONE, TABLET, WIDE, Served, Sessions, all_paths
 
 FINGER = 44
 """Least width and height of a control, in CSS pixels: WCAG 2.2, 2.5.5."""
@@ -91,3 +91,47 @@ def test_a_mouse_keeps_rows_close_together(sessions: Sessions) -> None:
     row = page.locator("table tbody tr").first.bounding_box()
     assert row
     assert row["height"] < FINGER
+
+
+LONG_LINES = """(most) => [...document.querySelectorAll("main p, main .notice, main .hint")]
+  .filter((one) => one.checkVisibility() && !one.closest(".verdict, .scroll")).flatMap((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    const widest = Math.max(...[...range.getClientRects()].map((line) => line.width));
+    return widest > most ? [`${one.textContent.trim().slice(0, 60)}: ${widest}`] : [];
+  })"""
+
+NARROW_TABLES = """(least) => [...document.querySelectorAll(".scroll")]
+  .filter((one) => one.checkVisibility() && !one.closest("details, .plot, .panel") && one.offsetWidth < least)
+  .map((one) => `${one.getAttribute("aria-label")}: ${one.offsetWidth}`)"""
+
+
+def test_a_wide_screen_is_used_for_tables_and_not_for_longer_lines(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, "en", viewport=WIDE)
+    assert on_every_page(page, at, NARROW_TABLES, 1200) == {}
+    assert on_every_page(page, at, LONG_LINES, 720) == {}
+    for path in ("/registry", "/progress", "/audit", "/intake", "/registry/1"):
+        page.goto(path)
+        edges = [one.bounding_box() for one in page.locator("main > *").filter(visible=True).all()]
+        assert max(box["x"] + box["width"] for box in edges if box) >= 1880
+        assert min(box["x"] for box in edges if box) <= 40
+
+
+def test_two_things_stand_beside_each_other_on_a_wide_screen_and_one_below_the_other_on_a_narrow_one(
+    sessions: Sessions, at: Served
+) -> None:
+    page, _ = sessions.open_page(EVERYTHING, viewport=WIDE)
+    for path in ("/intake", f"/intake/{at.station.draft}", "/registry/1", f"/station/batches/{at.station.prepared}"):
+        page.goto(path)
+        halves = page.locator(".beside > *")
+        page.set_viewport_size(WIDE)
+        left, right = (half.bounding_box() for half in halves.all())
+        assert left
+        assert right
+        assert left["x"] + left["width"] < right["x"]
+        assert left["y"] == right["y"]
+        page.set_viewport_size(TABLET)
+        above, below = (half.bounding_box() for half in halves.all())
+        assert above
+        assert below
+        assert above["y"] + above["height"] < below["y"]

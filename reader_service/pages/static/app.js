@@ -1,5 +1,6 @@
 // What every page does once htmx is there: responses to forms, the connection, the live stream. See also page.js.
 import { announce, follow } from "./live.js";
+import "./messages.js";
 import { check, redirected } from "./session.js";
 
 // Dialogs whose form was sent, and in which nothing was written since: a response closes only these.

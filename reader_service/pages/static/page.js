@@ -105,6 +105,14 @@
     button.textContent = button.dataset.copied;
   });
 
+  // --- messages ------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-close]");
+    if (!button) return;
+    button.closest(".notice").remove();
+    (document.querySelector("dialog[open] > header button") ?? document.getElementById("content")).focus({ preventScroll: true });
+  });
+
   // --- menus, fields, files ------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

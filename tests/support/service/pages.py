@@ -80,6 +80,7 @@ def all_paths(at: Served) -> dict[str, str]:
         "counter": "/counter?reader=counter",
         "developer": "/developer?reader=stock-4",
         "station batch": f"/station/batches/{at.station.prepared}",
+        "units": "/progress/units",
         "password": "/password",
     }
     return paths(at) | more
