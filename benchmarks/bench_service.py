@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from tests.support.service.process import PASSWORD, ApiClient, ServiceDirectory
 VERIFICATIONS, READ_ROUNDS, INSERTIONS, SHOWN = 60, 11, 300, 60
 LANES, CARDS_A_LANE, CHIP_PROCESSES = 32, 12, 4
 LISTENERS, RATE, SECONDS = 1000, 100, 60.0
+CROWD, CROWD_PATHS = 500, ("/api/v1/readers", "/api/v1/batches", "/api/v1/session")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def measured_service(cards: int = 1, waiting: int = 0) -> Iterator[MeasuredServi
 
 
 def run() -> list[Row]:
-    return [*verification(), *reading(), *insertion(), *counter_page(), *lanes(), *listening(SECONDS)]
+    return [*verification(), *reading(), *insertion(), *counter_page(), *lanes(), *listening(SECONDS), *crowd()]
 
 
 # --- a verification ---------------------------------------------------------------------------------------------------
@@ -282,6 +284,42 @@ async def _listening(at: Served, setup: MeasuredService, reader: str, seconds: f
     )
 
 
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def crowd() -> Iterator[Row]:
+    """The memory of the service a minute after a crowd has left, against that before it came.
+
+    Before, one client has made each request and the stored events have been replaced once.
+    """
+    with measured_service() as setup, served(setup.config, "sim:slot/counter") as at, setup.client(at) as client:
+        (reader,) = client.get("/readers")
+        headers = {"Authorization": f"Bearer {setup.token}"}
+        uvloop.run(_crowd(at, setup, reader["id"], 1, RING_SIZE / 10))
+        for path in CROWD_PATHS:
+            requests_a_second(at.address, path, headers, seconds=0.5, connections=1)
+        before = at.resident()
+        listening = threading.Thread(target=uvloop.run, args=(_crowd(at, setup, reader["id"], CROWD, RATE),))
+        listening.start()
+        for _ in range(3):
+            for path in CROWD_PATHS:
+                requests_a_second(at.address, path, headers, seconds=5, connections=64)
+        listening.join()
+        most = at.resident()
+        time.sleep(65)  # until the service has given back what it can
+        after = at.resident()
+    measured = f"{before / 1e6:.0f} MB, with the crowd {most / 1e6:.0f} MB, a minute later {after / 1e6:.0f} MB"
+    what = f"memory after a crowd of {CROWD} listeners and 64 clients against before it"
+    yield Row(what, measured, after / before, "≤ 1.2", after / before <= 1.2)
+
+
+async def _crowd(at: Served, setup: MeasuredService, reader: str, size: int, rate: float) -> None:
+    listeners = [await listen(at.address, setup.token, b'"count":') for _ in range(size)]
+    await asyncio.to_thread(at.call, "publish", 10.0 if size == 1 else 40.0, rate, reader)
+    for listener in listeners:
+        listener.close()
+
+
 MEASURES: dict[str, Callable[[float], Iterator[Row]]] = {
     "verify": lambda _: verification(),
     "read": lambda _: reading(),
@@ -289,6 +327,7 @@ MEASURES: dict[str, Callable[[float], Iterator[Row]]] = {
     "counter": lambda _: counter_page(),
     "lanes": lambda _: lanes(),
     "listen": listening,
+    "crowd": lambda _: crowd(),
 }
 
 

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from benchmarks.chip_processes import open_remote
 from membercard import settings
 from membercard.wiring.service import station_parts
+from reader_service import process
 from reader_service.app import create_app
 from reader_service.listen import Listen
 from reader_service.readers.manager import ReaderManager
@@ -180,6 +181,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[0] == EMPTY:
         _empty()
         return
+    process.bound_memory()  # as `membercard serve` does
     config, *urls = arguments
     counters = [url.removeprefix("counter=") for url in urls if url.startswith("counter=")]
     _serve(config, [url for url in urls if not url.startswith("counter=")], counters)

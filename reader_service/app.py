@@ -11,6 +11,7 @@ from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from reader_service import process
 from reader_service.api import (
     audit,
     batches,
@@ -47,6 +48,7 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {
 }
 """FastAPI would send texts of exceptions and refused fields to whomever the environment names; they may be personal."""
 _SWEEP_SECONDS: Final = 600.0
+_RELEASE_SECONDS: Final = 60.0
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
@@ -106,6 +108,7 @@ def _housekeeping(service: ReaderService) -> Callable[[FastAPI], AbstractAsyncCo
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_sweep, service)
+            tasks.start_soon(_release_memory)
             yield
             tasks.cancel_scope.cancel()
 
@@ -121,3 +124,10 @@ async def _sweep(service: ReaderService) -> None:
             await to_thread.run_sync(registry.idempotency_keys.sweep)
             await to_thread.run_sync(registry.login_failures.sweep, service.accounts.throttle.longest_memory)
         await anyio.sleep(_SWEEP_SECONDS)
+
+
+async def _release_memory() -> None:
+    """Give back what a crowd has left."""
+    while True:
+        await anyio.sleep(_RELEASE_SECONDS)
+        await to_thread.run_sync(process.release_memory)

@@ -1,7 +1,9 @@
-"""What the operating system grants this process: open files, and so connections and listeners; a terminal."""
+"""What the operating system grants this process: open files, and so connections and listeners; memory; a
+terminal."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 from contextlib import suppress
@@ -10,6 +12,8 @@ from typing import Final
 _OWN: Final = 128
 """Files for everything else: database, readers, uploads, libraries."""
 _LEAST: Final = 16
+_ARENA_MAX: Final = -8
+_ARENAS: Final = 2
 
 
 def raise_limit() -> None:
@@ -28,6 +32,20 @@ def connections() -> int:
 def listeners() -> int:
     """Most listeners to events and live pages at once: others always find a connection."""
     return connections() * 3 // 4
+
+
+def bound_memory() -> None:
+    """Let all threads allocate from two arenas. By default glibc has eight for each processor, and the memory that the
+    worker threads of a crowd have freed there is of use to nobody else. mallopt(3), M_ARENA_MAX; does nothing with
+    another C library."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
+
+
+def release_memory() -> None:
+    """Give freed memory back to the operating system. malloc_trim(3); does nothing with another C library."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def has_terminal() -> bool:

@@ -92,6 +92,7 @@ def serve(
     if tls_key is not None:
         private_files.tighten(tls_key, "the TLS key", required=True)
     process.raise_limit()
+    process.bound_memory()
     listen.check()
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,6 +46,7 @@ class Measures:
             registry=self.registry,
         )
         self._readers = Gauge("membercard_readers", "Readers by state.", ("state",), registry=self.registry)
+        ProcessCollector(registry=self.registry)  # memory, processor time, open files
         self._counts: dict[tuple[str, str, int], Counter] = {}
         self._times: dict[str, Histogram] = {}
 
