@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionAnswer
-from simulators.issuer.file import load_issuer
+from simulators.issuer.file import CHINA, load_issuer
 from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, inspect_card
@@ -235,6 +235,9 @@ def _feed(
 def issuer(
     keys: Annotated[Path, typer.Option(help="Keys and accounts of the test bank (JSON).", show_default=False)],
     listen: Annotated[str, typer.Option(help="HOST:PORT of this machine alone; port 0 takes any.")] = "127.0.0.1:8583",
+    zone: Annotated[
+        str, typer.Option(envvar="MEMBERCARD_TIME_ZONE", help="Time zone of the bank's day, as in the settings.")
+    ] = CHINA,
 ) -> None:
     """Run a test bank: verify cryptograms, authorize, respond with ARPC and scripts, until Ctrl-C.
 
@@ -243,7 +246,7 @@ def issuer(
     Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
     """
     address, port = _address(listen, "--listen", least=0)
-    with IssuerServer(load_issuer(keys), address, port, _report_line) as server:
+    with IssuerServer(load_issuer(keys, zone), address, port, _report_line) as server:
         _report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
         signal.signal(signal.SIGTERM, _interrupt)
         with contextlib.suppress(KeyboardInterrupt):

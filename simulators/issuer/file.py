@@ -13,10 +13,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,7 @@ from simulators.issuer.scripts import application_block, application_unblock, ca
 from terminal.errors import CodecError
 from terminal.secret import Secret
 
+CHINA: Final = "Asia/Shanghai"
 Key = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$")]
 Amount = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
@@ -83,8 +85,9 @@ class _Bank(_Model):
     accounts: tuple[_AccountEntry, ...] = ()
 
 
-def load_issuer(path: Path) -> IssuerHost:
-    """The test bank of this file. Raises CodecError, which names the field without its value, and OSError."""
+def load_issuer(path: Path, zone: str = CHINA) -> IssuerHost:
+    """The test bank of this file, whose day is that of ``zone``, an IANA name. Raises CodecError, which names the field
+    without its value, and OSError."""
     try:
         bank = _Bank.model_validate_json(path.read_bytes())
     except ValidationError as faults:
@@ -93,7 +96,12 @@ def load_issuer(path: Path) -> IssuerHost:
             for fault in faults.errors(include_input=False, include_url=False, include_context=False)
         )
         raise CodecError(f"{path}: {reasons}") from None
-    return IssuerHost(_keys(bank, path), BankAccounts(tuple(map(_account, bank.accounts)), _opening(bank.opening)))
+    try:
+        place = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise CodecError(f"there is no time zone {zone}; an IANA name is wanted, such as {CHINA}") from None
+    accounts = BankAccounts(tuple(map(_account, bank.accounts)), _opening(bank.opening))
+    return IssuerHost(_keys(bank, path), accounts, today=lambda: datetime.now(place).date())
 
 
 def _keys(bank: _Bank, path: Path) -> IssuerKeys:

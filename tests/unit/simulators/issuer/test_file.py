@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -84,3 +86,13 @@ def test_nothing_secret_prints(tmp_path: Path) -> None:
     script: IssuerScript = there.queue(pin_unblock())
     shown = f"{KEYS!r} {there!r} {script!r} {bank(there)!r} {bank(there).answer(Card().says())!r}"
     assert not any(secret in shown for secret in (AC.hex(), "271828", PAN))
+
+
+def test_the_banks_day_is_that_of_its_zone(tmp_path: Path) -> None:
+    path = bank_file(tmp_path / "bank.json")
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # never on one day: 25 hours apart
+        before = datetime.now(ZoneInfo(zone)).date()
+        today = load_issuer(path, zone)._today()
+        assert before <= today <= datetime.now(ZoneInfo(zone)).date()
+    with pytest.raises(CodecError, match="no time zone Nowhere/Else"):
+        load_issuer(path, "Nowhere/Else")
