@@ -18,6 +18,7 @@ from personalize.intake.placement import continued, has_people, no_header, no_he
 from personalize.intake.precision import with_cut_numbers
 from personalize.intake.rows import ReadRow, TableReader
 from personalize.intake.text import gb18030_length, masked_numbers
+from personalize.intake.ticks import join_ticks
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import MAX_BYTES
 from personalize.intake.values import RESULT, Rejected, RosterReport, RosterRow, Row, RowOnRecord, Table
@@ -81,6 +82,8 @@ def check(
     day = today or datetime.now(time_zone(CHINA)).date()
     book = read_book(path, content, limits)
     faults: dict[tuple[str, int], tuple[RowFault, ...]] = {}
+    for sheet in book.visible:
+        join_ticks(sheet)
     if translate is not None:
         for sheet in book.visible:
             faults |= translate(sheet, day)

@@ -97,6 +97,7 @@ _ZIP_PARTS: tuple[tuple[str, tuple[str, str]], ...] = (
 _COLUMNS = 2  # delimiters in a line of a table
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MACRO_PARTS = ("xl/vbaProject.bin", "xl/macrosheets/")
+_UTF_16 = ("utf-16-le", "utf-16-be")
 _MACRO_STREAM = "_VBA_PROJECT".encode("utf-16-le")
 _BIFF8_GLOBALS = struct.pack("<HHHH", 0x0809, 16, 0x0600, 0x0005)
 _FILEPASS = 0x002F
@@ -302,12 +303,25 @@ def damaged(path: Path) -> DamagedFile:
     )
 
 
+def _utf_16(data: bytes) -> str | None:
+    """The byte order of UTF-16 without a mark, by its line ends and separators; None for any other text: no NUL byte
+    stands in UTF-8 or GB 18030."""
+    if len(data) % 2 or b"\0" not in data:
+        return None
+    pairs = {data[at : at + 2] for at in range(0, len(data), 2)}
+    little, big = ([sign for sign in "\n\r,\t;" if sign.encode(order) in pairs] for order in _UTF_16)
+    return None if bool(little) == bool(big) else _UTF_16[0] if little else _UTF_16[1]
+
+
 def _decode(path: Path, data: bytes) -> str:
-    """Decode text by its byte order mark, else as UTF-8 if valid, else as GB 18030."""
+    """Decode text by its byte order mark, else as UTF-16 by the NUL bytes of its line ends and commas, else as UTF-8 if
+    valid, else as GB 18030."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     elif data.startswith(codecs.BOM_UTF8):
         encodings = ["utf-8-sig"]
+    elif (unmarked := _utf_16(data)) is not None:
+        encodings = [unmarked]
     else:
         encodings = ["utf-8", "gb18030"]
     for encoding in encodings:

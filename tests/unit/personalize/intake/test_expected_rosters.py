@@ -74,7 +74,7 @@ def test_agrees_exactly(name: str) -> None:
     assert report == expected
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_the_messy_form_says_the_same_as_text(tmp_path: Path, encoding: str, delimiter: str) -> None:
     rows = _cells(ROSTERS / "roster-messy-300.xlsx")
