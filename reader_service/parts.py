@@ -16,7 +16,7 @@ from terminal.apdu import Reader
 from terminal.emv.data.dictionary import Dictionary
 from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.keys import KeyCustody
-from terminal.member.elements import dictionary
+from terminal.member.elements import MEMBER_AID, dictionary
 from terminal.member.lists import CounterLists
 
 
@@ -76,6 +76,8 @@ class ServiceParts:
     """Prefix of member numbers, of the profile in use; empty for the default of the scheme."""
     ranges: Callable[[str], Sequence[RangeUse]] = lambda batch_id: ()
     """How full the ranges of numbers are that a draft draws on, by batch."""
+    member_aid: bytes = MEMBER_AID
+    """AID of the member application, of the profile in use."""
     serial_ranges: Callable[[], Sequence[SerialRange]] = tuple
     """These ranges, of the profile in use."""
 

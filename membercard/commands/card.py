@@ -14,6 +14,7 @@ from rich.text import Text
 from membercard import language, output, settings
 from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.member_application import member_aid
 from membercard.wiring.readers import card_in, reader_or_only
 from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
 from terminal.errors import CardError, CardRefused, CodecError
@@ -178,7 +179,7 @@ def _shortened(value: str) -> str:
 
 def judge(sender: Sender, lists: CounterLists) -> Verdict:
     at = settings.load().now()
-    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=lists.policy)
+    return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=lists.policy, aid=member_aid())
 
 
 _EXIT_CODES = {CountedAs.ACCEPTED: 0, CountedAs.REFUSED: 1, CountedAs.UNREAD: 3, CountedAs.UNCHECKED: 4}
@@ -292,7 +293,7 @@ def _personalized(sender: Sender) -> str:
 def _member_card(sender: Sender) -> MemberCard:
     """The member application. Raises NoMemberCard where the card has none, or none that was personalized."""
     try:
-        return read_contents(sender)
+        return read_contents(sender, member_aid())
     except CardRefused as e:
         if not has_no_application(e):
             raise

@@ -12,6 +12,7 @@ import typer
 
 from membercard import language, output, settings
 from membercard.wiring import identity
+from membercard.wiring.member_application import dictionary_in_use
 from membercard.wiring.readers import card_in
 from personalize.dossiers.diff import Difference, diff, on_chip
 from personalize.dossiers.dossier import Dossier, DossierApplication
@@ -26,7 +27,6 @@ from terminal.emv.authentication.cakeys import ca_store
 from terminal.emv.data.elements.codecs import counted
 from terminal.errors import CardRefused
 from terminal.keys import KeyCustody
-from terminal.member.elements import dictionary
 
 app = typer.Typer()
 
@@ -61,7 +61,7 @@ def show(
         return
     for one in applications:
         output.say("application {instance_aid}", instance_aid=one.instance_aid.hex().upper())
-        for group in view(one, dictionary()):
+        for group in view(one, dictionary_in_use()):
             _print(group)
 
 
@@ -90,7 +90,10 @@ def _print(group: GroupView) -> None:
 
 
 def _fields(application: DossierApplication) -> dict[str, Any]:
-    return {"aid": application.instance_aid, "groups": [group.to_json() for group in view(application, dictionary())]}
+    return {
+        "aid": application.instance_aid,
+        "groups": [group.to_json() for group in view(application, dictionary_in_use())],
+    }
 
 
 @app.command("diff")
@@ -140,7 +143,7 @@ def _against(
         if other is None:
             differences.append(Difference(one.instance_aid.hex().upper(), "application", "", "only on the left"))
         else:
-            differences += diff(one, other, dictionary(), custody)
+            differences += diff(one, other, dictionary_in_use(), custody)
     return differences + [Difference(aid.hex().upper(), "application", "", "only on the right") for aid in others]
 
 
@@ -154,7 +157,7 @@ def _against_chip(applications: Sequence[DossierApplication], reader: str) -> li
             except CardRefused as refused:
                 differences.append(Difference(one.instance_aid.hex().upper(), "application", "", str(refused)))
             else:
-                differences += diff(expected, shown, dictionary())
+                differences += diff(expected, shown, dictionary_in_use())
     return differences
 
 

@@ -34,7 +34,7 @@ from registry.store import Registry
 from registry.values import HotlistEntry
 from terminal.apdu import Disposition, Reader, open_reader, stack
 from terminal.errors import CardMalformed, CodecError, IntegrityError, MembercardError
-from terminal.globalplatform import AuthenticationGuard, IdentitySource, SecurityDomain
+from terminal.globalplatform import AuthenticationGuard, SecurityDomain
 from terminal.keys import KeyCustody, MemoryCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import MemberFacts
@@ -70,7 +70,7 @@ def compare(given: SeenSince, *, restored: bool, by: str | None, json: bool) -> 
             _nothing(json)
             return
         person = identity.machine() if by is None else identity.actor(registry, by)
-        cards = list(_cards(given.readers, given.wait, trust_of(keystore, profile), profile.line.identity))
+        cards = list(_cards(given.readers, given.wait, trust_of(keystore, profile), profile))
         seen, listed = _records(registry, given.records), _newest_hotlist(keystore, given.hotlists)
         report = registry.restores.resolve(_evidence(registry, profile, seen, listed, cards), by=person)
         chain = registry.audit.verify()
@@ -208,9 +208,7 @@ def _orphans(
     return orphans([numbers.number(serial) for serial in serials], listed, datetime.now(UTC))
 
 
-def _cards(
-    urls: Sequence[str], wait: float, trust: TrustList, sources: Sequence[IdentitySource]
-) -> Iterator[_CardAtHand]:
+def _cards(urls: Sequence[str], wait: float, trust: TrustList, profile: Profile) -> Iterator[_CardAtHand]:
     """Every genuine member card behind these readers; the others are named and left out."""
     for url in urls:
         virtual = url.startswith("sim:")
@@ -218,15 +216,13 @@ def _cards(
         paths = sorted(folder.rglob("*.card")) if virtual and folder.is_dir() else []
         for single in [f"sim:{path}" for path in paths] or [url]:
             with closing(open_reader(single)) as reader:
-                yield from _read_all(reader, 0.0 if virtual else wait, trust, sources)
+                yield from _read_all(reader, 0.0 if virtual else wait, trust, profile)
 
 
-def _read_all(
-    reader: Reader, wait: float, trust: TrustList, sources: Sequence[IdentitySource]
-) -> Iterator[_CardAtHand]:
+def _read_all(reader: Reader, wait: float, trust: TrustList, profile: Profile) -> Iterator[_CardAtHand]:
     """The card in the reader, and the next ones while they come within ``wait`` seconds."""
     while reader.wait_for_card(wait):
-        card = _read(reader, trust, sources)
+        card = _read(reader, trust, profile)
         if card is not None:
             output.say(
                 "read card …{card_number}-{sequence:02d}",
@@ -249,18 +245,18 @@ def _removed(reader: Reader, wait: float) -> bool:
     return False
 
 
-def _read(reader: Reader, trust: TrustList, sources: Sequence[IdentitySource]) -> _CardAtHand | None:
-    now = settings.load().now()
+def _read(reader: Reader, trust: TrustList, profile: Profile) -> _CardAtHand | None:
+    now, aid = settings.load().now(), bytes.fromhex(profile.member.aid)
     try:
         transport = reader.connect()
         try:
             sender = stack(transport)
-            verdict = verify(sender, trust=trust, hotlist=Hotlist.of((), Issue(1, now, now)), at=now)
+            verdict = verify(sender, trust=trust, hotlist=Hotlist.of((), Issue(1, now, now)), at=now, aid=aid)
             domain = SecurityDomain(sender, MemoryCustody(simulation=True), AuthenticationGuard())
             domain.select()
             serial = ""
             with suppress(CardMalformed):  # a chip that does not identify itself is a card all the same
-                serial = domain.identify(sources)
+                serial = domain.identify(profile.line.identity)
         finally:
             transport.close()
             reader.release(Disposition.KEEP)

@@ -33,6 +33,7 @@ from terminal.apdu import open_reader
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import IntegrityError
 from terminal.keys import MemoryCustody
+from terminal.member.elements import dictionary
 from terminal.member.lists import CounterLists, ListPolicy
 from terminal.member.signed import Issue
 
@@ -79,6 +80,8 @@ def station_parts(
         scheme=profile.scheme,
         member_prefix=profile.member_prefix,
         ranges=partial(ranges_for, registry, profile),
+        member_aid=bytes.fromhex(profile.member.aid),
+        dictionary=dictionary(bytes.fromhex(profile.member.aid)),
         serial_ranges=partial(ranges_of, profile),
     )
 

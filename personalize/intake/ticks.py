@@ -25,9 +25,8 @@ def join_ticks(sheet: Sheet) -> None:
             continue
         male, female = titles.index("男"), titles.index("女")
         below = range(index + 1, len(sheet.rows))
-        if abs(male - female) == 1 and any(
-            _is_ticked(sheet, at, male) or _is_ticked(sheet, at, female) for at in below
-        ):
+        marks = ({_mark(sheet, at, male), _mark(sheet, at, female)} for at in below)
+        if abs(male - female) == 1 and any(_TICKED & pair for pair in marks):
             _name_column(sheet, index, male, female)
             for at in below:
                 _join(sheet, at, male, female)
@@ -36,12 +35,10 @@ def join_ticks(sheet: Sheet) -> None:
 
 def _name_column(sheet: Sheet, index: int, male: int, female: int) -> None:
     row, above = sheet.rows[index], sheet.rows[index - 1] if index else None
-    divides = above is not None and any(
-        squeeze(text_of(above[at])) == _TITLE for at in (male, female) if at < len(above)
-    )
-    row[male] = row[female] = None
+    divides = above is not None and _TITLE in [squeeze(text_of(cell)) for cell in (above[male], above[female])]
+    row[male] = row[female] = ""
     if above is not None and divides:
-        above[male], above[female] = _TITLE, None
+        above[male], above[female] = _TITLE, ""
     if not divides or any(text_of(cell) for cell in row):
         row[male] = _TITLE
 

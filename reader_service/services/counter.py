@@ -177,7 +177,14 @@ class CounterService:
                 verdict = _mute(lists, when)
             else:
                 sender = stack(card, self._traces.get(reader_id))
-                verdict = verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=when, policy=lists.policy)
+                verdict = verify(
+                    sender,
+                    trust=lists.trust,
+                    hotlist=lists.hotlist,
+                    at=when,
+                    policy=lists.policy,
+                    aid=self._parts.member_aid,
+                )
         seconds = time.perf_counter() - began
         view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))
         self._bus.publish("verdict", reader_id, view.to_json())

@@ -19,7 +19,6 @@ from terminal.emv.data.explain import Explained, Explainer
 from terminal.emv.kernel.reading import PaymentReading, read_applications
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.member.contents import has_no_application, read_contents
-from terminal.member.elements import MEMBER_AID
 
 READING: Final = 20.0
 """Seconds after which a reading counts as hung."""
@@ -90,10 +89,11 @@ class ReadingService:
             session.release(Disposition.KEEP)
 
     def _member(self, sender: Sender) -> Iterator[ApplicationView]:
-        aid = MEMBER_AID.hex().upper()
-        explainer = Explainer(aid=MEMBER_AID, dictionary=self._parts.dictionary)
+        own = self._parts.member_aid
+        aid = own.hex().upper()
+        explainer = Explainer(aid=own, dictionary=self._parts.dictionary)
         try:
-            card = read_contents(sender)
+            card = read_contents(sender, own)
         except CardRefused as no:
             if not has_no_application(no):
                 yield ApplicationView(CardApplicationKind.MEMBER, aid, "", (), str(no))

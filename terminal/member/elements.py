@@ -124,7 +124,8 @@ FORMATS: Final = MappingProxyType({**STANDARD.known().formats, **{row.tag: row.f
 """Formats by tag, for filling data object lists: the card's elements and the terminal's."""
 
 
-def dictionary() -> Dictionary:
-    """EMV, the payment systems, and in member applications the elements that only they have."""
+def dictionary(aid: bytes = MEMBER_AID) -> Dictionary:
+    """EMV, the payment systems, and in member applications, under this AID or the usual one, the elements that only
+    they have."""
     own = [row for row in ELEMENTS if STANDARD.lookup(row.tag) is None]
-    return STANDARD.joined(own, {MEMBER_AID[:5]: MEMBER_SCHEME})
+    return STANDARD.joined(own, dict.fromkeys((MEMBER_AID[:5], aid[:5]), MEMBER_SCHEME))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from personalize.line.lanes import PersonalizationLine
+from personalize.profiles.profile import Profile
 from reader_service.errors import Forbidden, LeaseLost, ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.services.reading import CardApplicationKind, ReadingService
@@ -18,6 +19,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Command, Disposition, Response, Sender, StatusWord, open_reader, stack
 from terminal.emv.kernel.reading import read_applications
 from terminal.emv.transaction.config import shipped_config
+from terminal.member.elements import MEMBER_AID
 from tests.support import bank, issuer
 from tests.support.service.reader_rig import AUDITOR, COUNTER, NOON, OPERATOR, ReaderRig, reader_rig
 
@@ -28,8 +30,12 @@ ATC = "9F36"
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A card with both applications, and the member's numbers in it."""
-    home = tmp_path_factory.mktemp("issued")
-    rig, profile = reader_rig(home), bank.profile()
+    return issued_card(tmp_path_factory.mktemp("issued"), bank.profile())
+
+
+def issued_card(home: Path, profile: Profile) -> Path:
+    home.mkdir(exist_ok=True)
+    rig = reader_rig(home)
     batch = issuer.prepared(rig.registry, 1, home, profile=profile)
     list(make_stock(home / "stock", 1, CardConfig(blank())))
     results = PersonalizationLine(issuer.job(rig.registry, batch, profile), remake=lambda: None).run(
@@ -44,6 +50,20 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reading(rig: ReaderRig) -> Iterator[tuple[ReaderManager, ReadingService]]:
     with rig.manager() as manager:
         yield manager, ReadingService(rig.parts, manager)
+
+
+def test_a_member_application_under_an_aid_of_the_profile_is_read(tmp_path: Path) -> None:
+    own, plain = "F04D454D4245520177", bank.profile()
+    profile = plain.model_copy(update={"member": plain.member.model_copy(update={"aid": own})})
+    card = issued_card(tmp_path / "home", profile)
+    for aid, elements in ((bytes.fromhex(own), True), (MEMBER_AID, False)):
+        place = tmp_path / f"{elements}"
+        place.mkdir()
+        with reading(reader_rig(place, f"{SLOT}?card={card}", member_aid=aid)) as (manager, service):
+            (reader,) = [view.id for view in manager.views()]
+            result = service.read(OPERATOR, reader, lease=manager.leases.take(OPERATOR, reader, 60).token)
+        members = [one for one in result.applications if one.kind is CardApplicationKind.MEMBER]
+        assert [(one.aid, bool(one.elements)) for one in members] == ([(own, True)] if elements else [])
 
 
 def test_both_applications_are_described_in_words_without_personal_data(tmp_path: Path, card: Path) -> None:
