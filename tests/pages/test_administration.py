@@ -102,6 +102,25 @@ def test_the_importer_may_not_approve(sessions: Sessions, at: Served, tmp_path: 
     page.wait_for_url("**/intake")
 
 
+# --- second signatures ------------------------------------------------------------------------------------------------
+
+
+def test_the_clerk_copies_a_link_that_the_reviewer_opens_from_the_start_page_too(
+    sessions: Sessions, at: Served
+) -> None:
+    clerk, _ = sessions.open_page("registrar", path=f"/intake/{at.station.draft}")
+    link = f"{at.base}/intake/{at.station.draft}"
+    expect(clerk.locator("#send-link")).to_have_value(link)
+    clerk.click("[data-copy=send-link]")
+    expect(clerk.locator("[data-copy=send-link]")).to_have_text("已复制")
+    reviewer, _ = sessions.open_page("reviewer")
+    reviewer.wait_for_url("**/intake")
+    expect(reviewer.locator(".places .count")).to_be_visible()
+    waiting = reviewer.locator("section[aria-labelledby=waiting-title] tr", has_text=at.station.draft)
+    waiting.get_by_role("link", name="打开").click()
+    reviewer.wait_for_url(link)
+
+
 # --- registry --------------------------------------------------------------------------------------------------------
 
 
@@ -126,11 +145,11 @@ def test_search_by_each_number_and_by_name_leaves_none_of_it_in_the_address(sess
 
 def test_a_unit_is_suggested_while_its_name_is_typed_and_chosen_by_keyboard(sessions: Sessions) -> None:
     page, _ = sessions.open_page("registrar", path="/registry")
-    page.locator("#unit").press_sequentially("工会")
+    page.locator("#unit").press_sequentially("铁道大学")
     first = page.locator("#unit-units option").first
     first.wait_for(state="attached")
     unit = first.get_attribute("value") or ""
-    assert "工会" in unit
+    assert "铁道大学" in unit
     page.fill("#unit", unit[1:5])
     page.press("#unit", "Enter")
     page.wait_for_url("**/registry?unit=*")

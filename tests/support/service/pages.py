@@ -66,6 +66,7 @@ class Served:
 def paths(at: Served) -> dict[str, str]:
     """The address of each page of the navigation, and of one page of each kind below it."""
     deep = {
+        "waiting": "/waiting",
         "batch": f"/intake/{at.station.draft}",
         "member": "/registry/1",
         "cards": "/registry?state=lost",
