@@ -225,7 +225,10 @@ def _member_table(verdict: Verdict) -> Table:
         ("name 姓名", facts.name),
         ("identity 证件", str(facts.identity)),
         ("unit 单位", facts.unit_name or "–"),
-        ("category 类别", facts.category.name.lower().replace("_", " ") if facts.category is not None else "–"),
+        (
+            "category 类别",
+            language.text(facts.category.name.lower().replace("_", " ")) if facts.category is not None else "–",
+        ),
         ("card 卡号", f"{facts.masked_card_number}-{facts.sequence:02d}"),
         ("valid through 有效期至", str(facts.valid_through)),
         ("cover 保障至", cover),

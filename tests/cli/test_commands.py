@@ -206,7 +206,7 @@ def test_exit_codes(home: IssuerDirectory) -> None:
     assert cli.run("roster", "check", home.form).status == 1
     assert cli.run("card", "verify", "--reader", home.blank).status == 1
     assert cli.run("card", "trace", "--reader", home.blank).status == 1
-    for wrong in (("batch", "lst"), ("batch", "list", "--nonsense"), ("card", "verify"), ("gp", "apdu")):
+    for wrong in (("batch", "lst"), ("batch", "list", "--nonsense"), ("batch", "show"), ("gp", "apdu")):
         done = cli.run(*wrong)
         assert done.status == 2, status(done)
         assert "Usage: membercard" in done.err
