@@ -14,7 +14,7 @@ from rich.table import Table
 
 from benchmarks.table import Row
 
-BENCHMARKS = ("tlv", "card", "channel", "kernel", "intake", "line", "payment", "service")
+BENCHMARKS = ("start", "tlv", "card", "channel", "kernel", "intake", "line", "payment", "service")
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,10 +11,10 @@ from rich.table import Table
 from membercard import output, settings
 from membercard.language import text
 from personalize.errors import ProfileError
-from personalize.payment.linter import RULES, lint
-from personalize.preparation.specimen import specimen
-from personalize.profiles.payment import PaymentApplication
-from personalize.profiles.profile import Profile, load_profile
+
+if TYPE_CHECKING:
+    from personalize.profiles.payment import PaymentApplication
+    from personalize.profiles.profile import Profile
 
 app = typer.Typer()
 
@@ -29,8 +29,13 @@ def check(
     A payment application is checked on a specimen card, made with temporary keys, as a scheme's tester would check it.
     A fault is one line: file, line, field and text; or rule, text and source. The exit code is then 1.
     """
+    from personalize.profiles.profile import load_profile
+
     profile = load_profile(file)
     if profile.payment:
+        from personalize.payment.linter import lint
+        from personalize.preparation.specimen import specimen
+
         findings = lint(profile, *specimen(profile, settings.load().today()))
         if findings:
             raise ProfileError("\n".join(f"{file}: {finding}" for finding in findings))
@@ -76,6 +81,8 @@ def _table(profile: Profile) -> Table:
 
 
 def _payment(payment: PaymentApplication | None) -> tuple[tuple[str, str], ...]:
+    from personalize.payment.linter import RULES
+
     if payment is None:
         return (("payment application", "none"),)
     algorithms = {"rsa": "RSA and 3DES", "sm": "SM2 and SM4", "both": "RSA and 3DES, SM2 and SM4"}[payment.algorithms]

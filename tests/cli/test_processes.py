@@ -154,7 +154,7 @@ def test_batch_numbers_are_whole_in_a_narrow_terminal(home: IssuerDirectory) -> 
 def test_a_fault_of_the_program_tells_its_place_and_not_what_it_held(home: IssuerDirectory) -> None:
     """A stand-in for a bug: the profile module's loader breaks with personal data in the exception's text."""
     code = (
-        "import sys, membercard.commands.profile as m, membercard.cli as c\n"
+        "import sys, personalize.profiles.profile as m, membercard.cli as c\n"
         "def broken(path): raise LookupError('130102197605153974')\n"
         "m.load_profile = broken\n"
         "sys.argv = ['membercard', 'profile', 'check', 'x.yaml']\n"
