@@ -28,7 +28,7 @@ CARDS = {"postgresql": 100, "sqlite": 40}
 LANES, SPARE = 2, 4
 LEASE = 15.0
 """Long enough that a busy machine asks for a lost chip before the lease of it has run out."""
-KILLED_AFTER = 12
+KILLED_AFTER = 6
 """Cards that the first station has made when it dies."""
 
 
@@ -112,22 +112,27 @@ def claim_of(home: ServiceDirectory, batch: str, chip: BoundChip) -> Claim:
     )
 
 
-def killed_midway(east: ServiceProcess, client: ApiClient, registry: Registry, batch: str) -> list[BoundChip]:
-    """Killed with a card in hand in every lane: those cards."""
+def killed_midway(
+    east: ServiceProcess, west: ServiceProcess, client: ApiClient, registry: Registry, batch: str
+) -> list[BoundChip]:
+    """Killed with a card in hand in every lane: those cards. Both stations stand still while one is looked at, so that
+    a slow look does not miss the batch."""
+    assert eventually(lambda: cards_verified(client) >= KILLED_AFTER), east.text()
 
     def held() -> list[BoundChip]:
-        if cards_verified(client) < KILLED_AFTER:
-            return []
-        east.process.send_signal(signal.SIGSTOP)  # it is looked at before it dies
+        for station in (west, east):
+            station.process.send_signal(signal.SIGSTOP)
         chips = [chip for chip in registry.line.bound_chips(batch) if chip.lane.endswith("/east")]
         if len(chips) == LANES:
+            east.kill()
+            west.process.send_signal(signal.SIGCONT)
             return chips
-        east.process.send_signal(signal.SIGCONT)
+        for station in (west, east):
+            station.process.send_signal(signal.SIGCONT)
         return []
 
     chips = eventually(held)
     assert chips, east.text()
-    east.kill()
     return chips
 
 
@@ -150,7 +155,7 @@ def test_one_of_two_stations_is_killed(home: ServiceDirectory) -> None:
         run_lanes(in_east, batch)
         run_lanes(in_west, batch)
         with home.registry() as registry:
-            held = killed_midway(east, in_east, registry, batch)
+            held = killed_midway(east, west, in_east, registry, batch)
             old = [claim_of(home, batch, chip) for chip in held]
             lost, *carried = held
             refused = in_west.send("POST", f"/batches/{batch}/release", give_up(lost))
