@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from membercard import output, settings
 from membercard.language import sentence, text
+from membercard.wiring import identity
 from terminal.errors import KeyRefused, KeystoreLocked
 from terminal.keys import Algorithm, KeyComponent, KeyInfo, KeyRef, MemoryCustody, Purpose, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST, STANDARD_COST
 from terminal.keys.passphrase import check_passphrase
 from terminal.keys.standard import OWN_KEYS, STOCK_KEYS, add_standard_keys, create_standard_keys
 from terminal.secret import Secret
+
+if TYPE_CHECKING:
+    from registry.store import Registry
 
 app = typer.Typer()
 
@@ -120,6 +125,8 @@ def import_components(
 ) -> None:
     """Import a key from components in separate envelopes: two or three people enter one each, unseen by the others.
 
+    With users on record, each of them gives their password before the component.
+
     The check value of each component is shown, to compare with the envelope; then that of the key. A name that exists
     gets a new version. For `kmc`, `kmc-aes` and the other standard names purpose and algorithm are known.
 
@@ -132,7 +139,11 @@ def import_components(
         raise typer.BadParameter(f"{name} is no standard name: give --purpose and --algorithm")
     expected = _hex(check, "the check value") if check else None
     store = settings.open_keystore()
-    parts = [_ask(number, algorithm) for number in range(1, components + 1)]
+    with ExitStack() as stack:
+        # A keystore without the keys of a registry has none, and so no users who could prove themselves.
+        has_registry = {"seal", "index"} <= {key.ref.name for key in store.keys()}
+        registry = stack.enter_context(settings.open_registry(store)) if has_registry else None
+        parts = [_ask(number, algorithm, registry) for number in range(1, components + 1)]
     info = store.import_components(name, purpose, algorithm, parts, kcv=expected)
     output.say("{ref} imported, check value {kcv}", ref=info.ref, kcv=_kcv(info.kcv))
 
@@ -148,8 +159,11 @@ def audit(json: Json = False) -> None:
     output.show(output.table("Changes of keys", ("when", "who", "what", "key", "detail"), rows))
 
 
-def _ask(number: int, algorithm: Algorithm) -> KeyComponent:
+def _ask(number: int, algorithm: Algorithm, registry: Registry | None) -> KeyComponent:
     person = typer.prompt(text("Component {number}, entered by", number=number))
+    if registry is not None:
+        person = identity.actor(registry, person, in_person=True)
+        identity.note_unproven(person)
     digits = typer.prompt(text("Component {number} (hex)", number=number), hide_input=True)
     part = KeyComponent(Secret(_hex(digits, "a component")), person)
     output.say("Component {number} has check value {kcv}", number=number, kcv=_kcv(part.kcv(algorithm)))

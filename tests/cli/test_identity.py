@@ -74,6 +74,25 @@ def test_a_unit_is_put_below_another_and_the_undo_command_works(home: IssuerDire
     assert unit in home.cli.ok("unit", "list", unit).out
 
 
+def test_who_enters_a_key_component_proves_it(peopled: tuple[Cli, str]) -> None:
+    cli, _ = peopled
+    importing = ("keys", "import", "kmc-supplier", "--purpose", "kmc", "--algorithm", "aes128")
+    env = {"PYTHONWARNINGS": "ignore"}  # without a terminal, getpass warns that it cannot hide what is typed
+    parts = ["0123456789abcdef0011223344556677", "fedcba98765432108899aabbccddeeff"]
+
+    def typed(second: str) -> str:
+        return "".join(
+            f"{name}\n{password}\n{part}\n"
+            for name, password, part in zip(("wang", "li.na"), (PASSWORD, second), parts, strict=True)
+        )
+
+    guessed = cli.run(*importing, input=typed("guess"), env=env)
+    assert "name or password is wrong" in guessed.err
+    cli.ok(*importing, input=typed(PASSWORD), env=env)
+    entry = next(one for one in cli.ok("keys", "audit", "--json").json if one["key"] == "kmc-supplier/1")
+    assert entry["by"] == "wang and li.na"
+
+
 def test_with_users_a_name_needs_its_password(peopled: tuple[Cli, str], home: IssuerDirectory, tmp_path: Path) -> None:
     cli, _ = peopled
     form = csv_form(tmp_path / "form.csv", 1, start=700)
