@@ -181,7 +181,8 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[0] == EMPTY:
         _empty()
         return
-    process.bound_memory()  # as `membercard serve` does
+    process.raise_limit()  # as `membercard serve` does
+    process.bound_memory()
     config, *urls = arguments
     counters = [url.removeprefix("counter=") for url in urls if url.startswith("counter=")]
     _serve(config, [url for url in urls if not url.startswith("counter=")], counters)
