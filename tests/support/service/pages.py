@@ -82,6 +82,7 @@ def all_paths(at: Served) -> dict[str, str]:
         "developer": "/developer?reader=stock-4",
         "station batch": f"/station/batches/{at.station.prepared}",
         "units": "/progress/units",
+        "waiting": "/waiting",
         "password": "/password",
     }
     return paths(at) | more

@@ -30,6 +30,12 @@ def test_a_text_that_looks_like_a_cell_is_none() -> None:
     )
 
 
+def test_a_cell_without_text_is_empty() -> None:
+    assert labelled("<tr><td>a </td><td>\n </td></tr>", ("A", "B")) == (
+        '<tr><td data-label="A">a </td><td data-label="B"></td></tr>'
+    )
+
+
 def test_a_row_has_no_more_cells_than_the_table_has_headings() -> None:
     with pytest.raises(IndexError):
         labelled("<tr><td>a</td><td>b</td></tr>", ("A",))
