@@ -24,9 +24,12 @@ def only_reader() -> str:
     return urls[0]
 
 
-def reader_or_only(context: typer.Context, url: str) -> str:
-    """Callback of an option --reader. Shell completion and help look for no reader."""
-    return url if url or context.resilient_parsing else only_reader()
+def reader_or_only(context: typer.Context, param: typer.CallbackParam, url: str) -> str:
+    """Callback of an option --reader. Shell completion and help look for no reader, and an empty URL, as of a variable
+    that is not set, means none: it is refused when it is opened."""
+    source = context.get_parameter_source(str(param.name))
+    absent = source is None or source.name.startswith("DEFAULT")
+    return only_reader() if absent and not context.resilient_parsing else url
 
 
 def readers_or_only(context: typer.Context, urls: list[str]) -> list[str]:

@@ -31,6 +31,7 @@ COMMANDS = [
     "lists publish {out}",
     "restore check --help",
     "stock show --json",
+    "unit list --json",
     "user list --json",
     "audit verify --json",
     "sim show {chip} --json",
