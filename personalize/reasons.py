@@ -62,6 +62,8 @@ class RejectCode(StrEnum):
     """Another key set of the chip has the number of the final keys."""
     STOCK_KEYS_TWICE = "stock-keys-twice"
     """The stock keys open several key sets, of which one is replaced."""
+    KEY_DATA_UNSET = "key-data-unset"
+    """The final keys would be derived from a chip number that was never set: all such chips would share them."""
     READ_BACK = "read-back"
     READ_BACK_VERDICT = "read-back-verdict"
     READ_BACK_CHIP = "read-back-chip"

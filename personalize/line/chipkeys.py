@@ -29,6 +29,7 @@ from terminal.globalplatform import (
     SecureChannel,
     SecurityDomain,
     SecurityLevel,
+    tells_keys_apart,
 )
 from terminal.keys import CardKeys, KeyCustody
 
@@ -57,13 +58,14 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
     """Authenticate with the stock or the final keys, whichever the chip proves to hold.
 
     INITIALIZE UPDATE names a final version where the chip lists it, else any. The protocol is that of the answer.
-    Raises ChipUnfit where the stock keys open several key sets, NotGenuine where the chip holds neither,
-    AuthenticationRefused, AuthenticationGuarded, CardError, CustodyError.
+    Raises ChipUnfit where the stock keys open several key sets or the chip would share its final keys with others,
+    NotGenuine where the chip holds neither, AuthenticationRefused, AuthenticationGuarded, CardError, CustodyError.
     """
     versions = domain.key_versions()
     level = _LEVELS[line.secure_channel]
 
     def source(update: InitializeUpdate) -> list[CardKeys]:
+        _refuse_shared_keys(line, update)
         return candidates(custody, line, update)
 
     def ask(version: int) -> SecureChannel:
@@ -153,6 +155,16 @@ def candidates(custody: KeyCustody, line: LineSection, update: InitializeUpdate)
     if missing is not None and not keys:
         raise missing
     return keys
+
+
+def _refuse_shared_keys(line: LineSection, update: InitializeUpdate) -> None:
+    method = line.final_keys(update.scp).diversification
+    if not tells_keys_apart(method, update.key_data):
+        sentence = (
+            f"the final keys are derived ({method}) from key data in which the chip's number was never set, so that "
+            "all such chips would share them"
+        )
+        raise ChipUnfit(sentence, RejectCode.KEY_DATA_UNSET)
 
 
 def _stock(custody: KeyCustody, line: LineSection, update: InitializeUpdate) -> CardKeys:

@@ -15,7 +15,7 @@ from terminal.globalplatform.handshake import (
     handshake,
     keys_from_master,
 )
-from terminal.globalplatform.identity import IdentitySource
+from terminal.globalplatform.identity import IdentitySource, tells_keys_apart
 from terminal.globalplatform.inventory import StatusEntry, StatusScope
 from terminal.globalplatform.levels import C_ENC, C_MAC, FULL, SecurityLevel
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState, LoadFileState, Privileges
@@ -55,4 +55,5 @@ __all__ = [
     "handshake",
     "keys_from_master",
     "open_channel",
+    "tells_keys_apart",
 ]

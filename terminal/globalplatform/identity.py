@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from terminal.globalplatform.tolerant import objects, says_something, values
+from terminal.keys import Diversification
 
 
 class IdentitySource(StrEnum):
@@ -25,6 +26,20 @@ def of_key_data(key_data: bytes) -> str:
     """``KD-`` and the key data in hex; empty for key data of bytes 00 and FF only: those of a chip number that was
     never set, between fixed bytes."""
     return f"KD-{key_data.hex().upper()}" if set(key_data) - _UNSET else ""
+
+
+_CHIP_NUMBER = {
+    Diversification.VISA2: slice(4, 8),
+    Diversification.EMV_CPS: slice(6, 10),
+    Diversification.KDF3: slice(None),
+}
+"""Where the key data hold what tells chips apart: VISA2 and EMV CPS take their serial number (EMV CPS 1.1, 4.1)."""
+
+
+def tells_keys_apart(method: Diversification, key_data: bytes) -> bool:
+    """Whether keys that ``method`` derives from these ten bytes are those of one chip: False where the chip number in
+    them was never set, so that all such chips would share their keys. True where nothing is derived."""
+    return method is Diversification.NONE or bool(set(key_data[_CHIP_NUMBER[method]]) - _UNSET)
 
 
 def of_card_image_number(data: bytes) -> str:

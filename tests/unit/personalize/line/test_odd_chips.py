@@ -19,6 +19,7 @@ from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import CardGone, NoCard
 from terminal.globalplatform import IdentitySource
+from terminal.keys import Diversification
 from terminal.secret import Secret
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, Rack, card_on
 
@@ -164,6 +165,62 @@ def test_key_data_that_say_nothing_are_no_identity_either(bench: Bench, unset: b
     rack = Rack(chips, wrap=Maker(answer))
     assert bench.run(rack, job=job).counts == {ASIDE: 2}
     assert rack.bins[Disposition.ASIDE] == chips
+
+
+def unset_key_data(place: slice, value: int) -> Answer:
+    """Production data that were never set, and bytes of the key data as well."""
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        if apdu[1:4] == b"\xca\x9f\x7f":
+            return b"\x6a\x88"
+        if apdu[1] != UPDATE or len(answer) <= 20:
+            return answer
+        data = bytearray(b"MEMBERCARD")
+        data[place] = bytes((value,)) * len(data[place])
+        return bytes(data) + answer[10:]
+
+    return answer
+
+
+@pytest.mark.parametrize("value", [0x00, 0xFF], ids=["00", "ff"])
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [(SCP02, slice(None)), (SCP02, slice(6, 10)), (SCP03, slice(None))],
+    ids=["scp02", "scp02-number", "scp03"],
+)
+def test_chips_that_would_share_their_final_keys_are_rejected_before_the_first_change(
+    bench: Bench, kind: tuple[int, LinkProtocol], place: slice, value: int
+) -> None:
+    """Each has a card image number of its own, and key data by which their final keys would be the same."""
+    chips = [bench.chip((kind[0], LinkProtocol.T1)) for _ in range(2)]
+    before = [chip.key_versions for chip in chips]
+    for number, chip in enumerate(chips, 1):
+        chip._nvm.scope("card")["45"] = bytes((0x01, number))
+    maker = Maker(unset_key_data(place, value))
+    job = replace(bench.job(), profile=with_identity(bench, IdentitySource.CARD_IMAGE_NUMBER))
+    assert bench.run(Rack(chips, wrap=maker), job=job).counts == {REJECTED: 2}
+    rejects = bench.registry.line.rejects(bench.batch)
+    assert {(reject.code, reject.bin) for reject in rejects} == {("key-data-unset", "3 data")}
+    assert {reject.chip_serial for reject in rejects} == {"CIN-0101", "CIN-0102"}
+    assert not {0xE6, 0xE2, 0xD8, 0xF0, AUTHENTICATE} & {apdu[1] for apdu in maker.commands}
+    assert [chip.key_versions for chip in chips] == before
+
+
+@pytest.mark.parametrize("kind", [SCP02, SCP03], ids=["scp02", "scp03"])
+def test_keys_that_are_not_derived_need_no_key_data(bench: Bench, kind: tuple[int, LinkProtocol]) -> None:
+    chip = bench.chip((kind[0], LinkProtocol.T1))
+    chip._nvm.scope("card")["45"] = b"\x01\x09"
+    line = bench.profile.line
+    undiversified = {"diversification": Diversification.NONE}
+    line = line.model_copy(
+        update={
+            "identity": (IdentitySource.CARD_IMAGE_NUMBER,),
+            "scp02": line.scp02.model_copy(update=undiversified),
+            "scp03": line.scp03.model_copy(update=undiversified),
+        }
+    )
+    job = replace(bench.job(), profile=bench.profile.model_copy(update={"line": line}))
+    assert bench.run(Rack([chip], wrap=Maker(unset_key_data(slice(None), 0))), job=job).counts == {VERIFIED: 1}
 
 
 def test_blanks_with_the_serial_of_a_card_never_reach_the_good_bin(bench: Bench) -> None:
