@@ -20,7 +20,17 @@ fi
 chmod 711 "$TMPDIR" # some tests look on as nobody
 export TMPDIR
 beside=()
-trap 'kill "${beside[@]}" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+# What runs is interrupted, ends its own processes and removes its own files; only then go the others.
+leave() {
+  trap '' INT HUP TERM
+  kill "${beside[@]}" 2>/dev/null || true
+  wait
+  rm -rf "$TMPDIR"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
 failed=0
 # Linters use one processor each, so the tests begin at once; what a linter says comes at the end.
 lint >"$TMPDIR/lint.log" 2>&1 &
@@ -36,7 +46,9 @@ end() {
 # Tests also wait, for processes and readers: one worker more than there are processors.
 run() {
   PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@"
+    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@" &
+  beside+=($!)
+  wait $! # a trap runs at once while this shell waits, and only after a command in the foreground
 }
 case $what in
   check) run -m "not pcsc and not slow and not postgres" tests/unit tests/architecture tests/vectors || failed=$?; end ;;

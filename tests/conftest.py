@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,14 @@ settings.load_profile("tests")
 # A run in the background of a script (`make test &`) ignores Ctrl-C, and so would every command that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM as Ctrl-C, so that fixtures end what they started."""
+    raise KeyboardInterrupt
+
+
+signal.signal(signal.SIGTERM, _interrupt)
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
@@ -125,13 +134,18 @@ _LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: at the end of a parallel run one process does not wait minutes for the other."""
-    tests = Path(__file__).parent
+    tests = f"{Path(__file__).parent}/"
 
     def place(item: pytest.Item) -> int:
-        path = item.path.relative_to(tests).as_posix()
+        path = str(item.path).removeprefix(tests)
         return next((place for place, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """From here on fixtures end, which another SIGTERM does not cut short."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,6 +5,7 @@ A real process every time, with the command line's own entry, so that it can be 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
@@ -36,6 +37,7 @@ _PRELOADED = (
     "tongsuopy.crypto.ciphers",
     "typer.rich_utils",
 )
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Streams:
 
     out: str
     err: str
+
+
+def end_with_parent() -> None:
+    """This process is killed when the thread that forked it is gone. prctl(2), PR_SET_PDEATHSIG."""
+    _LIBC.prctl(1, signal.SIGKILL)
 
 
 class Zygote:
@@ -77,7 +84,7 @@ class Zygote:
         return self._ask("wait", pid)
 
     def close(self) -> None:
-        """Let it go; commands that run still are not waited for."""
+        """Let it go; commands that run still end with it, as they do when the test process is killed."""
         self._process.communicate()
 
     def __enter__(self) -> Self:
@@ -157,6 +164,7 @@ def _become(arguments: list[str], streams: dict[str, str], directory: str, envir
     """In the child: the command, and never back."""
     from membercard.cli import main
 
+    end_with_parent()
     os.chdir(directory.encode())
     if environment is not None:
         os.environ.clear()

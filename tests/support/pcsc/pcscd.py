@@ -22,6 +22,7 @@ from typing import IO
 from smartcard import scard
 
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.watchdog import Watchdog
 
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
@@ -63,6 +64,7 @@ class Pcscd:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock: IO[str] | None = None
+        self._watchdog: Watchdog | None = None
         self.ours = False
         self.slots: list[Slot] = []
 
@@ -92,6 +94,9 @@ class Pcscd:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -115,6 +120,8 @@ class Pcscd:
             raise PcscdError("starting a private pcscd needs root or sudo: have it, or start pcscd beforehand")
         self._folder = tempfile.TemporaryDirectory(prefix="membercard-pcscd-")
         folder, entries = Path(self._folder.name), []
+        assert self._lock is not None
+        self._watchdog = Watchdog(folder, signal.SIGTERM, prefix=_as_root(), locks=[self._lock])
         for number in range(-(-self._wanted // _SLOTS_OF_ONE)):
             # The driver keeps its slots in static memory: each reader needs its own copy of the library.
             library = shutil.copy(DRIVER, folder / f"vpcd{number}.so")
@@ -129,9 +136,10 @@ class Pcscd:
         assert self._folder is not None
         folder = Path(self._folder.name)
         with (folder / "pcscd.log").open("ab") as log:
-            command = ["/usr/sbin/pcscd", "-f", "-c", str(folder / "reader.conf")]
-            command = command if os.geteuid() == 0 else ["sudo", "-n", *command]
+            command = [*_as_root(), "/usr/sbin/pcscd", "-f", "-c", str(folder / "reader.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        assert self._watchdog is not None
+        self._watchdog.watch(self._process.pid)
         if not eventually(lambda: _listening() and len(_reader_names()) >= len(self.slots), 0.05):
             log_end = (folder / "pcscd.log").read_text()[-2000:]
             raise PcscdError(f"pcscd did not come up in {PATIENCE:g} s; the end of its log: {log_end}")
@@ -146,6 +154,10 @@ class Pcscd:
             self._process.kill()
             self._process.wait(PATIENCE)
         self._process = None
+
+
+def _as_root() -> list[str]:
+    return [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
 def _listening() -> bool:

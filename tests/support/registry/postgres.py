@@ -20,9 +20,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.watchdog import Watchdog
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  everything there is removed at the end
 _ROOM = 2 << 30
+_IMMEDIATE = signal.SIGQUIT
+"""PostgreSQL's immediate shutdown."""
 _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
@@ -114,37 +117,37 @@ def private_cluster() -> Iterator[Cluster]:
     if programs is None:
         raise FileNotFoundError("PostgreSQL's initdb is not installed")
     home = Path(tempfile.mkdtemp(prefix="pg-", dir=_place()))  # short: a socket's path has at most 107 bytes
+    with Watchdog(home, _IMMEDIATE) as watchdog:
+        try:
+            yield from _running(programs, home, watchdog)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _running(programs: Path, home: Path, watchdog: Watchdog) -> Iterator[Cluster]:
     runs_as = _unprivileged()
     if runs_as:
         shutil.chown(home, runs_as["user"], runs_as["group"])
     data = home / "data"
     initdb = [programs / "initdb", "-D", data, "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=home, **runs_as)
+    options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-k", home, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=home,
+        **runs_as,
+    )
     try:
-        subprocess.run(
-            initdb,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=home,
-            **runs_as,
-        )
-        options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", home, *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=home,
-            **runs_as,
-        )
-        try:
-            cluster = Cluster(home)
-            assert eventually(lambda: server.poll() is not None or _answers(cluster), 0.05)
-            assert server.poll() is None, "the server ended at once"
-            yield cluster
-        finally:
-            server.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown
-            server.wait(PATIENCE)
+        watchdog.watch(server.pid)
+        cluster = Cluster(home)
+        assert eventually(lambda: server.poll() is not None or _answers(cluster), 0.05)
+        assert server.poll() is None, "the server ended at once"
+        yield cluster
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        server.send_signal(_IMMEDIATE)
+        server.wait(PATIENCE)
 
 
 def _place() -> Path | None:

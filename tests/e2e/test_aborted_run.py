@@ -1,0 +1,100 @@
+"""A test run that is interrupted or killed leaves no process and no file behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE, eventually
+
+_TEST = """
+import time
+from pathlib import Path
+
+from tests.support.service.process import ServiceDirectory, ServiceProcess
+
+HERE = Path(__file__).parent
+
+
+def test_something_long(cluster):
+    home = ServiceDirectory(HERE / "home", cluster.database(), keys=0)
+    service = ServiceProcess(home.config("station"), [], HERE / "log", None)
+    server = (cluster.socket / "data" / "postmaster.pid").read_text().split()[0]
+    (HERE / "new").write_text(f"{cluster.socket} {server} {service.process.pid}")
+    (HERE / "new").rename(HERE / "begun")
+    time.sleep(3600)
+"""
+
+
+def _ended(pid: int) -> bool:
+    """Whether it is gone, or only waits for its parent to look."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("how", "workers"), [(signal.SIGTERM, []), (signal.SIGKILL, ["-n", "1"])], ids=["SIGTERM", "SIGKILL"]
+)
+def test_servers_and_services_end_with_the_tests(how: signal.Signals, workers: Sequence[str], tmp_path: Path) -> None:
+    (tmp_path / "test_long.py").write_text(_TEST)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *workers]
+    command += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", f"--basetemp={tmp_path / 'base'}"]
+    with (tmp_path / "out").open("wb") as out:
+        run = subprocess.Popen(
+            [*command, str(tmp_path / "test_long.py")], cwd=ROOT, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        begun = tmp_path / "begun"
+        assert eventually(lambda: begun.exists() or run.poll() is not None)
+        assert begun.exists(), (tmp_path / "out").read_text()
+        cluster, *pids = begun.read_text().split()
+        run.send_signal(how)
+        run.wait(PATIENCE)
+        assert eventually(lambda: all(_ended(int(pid)) for pid in pids))
+        assert eventually(lambda: not Path(cluster).exists())
+    finally:
+        if run.poll() is None:
+            run.kill()
+
+
+_PYTEST = """#!/bin/sh
+trap 'echo ended >>"{log}"; exit 2' TERM
+mkdir "$TMPDIR/$$"
+echo "$TMPDIR" >>"{log}"
+while sleep 0.05; do :; done
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda how: how.name)
+def test_an_interrupted_make_test_ends_its_processes_and_removes_its_files(how: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "test.sh", tmp_path / "scripts")
+    programs, log = tmp_path / ".venv" / "bin", tmp_path / "log"
+    programs.mkdir(parents=True)
+    for name, text in {"python": _PYTEST.format(log=log), "ruff": "#!/bin/sh\n", "mypy": "#!/bin/sh\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    run = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", str(tmp_path / "scripts" / "test.sh")],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert eventually(lambda: log.exists() and len(log.read_text().split()) == 2), "both parts began"
+    place = Path(log.read_text().split()[0])
+    assert place.is_dir()
+    os.kill(run.pid, how)
+    assert run.wait(PATIENCE) == 128 + how
+    assert log.read_text().split()[2:] == ["ended", "ended"]
+    assert not place.exists()
