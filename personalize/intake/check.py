@@ -14,7 +14,15 @@ from personalize.intake.files.content import Limits, load
 from personalize.intake.files.sheets import Book, Sheet, read_book
 from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
 from personalize.intake.identity import Identities
-from personalize.intake.placement import continued, has_people, no_header, no_header_on, refuse_people_outside
+from personalize.intake.placement import (
+    continued,
+    has_mobile,
+    has_people,
+    labels_one_person,
+    no_header,
+    no_header_on,
+    refuse_people_outside,
+)
 from personalize.intake.precision import with_cut_numbers
 from personalize.intake.rows import ReadRow, TableReader
 from personalize.intake.text import gb18030_length, masked_numbers
@@ -138,10 +146,13 @@ def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str
     for sheet in sheets:
         header = find_header(sheet.rows)
         if header is None:
+            tables = before is not None or any(find_header(other.rows) for other in sheets)
             if not has_people(sheet):
+                if tables and any(map(has_mobile, sheet.rows)):
+                    form.warnings += _without_header(sheet)
                 continue
-            header = continued(sheet, *before) if before else None
-            if header is None and any(find_header(other.rows) for other in sheets):
+            header = continued(sheet, *before) if before and not labels_one_person(sheet) else None
+            if header is None and tables:
                 raise no_header_on(path, sheet)
             if header is None:
                 continue
@@ -188,6 +199,16 @@ def _left_out(chinese: str, english: str, sheets: Sequence[Sheet]) -> list[tuple
         )
         for sheet in sheets
         if has_people(sheet)
+    ]
+
+
+def _without_header(sheet: Sheet) -> list[tuple[str, str]]:
+    name = masked_numbers(sheet.name)
+    return [
+        (
+            f"工作表“{name}”没有表头和身份证号，没有读取；如有会员，请加上表头和身份证号",
+            f"sheet {name!r} has neither a header row nor ID numbers and was not read: add them if members are on it",
+        )
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from personalize.errors import AmbiguousTable, HeaderNotFound
 from personalize.intake.files.sheets import Book, Sheet
+from personalize.intake.genders import read_gender
 from personalize.intake.header import (
     FIELDS,
     NEEDED,
@@ -20,11 +21,13 @@ from personalize.intake.header import (
     nearest,
 )
 from personalize.intake.non_data_rows import is_sample
+from personalize.intake.phones import read_phone
 from personalize.intake.text import Cell, is_blank, looks_like_id, masked_numbers, squeeze, text_of
 
 _ID, _NAME = FIELDS.index("id_number"), FIELDS.index("name")
 _GENDERS = frozenset("男女")
-_MOBILE_DIGITS = 11
+_MOST_CELLS = 8_000_000
+"""Cells of a sheet that is widened to the columns of the sheet before."""
 
 
 def has_people(sheet: Sheet) -> bool:
@@ -37,23 +40,34 @@ def _has_id(row: list[Cell]) -> bool:
 
 
 def _is_of_a_person(row: list[Cell]) -> bool:
-    if _has_id(row):
-        return True
-    return not _GENDERS.isdisjoint(cell for cell in row if isinstance(cell, str)) and any(
-        len(digits) == _MOBILE_DIGITS and digits.isdigit() for cell in row if (digits := squeeze(text_of(cell)))
-    )
+    return _has_id(row) or (any(map(_names_gender, row)) and has_mobile(row))
+
+
+def _names_gender(cell: Cell) -> bool:
+    return isinstance(cell, str) and cell != "" and not cell.isdigit() and read_gender(cell).fault is None
+
+
+def has_mobile(row: list[Cell]) -> bool:
+    """Whether a cell of the row is a mobile number."""
+    return any(cell != "" and read_phone(cell).fault is None for cell in row)
 
 
 def continued(sheet: Sheet, before: Sheet, header: HeaderRow) -> HeaderRow | None:
-    """The columns of the sheet before, for one that goes on without a header; None if its numbers stand elsewhere."""
-    shift, width = before.first_column - sheet.first_column, len(sheet.rows[0]) - 1
+    """The columns of the sheet before, for one that goes on without a header; None if its numbers stand elsewhere.
+
+    A sheet that is narrower is widened: its cells in those columns are empty, as they would be under the header.
+    """
+    found = [before.first_column + column for column in header.columns if column >= 0]
+    wanted = range(min([*found, sheet.first_column]), max([*found, sheet.first_column + len(sheet.rows[0]) - 2]) + 1)
+    if len(wanted) * len(sheet.rows) > _MOST_CELLS:
+        return None
+    sheet.widen(wanted)
+    shift = before.first_column - sheet.first_column
 
     def moved(column: int) -> int:
-        return column + shift if column >= 0 and 0 <= column + shift < width else -1
+        return column + shift if 0 <= column + shift < len(wanted) else -1
 
-    columns = tuple(map(moved, header.columns))
-    if any(columns[FIELDS.index(field)] < 0 for field in NEEDED):
-        return None
+    columns = tuple(column + shift if column >= 0 else -1 for column in header.columns)
     with_id = [row for row in sheet.rows if _has_id(row)]
     names = [squeeze(text_of(row[columns[_NAME]])) for row in with_id]
     fitting = sum(
@@ -67,10 +81,10 @@ def continued(sheet: Sheet, before: Sheet, header: HeaderRow) -> HeaderRow | Non
 
 
 def refuse_people_outside(path: Path, sheet: Sheet, header: HeaderRow) -> None:
-    """Raises AmbiguousTable for ID numbers beside the table or above its header."""
+    """Raises AmbiguousTable for ID numbers beside the table, and for people above its header."""
     id_column = header.columns[_ID]
     for row in sheet.rows[: max(header.row, 0)]:
-        if looks_like_id(text_of(row[id_column])) and not any(map(is_sample, row)):
+        if _is_of_a_person(row) and not any(map(is_sample, row)) and not _has_labels(row):
             raise AmbiguousTable(
                 f"{path.name}: people stand above the header row{_place(sheet)[1]}: move them below it",
                 f"表头上方有人员信息{_place(sheet)[0]}，请移到表头下面",
@@ -92,11 +106,23 @@ def _is_of_another(cell: Cell, own: Cell, twice: bool) -> bool:
     return twice and not text.isdigit() and not is_blank(text) and field_of(text) is None
 
 
+def _has_labels(row: list[Cell]) -> bool:
+    """Whether the row is a line of labels and values (经办人：…, 身份证号 | 1301…), as stand above a table."""
+    texts = [squeeze(cell) for cell in row if isinstance(cell, str) and cell]
+    return any(":" in text or field_of(text) is not None for text in texts)
+
+
 def no_header_on(path: Path, sheet: Sheet) -> HeaderNotFound:
     """The fault of a form with people on a sheet that has no header, and not the columns of the sheet before either."""
     name = masked_numbers(sheet.name)
+    english = f"{path.name}: people stand on sheet {name!r}, which has no header row"
+    if labels_one_person(sheet):
+        return HeaderNotFound(
+            f"{english} but the form of one person: copy the people into one table",
+            f"工作表“{name}”是一人一张的表，没有表头，请把人员汇总到一份名单里",
+        )
     return HeaderNotFound(
-        f"{path.name}: people stand on sheet {name!r}, which has no header row: give it the header of the other sheets",
+        f"{english}: give it the header of the other sheets",
         f"工作表“{name}”上有人员信息，但没有表头，请加上与其他工作表相同的表头",
     )
 
@@ -117,7 +143,7 @@ def no_header(path: Path, book: Book) -> HeaderNotFound:
         )
     english = f"{path.name}: no header row found; it must name at least {' and '.join(TITLES[name] for name in NEEDED)}"
     chinese = f"没有找到表头，表头中至少应有“{missing_titles(NEEDED)}”"
-    if any(_labels_one_person(sheet) for sheet in book.visible):
+    if any(labels_one_person(sheet) for sheet in book.visible):
         return HeaderNotFound(
             f"{english}; this is a form of one person: copy the people into one table",
             f"{chinese}；这是一人一张的表，请把人员汇总到一份名单里",
@@ -132,7 +158,7 @@ def no_header(path: Path, book: Book) -> HeaderNotFound:
     return HeaderNotFound(english, chinese)
 
 
-def _labels_one_person(sheet: Sheet) -> bool:
+def labels_one_person(sheet: Sheet) -> bool:
     """Whether an ID number stands right of its label, in the next filled cell."""
     for row in sheet.rows:
         filled = [cell for cell in row if cell != ""]

@@ -41,6 +41,14 @@ class Sheet:
         """The row's number as the spreadsheet shows it."""
         return self.first_row + index + 1
 
+    def widen(self, columns: range) -> None:
+        """Add empty columns, so that the sheet has at least these, counted from 0 as ``first_column``."""
+        left = max(self.first_column - columns.start, 0)
+        right = max(columns.stop - self.first_column - len(self.rows[0]) + 1, 0)
+        for row in self.rows if left or right else ():
+            row[:0], row[-1:-1] = [""] * left, [""] * right
+        self.first_column -= left
+
 
 @dataclass(frozen=True, slots=True)
 class Book:

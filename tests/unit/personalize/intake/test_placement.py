@@ -9,6 +9,7 @@ from openpyxl import Workbook
 
 from personalize.errors import AmbiguousTable, HeaderNotFound
 from personalize.intake import check
+from personalize.intake.annotate import annotate
 from tests.support import forms
 from tests.support.forms import HEADER, TODAY, UNIT, id_number, person, verdicts
 
@@ -52,6 +53,41 @@ def test_a_sheet_with_people_elsewhere_and_no_header_is_named(tmp_path: Path, ro
     assert id_number(serial=3) not in str(caught.value)
 
 
+def test_a_narrower_sheet_has_the_columns_of_the_sheet_before_too(tmp_path: Path) -> None:
+    without_unit = [(None, *row[1:5]) for row in (person(3), person(4))]
+    form = book(tmp_path / "f.xlsx", {"1": forms.form(person(1)), "2": without_unit})
+    report = check(form, today=TODAY)
+    assert verdicts(report) == ["ok", "UNIT_MISSING", "UNIT_MISSING"]
+    annotate(report, tmp_path / "copy.xlsx")
+    assert verdicts(check(tmp_path / "copy.xlsx", today=TODAY)) == verdicts(report)
+
+
+def test_a_form_of_one_person_beside_a_list_is_refused_as_that(tmp_path: Path) -> None:
+    one = [("姓名", "孙波磊", "性别", "男"), ("身份证号", id_number(), "手机号码", "18801434135")]
+    with pytest.raises(HeaderNotFound, match="'李四', which has no header row but the form of one person") as caught:
+        check(book(tmp_path / "f.xlsx", {"名单": forms.form(person(1)), "李四": one}), today=TODAY)
+    assert "一人一张" in caught.value.chinese
+
+
+@pytest.mark.parametrize("gender", ["男性", "女士", "M"])
+def test_people_with_damaged_numbers_are_people_too(tmp_path: Path, gender: str) -> None:
+    row = ("孙波磊", gender, "1301021976", "+86 188-0143-4135")
+    with pytest.raises(HeaderNotFound, match="'补充', which has no header"):
+        check(book(tmp_path / "f.xlsx", {"补充": [row], "名单": forms.form(person(1))}), today=TODAY)
+
+
+def test_a_sheet_of_names_and_telephones_gives_a_warning(tmp_path: Path) -> None:
+    contacts = [("姓名", "电话"), ("孙波磊", "18801434135")]
+    report = check(book(tmp_path / "f.xlsx", {"名单": forms.form(person(1)), "通讯录": contacts}), today=TODAY)
+    assert verdicts(report) == ["ok"]
+    assert report.warnings == (
+        (
+            "工作表“通讯录”没有表头和身份证号，没有读取；如有会员，请加上表头和身份证号",
+            "sheet '通讯录' has neither a header row nor ID numbers and was not read: add them if members are on it",
+        ),
+    )
+
+
 def test_a_form_of_one_person_is_refused_as_that(tmp_path: Path) -> None:
     one = [("姓名", "孙波磊", "身份证号", id_number()), ("性别", "男", "手机号码", "18801434135")]
     with pytest.raises(HeaderNotFound, match="a form of one person") as caught:
@@ -91,6 +127,23 @@ def test_people_above_the_header_are_refused(tmp_path: Path) -> None:
         check(forms.xlsx(tmp_path / "f.xlsx", [person(1), HEADER, person(2)]), today=TODAY)
     sample = ["示例", *person(1)[1:]]
     assert verdicts(check(forms.xlsx(tmp_path / "g.xlsx", [sample, HEADER, person(2)]), today=TODAY)) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [[None, None, *person(1)], person(1, id="13010219"), person(1, id=None), [*person(1)[2:], id_number(serial=9)]],
+)
+def test_people_above_the_header_are_refused_wherever_they_stand(tmp_path: Path, row: list[object]) -> None:
+    with pytest.raises(AmbiguousTable, match="above the header"):
+        check(forms.xlsx(tmp_path / "f.xlsx", [forms.TITLE, row, HEADER, person(2)]), today=TODAY)
+
+
+@pytest.mark.parametrize(
+    "row", [("经办人：孙波磊", "男", "18801434135"), ("填表人", "孙波磊", "身份证号", id_number(serial=9))]
+)
+def test_who_fills_in_a_form_may_stand_above_its_header(tmp_path: Path, row: tuple[object, ...]) -> None:
+    rows = [forms.TITLE, row, forms.UNIT_LINE, HEADER, person(2)]
+    assert verdicts(check(forms.xlsx(tmp_path / "f.xlsx", rows), today=TODAY)) == ["ok"]
 
 
 @pytest.mark.parametrize("name", ["样表", "附件4登记表样表", "填写示例", "范本"])
