@@ -39,7 +39,6 @@ _LEVELS = {
     "c-mac c-enc r-mac": SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION | SecurityLevel.R_MAC,
     "c-mac c-enc r-mac r-enc": SecurityLevel(0x33),
 }
-_COMMANDS_ONLY = SecurityLevel.C_MAC | SecurityLevel.C_DECRYPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ def open_chip(domain: SecurityDomain, custody: KeyCustody, line: LineSection) ->
         return candidates(custody, line, update)
 
     def ask(version: int) -> SecureChannel:
-        # SCP02 signs responses only after BEGIN R-MAC SESSION; the read-back compares everything anyway.
-        return domain.authenticate(HostAuthentication(source, level, version, scp02_level=level & _COMMANDS_ONLY))
+        # A chip that does not protect its responses is no reject: the read-back compares everything anyway.
+        return domain.authenticate(HostAuthentication(source, level, version, as_supported=True))
 
     if len(versions) > 1 and len(left := stock_versions(domain, custody, line, versions)) > 1:
         named = ", ".join(f"{version:02X}" for version in left)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from terminal.errors import CardMalformed
-from terminal.globalplatform.tolerant import Note, ignore, says_something
+from terminal.globalplatform.tolerant import Note, ignore, objects, says_something, values
 
 LENGTH = 42
 _FOUR_BYTES = ("ic_serial_number", "ic_pre_personalization_equipment", "ic_personalization_equipment")
 """Every other field has two."""
 _TAG = b"\x9f\x7f"
+_CARD_DATA = 0x66
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,7 @@ class Cplc:
     def parse(cls, data: bytes, note: Note = ignore) -> Cplc:
         """From the value, or the whole data object 9F7F. Of another length than 42 bytes what is there is read: fields
         that are missing are empty or cut, and ``note`` is called. Raises CardMalformed for no data at all."""
-        value = data.lstrip(b"\x00") if data.lstrip(b"\x00").startswith(_TAG) else data
-        if value.startswith(_TAG) and len(value) > len(_TAG):
-            value = value[3:]
+        value = _without_header(data)
         if not value:
             raise CardMalformed(f"CPLC (9F7F): 0 bytes instead of {LENGTH}")
         if len(value) != LENGTH:
@@ -67,6 +66,22 @@ class Cplc:
         parts = (self.ic_fabrication_date, self.ic_serial_number, self.ic_batch_identifier, self.ic_fabricator)
         complete = len(b"".join(parts)) == 10
         return b"".join(parts).hex().upper() if complete and says_something(self.ic_serial_number) else ""
+
+
+def _without_header(data: bytes) -> bytes:
+    """The value without its tag and length, which cards write twice, behind padding, in a template, or with a length of
+    more bytes than it needs. What the length says is not looked at: the value ends with the data."""
+    templates = values(objects(data), _CARD_DATA)
+    if templates and templates[0].startswith(_TAG):
+        data = templates[0]
+    while (tagged := data.lstrip(b"\x00\xff")).startswith(_TAG):
+        rest = tagged[len(_TAG) :]
+        if rest.startswith(_TAG):
+            data = rest
+        else:
+            long_form = rest[:1] in (b"\x81", b"\x82") and len(rest) > LENGTH
+            data = rest[1 + (rest[0] & 0x7F if long_form else 0) :]
+    return data
 
 
 def as_date(raw: bytes, today: date) -> date | None:

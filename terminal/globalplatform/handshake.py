@@ -18,7 +18,7 @@ from terminal.errors import (
     SecureChannelError,
 )
 from terminal.globalplatform.guard import AuthenticationGuard
-from terminal.globalplatform.levels import C_ENC, SecurityLevel, check_level
+from terminal.globalplatform.levels import C_ENC, SecurityLevel, check_level, supported
 from terminal.globalplatform.scp02 import Scp02
 from terminal.globalplatform.scp03 import Scp03
 from terminal.globalplatform.tolerant import says_something
@@ -41,10 +41,10 @@ class HostAuthentication:
     """The keys and options of an authentication.
 
     ``version`` is the requested key version (0: the card's first). ``scp`` None accepts either protocol.
-    ``scp02_level`` is the level where the card speaks SCP02, if another one. ``scp02_i`` is the SCP02 implementation
-    option, which cards report in their card data only: None for what ``SecurityDomain`` reads there, 15 where nobody
-    knows. ``s16`` starts with a challenge of 16 bytes, which saves one command with S16 cards. ``retry`` allows a key
-    set that failed on this chip before, for a person who decided so.
+    ``as_supported`` leaves out the protection of responses that the card does not have, instead of refusing the card.
+    ``scp02_i`` is the SCP02 implementation option, which cards report in their card data only: None for what
+    ``SecurityDomain`` reads there, 15 where nobody knows. ``s16`` starts with a challenge of 16 bytes, which saves one
+    command with S16 cards. ``retry`` allows a key set that failed on this chip before, for a person who decided so.
     """
 
     keys: KeySource
@@ -52,7 +52,7 @@ class HostAuthentication:
     version: int = 0
     scp: Scp | None = None
     scp02_i: int | None = None
-    scp02_level: SecurityLevel | None = None
+    as_supported: bool = False
     s16: bool = False
     retry: bool = False
 
@@ -89,9 +89,7 @@ def handshake(
     update, host_challenge = yield from _initialize_update(wanted, host_challenge)
     if wanted.scp is not None and update.scp is not wanted.scp:
         raise SecureChannelError(f"the card uses SCP{update.scp}, not the requested SCP{wanted.scp}")
-    level = wanted.level
-    if update.scp is Scp.SCP02 and wanted.scp02_level is not None:
-        level = wanted.scp02_level
+    level = supported(update.scp, update.i, wanted.level) if wanted.as_supported else wanted.level
     check_level(update.scp, update.i, level)
     # Key data that were never set are those of many chips: a failure of one says nothing of the others.
     chip = chip or (update.key_data.hex().upper() if says_something(update.key_data) else "")

@@ -35,8 +35,19 @@ LEGAL = {
 }
 _SCP02_KIND, _SCP02_EXPLICIT = 0x0F, 0x05
 """Three keys, explicit initiation, C-MAC on the modified command, first ICV zero. GPC 2.3.1, E.1.1."""
-_R_MAC_SUPPORT = 0x20
-_R_ENC_SUPPORT = 0x40
+_RESPONSES = {SecurityLevel.R_MAC: 0x20, SecurityLevel.R_ENCRYPTION: 0x60}
+"""Protection of responses, and the bits of the SCP03 ``i`` that a card with it has. Amendment D 1.2, table 5-1."""
+
+
+def supported(scp: Scp, i: int, level: SecurityLevel) -> SecurityLevel:
+    """The level without the protection of responses that the card does not have.
+
+    SCP02 cards sign responses only after BEGIN R-MAC SESSION, and never encrypt them. GPC 2.3.1, E.4.5.
+    """
+    for bit, support in _RESPONSES.items():
+        if scp is Scp.SCP02 or i & support != support:
+            level &= ~bit
+    return level
 
 
 def check_level(scp: Scp, i: int, level: SecurityLevel) -> None:
@@ -51,13 +62,6 @@ def check_level(scp: Scp, i: int, level: SecurityLevel) -> None:
         if i & _SCP02_KIND != _SCP02_EXPLICIT:
             raise SecureChannelError(f"SCP02 with i={i:02X} is not supported; i=15 and i=55 are")
         return
-    missing = [
-        name
-        for bit, support, name in (
-            (SecurityLevel.R_MAC, _R_MAC_SUPPORT, "R-MAC"),
-            (SecurityLevel.R_ENCRYPTION, _R_ENC_SUPPORT, "R-ENCRYPTION"),
-        )
-        if level & bit and not i & support
-    ]
+    missing = [str(bit) for bit, support in _RESPONSES.items() if level & bit and i & support != support]
     if missing:
         raise SecureChannelError(f"this card (SCP03, i={i:02X}) does not support {' and '.join(missing)}")

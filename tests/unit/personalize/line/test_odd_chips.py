@@ -513,6 +513,19 @@ def test_r_mac_in_the_profile_is_left_out_for_scp02(bench: Bench) -> None:
     assert bench.run(Rack([bench.chip(SCP02), bench.chip(SCP03)]), job=job).counts == {VERIFIED: 2}
 
 
+@pytest.mark.parametrize("i", [0x00, 0x10, 0x20, 0x30, 0x60, 0x70])
+@pytest.mark.parametrize("level", ["c-mac c-enc r-mac", "c-mac c-enc r-mac r-enc"])
+def test_protection_of_responses_that_a_chip_does_not_have_is_left_out(bench: Bench, i: int, level: str) -> None:
+    """The profile asks for more than R-MAC (20) and R-ENCRYPTION (60) in the option of some chips."""
+    line = bench.profile.line.model_copy(update={"secure_channel": level})
+    job = replace(bench.job(), profile=bench.profile.model_copy(update={"line": line}))
+    maker = Maker()
+    assert bench.run(Rack([bench.chip(SCP03, i=i)], wrap=maker), job=job).counts == {VERIFIED: 1}
+    opened = next(apdu[2] for apdu in maker.commands if apdu[1] == AUTHENTICATE)
+    wanted = 0x33 if level.endswith("r-enc") else 0x13
+    assert opened == wanted & (0x33 if i & 0x60 == 0x60 else 0x13 if i & 0x20 else 0x03)
+
+
 def test_a_list_that_is_cut_is_completed_by_name(bench: Bench) -> None:
     """GET STATUS that ends within an entry with 9000: what the dossier needs is asked for by its AID."""
     other = bytes.fromhex("E3 0E 4F 07 A0000000620101 9F70 01 01")

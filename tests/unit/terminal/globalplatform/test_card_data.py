@@ -154,8 +154,21 @@ def test_cplc_gives_the_chip_serial(header: str) -> None:
     assert cplc.ic_personalization_equipment == bytes(4)
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["9F7F812A", "9F7F82002A", "009F7F2A", "FFFF9F7F2A", "9F7F9F7F2A", "9F7F2D9F7F2A", "9F7F2E9F7F812A", "662D9F7F2A"],
+)
+def test_a_header_out_of_form_moves_no_field_of_the_cplc(header: str) -> None:
+    """A field that moves takes a part of the serial number away, and two chips become one."""
+    remarks: list[str] = []
+    cplc = Cplc.parse(bytes.fromhex(header + CPLC), remarks.append)
+    assert cplc.chip_serial == "632600C0FFEE00074790"
+    assert cplc.ic_module_packaging_date == bytes.fromhex("6328")
+    assert remarks == []
+
+
 def test_no_cplc_is_malformed() -> None:
-    for data in (b"", b"\x9f\x7f\x00"):
+    for data in (b"", b"\x9f\x7f\x00", b"\x9f\x7f", b"\x9f\x7f\x9f\x7f\x00"):
         with pytest.raises(CardMalformed, match="0 bytes instead of 42"):
             Cplc.parse(data)
 
