@@ -65,7 +65,7 @@ def run(
         if not chosen_batch.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
             raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
-        if (left := registry.stock.accounts()).left < (wanted := registry.batches.accounts(batch).waiting):
+        if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
             typer.echo(shortage_warning(left, wanted), err=True)
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
