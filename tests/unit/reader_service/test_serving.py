@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from fastapi import FastAPI
 
-from reader_service import logs, serving
+from reader_service import connections, logs, serving
 from reader_service.errors import Invalid
 from reader_service.listen import Listen
 from reader_service.principal import Role
@@ -127,7 +127,7 @@ def reply_to(web: Web, sent: bytes, *, then: bytes = b"", seconds: float = PATIE
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTT", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: "])

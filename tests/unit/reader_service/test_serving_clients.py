@@ -13,7 +13,7 @@ import pytest
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from reader_service import serving
+from reader_service import connections
 from reader_service.http.middleware import API_POLICY
 from reader_service.principal import Role
 from tests.support.service.accounts import AccountsApp, accounts_app
@@ -55,16 +55,16 @@ def connected(web: Web, room: int = 4096) -> socket.socket:
 
 
 def test_whoever_takes_nothing_of_an_answer_is_cut_off(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
-    connections = web.server.server_state.connections
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.3)
+    present = web.server.server_state.connections
     with connected(web) as line:
         line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        assert eventually(lambda: len(connections) == 1)
-        assert eventually(lambda: not connections)
+        assert eventually(lambda: len(present) == 1)
+        assert eventually(lambda: not present)
 
 
 def test_whoever_takes_it_slowly_gets_all_of_it(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "UNREAD_SECONDS", 1.5)
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 1.5)
     with connected(web, 500_000) as line:
         line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         received, begun = 0, time.monotonic()
@@ -98,17 +98,17 @@ def test_a_websocket_on_a_connection_that_was_used_before_stays(rig: AccountsApp
 def test_a_websocket_whose_client_takes_nothing_is_cut_off(
     rig: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "UNREAD_SECONDS", 0.3)
-    connections = web.server.server_state.connections
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.3)
+    present = web.server.server_state.connections
     with connected(web) as line:
         line.sendall(upgrade(rig.token(Role.OPERATOR, label="mute")))
         assert line.recv(200).startswith(b"HTTP/1.1 101")
-        assert eventually(lambda: len(connections) == 1)
+        assert eventually(lambda: len(present) == 1)
 
         def cut_off() -> bool:
             # Again and again: it may not listen yet when its handshake is answered.
             rig.service.bus.publish("reader.state", "r1", {"long": LONG})
-            return not connections
+            return not present
 
         assert eventually(cut_off)
 
@@ -163,11 +163,11 @@ def test_an_upload_that_is_too_large_is_not_requested(rig: AccountsApp, web: Web
 
 
 def test_an_upload_that_stops_in_the_middle_leaves_nothing(rig: AccountsApp, web: Web) -> None:
-    connections = web.server.server_state.connections
+    present = web.server.server_state.connections
     with connected(web, 65536) as line:
         line.sendall(signed(rig, "Content-Length: 1000000") + b"--b\r\n")
-        assert eventually(lambda: bool(connections))
-    assert eventually(lambda: not connections and not web.server.server_state.tasks)
+        assert eventually(lambda: bool(present))
+    assert eventually(lambda: not present and not web.server.server_state.tasks)
 
 
 @pytest.mark.parametrize("sent", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])

@@ -21,7 +21,7 @@ import pytest
 from cryptography import x509
 from fastapi import FastAPI
 
-from reader_service import accepting, process, serving
+from reader_service import accepting, connections, process, serving
 from reader_service.errors import Invalid
 from reader_service.listen import Listen
 from reader_service.principal import Role
@@ -168,7 +168,7 @@ def test_refused_connections_do_not_fill_the_log(
 def test_a_handshake_that_does_not_get_on_is_cut(
     rig: AccountsApp, station: Station, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
     with Web(rig.app, station.listen()) as web:
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", web.port), timeout=30) as line:
@@ -181,7 +181,7 @@ def test_a_handshake_that_does_not_get_on_is_cut(
 def test_the_handshake_counts_for_the_limit_of_the_first_head(
     rig: AccountsApp, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 4.0)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 4.0)
     with Web(rig.app, station.listen()) as web:
         with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as line:
             time.sleep(2.5)
