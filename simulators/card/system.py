@@ -28,6 +28,11 @@ _CHANNEL, _CHAINING, _SECURITY = 0x03, 0x10, 0x0C
 _SELECT, _MANAGE_CHANNEL, _GET_DATA = 0xA4, 0x70, 0xCA
 _MAX_CHAIN = 0xFFFF
 _BY_NAME = 0x04
+_OCCURRENCES = (0x00, 0x02)
+"""First or only, and next: b2-b1 of P2 of SELECT. ISO/IEC 7816-4:2020, table 63."""
+_FCI, _FCP, _NOTHING = 0x00, 0x04, 0x0C
+"""What SELECT is to return: b4-b3 of P2. A host that asks for the control parameters of a file gets the FCI too, as all
+there is of an application; there are no file management data (08)."""
 _OF_FILES = (0x00, 0x01, 0x02, 0x03, 0x08, 0x09)
 """P1 of SELECT by file identifier or path. ISO/IEC 7816-4:2020, 11.2.2."""
 _BLOCKED = "blocked"
@@ -183,16 +188,17 @@ class System:
             raise Refuse(0x6985)
         if _BLOCKED in self._card:
             raise Refuse(0x6A81)
-        if command.p2 not in (0x00, 0x02, 0x0C) or len(command.data) > 16:
+        occurrence, wanted = command.p2 & ~_NOTHING, command.p2 & _NOTHING
+        if occurrence not in _OCCURRENCES or wanted not in (_FCI, _FCP, _NOTHING) or len(command.data) > 16:
             raise Refuse(0x6A86 if len(command.data) <= 16 else 0x6700)
-        applet = self._find(channel, command.data, following=command.p2 == 0x02)
+        applet = self._find(channel, command.data, following=bool(occurrence))
         if applet is not channel.applet and any(o and o.applet is applet for o in self._channels):
             raise Refuse(0x6985)  # no applet is multi-selectable; each channel has its own security domain
-        fci = applet.select(0 if command.p2 == 0x0C else command.p2)
+        fci = applet.select(occurrence)
         if applet is not channel.applet or applet is channel.domain:
             channel.applet.deselect()
         channel.applet = applet
-        return Response(b"" if command.p2 == 0x0C else fci, applet.select_status)
+        return Response(b"" if wanted == _NOTHING else fci, applet.select_status)
 
     def _find(self, channel: Channel, partial: bytes, *, following: bool) -> Applet:
         """The first matching application, or the next after the selected one. GPC 2.3.1, 6.4.2. Raises Refuse."""
