@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,13 +10,16 @@ from typing import Annotated, Final
 from pydantic import Field, model_validator
 
 from personalize.errors import ProfileError
+from personalize.intake.documents import named_document
 from personalize.intake.header import FIELDS, NEEDED
+from personalize.intake.text import squeeze
 from personalize.profiles.fields import Section
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
 
 SHIPPED: Final = ("hebei", "beijing", "tianjin")
 _WHAT: Final = "registration form"
+_REMARK: Final = re.compile(r"[(（\[【].*?[)）\]】]|[*★:：]")
 Text = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -50,7 +54,9 @@ class RosterForm(Section):
             raise ValueError(f"columns lack {' and '.join(lacking)}")
         if "gender" not in self.columns and not self.gender_from_id:
             raise ValueError("columns lack gender; gender_from_id takes it from the ID number")
-        titles = [title for column in self.columns.values() for title in column.titles]
+        titles = [plain_title(title) for column in self.columns.values() for title in column.titles]
+        if "" in titles:
+            raise ValueError("a title has nothing beside its remark in brackets")
         if twice := sorted({title for title in titles if titles.count(title) > 1}):
             raise ValueError(f"two columns have the title {twice[0]}")
         for name, column in self.columns.items():
@@ -58,7 +64,24 @@ class RosterForm(Section):
                 raise ValueError(f"{name}: only the unit has levels")
             if name in FIELDS and column.valid_until:
                 raise ValueError(f"{name}: a date of validity is a column of its own")
+        self._check_codes()
         return self
+
+    def _check_codes(self) -> None:
+        """Raises ValueError for codes whose meanings no row could have."""
+        genders = self.columns["gender"].codes if "gender" in self.columns else {}
+        if genders and not {"男", "女"} <= set(genders.values()):
+            raise ValueError("gender: the codes must have 男 and 女 among their meanings")
+        for meaning in (self.columns["document"].codes if "document" in self.columns else {}).values():
+            try:
+                named_document(meaning)
+            except ValueError:
+                raise ValueError(f"document: {meaning} is no identity document that is known") from None
+
+
+def plain_title(text: str) -> str:
+    """A title as it is compared: without blanks, stars and remarks in brackets, in half width."""
+    return _REMARK.sub("", squeeze(text)).lower()
 
 
 def load_form(form: str) -> RosterForm:

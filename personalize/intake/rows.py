@@ -69,18 +69,7 @@ class TableReader:
         self._has_documents = header.columns[_DOCUMENT] >= 0
         self._pick = itemgetter(*header.columns)
         if self._has_units:
-            self._fill_down(header.columns[_UNIT])
-
-    def _fill_down(self, column: int) -> None:
-        """Copy a unit in vertically merged cells to each of their rows."""
-        sheet = self._sheet
-        for (top, left), (bottom, right) in sheet.merged:
-            first, last = top - sheet.first_row, bottom - sheet.first_row
-            inside = 0 <= first < min(last, len(sheet.rows)) and left >= sheet.first_column
-            if inside and left <= sheet.first_column + column <= right:
-                unit = sheet.rows[first][left - sheet.first_column]
-                for row in sheet.rows[first + 1 : last + 1]:
-                    row[column] = row[column] or unit
+            self._sheet.fill_down(header.columns[_UNIT])
 
     def __iter__(self) -> Iterator[ReadRow]:
         """The rows with persons, in order. Afterwards ``skipped`` (filled sheet rows without a person) is complete."""

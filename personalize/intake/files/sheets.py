@@ -49,6 +49,16 @@ class Sheet:
             row[:0], row[-1:-1] = [""] * left, [""] * right
         self.first_column -= left
 
+    def fill_down(self, column: int) -> None:
+        """Copy what stands in vertically merged cells of a column (an index of its rows) to each of their rows."""
+        for (top, left), (bottom, right) in self.merged:
+            first, last = top - self.first_row, bottom - self.first_row
+            inside = 0 <= first < min(last, len(self.rows)) and left >= self.first_column
+            if inside and left <= self.first_column + column <= right:
+                shown = self.rows[first][left - self.first_column]
+                for row in self.rows[first + 1 : last + 1]:
+                    row[column] = row[column] or shown
+
 
 @dataclass(frozen=True, slots=True)
 class Book:

@@ -124,5 +124,8 @@ def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, ki
         "missing": "this field is required",
         "extra_forbidden": "no such field",
         "string_type": "write the value in quotation marks",
+        "tuple_type": "write a list, such as [a, b]",
+        "model_type": "write a mapping, such as {a: b}",
+        "dict_type": "write a mapping, such as {a: b}",
     }.get(kind)
     return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"

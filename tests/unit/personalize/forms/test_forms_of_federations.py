@@ -65,11 +65,42 @@ def test_beijing_names_employment_skill_and_dwelling_as_its_notices_do(tmp_path:
         ("2030.02.30", "FORM_VALUE"),
         ("2010.01.31-", "FORM_VALUE"),
         ("2030131", "FORM_VALUE"),
+        (47514, "ok"),
+        ("46347.0", "ID_EXPIRED"),
+        ("永久", "ok"),
     ],
 )
 def test_a_validity_is_read_as_id_cards_have_it(tmp_path: Path, validity: object, verdict: str) -> None:
     row = (1, "孙波磊", "1", id_number(serial=1), validity, "18801434135", "东城区工会", "20", "1")
     assert verdicts(checked(forms.xlsx(tmp_path / "f.xlsx", [BEIJING, row]), "beijing")) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("gender", "education", "verdict"),
+    [
+        (1, "20 大学本科", "ok"),
+        ("01-男", "20、本科", "ok"),
+        ("1-女", "20", "GENDER_MISSING"),
+        ("1", "20-研究生", "FORM_VALUE"),
+        ("1", "20研究生班", "FORM_VALUE"),
+    ],
+)
+def test_a_code_may_have_its_own_meaning_beside_it(
+    tmp_path: Path, gender: object, education: str, verdict: str
+) -> None:
+    row = (1, "孙波磊", gender, id_number(serial=1), "长期", "18801434135", "东城区工会", education, "1")
+    assert verdicts(checked(forms.xlsx(tmp_path / "f.xlsx", [BEIJING, row]), "beijing")) == [verdict]
+
+
+def test_a_required_column_that_the_table_lacks_rejects_its_rows(tmp_path: Path) -> None:
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", forms.form(forms.person(1))), "beijing")
+    assert verdicts(report) == ["FORM_VALUE"]
+
+
+def test_titles_that_only_the_intake_knows_are_no_way_around_a_form(tmp_path: Path) -> None:
+    titles = ("序号", "会员姓名", "性别", "身份证件号码", "证件有效期", "联系手机", "单位全称", "学历", "就业状况")
+    row = (1, "孙波磊", "1-男", id_number(serial=1), "2020-01-01", "18801434135", "东城区工会", "99", "1")
+    assert verdicts(checked(forms.xlsx(tmp_path / "f.xlsx", [titles, row]), "beijing")) == ["ID_EXPIRED+FORM_VALUE"]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +129,31 @@ def test_tianjin_names_the_unit_by_levels_and_no_sex(tmp_path: Path) -> None:
     assert verdicts(report) == ["ok", "ok", "PHONE_MISSING"]
     people = [(row.person.gender, row.unit) for row in report.accepted]
     assert people == [("男", "和平区总工会 / 第一中学工会"), ("女", "和平区总工会")]
+
+
+def test_levels_repeat_as_units_do(tmp_path: Path) -> None:
+    rows = [
+        TIANJIN,
+        (1, "孙波磊", id_number(serial=1), "18801434135", "和平区总工会", "第一中学工会"),
+        (2, "孙磊", id_number(serial=2), "18801434136", None, "第二中学工会"),
+        (3, "李波", id_number(serial=3), "18801434137", "同上", "〃"),
+        (4, "李磊", id_number(serial=4), "18801434138", "河西区总工会", 0),
+        (5, "王波", id_number(serial=5), "18801434139", "#N/A", "无"),
+    ]
+    report = checked(forms.xlsx(tmp_path / "f.xlsx", rows, merge=["E2:E3"]), "tianjin")
+    assert [row.unit for row in report.accepted] == [
+        "和平区总工会 / 第一中学工会",
+        "和平区总工会 / 第二中学工会",
+        "和平区总工会 / 第二中学工会",
+        "河西区总工会",
+    ]
+    assert verdicts(report)[4] == "UNIT_MISSING"
+
+
+def test_a_form_without_levels_takes_the_unit_of_its_title(tmp_path: Path) -> None:
+    row = (1, "孙波磊", id_number(serial=1), "18801434135")
+    path = forms.xlsx(tmp_path / "f.xlsx", [("基层工会：第一中学工会",), TIANJIN[:4], row])
+    assert [row.unit for row in checked(path, "tianjin").accepted] == ["第一中学工会"]
 
 
 def test_a_header_on_each_page_is_translated_too(tmp_path: Path) -> None:
@@ -130,6 +186,18 @@ def test_the_shipped_forms_are_sound(name: str) -> None:
         ("{name: {titles: [姓名]}}", "columns lack id_number"),
         ("{name: {titles: [姓名]}, id_number: {titles: [证号]}}", "columns lack gender"),
         ("{name: {titles: [姓名]}, id_number: {titles: [姓名]}, gender: {titles: [性别]}}", "the title 姓名"),
+        ("{name: {titles: [姓名]}, id_number: {titles: ['姓 名*']}, gender: {titles: [性别]}}", "the title 姓名"),
+        ("{name: {titles: [姓名]}, id_number: {titles: ['（18位）']}, gender: {titles: [性别]}}", "nothing beside"),
+        ("{name: {titles: 姓名}, id_number: {titles: [证号]}, gender: {titles: [性别]}}", "write a list, such as"),
+        (
+            "{name: {titles: [姓名]}, id_number: {titles: [证号]}, gender: {titles: [性别], codes: {'2': 公}}}",
+            "gender: the codes must have 男 and 女",
+        ),
+        (
+            "{name: {titles: [姓名]}, id_number: {titles: [证号]}, gender: {titles: [性别]}, "
+            "document: {titles: [类型], codes: {'1': 驾照}}}",
+            "驾照 is no identity document",
+        ),
         ("{name: {titles: []}, id_number: {titles: [证号]}, gender: {titles: [性别]}}", "titles"),
     ],
 )
