@@ -168,8 +168,9 @@ def sentence(codes: tuple[RowCode, ...], duplicate_of: str = "", language: Langu
     """All codes of one row as one sentence; empty for no codes. ``duplicate_of`` names the earlier row."""
     phrases = [explain(code, language) for code in codes]
     if duplicate_of and RowFault.DUPLICATE_IN_FILE in codes:
-        place = f"（{duplicate_of}）" if language == "zh" else f" ({duplicate_of})"
-        phrases[codes.index(RowFault.DUPLICATE_IN_FILE)] += place
+        sheet, _, row = duplicate_of.rpartition(" ")
+        zh, en = f"{sheet} 第{row}行".strip(), f"{sheet}, row {row}" if sheet else f"row {row}"
+        phrases[codes.index(RowFault.DUPLICATE_IN_FILE)] += f"（{zh}）" if language == "zh" else f" ({en})"
     if not phrases:
         return ""
     return "；".join(phrases) + "。" if language == "zh" else "; ".join(phrases) + "."

@@ -200,8 +200,8 @@ def test_duplicates_follow_an_accepted_row_only(tmp_path: Path) -> None:
         "ok",
     ]
     assert [row.duplicate_of for row in report.rejected] == ["", "5", "5", "5"]
-    assert "（5）" in report.rejected[1].sentence()
-    assert "(5)" in report.rejected[1].sentence("en")
+    assert report.rejected[1].sentence() == "与本表前面已通过的一行身份证号重复（第5行）。"
+    assert report.rejected[1].sentence("en") == "the ID number repeats that of an accepted row above (row 5)."
 
 
 @dataclass(frozen=True)
@@ -328,6 +328,8 @@ def test_several_sheets(tmp_path: Path) -> None:
     verdicts = [(row["sheet"], row["sheet_row"], row["verdict"]) for row in report.to_json()["rows"]]
     assert verdicts == [("一部", 4, "accept"), ("一部", 5, "accept"), ("二部", 4, "reject"), ("二部", 5, "accept")]
     assert report.rejected[0].duplicate_of == "一部 5"
+    assert report.rejected[0].sentence() == "与本表前面已通过的一行身份证号重复（一部 第5行）。"
+    assert report.rejected[0].sentence("en") == "the ID number repeats that of an accepted row above (一部, row 5)."
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
