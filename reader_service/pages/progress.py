@@ -158,7 +158,7 @@ def _plots(shown: Figures, t: Words) -> dict[str, Any]:
             (t("progress.seconds"), "accent", [round(value, 3) for _, value in marks]),
         ),
         "lanes": _plot(
-            [f"{lane.station} {lane.lane}".strip() for lane in shown.lanes],
+            [f"{lane.station} {t.actor(lane.lane)}".strip() for lane in shown.lanes],
             (t("progress.verified"), "ok", [lane.verified for lane in shown.lanes]),
             (t("progress.rejected"), "bad", [lane.rejected for lane in shown.lanes]),
         ),

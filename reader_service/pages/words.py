@@ -22,6 +22,8 @@ _ONE: Final = ".one"
 _CODED: Final = {"was": "reason.", "verdict": "counter.word."}
 """Values of reasons that are codes themselves, and the prefix of their texts."""
 _ACTOR: Final = re.compile(r"(?P<name>.*) \((?:(?P<kind>unproven|command line)|token (?P<n>[0-9]+))\)", re.DOTALL)
+_LANE: Final = re.compile(r"(?P<by>.+, )?lane (?P<number>[0-9]+)", re.DOTALL)
+"""A lane without a reader's name (personalize.line.lanes), alone or after who runs it."""
 _SENTENCES: Final = (
     (re.compile(r"replacement of card (?P<card>\S+)"), "replacement"),
     (re.compile(r"the roles of (?P<name>.+) were changed"), "roles-changed"),
@@ -108,7 +110,9 @@ class Words:
         return self(f"problem.conflict.{params['reason']}", **params) if text and known else ""
 
     def actor(self, name: str) -> str:
-        """Who did something (registry.db.actors), in words: a user's name as it is, a program, or how the name came."""
+        """Who did something (registry.db.actors), in words: a user as named, a program or lane, how the name came."""
+        if lane := _LANE.fullmatch(name):
+            return f"{lane['by'] or ''}{self('station.lane-number', number=lane['number'])}"
         known = _ACTOR.fullmatch(name)
         if known is None:
             return self.either(f"audit.actor-{name.replace(' ', '-')}", name)

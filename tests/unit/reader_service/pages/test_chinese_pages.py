@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from html.parser import HTMLParser
 
 import pytest
 
@@ -20,46 +17,10 @@ from registry.store import Registry
 from registry.values import CardState, Coded, RejectedRow
 from tests.support.registry.registrar import LEASE, claimed, prepare, row, rows
 from tests.support.service.accounts import AccountsApp, Client, accounts_app
+from tests.support.service.latin import latin
 
 EVERYTHING = tuple(role for role in Role if role is not Role.COUNTER)
 UNIT = "石家庄市总工会"
-
-# What is the same in every language: identifiers, units of measure, names of file types, and of people and programs.
-ALLOWED = re.compile(
-    r"""B[0-9]{8}-[0-9]{3}|[0-9A-F]{8,}|(?:NOT-SEEN|UNREAD)-[0-9]+|[0-9]{6}GH[0-9]+|UTC(?:\+08:00)?|Asia/Shanghai
-    |xlsx|xls|csv|PDF|MB|PC/SC|ID|li\.na|wang\.fang|chef|maker|root|tests?|Excel|POST|/[a-z_{}/.-]+|[a-f0-9]{64}|\bp50\b|X\b|station|lane\s1
-    |127\.0\.0\.1|English|[a-z]\b|[A-Z]\b|Tab|Esc""",
-    re.VERBOSE,
-)
-WORD = re.compile(r"[A-Za-z][A-Za-z-]+")
-READ_OUT = ("title", "alt", "placeholder", "aria-label", "data-key-label", "data-empty", "label", "data-announce")
-
-
-class Shown(HTMLParser):
-    """The texts that a page shows or reads out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in ("script", "style")
-        self.texts += [value for name, value in attrs if name in READ_OUT and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("script", "style")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.texts.append(data)
-
-
-def latin(page: str) -> list[str]:
-    """Texts with Latin words that are not allowed."""
-    shown = Shown()
-    shown.feed(page)
-    return sorted({text.strip() for text in shown.texts if WORD.search(ALLOWED.sub(" ", html.unescape(text)))})
 
 
 @pytest.fixture(scope="module")
