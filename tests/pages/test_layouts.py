@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page
 
 from membercard.demo.station import EVERYTHING
+from terminal.member.outcome import VerdictCode
+from tests.support.service.page_app import verdict
 from tests.support.service.pages import PHONE, TABLET, WIDE, Served, Sessions, all_paths
 
 FINGER = 44
@@ -21,6 +23,10 @@ OUTSIDE = """() => {
   return [...beyond, ...sideways].map(named);
 }"""
 """What is cut by the edge of the screen, and tables that have to be moved sideways."""
+
+SPILLED = """() => [...document.querySelectorAll("#verdict *")].filter((one) => one.scrollWidth > one.clientWidth + 1
+  && getComputedStyle(one).display !== "inline" && one.clientWidth).map((one) => one.outerHTML.slice(0, 80))"""
+"""What is wider than the box it stands in."""
 
 UNLABELLED = """() => [...document.querySelectorAll(".stacks tbody tr")].flatMap((row) => {
   const headings = [...row.closest("table").querySelectorAll("thead > tr > *")].map((one) => one.textContent);
@@ -65,6 +71,21 @@ def test_a_phone_shows_every_page_without_moving_it_sideways(
         EVERYTHING, language, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme
     )
     assert on_every_page(page, at, OUTSIDE) == {}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessions, at: Served, language: str) -> None:
+    page, _ = sessions.open_page(
+        EVERYTHING, language, path="/counter?reader=counter", viewport=PHONE, has_touch=True, is_mobile=True
+    )
+    page.wait_for_selector("#verdict[data-waits]")
+    breaches = {}
+    for code in VerdictCode:
+        shown = verdict(code, name="阿卜杜勒艾则孜·阿卜杜热合曼江", unit="广州市第一机械厂工会委员会" * 2)
+        at.service.bus.publish("verdict", "counter", shown.to_json())
+        page.wait_for_selector(f"#verdict[data-verdict='{code}']")
+        breaches[code] = page.evaluate(OUTSIDE) + page.evaluate(SPILLED)
+    assert {code: places for code, places in breaches.items() if places} == {}
 
 
 def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(sessions: Sessions, at: Served) -> None:
