@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from reader_service.accepting import Accepted
 from reader_service.http.errors import MEDIA_TYPE, Problem
@@ -92,6 +93,18 @@ class Socket(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:  # the whole head was there: the library refuses it, and sends nothing
             self._refused = True
             _refuse(self.transport, self.loop, _NO_HANDSHAKE, tls=self.config.is_ssl)
+
+    def shutdown(self) -> None:
+        """The service ends. RFC 6455, 7.4.1."""
+        if not self.handshake_complete or self.close_sent or self.transport.is_closing():
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.GOING_AWAY})
+        self.conn.send_close(CloseCode.GOING_AWAY)
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -127,7 +127,7 @@ async def serve_socket(
         await asyncio.gather(writing, reading, return_exceptions=True)
     code = next(iter(done)).result()
     if code:
-        with suppress(RuntimeError):  # it went at the same moment
+        with suppress(RuntimeError, WebSocketDisconnect):  # it went at the same moment
             await socket.close(code)
 
 

@@ -34,23 +34,23 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsApp]:
     rig.person("admin", Role.ADMINISTRATOR)
     router = APIRouter()
 
-    @router.get("/gate")
-    def gate(request: Request) -> Response:
-        assert request.app.state.gate.wait(PATIENCE)
-        return Response(b"through the gate")
+    @router.get("/slow")
+    def slow(request: Request) -> Response:
+        assert request.app.state.go_on.wait(PATIENCE)
+        return Response(b"slow answer")
 
     rig.app.include_router(router)
-    rig.app.state.gate = threading.Event()
+    rig.app.state.go_on = threading.Event()
     yield rig
     rig.registry.close()
 
 
 @pytest.fixture
 def web(rig: AccountsApp) -> Iterator[Web]:
-    rig.app.state.gate.clear()
+    rig.app.state.go_on.clear()
     with Web(rig.app) as running:
         yield running
-        rig.app.state.gate.set()
+        rig.app.state.go_on.set()
 
 
 @contextlib.contextmanager
@@ -99,7 +99,7 @@ def test_a_refused_websocket_is_no_fault_in_the_log(web: Web, caplog: pytest.Log
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-@pytest.mark.parametrize("first", [f"POST /api/v1/session HTTP/1.1\r\n{CHUNKED}", f"GET /gate HTTP/1.1\r\n{CHUNKED}"])
+@pytest.mark.parametrize("first", [f"POST /api/v1/session HTTP/1.1\r\n{CHUNKED}", f"GET /slow HTTP/1.1\r\n{CHUNKED}"])
 @pytest.mark.parametrize("endless", [b"0\r\n" + FIELD * 20_000, b"0\r\nX" + b"y" * 200_000, b"5;" + b"y" * 200_000])
 def test_trailers_and_extensions_without_end_are_refused(web: Web, first: str, endless: bytes) -> None:
     assert statuses(reply(web, first.encode() + endless)) == [431]
@@ -132,21 +132,21 @@ def test_a_trailer_is_no_header(web: Web, rig: AccountsApp) -> None:
 def test_what_is_no_request_is_answered_behind_the_requests_before_it(
     web: Web, rig: AccountsApp, behind: bytes
 ) -> None:
-    gate = f"GET /gate HTTP/1.1\r\n{HEAD}\r\n".encode()
-    with connected(web, gate + LIVE + behind + LIVE) as line:
+    slow = f"GET /slow HTTP/1.1\r\n{HEAD}\r\n".encode()
+    with connected(web, slow + LIVE + behind + LIVE) as line:
         assert eventually(lambda: bool(web.server.server_state.tasks))
-        rig.app.state.gate.set()
+        rig.app.state.go_on.set()
         received = rest(line)
     assert statuses(received) == [200, 200, 400]
-    assert received.index(b"through the gate") < received.index(b'{"live":true}') < received.index(b"bad-request")
+    assert received.index(b"slow answer") < received.index(b'{"live":true}') < received.index(b"bad-request")
 
 
 def test_a_request_with_a_broken_body_is_not_done_and_those_before_it_are(web: Web, rig: AccountsApp) -> None:
-    gate = f"GET /gate HTTP/1.1\r\n{HEAD}\r\n".encode()
+    slow = f"GET /slow HTTP/1.1\r\n{HEAD}\r\n".encode()
     broken = f"POST /api/v1/session HTTP/1.1\r\n{CHUNKED}-5\r\nabcde\r\n".encode()
-    with connected(web, gate + broken + LIVE) as line:
+    with connected(web, slow + broken + LIVE) as line:
         assert eventually(lambda: bool(web.server.server_state.tasks))
-        rig.app.state.gate.set()
+        rig.app.state.go_on.set()
         assert statuses(rest(line)) == [200, 400]
     assert statuses(reply(web, broken)) == [400]
 
@@ -160,11 +160,11 @@ def test_many_requests_at_once_are_all_answered_and_too_many_are_refused(web: We
 
 
 def test_requests_that_wait_let_no_others_in(web: Web, rig: AccountsApp) -> None:
-    gate = f"GET /gate HTTP/1.1\r\n{HEAD}\r\n".encode()
-    rig.app.state.gate.set()
+    slow = f"GET /slow HTTP/1.1\r\n{HEAD}\r\n".encode()
+    rig.app.state.go_on.set()
     with connected(web, b"") as line:
         for _ in range(20):  # never more than fits, and always more than is answered
-            line.sendall((gate + LIVE) * 20)
+            line.sendall((slow + LIVE) * 20)
             received = line.recv(65536)
             assert received.startswith(b"HTTP/1.1 200 ")
             (connection,) = web.server.server_state.connections
@@ -189,3 +189,31 @@ def test_requests_that_wait_let_no_others_in(web: Web, rig: AccountsApp) -> None
 def test_the_host_in_an_address_counts(web: Web, target: str, host: str, status: int) -> None:
     received = reply(web, f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     assert statuses(received) == [status]
+
+
+def test_the_end_of_the_service_closes_a_websocket_with_1001(
+    web: Web, rig: AccountsApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = rig.token(Role.OPERATOR, label="listener")
+    head = f"GET /api/v1/events HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{HANDSHAKE}{KEY}\r\n"
+    with connected(web, head.encode()) as line:
+        assert line.recv(65536).startswith(b"HTTP/1.1 101 ")
+        assert eventually(lambda: bool(rig.service.bus._waiting))
+        web.stop()
+        assert rest(line) == b"\x88\x02" + (1001).to_bytes(2, "big")
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_websocket_that_ends_with_the_connection_is_no_fault_in_the_log(
+    web: Web, rig: AccountsApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = rig.token(Role.OPERATOR, label="gone")
+    head = f"GET /api/v1/events HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{HANDSHAKE}{KEY}\r\n"
+    with connected(web, head.encode()) as line:
+        assert line.recv(65536).startswith(b"HTTP/1.1 101 ")
+        assert eventually(lambda: bool(rig.service.bus._waiting))
+        for connection in list(web.server.server_state.connections):
+            connection.shutdown()
+        rig.service.bus.publish("reader.state", "r1", {})
+        assert eventually(lambda: not web.server.server_state.tasks)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
