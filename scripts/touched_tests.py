@@ -8,6 +8,7 @@ imports it, directly or through test support. Code and documentation touch the r
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ def module(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Modules, and names that may be modules."""
     names: set[str] = set()

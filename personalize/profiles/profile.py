@@ -5,6 +5,7 @@ Defaults are those of the shipped profile ``union-member.yaml``, which documents
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from importlib.resources import files
 from pathlib import Path
@@ -201,6 +202,7 @@ def default_profile() -> Profile:
     return shipped_profile("union-member")
 
 
+@functools.cache
 def shipped_profile(name: str) -> Profile:
     """A profile shipped with the program: ``union-member``, or ``union-member-bank`` with a payment application."""
     path = files("personalize") / "profiles" / f"{name}.yaml"

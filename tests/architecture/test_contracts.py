@@ -70,19 +70,21 @@ def test_no_modules_import_each_other() -> None:
         pytest.fail(f"these modules import each other: {' -> '.join(error.args[1])}")
 
 
-def imported(node: ast.AST, modules: Container[str]) -> Iterator[str]:
-    """The modules of the tree that ``node`` imports, at any depth."""
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-        return
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if alias.name in modules)
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        for alias in node.names:
-            submodule = f"{node.module}.{alias.name}"
-            if submodule in modules or node.module in modules:
-                yield submodule if submodule in modules else node.module
-    for child in ast.iter_child_nodes(node):
-        yield from imported(child, modules)
+def imported(tree: ast.Module, modules: Container[str]) -> Iterator[str]:
+    """The modules of the program that ``tree`` imports, at any depth."""
+    inside: list[ast.AST] = [tree]
+    for node in inside:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                if submodule in modules or node.module in modules:
+                    yield submodule if submodule in modules else node.module
+        elif not isinstance(node, ast.expr):
+            inside += ast.iter_child_nodes(node)
 
 
 def test_no_file_is_long() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import tokenize
@@ -32,6 +33,7 @@ PUBLISHED = {
 """Names that others rely on, each with whose it is. Tests use them of others' objects and have none of their own."""
 
 
+@functools.cache
 def private_words(name: str) -> set[str]:
     """The private words in a name, which is divided at underscores and capitals."""
     parts = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", STANDARD.sub("", name))
