@@ -28,9 +28,17 @@ REPLAYED: Final = (b"idempotency-replayed", b"true")
 _KEY = re.compile(r"[!-~]{1,255}")
 _NOT_STORED: Final = frozenset({401, 403, 408, 413, 429})
 """Answers that say that nothing was done and that may be others the next time; 5xx too."""
+_SEE_OTHER: Final = 303
+_NO_CONTENT: Final = 204
+_PAGE: Final = b"<!doctype html"
 _STORE_SECONDS: Final = 600.0
 _STORE_SIZE: Final = 4096
-_OWN_HEADERS: Final = frozenset({"content-type", "location", "content-disposition", "retry-after", "hx-redirect"})
+_OWN_HEADERS: Final = frozenset(
+    {
+        *("content-type", "content-disposition", "cache-control", "retry-after", "location"),
+        *("hx-redirect", "hx-retarget", "hx-reswap", "problem"),
+    }
+)
 
 
 class IdempotencyStore(Protocol):
@@ -131,12 +139,20 @@ def _own(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name: value for name, value in pairs if name in _OWN_HEADERS}
 
 
-def again(reply: StoredReply) -> list[Message]:
-    """A stored response as ASGI messages."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-    length = (b"content-length", str(len(reply.body)).encode())
+def again(reply: StoredReply, *, htmx: bool = False) -> list[Message]:
+    """A stored response as ASGI messages. ``htmx`` sent the request this time: a response that was stored for the
+    browser's own form leads it, or fills the page, in htmx's way; and the other way round."""
+    status, headers = reply.status, dict(reply.headers)
+    if htmx and status == _SEE_OTHER and "location" in headers:
+        status, headers = _NO_CONTENT, headers | {"hx-redirect": headers.pop("location")}
+    elif not htmx and "hx-redirect" in headers:
+        status, headers = _SEE_OTHER, headers | {"location": headers.pop("hx-redirect")}
+    elif htmx and reply.body.lstrip()[: len(_PAGE)].lower() == _PAGE:
+        headers |= {"hx-retarget": "body", "hx-reswap": "innerHTML"}
+    length = [] if status == _NO_CONTENT else [(b"content-length", str(len(reply.body)).encode())]
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return [
-        {"type": "http.response.start", "status": reply.status, "headers": [*headers, length, REPLAYED]},
+        {"type": "http.response.start", "status": status, "headers": [*encoded, *length, REPLAYED]},
         {"type": "http.response.body", "body": reply.body},
     ]
 

@@ -126,7 +126,7 @@ class WriteGuard:
             if store is self._store and _DISCLOSES.search(scope["path"]):
                 origin = scope["client"][0] if scope.get("client") else ""
                 await to_thread.run_sync(self._replayed, caller.principal, scrub(request), origin)
-            for message in idempotency.again(begun):
+            for message in idempotency.again(begun, htmx=b"hx-request" in dict(scope["headers"])):
                 await send(message)
             return
         caught = StoredResponse()

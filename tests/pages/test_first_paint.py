@@ -259,6 +259,21 @@ def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(sessions
         expect(page.locator("header.top")).to_be_visible()
 
 
+def test_a_secret_that_was_asked_for_without_htmx_is_the_same_when_it_is_asked_for_again(sessions: Sessions) -> None:
+    page, _ = sessions.open_page("administrator", "en", path="/users")
+    page.click(opener("make-token"))
+    page.fill("dialog#make-token input[name=label]", "till (10)")
+    page.check("dialog#make-token input[value=counter]")
+    sent_by_the_browser = """form => fetch(form.action, {method: "post", body: new URLSearchParams(new FormData(form))})
+        .then(answer => answer.text()).then(html => html.match(/mc_[^<]+/)[0])"""
+    secret = page.locator("dialog#make-token form").evaluate(sent_by_the_browser)
+    page.click("dialog#make-token button[type=submit]")
+    expect(page.locator("main code")).to_have_text(secret)
+    expect(page.locator("header.top")).to_have_count(1)
+    page.goto(f"{page.url}")
+    expect(page.locator("tr", has_text="till (10)")).to_have_count(1)
+
+
 def test_data_in_full_on_a_page_of_their_own_leave_the_screen_after_a_minute(sessions: Sessions) -> None:
     page, _ = sessions.open_page("registrar", path="/password")
     page.clock.install()

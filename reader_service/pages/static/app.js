@@ -92,11 +92,12 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig }
   }
 });
 
-// A form with a response, also a refusal, may be sent again, with another key. One without a response keeps its key, so
-// that it takes effect once.
-document.addEventListener("htmx:afterRequest", (event) => {
-  const key = event.target.querySelector?.("input[name=idempotency_key]");
-  if (key && event.detail.xhr.status) key.value = crypto.randomUUID();
+// A form with a response, also a refusal, may be sent again, with another key. One without a response, or that is still
+// being worked on, keeps its key, so that it takes effect once.
+document.addEventListener("htmx:afterRequest", ({ target, detail: { xhr } }) => {
+  const key = target.querySelector?.("input[name=idempotency_key]");
+  const over = xhr.status && xhr.getResponseHeader("Problem") !== "request-in-progress";
+  if (key && over) key.value = crypto.randomUUID();
 });
 
 // --- the connection ------------------------------------------------------------------------------------------------
