@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +26,10 @@ app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Name of a key, as `keys list` shows it.", show_default=False)]
 Json = output.Json
+By = Annotated[
+    str | None,
+    typer.Option(help="Who does this; you, if not given. With users on record, that user's password is asked for."),
+]
 
 
 @app.command("init")
@@ -46,7 +51,7 @@ def init() -> None:
         raise KeystoreLocked("the two passphrases differ; nothing was made")
     check_passphrase(passphrase, simulation=chosen.simulation)
     keys = MemoryCustody(chosen.simulation)
-    create_standard_keys(keys, by=chosen.operator)
+    create_standard_keys(keys, by=identity.unproven(None))
     cost = CHEAP_COST if chosen.simulation else STANDARD_COST
     store = SoftwareKeystore.create(chosen.keystore, passphrase, simulation=chosen.simulation, contents=keys, cost=cost)
     output.show(_table(text("Keystore {path}", path=store.path), list(store.keys())))
@@ -59,7 +64,7 @@ def init() -> None:
 
 
 @app.command("add-standard")
-def add_standard(json: Json = False) -> None:
+def add_standard(by: By = None, json: Json = False) -> None:
     """Create the standard keys that a keystore of an earlier version of the program lacks.
 
     Existing keys stay as they are, so this may be run again at any time. Masters of blank stock are not created here.
@@ -67,13 +72,16 @@ def add_standard(json: Json = False) -> None:
     Example: membercard keys add-standard
     """
     store = settings.open_keystore()
-    added = list(add_standard_keys(store, by=settings.load().operator))
+    with _users(store) as registry:
+        person = _person(registry, by)
+        added = list(add_standard_keys(store, by=person))
     if json:
         output.as_json([_fields(key) for key in added])
     elif added:
         output.show(_table(text("Added to {path}", path=store.path), added))
     else:
         output.say("{path} has every standard key already", path=store.path)
+    identity.note_unproven(person)
 
 
 @app.command("list")
@@ -102,12 +110,19 @@ def kcv(
 
 
 @app.command("rotate")
-def rotate(name: Name) -> None:
-    """Create the next version of a key. Old versions stay: cards and data made with them still need them."""
-    info = settings.open_keystore().rotate(name, by=settings.load().operator)
+def rotate(name: Name, by: By = None) -> None:
+    """Create the next version of a key. Old versions stay: cards and data made with them still need them.
+
+    Example: membercard keys rotate list-signer
+    """
+    store = settings.open_keystore()
+    with _users(store) as registry:
+        person = _person(registry, by)
+        info = store.rotate(name, by=person)
     output.say(
         "{ref} made, check value {kcv}; earlier versions stay for what they made", ref=info.ref, kcv=_kcv(info.kcv)
     )
+    identity.note_unproven(person)
 
 
 @app.command("import")
@@ -139,10 +154,7 @@ def import_components(
         raise typer.BadParameter(f"{name} is no standard name: give --purpose and --algorithm")
     expected = _hex(check, "the check value") if check else None
     store = settings.open_keystore()
-    with ExitStack() as stack:
-        # A keystore without the keys of a registry has none, and so no users who could prove themselves.
-        has_registry = {"seal", "index"} <= {key.ref.name for key in store.keys()}
-        registry = stack.enter_context(settings.open_registry(store)) if has_registry else None
+    with _users(store) as registry:
         parts = [_ask(number, algorithm, registry) for number in range(1, components + 1)]
     info = store.import_components(name, purpose, algorithm, parts, kcv=expected)
     output.say("{ref} imported, check value {kcv}", ref=info.ref, kcv=_kcv(info.kcv))
@@ -157,6 +169,22 @@ def audit(json: Json = False) -> None:
         return
     rows = [(output.local_time(e.at), e.by, text(e.action), e.key, sentence(e.detail)) for e in entries]
     output.show(output.table("Changes of keys", ("when", "who", "what", "key", "detail"), rows))
+
+
+@contextmanager
+def _users(store: SoftwareKeystore) -> Iterator[Registry | None]:
+    """The registry with the users who prove themselves; None for a keystore without the keys of a registry, which has
+    none."""
+    if not {"seal", "index"} <= {key.ref.name for key in store.keys()}:
+        yield None
+        return
+    with settings.open_registry(store) as registry:
+        yield registry
+
+
+def _person(registry: Registry | None, by: str | None) -> str:
+    """Who changes the keystore, proven in person where there are users."""
+    return identity.unproven(by) if registry is None else identity.actor(registry, by, in_person=True)
 
 
 def _ask(number: int, algorithm: Algorithm, registry: Registry | None) -> KeyComponent:

@@ -12,6 +12,7 @@ import typer
 from membercard import output, settings
 from membercard.errors import SettingsError
 from membercard.language import text
+from membercard.wiring import identity
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, list_policy, read_key
 from membercard.wiring.seen_lists import FOLDER, SeenLists, fingerprint
 from terminal.member.hotlist import Hotlist
@@ -28,6 +29,10 @@ _OLDER = "refused: older than one used before"
 @app.command("publish")
 def publish(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
+    by: Annotated[
+        str | None,
+        typer.Option(help="Who does this, with a password if there are users; a token or the machine, if not given."),
+    ] = None,
 ) -> None:
     """Write the files that counters need offline: signed trust list, signed hotlist, and the key to verify them.
 
@@ -38,14 +43,17 @@ def publish(
     # Imports the registry, which a counter does not need.
     from membercard.wiring.profile import profile_in_use
     from personalize.lists import signed_lists
+    from reader_service.principal import Permission
 
-    keystore, profile, by = settings.open_keystore(), profile_in_use(), settings.load().operator
+    keystore, profile = settings.open_keystore(), profile_in_use()
     with settings.open_registry(keystore) as registry:
-        written = signed_lists(keystore, registry, profile, settings.load().now(), by=by)
+        person = identity.actor_or_machine(registry, by, Permission.LISTS_PUBLISH)
+        written = signed_lists(keystore, registry, profile, settings.load().now(), by=person)
     written[LIST_KEY] = key_file(keystore)
     for name, content in written.items():
         output.write_file(directory / name, content, public=True)
         typer.echo(f"{directory / name}")
+    identity.note_unproven(person)
 
 
 @app.command("show")

@@ -69,7 +69,7 @@ def compare(given: SeenSince, *, restored: bool, by: str | None, json: bool) -> 
         if not (registry.restores.pending() or restored or older):
             _nothing(json)
             return
-        person = identity.machine() if by is None else identity.actor(registry, by)
+        person = identity.actor_or_machine(registry, by)
         cards = list(_cards(given.readers, given.wait, trust_of(keystore, profile), profile))
         seen, listed = _records(registry, given.records), _newest_hotlist(keystore, given.hotlists)
         report = registry.restores.resolve(_evidence(registry, profile, seen, listed, cards), by=person)

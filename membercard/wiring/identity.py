@@ -42,13 +42,23 @@ def actor(
     Raises NotProven, Forbidden, WrongPassword, TooMany, UserDisabled, MustChangePassword.
     """
     if not registry.users.any():
-        from registry.db.actors import unproven_actor
-
-        return unproven_actor(settings.load().operator if name is None else name)
+        return unproven(name)
     principal = _proven(registry, name, in_person)
     if permission is not None:
         principal.need(permission)
     return principal.name
+
+
+def actor_or_machine(registry: Registry, name: str | None, permission: Permission | None = None) -> str:
+    """The actor of work that may run unattended: as ``actor`` where a name or a token is given, else the machine."""
+    return machine() if name is None and not _token() else actor(registry, name, permission)
+
+
+def unproven(name: str | None) -> str:
+    """A name that nobody proves, the settings' operator if none is given."""
+    from registry.db.actors import unproven_actor
+
+    return unproven_actor(settings.load().operator if name is None else name)
 
 
 def note_unproven(recorded: str) -> None:

@@ -93,6 +93,53 @@ def test_who_enters_a_key_component_proves_it(peopled: tuple[Cli, str]) -> None:
     assert entry["by"] == "wang and li.na"
 
 
+def key_changes(cli: Cli) -> list[tuple[str, str, str]]:
+    return [(one["by"], one["action"], one["key"]) for one in cli.ok("keys", "audit", "--json").json]
+
+
+def test_without_users_changes_of_keys_are_recorded_as_unproven(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    operator = {"MEMBERCARD_OPERATOR": "root"}
+    cli.ok("keys", "init", env=operator)
+    assert {by for by, _, _ in key_changes(cli)} == {"root (unproven)"}
+    rotated = cli.ok("keys", "rotate", "list-signer", env=operator)
+    assert "recorded as root (unproven)" in rotated.err
+    assert "recorded as Li Na (unproven)" in cli.ok("keys", "rotate", "seal", "--by", "Li Na").err
+    assert key_changes(cli)[-2:] == [
+        ("root (unproven)", "rotate", "list-signer/2"),
+        ("Li Na (unproven)", "rotate", "seal/2"),
+    ]
+
+
+@pytest.mark.parametrize("changing", [("rotate", "zmk"), ("add-standard",)], ids=" ".join)
+def test_who_changes_keys_proves_it(peopled: tuple[Cli, str], changing: tuple[str, ...]) -> None:
+    cli, secret = peopled
+    before = key_changes(cli)
+    keys = ("keys", *changing)
+    root = {"MEMBERCARD_OPERATOR": "root"}
+    assert "has to give a password" in cli.run(*keys, env=root).complaint
+    assert "say who does this" in cli.run(*keys, env={"MEMBERCARD_OPERATOR": "nobody"}, input="x\n").complaint
+    assert "name or password is wrong" in cli.run(*keys, "--by", "wang", input="guess\n").complaint
+    token = root | {"MEMBERCARD_TOKEN": secret}
+    assert "name or password is wrong" in cli.run(*keys, env=token, input=f"{secret}\n").complaint
+    assert key_changes(cli) == before, "nothing was changed"
+    assert cli.ok(*keys, "--by", "WANG", input=f"{PASSWORD}\n").err == ""
+    if changing[0] == "rotate":
+        assert key_changes(cli)[len(before) :] == [("wang", "rotate", "zmk/2")]
+
+
+def test_the_machine_or_a_proven_actor_publishes_lists(peopled: tuple[Cli, str], tmp_path: Path) -> None:
+    cli, secret = peopled
+    publishing = ("lists", "publish", tmp_path / "lists")
+    cli.ok(*publishing, env={"MEMBERCARD_OPERATOR": "li.na"})
+    cli.ok(*publishing, env={"MEMBERCARD_TOKEN": secret})
+    cli.ok(*publishing, "--by", "li.na", input=f"{PASSWORD}\n")
+    refused = cli.run(*publishing, "--by", "wang", input=f"{PASSWORD}\n")
+    assert "needs one of the roles registrar" in refused.complaint
+    rows = cli.ok("audit", "list", "--action", "list.publish", "--json").json
+    assert [row["deed"]["actor"] for row in rows] == ["li.na", "scan (token 1)", "li.na (command line)"]
+
+
 def test_with_users_a_name_needs_its_password(peopled: tuple[Cli, str], home: IssuerDirectory, tmp_path: Path) -> None:
     cli, _ = peopled
     form = csv_form(tmp_path / "form.csv", 1, start=700)

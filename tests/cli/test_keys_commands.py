@@ -63,7 +63,7 @@ def test_init_makes_every_key_and_says_it_is_simulation(run: Run, unlocked: Call
     for info in unlocked().keys():
         assert info.ref.name in result.stdout
         assert info.kcv.hex().upper() in result.stdout
-    assert {entry.by for entry in unlocked().audit()} == {"Li Na"}
+    assert {entry.by for entry in unlocked().audit()} == {"Li Na (unproven)"}
 
 
 def test_init_in_production_says_how_the_stock_masters_come(run: Run, unlocked: Callable[[], SoftwareKeystore]) -> None:
@@ -198,7 +198,7 @@ def test_an_older_keystore_gets_the_keys_it_lacks(
     assert {"pay-ac", "pay-smc-sm4", "pay-issuer-sm2", "pek", "pek-sm4", "zmk", "zmk-sm4"} <= added
     assert {info.ref.name for info in unlocked().keys()} == {key.name for key in OWN_KEYS}
     assert unlocked().info(seal.ref) == seal
-    assert [entry.by for entry in unlocked().audit()[-len(added) :]] == ["Li Na"] * len(added)
+    assert [entry.by for entry in unlocked().audit()[-len(added) :]] == ["Li Na (unproven)"] * len(added)
     assert "has every standard key already" in run("add-standard").stdout
     assert json_of(run("add-standard", "--json")) == []
 

@@ -259,7 +259,7 @@ def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(sessions
         expect(page.locator("header.top")).to_be_visible()
 
 
-def test_a_secret_that_was_asked_for_without_htmx_is_the_same_when_it_is_asked_for_again(sessions: Sessions) -> None:
+def test_htmx_repeats_a_form_of_the_browser_and_gets_the_same_secret(sessions: Sessions) -> None:
     page, _ = sessions.open_page("administrator", "en", path="/users")
     page.click(opener("make-token"))
     page.fill("dialog#make-token input[name=label]", "till (10)")
