@@ -19,6 +19,9 @@ from types import MappingProxyType
 _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _EXAMPLE = "Example: "
+_CLAUSE = "; "
+_NUMERIC = "digits"
+"""Name of a field that holds a decimal number and nothing else."""
 
 
 class Language(StrEnum):
@@ -65,7 +68,8 @@ def text(english: str, /, **values: object) -> str:
 def sentence(english: str) -> str:
     """A finished English sentence in the current language, such as an error of another package.
 
-    It is found by the message that it was composed with; a sentence that no message fits is returned as it is.
+    It is found by the message that it was composed with, then clause by clause between semicolons; a sentence that no
+    message fits is returned as it is.
     """
     if current() is not Language.CHINESE or not english:
         return english
@@ -75,7 +79,9 @@ def sentence(english: str) -> str:
         if match := pattern.fullmatch(english):
             parts = dict(zip(fields, match.groups(), strict=True))
             return _FIELD.sub(lambda field: sentence(parts[field[1]]), chinese)  # noqa: B023  # it is used at once
-    return english
+    clauses = english.split(_CLAUSE)
+    chinese_clauses = [sentence(clause) for clause in clauses] if len(clauses) > 1 else []
+    return "；".join(chinese_clauses) if chinese_clauses != clauses and chinese_clauses else english
 
 
 @cache
@@ -97,7 +103,9 @@ def _patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...]:
 def _group(place: int, fields: list[str]) -> str:
     """A group for the field, or a reference where the same field came before."""
     before = fields[:place]
-    return f"(?P={fields[place]})" if fields[place] in before else f"(?P<{fields[place]}>.+?)"
+    if fields[place] in before:
+        return f"(?P={fields[place]})"
+    return f"(?P<{fields[place]}>{'[0-9]+' if fields[place] == _NUMERIC else '.+?'})"
 
 
 def reason(code: str, params: Mapping[str, object], english: str) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output
+from membercard.language import sentence, text
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.data.dictionary import lookup
 from terminal.emv.data.elements.codes import money, price
@@ -45,6 +46,7 @@ from terminal.tlv import Tag
 FAULTS: Final = (Result.TERMINATED, Result.TRY_ANOTHER_INTERFACE)
 """Results caused by the card or the reader, not by a decision."""
 _TEXT_WIDTH: Final = 84
+_SIGNATURE_WIDTH: Final = 20
 _ADVICE: Final = 0x08
 """Bit 4 of the cryptogram information data. EMV 4.4 Book 3, 6.5.5.4, table 15."""
 _SHORT: Final = {
@@ -79,9 +81,9 @@ def _course(outcome: Outcome) -> Table:
     grid.add_column(max_width=_TEXT_WIDTH, overflow="fold")
     grid.add_column(no_wrap=True, style="dim")
     for number, (stage, steps) in enumerate(groupby(outcome.steps, lambda step: step.stage), 1):
-        grid.add_row(Text(f"{number:>2}  {stage.value}", "bold cyan"), "")
+        grid.add_row(Text(f"{number:>2}  {sentence(stage.value)}", "bold cyan"), "")
         for step in steps:
-            grid.add_row(Padding(Text(step.text), (0, 0, 0, 4)), step.source)
+            grid.add_row(Padding(Text(sentence(step.text)), (0, 0, 0, 4)), step.source)
             for line in _bits(step):
                 grid.add_row(Padding(line, (0, 0, 0, 6)), "")
     return grid
@@ -89,10 +91,10 @@ def _course(outcome: Outcome) -> Table:
 
 def _bits(step: Step) -> Iterator[Text]:
     """The bits that the step set: those of the TVR, which action codes refer to, then those of the TSI."""
-    for byte, bit, text in step.tvr.places():
-        yield Text(f"▲ TVR byte {byte} bit {bit}: {text}", "yellow")
-    for byte, bit, text in step.tsi.places():
-        yield Text(f"· TSI byte {byte} bit {bit}: {text}", "dim")
+    for byte, bit, flag in step.tvr.places():
+        yield Text(text("▲ TVR byte {byte} bit {bit}: {flag}", byte=byte, bit=bit, flag=sentence(flag)), "yellow")
+    for byte, bit, flag in step.tsi.places():
+        yield Text(text("· TSI byte {byte} bit {bit}: {flag}", byte=byte, bit=bit, flag=sentence(flag)), "dim")
 
 
 def _result(outcome: Outcome) -> Panel:
@@ -101,18 +103,18 @@ def _result(outcome: Outcome) -> Panel:
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(max_width=_TEXT_WIDTH, overflow="fold")
     for name, value in _facts(outcome):
-        rows.add_row(name, value)
-    title = Text(f" {outcome.message}: {outcome.result.value} ", f"bold {colour}")
-    body: RenderableType = Group(Text(outcome.reason, "bold"), Text(), rows)
+        rows.add_row(sentence(name), value)
+    title = Text(f" {sentence(outcome.message)}: {sentence(outcome.result.value)} ", f"bold {colour}")
+    body: RenderableType = Group(Text(sentence(outcome.reason), "bold"), Text(), rows)
     return Panel(body, title=title, title_align="left", border_style=colour, expand=False, padding=(1, 2))
 
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.response_code:
-        yield "response code", explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii")).text
+        yield "response code", sentence(explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii")).text)
     yield "TVR", _tree(explain(TAG_95_TVR, outcome.tvr.encode()))
     # Its bits stand beside the steps that set them.
-    yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {explain(TAG_9B_TSI, outcome.tsi.encode()).text}"
+    yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {sentence(explain(TAG_9B_TSI, outcome.tsi.encode()).text)}"
     if outcome.cvm_results:
         yield "CVM results", _tree(explain(TAG_9F34_CVM_RESULTS, outcome.cvm_results))
     for name, cryptogram in (("first GENERATE AC", outcome.first), ("second", outcome.second)):
@@ -121,9 +123,9 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.scripts:
         yield "issuer scripts", _tree(explain(TAG_9F5B_SCRIPT_RESULTS, outcome.script_results))
     if outcome.reversal:
-        yield "reversal", Text(_reversal(outcome), "yellow")
+        yield "reversal", Text(sentence(_reversal(outcome)), "yellow")
     if outcome.advice:
-        yield "advice", _advice(outcome)
+        yield "advice", sentence(_advice(outcome))
 
 
 def _reversal(outcome: Outcome) -> str:
@@ -145,7 +147,8 @@ def _advice(outcome: Outcome) -> str:
 def _cryptogram(cryptogram: Cryptogram, aid: bytes | None) -> Text:
     signed = ", signed by the card (CDA)" if cryptogram.verified else ""
     counter = int.from_bytes(cryptogram.atc, "big")
-    head = f"{cryptogram.kind.value} {cryptogram.ac.hex().upper() or '–'}, transaction counter {counter}{signed}"
+    value = f"{cryptogram.kind.value} {cryptogram.ac.hex().upper() or '–'}"
+    head = sentence(f"{value}, transaction counter {counter}{signed}")
     if not cryptogram.issuer_data:
         return Text(head)
     return Text(f"{head}\n").append_text(_tree(explain(TAG_9F10_IAD, cryptogram.issuer_data, aid), "9F10 "))
@@ -154,11 +157,11 @@ def _cryptogram(cryptogram: Cryptogram, aid: bytes | None) -> Text:
 def _tree(explained: Explained, before: str = "") -> Text:
     """A value and its explanation, with its parts below."""
     value = explained.value.hex().upper() if explained.value else ""
-    text = "" if explained.text == value else explained.text
-    fault = f" ! {explained.fault}" if explained.fault else ""
-    lines = Text(f"{before}{value}").append(f"  {text}{fault}".rstrip(), "dim")
+    meaning = "" if explained.text == value else sentence(explained.text)
+    fault = f" ! {sentence(explained.fault)}" if explained.fault else ""
+    lines = Text(f"{before}{value}").append(f"  {meaning}{fault}".rstrip(), "dim")
     for child in explained.children:
-        lines.append(f"\n  {child}")
+        lines.append(f"\n  {sentence(str(child))}")
     return lines
 
 
@@ -170,11 +173,11 @@ def _receipt(receipt: Receipt, message: str, exponent: int) -> Panel:
         receipt.card_number,
         price(receipt.amount, receipt.currency, exponent),
         receipt.cryptogram,
-        message,
+        sentence(message),
     ]
     if receipt.signature_line:
-        lines += ["", "signature: ____________________"]
-    return Panel(Text("\n".join(lines)), title="receipt", title_align="left", expand=False, padding=(0, 2))
+        lines += ["", text("signature: {line}", line="_" * _SIGNATURE_WIDTH)]
+    return Panel(Text("\n".join(lines)), title=text("receipt"), title_align="left", expand=False, padding=(0, 2))
 
 
 def explained_exchanges(recorded: Trace) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:
@@ -203,16 +206,16 @@ def show_history(selected: Selected, history: History, exponent: int) -> None:
         if kind in history.logs:
             _show_log(selected, kind, history.logs[kind])
         elif kind in history.missing:
-            typer.echo(f"{_TITLES[kind]}: {history.missing[kind]}", err=True)
+            typer.echo(f"{text(_TITLES[kind])}: {sentence(history.missing[kind])}", err=True)
     if history.cash is not None:
         _show_cash(history.cash, exponent)
 
 
 def _show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
     """Print a log as a table, with explained values."""
-    title = _TITLES[kind]
+    title = text(_TITLES[kind])
     if log is None or not log.records:
-        typer.echo(f"{title}: {'the card keeps none' if log is None else 'no records'}")
+        output.say("{title}: the card keeps none" if log is None else "{title}: no records", title=title)
         return
     rows = [_fields(record, selected.name) for record in log.records]
     idle = _idle(log.records)
@@ -220,14 +223,14 @@ def _show_log(selected: Selected, kind: LogKind, log: Log | None) -> None:
     cells = [(r.number, *(row[name] for name in columns)) for r, row in zip(log.records, rows, strict=True)]
     output.show(
         output.table(
-            f"{title} (SFI {log.sfi}), newest first",
+            text("{title} (SFI {sfi}), newest first", title=title, sfi=log.sfi),
             ["#", *columns],
             cells,
             right=("#", "amount", "other amount", "ATC"),
         )
     )
     for remark in log.remarks:
-        typer.echo(f"{title}: {remark}", err=True)
+        typer.echo(f"{title}: {sentence(remark)}", err=True)
 
 
 def _idle(records: Sequence[LogRecord]) -> set[str]:
@@ -246,7 +249,7 @@ def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
         shown[name] = _code(explained.text) if tag in _CODES else explained.text
         if tag == TAG_9C_TRANSACTION_TYPE:
-            shown[name] = explained.text.partition(", ")[2] or explained.text
+            shown[name] = sentence(explained.text.partition(", ")[2] or explained.text)
     return shown
 
 
