@@ -137,6 +137,7 @@ def _choose_language(chosen: Language | None) -> Language | None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).", show_default=False)] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where database, keystore and reports live.")] = None,
     database: Annotated[
@@ -165,6 +166,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    context.obj = language.translation()  # for groups of other packages, which have no catalogue
     from membercard import settings  # which the root's help and completion do without
 
     settings.activate(
@@ -238,7 +240,13 @@ def _status_of(command: Callable[[], object]) -> int:
 
 
 def _error_text(error: MembercardError) -> str:
-    """Its sentence; a rule of the registry by its code, where the pages have words for it."""
+    """Its sentence; a rule of the registry by its code, where the pages have words for it. Of an error in both
+    languages (personalize.errors.IntakeError) the one that is wanted."""
+    chinese = getattr(error, "chinese", None)
+    if isinstance(chinese, str):
+        english = str(error).removesuffix(f" ({chinese})")
+        translated = sentence(english)
+        return chinese if translated == english and language.current() is Language.CHINESE else translated
     rule = getattr(error, "reason", None)
     if not isinstance(rule, str):
         return str(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import cache
@@ -20,8 +20,8 @@ _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _EXAMPLE = "Example: "
 _CLAUSE = "; "
-_NUMERIC = "digits"
-"""Name of a field that holds a decimal number and nothing else."""
+_ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+"}
+"""Names of fields that hold a number and nothing else, with its pattern."""
 
 
 class Language(StrEnum):
@@ -84,6 +84,17 @@ def sentence(english: str) -> str:
     return "；".join(chinese_clauses) if chinese_clauses != clauses and chinese_clauses else english
 
 
+def translation() -> Callable[[str], str]:
+    """``sentence`` in the current language for any thread."""
+    chosen = current()
+
+    def translate(english: str) -> str:
+        choose(chosen)
+        return sentence(english)
+
+    return translate
+
+
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...]:
     """Messages with fields as regular expressions, those with the most text of their own first."""
@@ -105,7 +116,7 @@ def _group(place: int, fields: list[str]) -> str:
     before = fields[:place]
     if fields[place] in before:
         return f"(?P={fields[place]})"
-    return f"(?P<{fields[place]}>{'[0-9]+' if fields[place] == _NUMERIC else '.+?'})"
+    return f"(?P<{fields[place]}>{_ONLY.get(fields[place], '.+?')})"
 
 
 def reason(code: str, params: Mapping[str, object], english: str) -> str:

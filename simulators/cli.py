@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.cells import set_cell_size
 
 from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionAnswer
 from simulators.issuer.file import CHINA, load_issuer
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 
+_LABEL_WIDTH = 15
 _POLL_INTERVAL = 0.1
 """Seconds between two checks of the stop event. Waiting on the event itself could deadlock: its signal handler runs on
 the same thread and takes the same lock."""
@@ -50,6 +52,18 @@ class ProtocolChoice(StrEnum):
     T1 = "t1"
 
 
+def _translation(context: typer.Context) -> Callable[[str], str]:
+    """The words of the program that this group belongs to, which it hands over as the object of its context."""
+    words = context.find_root().obj
+    return words if callable(words) else str
+
+
+def _reporter(context: typer.Context) -> Callable[[str], None]:
+    """Prints a line on standard error, from any thread."""
+    words = _translation(context)
+    return lambda text: typer.echo(words(text), err=True)
+
+
 def _byte(text: str) -> int:
     try:
         return int(text, 16)
@@ -59,6 +73,7 @@ def _byte(text: str) -> int:
 
 @app.command()
 def stock(
+    context: typer.Context,
     directory: Annotated[Path, typer.Argument(help="Directory for the card files; created if missing.")],
     count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many cards.")],
     scp: Annotated[
@@ -112,9 +127,8 @@ def stock(
     except ValueError as fault:
         raise typer.BadParameter(f"no such chip: {fault}") from None
     count = sum(1 for _ in make_stock(directory, count, config))
-    typer.echo(
-        f"{count} blank cards in {directory} (SCP{scp}, {config.protocol}, key version {config.key_version:02X})"
-    )
+    link = f"SCP{scp}, {config.protocol}, key version {config.key_version:02X}"
+    typer.echo(_translation(context)(f"{count} blank cards in {directory} ({link})"))
 
 
 def _config(
@@ -141,6 +155,7 @@ def _config(
 
 @app.command()
 def attach(
+    context: typer.Context,
     card: Annotated[Path, typer.Argument(help="A card file, or a stock directory to feed from.")],
     vpcd: Annotated[
         list[str], typer.Option(help="HOST:PORT of a slot of the vsmartcard driver; repeat it to feed several slots.")
@@ -167,11 +182,12 @@ def attach(
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    wrap = _wrapper(real_time, trace)
+    report_line = _reporter(context)
+    wrap = _wrapper(real_time, trace, report_line)
     if card.is_dir():
-        _feed(card, slots, settle, wrap, stop)
+        _feed(card, slots, settle, wrap, report_line, stop)
     else:
-        _hold(card, slots[0], wrap, stop)
+        _hold(card, slots[0], wrap, report_line, stop)
 
 
 def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, int]:
@@ -181,32 +197,34 @@ def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, in
     return host.strip("[]"), int(port)
 
 
-def _report_line(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def _wrapper(real_time: bool, trace: bool) -> Callable[[VirtualCard], CardInSlot]:
+def _wrapper(real_time: bool, trace: bool, report_line: Callable[[str], None]) -> Callable[[VirtualCard], CardInSlot]:
     """How a chip goes into the slot: behind the timing model with --real-time or --trace."""
     if not real_time and not trace:
         return lambda chip: chip
     report: Callable[[TimedExchange], None] = (
-        (lambda exchange: _report_line(str(exchange))) if trace else (lambda _: None)
+        (lambda exchange: report_line(str(exchange))) if trace else (lambda _: None)
     )
     return lambda chip: TimedCard(
         chip, TimingModel(Wire(chip.config.protocol, chip.config.ta1), real=real_time, report=report)
     )
 
 
-def _hold(path: Path, slot: tuple[str, int], wrap: Callable[[VirtualCard], CardInSlot], stop: threading.Event) -> None:
+def _hold(
+    path: Path,
+    slot: tuple[str, int],
+    wrap: Callable[[VirtualCard], CardInSlot],
+    report_line: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
     chip = VirtualCard.open(path)
     card = wrap(chip)
-    with VpcdSlot(*slot, report=_report_line) as holder:
+    with VpcdSlot(*slot, report=report_line) as holder:
         holder.insert(card)
-        _report_line(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
+        report_line(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
         while not stop.is_set():
             time.sleep(_POLL_INTERVAL)
     if isinstance(card, TimedCard):
-        _report_line(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
+        report_line(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
 
 
 def _feed(
@@ -214,11 +232,12 @@ def _feed(
     slots: list[tuple[str, int]],
     settle: float,
     wrap: Callable[[VirtualCard], CardInSlot],
+    report_line: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
     stock = StockDirectory(directory)
     feeders = [
-        CardFeeder(VpcdSlot(*slot, report=_report_line), stock, settle=settle, wrap=wrap, report=_report_line)
+        CardFeeder(VpcdSlot(*slot, report=report_line), stock, settle=settle, wrap=wrap, report=report_line)
         for slot in slots
     ]
     try:
@@ -233,6 +252,7 @@ def _feed(
 
 @app.command()
 def issuer(
+    context: typer.Context,
     keys: Annotated[Path, typer.Option(help="Keys and accounts of the test bank (JSON).", show_default=False)],
     listen: Annotated[str, typer.Option(help="HOST:PORT of this machine alone; port 0 takes any.")] = "127.0.0.1:8583",
     zone: Annotated[
@@ -246,8 +266,9 @@ def issuer(
     Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
     """
     address, port = _address(listen, "--listen", least=0)
-    with IssuerServer(load_issuer(keys, zone), address, port, _report_line) as server:
-        _report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
+    report_line = _reporter(context)
+    with IssuerServer(load_issuer(keys, zone), address, port, report_line) as server:
+        report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
         signal.signal(signal.SIGTERM, _interrupt)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever(poll_interval=_POLL_INTERVAL)
@@ -259,24 +280,25 @@ def _interrupt(*_: object) -> None:
 
 @app.command("show")
 def show_card(
+    context: typer.Context,
     card: Annotated[Path, typer.Argument(help="A card file.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Inspect a card: life cycle, key sets by check value, applications, memory. Shows no key and no personal data."""
     view = inspect_card(card)
-    typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view))
+    typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view, _translation(context)))
 
 
-def _text(view: CardView) -> str:
-    lines = [
-        f"chip           {view.chip_serial}",
-        f"life cycle     {view.life_cycle}",
-        f"link           {view.protocol}, {view.secure_channel}, stock keys diversified: {view.diversification}",
+def _text(view: CardView, words: Callable[[str], str]) -> str:
+    rows = [
+        ("chip", view.chip_serial),
+        ("life cycle", view.life_cycle),
+        ("link", f"{view.protocol}, {view.secure_channel}, stock keys diversified: {view.diversification}"),
     ]
-    lines += [f"key set {s.version}     {s.kind}, check values {' '.join(s.check_values)}" for s in view.key_sets]
-    lines += [f"load file      {aid}" for aid in view.load_files]
+    rows += [(f"key set {s.version}", f"{s.kind}, check values {' '.join(s.check_values)}") for s in view.key_sets]
+    rows += [("load file", aid) for aid in view.load_files]
     for instance in view.instances:
         contents = f", {len(instance.groupings)} data groupings, {instance.bytes} bytes" if instance.bytes else ""
-        lines.append(f"application    {instance.aid}  {instance.state}{contents}")
-    lines.append(f"memory         {view.memory_bytes} bytes in use, card file {view.file_bytes} bytes")
-    return "\n".join(lines)
+        rows.append(("application", f"{instance.aid}  {instance.state}{contents}"))
+    rows.append(("memory", f"{view.memory_bytes} bytes in use, card file {view.file_bytes} bytes"))
+    return "\n".join(f"{set_cell_size(words(label), _LABEL_WIDTH)}{words(value)}" for label, value in rows)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from membercard import output, settings
+from membercard import language, output, settings
+from membercard.language import Language
 
 if TYPE_CHECKING:
     from registry.db.audit_chain import AuditRow
@@ -85,7 +86,10 @@ def show(
     if json:
         output.as_json([{"number": row.number, "at": row.at, "deed": row.entry, "hash": row.hash} for row in rows])
         return
-    cells = [_cells(row) for row in rows]
+    if not rows:
+        output.say("no entry fits; an action is such as batch.approve, or batch. for all of its kind")
+        return
+    cells = [_cells(row) if language.current() is Language.ENGLISH else _cells_in_words(row) for row in rows]
     output.show(output.table("Audit", ("number", "time", "who", "what", "to", "why", "more"), cells, right=("number",)))
 
 
@@ -102,4 +106,23 @@ def _cells(row: AuditRow) -> tuple[object, ...]:
         entry.subject,
         entry.reason,
         ", ".join(more),
+    )
+
+
+def _cells_in_words(row: AuditRow) -> tuple[object, ...]:
+    """As the audit page words them; beside an action its code, and subjects as they are: they are values of options."""
+    from reader_service.pages.audit_words import facts, reason
+    from reader_service.pages.words import Words
+
+    words, entry = Words(language.current()), row.entry
+    meaning = words.either(f"audit.action-{entry.action}", "")
+    more = [f"{name}{words('shell.colon')}{value}" for name, value in facts(words, entry)]
+    return (
+        row.number,
+        output.local_time(row.at),
+        words.actor(entry.actor),
+        f"{meaning} {entry.action}".strip(),
+        entry.subject,
+        reason(words, entry),
+        words("shell.semicolon").join(more),
     )

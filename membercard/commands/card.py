@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import language, output, settings
+from membercard.commands.gp.facts import flat
 from membercard.errors import NoMemberCard
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.member_application import member_aid
@@ -116,8 +117,7 @@ def info(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     if json:
         output.as_json(facts)
         return
-    rows = [(language.text(n.replace("_", " ")), "\n".join(v) if isinstance(v, list) else v) for n, v in facts.items()]
-    table = output.table("", ["", ""], rows)
+    table = output.table("", ["", ""], flat(facts))
     table.show_header = False
     output.show(table)
 

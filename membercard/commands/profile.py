@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from membercard import output, settings
-from membercard.language import text
+from membercard.language import sentence, text
 from personalize.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check(
 def _table(profile: Profile) -> Table:
     member, line = profile.member, profile.line
     pin = f"{member.pin.digits} random digits, {member.pin.tries} tries" if member.pin else "none"
-    rights = ", ".join(f"{e.benefit_class}: {e.limit} a {e.period}" for e in member.entitlements) or "none"
+    rights = [f"{e.benefit_class}: {e.limit} a {e.period}" for e in member.entitlements]
     rows = (
         ("scheme", profile.scheme),
         ("card numbers", f"{profile.card_number.prefix} + {profile.card_number.serial_digits} digits + Luhn"),
@@ -60,7 +60,7 @@ def _table(profile: Profile) -> Table:
             f"cover {profile.validity.cover_years}, certificates {profile.trust.certificate_years}",
         ),
         ("member application", f"{member.aid}, version {member.version}, label {member.label!r}"),
-        ("entitlements", rights),
+        ("entitlements", text(", ").join(map(sentence, rights)) or "none"),
         ("PIN", pin),
         ("chip key", f"RSA {member.icc_key_bits}, exponent {member.icc_exponent}"),
         ("trust", f"RID {profile.trust.scheme_rid}, CA index {profile.trust.ca_index}"),
@@ -74,7 +74,7 @@ def _table(profile: Profile) -> Table:
     table = output.table(
         text("Card profile {name}", name=profile.profile),
         ["item", "value"],
-        [(text(name), value) for name, value in rows],
+        [(text(name), sentence(value)) for name, value in rows],
     )
     table.show_header = False
     return table

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
+from reader_service.pages.audit_words import facts, reason
 from reader_service.pages.shell import Shell, principal_of
 from reader_service.pages.words import Words
 from registry.admin.audit import AuditFilter
-from registry.db.audit_chain import AuditEntry, Fact
 
 ROWS: Final = 100
 SUBJECTS: Final = ("batch", "card", "chip", "delivery", "hotlist", "member", "reader", "token", "unit", "user")
@@ -71,8 +71,8 @@ def router(shell: Shell) -> APIRouter:
         t = shell.words(request)
         shown: dict[str, Any] = {
             "subject_of": partial(subject_words, t),
-            "reason_of": partial(_reason, t),
-            "facts_of": partial(_facts, t),
+            "reason_of": partial(reason, t),
+            "facts_of": partial(facts, t),
         }
         return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here, **shown)
 
@@ -108,32 +108,6 @@ def _subject(text: str, t: Words) -> str:
         if text == f"{before}{identifier}{after}" and identifier:
             return f"{kind}:{identifier}"
     return text
-
-
-def _reason(t: Words, entry: AuditEntry) -> str:
-    return t.reason(str(entry.facts.get("code", "")), {}, t.note(entry.reason))
-
-
-def _facts(t: Words, entry: AuditEntry) -> list[tuple[str, str]]:
-    """Names and values of an entry's facts, in words."""
-    facts = [(name, value) for name, value in (*entry.facts.items(), ("origin", entry.origin)) if name != "code"]
-    return [
-        (t.either(f"audit.fact-{name}", name), _value(t, name, value))
-        for name, value in facts
-        if value not in (None, "")
-    ]
-
-
-def _value(t: Words, name: str, value: Fact) -> str:
-    if isinstance(value, bool):
-        return t("audit.yes" if value else "audit.no")
-    if name in ("roles", "new_roles"):
-        return t("shell.comma").join(t.either(f"role.{role}", role) for role in str(value).replace(",", " ").split())
-    if name == "because":
-        return t.either(f"registry.state-{value}", str(value))
-    if name == "new_language":
-        return t.either(f"users.language-{value}", str(value))
-    return t.actor(str(value)) if name in ("second", "creator") else str(value)
 
 
 def _midnight(day: str, field: str, zone: tzinfo, *, days: int = 0) -> datetime | None:

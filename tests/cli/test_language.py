@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from tests.support.cli import Cli, IssuerDirectory, csv_form
+from tests.support.paths import ROOT
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SENTENCE = re.compile(r"\b[a-z]+(?:,? [a-z]+){2,}\b")
@@ -33,6 +35,11 @@ def reads(home: IssuerDirectory) -> list[tuple[str, ...]]:
         ("audit", "list"),
         ("audit", "verify"),
         ("card", "verify", "--reader", home.card),
+        ("card", "info", "--reader", home.card),
+        ("gp", "info", "--reader", home.card),
+        ("gp", "list", "--reader", home.card),
+        ("sim", "show", home.card.removeprefix("sim:")),
+        ("profile", "check", str(ROOT / "personalize/profiles/union-member-bank.yaml")),
         ("dossier", "show", home.draft),
         ("doctor",),
     ]
@@ -44,6 +51,55 @@ def test_read_commands_print_no_english_sentence_in_chinese(home: IssuerDirector
         text = COMMAND.sub("", done.out + done.err)
         assert SENTENCE.findall(text) == [], (words, text)
         assert CHINESE.search(text), (words, text)
+
+
+def test_tables_of_cards_and_profiles_fit_80_columns_in_both_languages(home: IssuerDirectory) -> None:
+    profile = str(ROOT / "personalize/profiles/union-member-bank.yaml")
+    wanted = {
+        ("gp", "info", "--reader", home.card): "SCP03",
+        ("gp", "list", "--reader", home.card): "F04D454D4245520101",
+        ("card", "info", "--reader", home.card): "SCP03",
+        ("profile", "check", profile): "F04D454D4245520101",
+    }
+    for words, part in wanted.items():
+        for lang in ("zh", "en"):
+            out = home.cli.ok("--lang", lang, *words, env={"COLUMNS": "80"}).out
+            table = [line for line in out.splitlines() if profile not in line and home.card not in line]
+            assert max(map(cell_len, table)) <= 80, (words, out)
+            assert part in out, (words, out)
+
+
+def test_the_audit_names_actions_in_words_beside_their_codes(home: IssuerDirectory) -> None:
+    text = home.cli.ok("--lang", "zh", "audit", "list", "--action", "batch.approve", env={"COLUMNS": "160"}).out
+    assert "审核通过 batch.approve" in text
+    assert "（未经验证）" in text
+    english = home.cli.ok("--lang", "en", "audit", "list", "--action", "batch.approve", env={"COLUMNS": "160"}).out
+    assert "审核" not in english
+    assert "没有符合条件的记录" in home.cli.ok("--lang", "zh", "audit", "list", "--action", "nothing").out
+
+
+def test_errors_of_all_packages_are_chinese(home: IssuerDirectory, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "no.yaml").write_text("profile: &a 1\n")
+    for words in (
+        ("roster", "check", "none.xlsx"),
+        ("roster", "check", str(tmp_path)),
+        ("roster", "check", str(tmp_path / "empty.csv")),
+        ("profile", "check", str(tmp_path / "no.yaml")),
+        ("gp", "delete", "--reader", home.card, "01"),
+        ("gp", "load", "--reader", home.card, str(tmp_path / "empty.csv")),
+        ("gp", "apdu", "--reader", home.card, "00"),
+        ("card", "verify", "--reader", "sim:nowhere.card"),
+        ("sim", "show", "nowhere.card"),
+        ("sim", "stock", str(tmp_path / "s"), "--count", "1", "--key", "11"),
+        ("unit", "place", "甲", "--under", "乙", "--by", "x"),
+        ("batch", "approve", "B20000101-001", "--by", "x"),
+    ):
+        done = home.cli.run("--lang", "zh", *words, env={"COLUMNS": "300"})
+        assert done.status != 0, words
+        text = COMMAND.sub("", done.out + done.err)
+        assert CHINESE.search(text), (words, text)
+        assert SENTENCE.findall(text) == [], (words, text)
 
 
 def test_json_and_exit_codes_are_the_same_in_both_languages(home: IssuerDirectory) -> None:

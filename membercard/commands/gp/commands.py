@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from membercard import output
 from membercard.commands.gp.facts import card_facts, flat
@@ -23,6 +24,7 @@ from membercard.commands.gp.keys import (
 )
 from membercard.commands.gp.load import load
 from membercard.language import sentence, text
+from membercard.tables import wrapped
 from membercard.wiring.readers import card_in
 from terminal.apdu import Command, Sender, stack
 from terminal.apdu.describe import describe
@@ -259,6 +261,8 @@ def apdu(
         raise typer.Exit(1)
 
 
+_DETAIL_WIDTH = 72
+"""Columns of a line of details; more of it is indented by eight."""
 _SCOPES = (StatusScope.ISSUER_DOMAIN, StatusScope.APPLICATIONS, StatusScope.LOAD_FILES_AND_MODULES)
 _KINDS = {
     StatusScope.ISSUER_DOMAIN: "security domain",
@@ -291,12 +295,15 @@ def _entry(entry: StatusEntry) -> dict[str, Any]:
 
 def _lines(entry: StatusEntry) -> str:
     """One line for the entry, then its details, indented."""
-    lines = [f"{entry.aid!s:<32}  {_KINDS[entry.scope]}, {entry.state_name}"]
+    kind, state = text(_KINDS[entry.scope]), sentence(entry.state_name)
+    lines = [text("{aid:<32}  {kind}, {state}", aid=str(entry.aid), kind=kind, state=state)]
     if entry.privileges:
-        lines.append(f"    privileges: {', '.join(entry.privileges.names)}")
+        names = text(", ").join(map(text, entry.privileges.names))
+        first, *more = wrapped(Text(text("privileges: {names}", names=names)), _DETAIL_WIDTH).plain.split("\n")
+        lines += [f"    {first}", *(f"        {line}" for line in more)]
     if entry.package:
-        lines.append(f"    from load file {entry.package}")
-    lines += [f"    module {module}" for module in entry.modules]
+        lines.append("    " + text("from load file {aid}", aid=entry.package))
+    lines += ["    " + text("module {aid}", aid=module) for module in entry.modules]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from membercard import output, settings
+from membercard.language import sentence, text
 from terminal.apdu import Atr, Transport, stack
 from terminal.errors import CardError, CodecError
 from terminal.globalplatform import AuthenticationGuard, CardRecognition, Cplc, SecurityDomain
@@ -15,6 +16,27 @@ from terminal.globalplatform.tolerant import says_something
 from terminal.keys import MemoryCustody
 
 _UNDECODED = {0xCF: "key diversification data", 0x42: "issuer number", 0x45: "card image number", 0x67: "capabilities"}
+_LABELS = {
+    "atr": "ATR",
+    "globalplatform": "GlobalPlatform",
+    "keys": "keys on the card",
+    "ic_fabricator": "IC fabricator",
+    "ic_type": "IC type",
+    "ic_fabrication_date": "IC fabrication date",
+    "ic_serial_number": "IC serial number",
+    "ic_batch_identifier": "IC batch identifier",
+    "ic_module_fabricator": "IC module fabricator",
+    "ic_module_packaging_date": "IC module packaging date",
+    "icc_manufacturer": "ICC manufacturer",
+    "ic_embedding_date": "IC embedding date",
+    "ic_pre_personalizer": "IC pre-personalizer",
+    "ic_pre_personalization_date": "IC pre-personalization date",
+    "ic_pre_personalization_equipment": "IC pre-personalization equipment",
+    "ic_personalizer": "IC personalizer",
+    "ic_personalization_date": "IC personalization date",
+    "ic_personalization_equipment": "IC personalization equipment",
+}
+"""Names that are no plain words of the key."""
 
 
 def card_facts(transport: Transport) -> dict[str, Any]:
@@ -66,11 +88,15 @@ def _production(cplc: Cplc) -> dict[str, str | None]:
 
 
 def flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values in the current language, one row for each value that is there."""
     for name, value in facts.items():
-        label = prefix + name.replace("_", " ")
+        english = name.replace("_", " ")
+        label = prefix + text(_LABELS.get(name, english))
         if isinstance(value, dict):
-            yield from flat(value, f"{label}: ")
+            yield from flat(value, text("{group}: ", group=label))
         elif isinstance(value, list):
-            yield label, "\n".join(map(str, value))
+            yield label, "\n".join(sentence(str(one)) for one in value)
+        elif name == "bit_rate" and not isinstance(value, str) and value:
+            yield label, text("{rate:,.0f} bit/s at 4 MHz", rate=value)
         elif value not in (None, ""):
-            yield label, str(value)
+            yield label, sentence(str(value))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +77,12 @@ def test_both_texts_of_a_message_have_the_same_fields() -> None:
     for english, chinese in catalogue().items():
         assert set(FIELD.findall(chinese)) == set(FIELD.findall(english)), english
         assert CHINESE.search(chinese) or english in SAME or not WORDS.search(FIELD.sub("", english)), english
+
+
+def test_a_message_stands_in_one_file_once_whatever_its_fields_are_called() -> None:
+    texts = (path.read_text("utf-8") for path in (ROOT / "membercard" / "texts").glob("*.json"))
+    shapes = Counter(shape(english) for text in texts for english, _ in json.loads(text, object_pairs_hook=list))
+    assert [text for text, times in shapes.items() if times > 1] == []
 
 
 def test_help_of_every_command_and_option_is_chinese(monkeypatch: pytest.MonkeyPatch) -> None:

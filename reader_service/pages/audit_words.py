@@ -1,0 +1,33 @@
+"""Reasons and facts of audit entries in words."""
+
+from __future__ import annotations
+
+from reader_service.pages.words import Words
+from registry.db.audit_chain import AuditEntry, Fact
+
+
+def reason(t: Words, entry: AuditEntry) -> str:
+    """Why it was done; empty where nobody gave a reason."""
+    return t.reason(str(entry.facts.get("code", "")), {}, t.note(entry.reason))
+
+
+def facts(t: Words, entry: AuditEntry) -> list[tuple[str, str]]:
+    """Names and values of an entry's facts and its origin."""
+    known = [(name, value) for name, value in (*entry.facts.items(), ("origin", entry.origin)) if name != "code"]
+    return [
+        (t.either(f"audit.fact-{name}", name), _value(t, name, value))
+        for name, value in known
+        if value not in (None, "")
+    ]
+
+
+def _value(t: Words, name: str, value: Fact) -> str:
+    if isinstance(value, bool):
+        return t("audit.yes" if value else "audit.no")
+    if name in ("roles", "new_roles"):
+        return t("shell.comma").join(t.either(f"role.{role}", role) for role in str(value).replace(",", " ").split())
+    if name == "because":
+        return t.either(f"registry.state-{value}", str(value))
+    if name == "new_language":
+        return t.either(f"users.language-{value}", str(value))
+    return t.actor(str(value)) if name in ("second", "creator") else str(value)
