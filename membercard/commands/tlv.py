@@ -9,7 +9,7 @@ import typer
 
 from membercard import output
 from membercard.commands.gp.input import aid_of, hex_bytes
-from terminal.emv.data.explain import explain_data
+from terminal.emv.data.explain import explain_readable
 from terminal.member.elements import dictionary
 
 app = typer.Typer()
@@ -41,9 +41,11 @@ def decode(
     raw = hex_bytes(typed)
     if not raw:
         raise typer.BadParameter("there is nothing to decode", param_hint="DATA")
-    trees = explain_data(raw, name, reveal=reveal, dictionary=dictionary())
+    trees, fault = explain_readable(raw, name, reveal=reveal, dictionary=dictionary())
     if json:
         output.as_json([tree.to_json() for tree in trees])
-        return
-    for tree in trees:
-        typer.echo("\n".join(tree.lines()))
+    else:
+        for tree in trees:
+            typer.echo("\n".join(tree.lines()))
+    if fault is not None:
+        raise fault

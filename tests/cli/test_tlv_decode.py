@@ -97,6 +97,45 @@ def test_a_broken_object_whose_tag_begins_with_ff_is_named() -> None:
         run("FF810605AA")
 
 
+ATC = "9F36 Application Transaction Counter (ATC) [0001]: 1"
+RECORD = "70 READ RECORD Response Message Template"
+
+
+@pytest.mark.parametrize(
+    ("data", "lines", "fault"),
+    [
+        ("9F36020001 9F2608AA", [ATC], "the value of 9F26 is truncated: 8 bytes announced, 1 there (at offset 5)"),
+        ("9F36020001 9F", [ATC], "truncated tag or length (at offset 5)"),
+        ("9F36020001 5F2480", [ATC], "indefinite length (at offset 7)"),
+        (
+            "9F36020001 701F 9F36020001 5A08622200",
+            [ATC, f"{RECORD} ! cut: 10 bytes of its value are there", f"└─ {ATC}"],
+            "the value of 70 is truncated: 31 bytes announced, 10 there (at offset 5)",
+        ),
+        (
+            "70811F 9F36020001 5A08622200",
+            [f"{RECORD} ! cut: 10 bytes of its value are there", f"└─ {ATC}"],
+            "the value of 70 is truncated: 31 bytes announced, 10 there (at offset 0)",
+        ),
+        ("9F36020001 7081", [ATC], "a length field is truncated: 1 bytes announced, 0 there (at offset 6)"),
+        (
+            "70024F08 9F36020001",
+            [f"{RECORD}: 2 bytes ! the value of 4F is truncated: 8 bytes announced, 0 there (at offset 0)", ATC],
+            "the value of 4F is truncated: 8 bytes announced, 0 there (at offset 2)",
+        ),
+        ("5A0862", [], "the value of 5A is truncated: 8 bytes announced, 1 there (at offset 0)"),
+    ],
+)
+def test_what_stands_before_a_fault_is_shown(data: str, lines: list[str], fault: str) -> None:
+    """A dump that lost its end does not lose the rest; the fault ends the command all the same."""
+    done = CliRunner().invoke(app, ["decode", data])
+    assert done.output.splitlines() == lines
+    assert isinstance(done.exception, TlvError)
+    assert str(done.exception) == fault
+    listed = json.loads(CliRunner().invoke(app, ["decode", data, "--json"]).output)
+    assert len(listed) == len([line for line in lines if not line.startswith("└─")])
+
+
 def test_the_application_says_what_a_tag_means() -> None:
     balance = "9F7906000000001234"
     assert "Electronic Cash Balance" in run("--aid", PBOC, balance)[1]

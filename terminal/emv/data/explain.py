@@ -7,6 +7,7 @@ objects and everything in them. A value that breaks its format is shown with the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +26,8 @@ from terminal.emv.data.tags import (
     TAG_84_DF_NAME,
 )
 from terminal.errors import CodecError, TlvError
-from terminal.tlv import Dol, Tag, Tlvs, encode_length
+from terminal.tlv import Dol, Tag, Tlvs, decode, encode_length, split
+from terminal.tlv.ber import tag_length
 
 _CURRENCIES = (TAG_5F2A_CURRENCY, TAG_9F51_CARD_RISK_CURRENCY, TAG_9F42_APPLICATION_CURRENCY)
 """Elements with the currency of the amounts beside them: of the transaction, PBOC's card, the application."""
@@ -124,6 +126,24 @@ class Explainer:
         """Encoded data objects, and the padding between them. Raises TlvError with the offset where they are none."""
         return self.objects(card_objects(data)[0])
 
+    def readable(self, data: bytes) -> tuple[tuple[Explained, ...], TlvError | None]:
+        """What can be read of encoded data objects, and the first fault in them: the objects before the one at fault,
+        and those inside it where it is a template. None where all of it is read."""
+        try:
+            return self.data(data), None
+        except TlvError as error:
+            return self._before_fault(data), _fault(data) or error
+
+    def _before_fault(self, data: bytes) -> tuple[Explained, ...]:
+        complete, rest = _complete_objects(data)
+        explained = [self.element(tag, encoded[_header_length(encoded) :]) for tag, encoded in complete]
+        with suppress(TlvError, IndexError):
+            tag, start = Tag.parse(rest[: _tag_length(rest)]), _header_length(rest)
+            if tag.constructed and start <= len(rest):
+                fault = f"cut: {len(rest) - start} bytes of its value are there"
+                explained.append(Explained(tag, self._name(tag), "", None, self._before_fault(rest[start:]), fault))
+        return tuple(explained)
+
     def filled(self, dol: Dol, data: bytes) -> tuple[Explained, ...]:
         """Values joined by a data object list. Raises TlvError when their length is another."""
         return self.values(dol.split(data))
@@ -204,6 +224,43 @@ def explain_data(
 ) -> tuple[Explained, ...]:
     """Encoded data objects in words. Raises TlvError with the offset for bytes that are none."""
     return Explainer(aid, reveal, dictionary).data(data)
+
+
+def explain_readable(
+    data: bytes, aid: bytes | None = None, *, reveal: bool = False, dictionary: Dictionary = STANDARD
+) -> tuple[tuple[Explained, ...], TlvError | None]:
+    """As ``explain_data``, but what can be read of data with a fault, and the fault."""
+    return Explainer(aid, reveal, dictionary).readable(data)
+
+
+def _fault(data: bytes) -> TlvError | None:
+    """The fault of the data where their lengths may have more bytes than they need."""
+    try:
+        decode(data, padding="ff-tags", lengths="any")
+    except TlvError as error:
+        return error
+    return None
+
+
+def _complete_objects(data: bytes) -> tuple[list[tuple[Tag, bytes]], bytes]:
+    """The outermost objects before the first one that is no whole object, each as it is encoded, and the rest."""
+    end = len(data)
+    while True:
+        try:
+            return split(data[:end], padding="ff-tags"), data[end:]
+        except TlvError as error:
+            end = error.offset or 0
+
+
+def _tag_length(encoded: bytes) -> int:
+    """Raises IndexError, TlvError."""
+    return 3 if encoded[:2] == b"\xff\x81" else tag_length(encoded, 0, 0)
+
+
+def _header_length(encoded: bytes) -> int:
+    """Length of tag and length field of an object. Raises IndexError, TlvError."""
+    at = _tag_length(encoded)
+    return at + 1 + (encoded[at] & 0x7F if encoded[at] & 0x80 else 0)
 
 
 def _after_padding(raw: bytes, at: int, tag: Tag) -> int:
