@@ -162,8 +162,13 @@ class Tlvs(Sequence[Tlv]):
     def present(self, *path: int) -> bytes | None:
         """The value of the first such object that is not empty, or None: in card data an empty object is an absent one.
         EMV 4.4 Book 3, 5.2."""
+        found = self.full(*path)
+        return None if found is None else found.value
+
+    def full(self, *path: int) -> Tlv | None:
+        """The first such object that is not empty, or None."""
         node = _first(self._nodes, path, 0, empty=False)
-        return None if node is None else node[1]
+        return None if node is None else _tlv(node)
 
     def need(self, *path: int) -> bytes:
         """The value of the object that ``find`` returns. Raises TlvError when there is none."""

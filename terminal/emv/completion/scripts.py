@@ -63,7 +63,7 @@ def _template(raw: bytes) -> Tlv | None:
 
 def _deliver(state: TransactionState, sender: Sender, script: Tlv) -> ScriptResult:
     when = int(script.tag)
-    identifier = script.children.get(TAG_9F18_SCRIPT_IDENTIFIER) or bytes(4)
+    identifier = script.children.present(TAG_9F18_SCRIPT_IDENTIFIER) or bytes(4)
     commands = _commands(script)
     name = f"script {identifier.hex().upper()}"
     if commands is None or len(identifier) != 4:

@@ -224,7 +224,7 @@ def _from_list(
                 blocked = blocked or response.sw == _APPLICATION_BLOCKED
                 state.note(KernelStage.SELECTION, f"{name.hex().upper()} is no candidate: {response.sw}", _LIST)
             elif entry.matches(name):
-                inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
+                inside = _template(fci, TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY)
                 table = fci.present(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_9F11_CODE_TABLE)
                 if inside is not None:
                     claims = _match(supported, name) or entry
@@ -309,7 +309,7 @@ def _select(
     operation = f"selecting {picked.name.hex().upper()}"
     response = select(state, sender, picked.name, operation)
     fci = objects(state, KernelStage.SELECTION, operation, response.data) if response.sw.ok else None
-    inside = fci.find(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY) if fci is not None else None
+    inside = _template(fci, TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY) if fci is not None else None
     if fci is None or inside is None or fci.present(TAG_6F_FCI, TAG_84_DF_NAME) != picked.name:
         why = "its FCI is out of form" if response.sw.ok else str(response.sw)
         state.note(KernelStage.SELECTION, f"{picked.label} is not opened ({why}); it is a candidate no more", _FINAL)
@@ -326,11 +326,16 @@ def _select(
     return Selected(picked.name, picked.supported, fci, label)
 
 
+def _template(objects_of: Tlvs, *path: int) -> Tlv | None:
+    """The first template on the path that is not empty, else one that is: its elements are optional."""
+    return objects_of.full(*path) or objects_of.find(*path)
+
+
 def _fci_data(name: bytes, proprietary: Tlv) -> dict[int, bytes]:
     """The card data of an FCI (A5, and BF0C in it) that are known where they stand; the first of a tag. What is empty
     is absent. EMV 4.4 Book 3, 5.2, 7.5."""
     known, data = STANDARD.known(name).of_an_fci, dict[int, bytes]()
-    discretionary = proprietary.children.find(TAG_BF0C_FCI_DISCRETIONARY)
+    discretionary = _template(proprietary.children, TAG_BF0C_FCI_DISCRETIONARY)
     for template in (proprietary,) if discretionary is None else (proprietary, discretionary):
         allowed = known[template.tag]
         for tag, value, _ in template.children:

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from terminal.apdu import stack
 from terminal.emv.data.dictionary import STANDARD
 from terminal.emv.data.elements.annex_a import ANNEX_A, RECORD
 from terminal.emv.data.elements.element import Source
+from terminal.emv.kernel.reading import read_applications
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.tlv import decode
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.emv_toy_card import AID, ARQC, CARD, DATA, ToyCard, ToyHost, cryptogram, objects, tlv
-from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run
+from tests.support.cards.emv_toy_terminal import AT, OVER, UNDER, config_with, run
 
 LISTED = {**DATA, "8E": "000000000000000042031F03", "9F14": "00", "9F23": "01", "97": "9F0206", "9F49": "9F3704"}
 OF_RECORDS = sorted(f"{e.tag}" for e in ANNEX_A if e.template == RECORD and not e.contextual and not e.tag.constructed)
@@ -285,6 +287,27 @@ def test_an_empty_element_before_a_full_one_leaves_the_full_one(tag: str) -> Non
         return tlv("6F", tlv("84", "") + tlv("84", AID) + tlv("A5", inside)) + b"\x90\x00"
 
     assert both_ways(lambda: ToyCard(bend=bend)) == both_ways(ToyCard)
+
+
+@pytest.mark.parametrize("before", ["A500", "A500A500"])
+def test_an_empty_template_of_an_fci_before_a_full_one_leaves_the_full_one(before: str) -> None:
+    def bend(turn: int, command: bytes, answer: bytes) -> bytes:
+        if command[1] != 0xA4 or answer[-2:] != b"\x90\x00":
+            return answer
+        log = tlv("BF0C", "") + tlv("BF0C", tlv("9F4D", "0B0A"))
+        inside = tlv("A5", objects({"50": b"UNIONPAY DEBIT", "9F38": "9F37049F0206"}) + log)
+        return tlv("6F", tlv("84", AID) + bytes.fromhex(before) + inside) + b"\x90\x00"
+
+    assert both_ways(lambda: ToyCard(bend=bend)) == both_ways(ToyCard)
+    (reading,) = read_applications(stack(ToyCard(bend=bend)), config_with(), AT)
+    assert (reading.label, reading.data[0x9F4D]) == ("UNIONPAY DEBIT", b"\x0b\x0a")
+
+
+def test_an_empty_identifier_of_a_script_before_a_full_one_is_absent() -> None:
+    script = tlv("71", tlv("9F18", "") + tlv("9F18", "01020304") + tlv("86", "8424000008" + "00" * 8))
+    card = ToyCard(script_status={"84240000": "9000"})
+    (result,) = run(card, OVER, host=ToyHost(card, scripts=(script,))).scripts
+    assert (result.identifier, result.performed, result.failed_at) == (b"\x01\x02\x03\x04", True, None)
 
 
 def test_an_empty_signature_of_an_answer_before_a_full_one_is_absent() -> None:
