@@ -28,7 +28,10 @@ _MEMBER_NUMBER: Final = re.compile(r"[0-9]{12}")
 _CARD_NUMBER: Final = re.compile(r"[0-9]{13,19}")
 _SEQUENCE: Final = re.compile(r"(?<=[0-9])-[0-9]{1,2}$")  # as cards are shown: number-sequence
 _MOBILE: Final = re.compile(r"(?:\+?86|0086)?(1[0-9]{10})")
-_MASKED: Final = re.compile(r"([0-9]{0,12})[*.•●×_]+([0-9]{3,8}[0-9Xx])")
+_MASKED: Final = re.compile(r"\+?([0-9]{0,14})([*.•●×_xX]+)([0-9]{2,8}[0-9Xx])")
+_MOBILE_START: Final = re.compile(r"(86|0086)?1[3-9][0-9]{0,5}")
+_MOBILE_LENGTH: Final = 11
+_ID_LENGTHS: Final = (15, 18)
 _ENDING: Final = re.compile(r"[0-9]{3,7}[0-9Xx]")
 _MASKED_NAME: Final = re.compile(r"(.)\*+")
 _SHOWN: Final = 4
@@ -76,14 +79,33 @@ def _parts(number: str) -> list[ColumnElement[bool]]:
     masked = _MASKED.fullmatch(number)
     if masked is None and _ENDING.fullmatch(number) is None:
         return []
-    start, end = (masked[1], masked[2].upper()) if masked else ("", number.upper())
+    start, gap, end = (masked[1], masked[2], masked[3].upper()) if masked else ("", "", number.upper())
     meanings: list[ColumnElement[bool]] = []
-    if end.isdecimal():
+    if end.isdecimal() and len(end) >= _SHOWN:
         of_card = select(dossiers.c.member_id).where(dossiers.c.card_number.like(f"{start}%{end}"))
         meanings.append(members.c.id.in_(of_card))
-    if not start and len(end) == _SHOWN:
-        meanings += [members.c.id_masked.like(f"%{end}"), members.c.mobile_masked.like(f"%{end}")]
+    tail = f"%{end[-_SHOWN:]}"
+    if _may_be_id_number(start, gap, end):
+        meanings.append(members.c.id_masked.like(tail))
+    if _may_be_mobile_number(start, gap, end):
+        meanings.append(members.c.mobile_masked.like(tail))
     return meanings
+
+
+def _may_be_id_number(start: str, gap: str, end: str) -> bool:
+    """Only its end is compared: the beginning is sealed, and has no digest of its own."""
+    return len(start + gap + end) in _ID_LENGTHS if start else len(end) == _SHOWN
+
+
+def _may_be_mobile_number(start: str, gap: str, end: str) -> bool:
+    """Only its end is compared, as with an ID number. A mask may be shorter than what it hides."""
+    if not start:
+        return len(end) == _SHOWN
+    code = _MOBILE_START.fullmatch(start)
+    if code is None or not end.isdecimal():
+        return False
+    length = len(start.removeprefix(code[1] or "") + gap + end)
+    return "." in gap or length <= _MOBILE_LENGTH
 
 
 def _names(personal: PersonalData, text: str) -> list[ColumnElement[bool]]:
