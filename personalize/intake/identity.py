@@ -27,7 +27,7 @@ YOUNGEST, OLDEST = 16, 100
 # Apostrophes that make Excel keep text, and letters that look like X.
 _ODD = str.maketrans(
     {
-        **dict.fromkeys("'`´‘’‛′＇ʹʼ\""),
+        **dict.fromkeys("'`´‘’‛′＇ʹʼ\"“”„"),
         **dict.fromkeys("xХхΧχ×✕ⅹⅩ╳", "X"),
     }
 )

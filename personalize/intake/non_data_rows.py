@@ -22,7 +22,8 @@ _BARE_LABELS = frozenset(
 )
 _DAY = r"[0-9〇零一二三四五六七八九十]{1,4}"
 _TOTAL = re.compile(
-    r"(?:合计|总计|小计|共计|本页|累计|总人数|人数)(?:[:：(（0-9人名共].*)?|共[0-9]+[人名位条行].*|第[0-9]+页.*|"
+    r"(?:合计|总计|小计|共计|本页|累计|总人数|人数|(?:会员|职工|在职|在册|男|女)?(?:会员|职工)?(?:总?人数|总数|合计))(?:[:：(（0-9人名共].*)?|"
+    r"[男女]性?(?:会员|职工|教?职?员工)(?:[:：0-9].*)?|共[0-9]+[人名位条行].*|第[0-9]+页.*|"
     r"以下(?:空白|无正文|无内容).*|以上.*|.*登记表(?:[(（].*)?|.*(?:盖章|公章|签章|印章|签字|签名|手印).*|"
     rf"(?:{_DAY})?年(?:(?:{_DAY})?月)?(?:(?:{_DAY})?[日号])?(?:[0-9:]+)?(?:填报?表?|制表?)?|"
     r"(?:19|20)[0-9]{2}[./-][0-9]{1,2}(?:[./-][0-9]{1,2})?(?:[0-9:]+)?|"
@@ -39,10 +40,12 @@ _DATE_TEXT = re.compile(r"(?:19|20)[0-9]{2}(?:[-./年]?)[01]?[0-9](?:[-./月]?)[
 _GENDERS = ("男", "女", "男性", "女性")
 _LONGEST_NAME = 20
 
+_EXAMPLE = "示例|样例|范例|举例|例如|例子|示范|样板|样本|模板"
 _SAMPLE = re.compile(
-    r"[(\[【《<“\"]*(?:填[写表报]|格式|参考)?(?:示例|样例|范例|举例|例如|例子|示范|样板|样本|模板|例|sample|example|e\.?g\.?)(?:行|数据|人员)?"
-    r"[0-9一二三四五]*[)\]】》>”\":：.、。]*"
+    rf"[(\[【《<“\"]*(?:[此本该]?行?[为是系])?(?:填[写表报]|格式|参考)?(?:{_EXAMPLE}|例|sample|example|e\.?g\.?)(?:行|数据|人员)?"
+    r"[0-9一二三四五]*(?:[,;:(、。]*(?:请|勿|不|导入|提交|上报|填写|填报|删|仅).{0,12})?[)\]】》>”\":：.、。]*|如[:：]"
 ).fullmatch
+_BRACKETED_SAMPLE = re.compile(rf".+[(\[【《<](?:填[写表报])?(?:{_EXAMPLE}|例)[)\]】》>]").fullmatch
 SAMPLE_WORDS = frozenset("例 示例 样例 范例 举例 例如 示范 （例） （示例） (示例) 示例行 填写示例".split())
 """Cells that mark a row as the form's sample, in whichever column."""
 
@@ -50,6 +53,11 @@ SAMPLE_WORDS = frozenset("例 示例 样例 范例 举例 例如 示范 （例�
 def is_sample(cell: Cell) -> bool:
     """Whether a cell beside a person says that the row is the sample of the form: 例, 示例1, (样例)."""
     return isinstance(cell, str) and _SAMPLE(squeeze(cell).lower()) is not None
+
+
+def names_sample(cell: Cell) -> bool:
+    """Whether a name of a person or a unit says in brackets that it is a sample: 张三（示例）."""
+    return isinstance(cell, str) and "例" in cell and _BRACKETED_SAMPLE(squeeze(cell)) is not None
 
 
 def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_cell: Cell, mobile_cell: Cell) -> bool:
@@ -62,9 +70,9 @@ def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_
         return True
     filled = [text for cell in row if (text := squeeze(text_of(cell)))]
     numbered = filled[0].isdigit() and filled[0] != id_text
-    if any(_is_label(text) for text in (filled[0], id_text, name)):
+    if any(_is_label(text, bare=not numbered) for text in (filled[0], id_text, name)):
         return True
-    if not numbered and not _is_phone(mobile) and any(_is_label(text) for text in filled):
+    if not numbered and not _is_phone(mobile) and any(map(_is_label, _before_name(filled, name, name_cell))):
         return True
     if _says_something(id_text) and not _UNIT_NAME(id_text):
         return _is_prose(filled, id_text)
@@ -79,8 +87,15 @@ def is_non_data_row(row: Sequence[Cell], id_cell: Cell, name_cell: Cell, gender_
     return _is_prose(filled, name)
 
 
-def _is_label(text: str) -> bool:
-    return bool(_LABEL(text) or _TOTAL(text) or text.rstrip(":") in _BARE_LABELS)
+def _is_label(text: str, *, bare: bool = True) -> bool:
+    """``bare``: whether a word without a colon is a label; in a numbered row it is what somebody wrote for a name."""
+    return bool(_LABEL(text) or _TOTAL(text) or (bare and text.rstrip(":") in _BARE_LABELS))
+
+
+def _before_name(filled: Sequence[str], name: str, name_cell: Cell) -> Sequence[str]:
+    """The texts left of a person's name, or all where there is none: a remark right of a name is no label."""
+    names_person = read_name(name_cell).fault is None and not _UNIT_NAME(_BRACKETED.sub("", name))
+    return filled[: filled.index(name)] if names_person else filled
 
 
 def _says_something(text: str) -> bool:

@@ -14,14 +14,14 @@ from personalize.intake.genders import Gender, read_gender
 from personalize.intake.header import FIELDS, HeaderRow, header_at
 from personalize.intake.identity import Identities, ReadIdentity
 from personalize.intake.names import Name, read_name
-from personalize.intake.non_data_rows import SAMPLE_WORDS, is_non_data_row, is_sample
+from personalize.intake.non_data_rows import SAMPLE_WORDS, is_non_data_row, is_sample, names_sample
 from personalize.intake.phones import Phone, read_phone
 from personalize.intake.text import Cell, is_ditto, squeeze, text_of, trim
 from personalize.intake.title_lines import unit_in
 from personalize.intake.units import unit_fault, unit_name
 from registry.person import Person, identity_key, sex_of
 
-_UNIT, _DOCUMENT = FIELDS.index("unit"), FIELDS.index("document")
+_NAME, _UNIT, _DOCUMENT = FIELDS.index("name"), FIELDS.index("unit"), FIELDS.index("document")
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*|、)?").fullmatch
 _PERSONAL = 11
 """Digits of a text that may be a person's number, a phone number at least."""
@@ -81,7 +81,12 @@ class TableReader:
                 index += 1
                 continue
             cells = self._pick(row)
-            if is_sample(cells[0]) or not SAMPLE_WORDS.isdisjoint(row):
+            if (
+                is_sample(cells[0])
+                or names_sample(cells[2])
+                or names_sample(cells[_UNIT])
+                or SAMPLE_WORDS.intersection(row)
+            ):
                 self.skipped.append(self._sheet.sheet_row(index))
                 index += 1
                 continue

@@ -44,9 +44,9 @@ _SAYS_NOTHING = re.compile(
 _NOTHING_STARTS = frozenset("无無没沒未空缺略不待暂目尚现还")
 
 _DITTO_WORDS = re.compile(
-    r"(?:同(?:上|前|左)(?:[一1]?[行列格条]|面|述|所?属?单位|工会)?|上同|(?:所?属?单位)?同上|as?above|ditto|do)"
+    r"(?:同(?:上|前|左)(?:[一1]?[行列格条]|面|述|所?属?单位|工会)?|上同|(?:所?属?单位)?同上|同|as?above|ditto|do|ibid)"
 ).fullmatch
-_DITTO_MARKS = frozenset("〃〞〝″\"'“”‘’′`´゛々仝ˮ")
+_DITTO_MARKS = frozenset("〃〞〝″\"'“”‘’′`´゛々仝ˮ↑⇑")
 _AROUND_DITTO = re.compile(r"[\s。.．,，、;；:：!！~～…()（）\[\]【】「」『』<>《》—–―_-]+")
 
 _ID_LIKE = re.compile(r"[0-9]{14}(?:[0-9]{3})?[0-9X]|[0-9]+(?:[.,][0-9]+)?E\+?0*1[4-9]|[0-9]{15,}(?:[.,]0*)?").fullmatch
@@ -54,7 +54,7 @@ _DAY = re.compile(
     r"([0-9]{4})(?:[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?(?:0?0:00:00)?|([0-9]{2})([0-9]{2}))"
 ).fullmatch
 _LONG_NUMBER = re.compile(r"[0-9０-９]{11,}[XxＸｘ]?")
-_ODD_AROUND = re.compile(r"^[='\"`´’‘]+|['\"`´’‘]+$")
+_ODD_AROUND = re.compile(r"^[='\"`´’‘“”]+|['\"`´’‘“”]+$")
 
 
 def text_of(cell: Cell) -> str:

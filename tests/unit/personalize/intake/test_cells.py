@@ -262,16 +262,23 @@ def test_unit_missing(typed: Cell) -> None:
     [("工" * 30, None), ("工" * 31, "UNIT_TOO_LONG"), ("A" * 60, None), ("A" * 61, "UNIT_TOO_LONG"),
      ("𠮷" * 16, "UNIT_TOO_LONG"),
      ("甲\ud800", "UNIT_CHARS"), (GOOD, "UNIT_CHARS"), (f"甲工会{GOOD}", "UNIT_CHARS"), ("第0311号工会", None), ("3",
-     None)],
+     None), ("甲工会13800138000", "UNIT_CHARS"), ("=", "UNIT_CHARS"), ("|", "UNIT_CHARS"), ("××学院", "UNIT_CHARS"),
+     ("XX大学工会", "UNIT_CHARS")],
 )  # fmt: skip
 def test_a_unit_that_no_card_can_carry(name: str, fault: str | None) -> None:
     assert unit_fault(unit_name(name)) == fault
 
 
+@pytest.mark.parametrize("typed", ['铁道大学工会"', '"铁道大学工会', "'铁道大学工会"])
+def test_a_stray_quotation_mark_makes_no_other_unit(typed: str) -> None:
+    assert unit_name(typed) == "铁道大学工会"
+    assert unit_name('"铁道"大学工会') == '"铁道"大学工会'
+
+
 @pytest.mark.parametrize(
     "typed",
     ["同上", "同 上", "同上。", "同上，", "（同上）", "〃", "“", "”", '"', "''", "″", "—〃—", "同前", "同上行",
-     "同上单位", "々", "ditto", "〝〞"],
+     "同上单位", "々", "ditto", "〝〞", "同", "↑", "ibid."],
 )  # fmt: skip
 def test_ditto(typed: str) -> None:
     assert is_ditto(squeeze(typed))

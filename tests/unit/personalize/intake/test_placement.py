@@ -184,13 +184,54 @@ def test_only_what_merged_cells_show_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", ["例", "示例", "示例1", "（例）", "样例：", "例如", "Example", "e.g.", "模板", "格式示例"]
+    "mark",
+    [
+        "例",
+        "示例",
+        "示例1",
+        "（例）",
+        "样例：",
+        "例如",
+        "Example",
+        "e.g.",
+        "模板",
+        "格式示例",
+        "如：",
+        "此行为示例",
+        "（示例，请删除）",
+        "示例(请勿修改)",
+    ],
 )
 def test_a_sample_row_is_never_accepted(tmp_path: Path, mark: str) -> None:
     sample = [mark, *person(9)[1:]]
     report = check(forms.xlsx(tmp_path / "f.xlsx", forms.form(sample, person(1))), today=TODAY)
     assert [row.seq for row in report.accepted] == [1]
     assert ("Sheet", 4) in report.skipped
+
+
+@pytest.mark.parametrize("cells", [{"name": "张三（示例）"}, {"unit": "某某学院【样例】"}])
+def test_a_name_or_unit_may_say_that_the_row_is_the_sample(tmp_path: Path, cells: dict[str, str]) -> None:
+    report = forms.checked(tmp_path, person(9, **cells), person(1))
+    assert ([row.seq for row in report.accepted], report.rejected) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (None, None, "孙波磊", None, None, UNIT, "备注：后补"),
+        (4, None, "会计", None, None, UNIT, None),
+        (4, None, "主席", None, None, None, None),
+    ],
+)
+def test_who_has_a_number_or_a_name_is_judged_whatever_is_beside_it(tmp_path: Path, row: tuple[object, ...]) -> None:
+    rows = [[*HEADER, "备注"], [*person(1), None], row]
+    report = check(forms.xlsx(tmp_path / "f.xlsx", rows), today=TODAY)
+    assert len(report.accepted) == len(report.rejected) == 1
+
+
+@pytest.mark.parametrize("row", [("会员总数", 3, "男", 2, "女", 1), ("男会员", None, 2), ("职工人数：", 3)])
+def test_figures_below_the_table_are_nobody(tmp_path: Path, row: tuple[object, ...]) -> None:
+    assert verdicts(forms.checked(tmp_path, person(1), row)) == ["ok"]
 
 
 def test_a_remark_marks_a_sample_row_too(tmp_path: Path) -> None:
