@@ -158,15 +158,18 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Unlike the inherited one it does not kill the process afterwards: there is more to close. A terminal that is
-        closed ends it too, unless the process ignores that signal (nohup)."""
+        closed ends it too, unless the process ignores that signal (nohup). A signal that was blocked before is
+        taken now, and blocked again afterwards."""
         main = threading.current_thread() is threading.main_thread()
         handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit, signal.SIGHUP: self.hang_up}
         heard = {
             number: handler for number, handler in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN
         }
         before = {number: signal.signal(number, handler) for number, handler in heard.items()} if main else {}
+        held = signal.pthread_sigmask(signal.SIG_UNBLOCK, heard if main else ())
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             for number, handler in before.items():
                 signal.signal(number, handler)

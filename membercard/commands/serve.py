@@ -85,7 +85,11 @@ def serve(
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
-    from reader_service import logs, process
+    from reader_service import process
+
+    if not demo and not process.has_terminal():
+        _hold_hang_ups(renewal=tls_cert is not None)
+    from reader_service import logs
     from reader_service.listen import Listen
 
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
@@ -102,11 +106,20 @@ def serve(
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
 
 
+def _hold_hang_ups(*, renewal: bool) -> None:
+    """Where no terminal could be closed, SIGHUP asks for a ``renewal`` of the TLS files: it waits for the server, which
+    takes it, and never ends a service that starts or stops."""
+    if renewal:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    else:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def _run(
     stack: ExitStack, listen: Listen, demo: DemoStation | None, readers: list[str], counters: list[str], pcsc: bool
 ) -> None:
     from membercard.wiring.service import station_parts
-    from reader_service import process, serving, waiting
+    from reader_service import serving, waiting
     from reader_service.access.first_start import NAME, first_administrator
     from reader_service.app import create_app
     from reader_service.service import ReaderService
@@ -118,8 +131,6 @@ def _run(
     keystore = _demo_keystore() if demo else settings.open_keystore()
     listener = stack.enter_context(listen.open())
     tls = listen.tls_files()
-    if tls is None and demo is None and not process.has_terminal():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to renew, and no terminal that could be closed
     registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener, tls=tls)
     if registry is None:
         return  # ended while the database was unavailable

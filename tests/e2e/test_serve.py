@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import httpx
 import pytest
 
 from tests.support.cli import Cli
-from tests.support.waiting import PATIENCE
+from tests.support.service.authority import Authority
+from tests.support.waiting import PATIENCE, eventually
 
 
 @dataclass
@@ -115,6 +117,30 @@ def test_sighup_without_tls_and_terminal_is_ignored(cli: Cli) -> None:
         running.process.send_signal(signal.SIGHUP)
         assert httpx.get(f"{running.address}/health/live", timeout=PATIENCE).status_code == 200
         assert running.end()[0] == 0
+
+
+def test_sighup_while_a_service_with_tls_starts_or_stops_does_not_end_it(cli: Cli, tmp_path: Path) -> None:
+    cert, key = Authority(tmp_path / "authority").issue("station.example")
+    process = cli.start("serve", "--port", "0", "--no-pcsc", "--tls-cert", str(cert), "--tls-key", str(key))
+    assert process.stdout is not None
+    try:
+        assert eventually(lambda: holds_back(process.pid, signal.SIGHUP))
+        process.send_signal(signal.SIGHUP)
+        assert any(line.startswith("Serving at https://") for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        while process.poll() is None:
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+        assert process.communicate(timeout=PATIENCE)[1].count("the TLS files were renewed") >= 1
+        assert process.returncode == 0
+    finally:
+        process.kill()
+
+
+def holds_back(process: int, number: int) -> bool:
+    """Whether the process blocks a signal. proc(5)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return bool(int(status.partition("SigBlk:")[2].split()[0], 16) >> (number - 1) & 1)
 
 
 def test_a_port_that_is_taken_is_reported_in_a_sentence(cli: Cli) -> None:

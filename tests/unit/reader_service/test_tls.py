@@ -373,6 +373,20 @@ def test_with_tls_a_closed_terminal_ends_the_service_and_another_hangup_does_not
         signal.signal(signal.SIGHUP, before)
 
 
+def test_a_hangup_that_was_held_back_renews_and_is_held_back_again_at_the_end(station: Station) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        server = serving.Server(serving.config_of(FastAPI(), station.listen()), lambda: None, lambda address: None)
+        server._terminal = False
+        os.kill(os.getpid(), signal.SIGHUP)
+        with server.capture_signals():
+            time.sleep(0.01)
+            assert (server.should_exit, server._renew) == (False, True)
+        assert signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_files_without_a_certificate_are_refused_at_the_start(station: Station) -> None:
     station.ca.write_bytes(b"nothing")
     with pytest.raises(Invalid, match="do not fit together or are not PEM"):
