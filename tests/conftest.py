@@ -126,12 +126,16 @@ _LONGEST = (
     "e2e/test_bad_input.py",
     "unit/reader_service/api/test_fuzz.py",
     "unit/reader_service/services/test_lanes.py",
+    "unit/membercard/wiring/test_issuer_http.py",
+    "unit/reader_service/readers/test_manager.py",
+    "unit/reader_service/http/test_access.py",
     "unit/reader_service/http/test_writes.py",
     "unit/registry/line/test_rivals.py",
     "cli/test_commands.py",
     "pages/",
     "e2e/",
     "property/",
+    "architecture/",
 )
 """Files and folders that take longest, longest first."""
 

@@ -6,6 +6,7 @@ codes are five bytes. EMV 4.4 Book 4, 10.1-10.2 and Annex A; Book 3, 10.6-10.7; 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -257,6 +258,7 @@ def load_config(path: Path) -> TerminalConfig:
     return config.with_exceptions(parse_exceptions(read_text(listed, "exception file"), str(listed)))
 
 
+@functools.cache
 def shipped_config() -> TerminalConfig:
     """The shipped configuration of a counter terminal."""
     shipped = files("terminal.emv.transaction") / "terminals" / "counter.yaml"
