@@ -89,9 +89,9 @@ class Dol:
 
 
 def asks_for(dol: bytes, tag: int) -> bool:
-    """Whether an encoded list requests a tag; a malformed list requests none."""
+    """Whether an encoded list requests a tag, at least a byte of it; a malformed list requests none."""
     try:
-        return any([entry[0] == tag for entry in _entries(dol)])
+        return any([entry[0] == tag and entry[1] > 0 for entry in _entries(dol)])
     except TlvError:
         return False
 

@@ -23,7 +23,7 @@ from terminal.emv.data.tags import (
 )
 from terminal.emv.selection.application import fill
 from terminal.emv.transaction.config import ApplicationSettings
-from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
+from terminal.emv.transaction.exchange import FAULTY_ICC, objects, transmit
 from terminal.emv.transaction.outcome import CryptogramType
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
@@ -90,10 +90,7 @@ def list_data(state: TransactionState, stage: KernelStage, tag: int, application
             state.note(stage, text, "EMV 4.4 Book 3, 9.2.2", tvr=used)
         hashed = fill(state, stage, "TDOL", tdol)
         state.terminal[TAG_98_TC_HASH] = hashlib.sha1(hashed, usedforsecurity=False).digest()
-    data = fill(state, stage, name, dol)
-    if not 0 < len(data) <= MOST_DATA:
-        state.stop(stage, f"{name} asks for {len(data)} bytes, which no command carries", FAULTY_ICC)
-    return data
+    return fill(state, stage, name, dol)
 
 
 SignedInformation = Callable[[Tlvs], int | None]

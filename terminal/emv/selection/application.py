@@ -19,6 +19,8 @@ from terminal.emv.data.tags import (
     TAG_82_AIP,
     TAG_83_COMMAND_TEMPLATE,
     TAG_94_AFL,
+    TAG_97_TDOL,
+    TAG_98_TC_HASH,
 )
 from terminal.emv.selection.selection import CODE_TABLES, Selected, Supported, build_candidates, choose
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, remark_length, transmit
@@ -26,7 +28,7 @@ from terminal.emv.transaction.protocols import Cardholder
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
 from terminal.errors import CodecError, TlvError
-from terminal.tlv import Dol, Tlvs, tlv
+from terminal.tlv import Dol, Tlvs, asks_for, tlv
 
 MOST_RECORDS: Final = 256
 """More than any card has (the largest application files hold a few dozen): a hostile AFL must not hold the terminal."""
@@ -126,8 +128,9 @@ def initiate(state: TransactionState, sender: Sender, selected: Selected) -> Ope
 def read_application(state: TransactionState, sender: Sender, opened: Opened) -> CardRecords:
     """Read every record of the AFL; the data elements of the card that are known go into ``state.card``.
 
-    A status word other than 9000, a record out of form, an element twice and a mandatory element that is missing end
-    the transaction. Raises Stop and TransportError. EMV 4.4 Book 3, 6.5.11, 7.2, 7.5, 10.2.
+    A status word other than 9000, a record out of form, an element twice, a mandatory element that is missing and a
+    list of GENERATE AC out of form end the transaction. Raises Stop and TransportError.
+    EMV 4.4 Book 3, 6.5.11, 7.2, 7.5, 10.2.
     """
     places = list(opened.afl.records())
     if len(places) > MOST_RECORDS:
@@ -210,6 +213,23 @@ def _check_mandatory(state: TransactionState) -> None:
         state.stop(KernelStage.READING, f"mandatory data are missing: {', '.join(missing)}", _READ)
     if card_number(state.card[TAG_5A_PAN]) is None:
         state.stop(KernelStage.READING, "the card number is out of form", FAULTY_ICC)
+    _check_lists(state)
+
+
+def _check_lists(state: TransactionState) -> None:
+    """Stop for a list of GENERATE AC that cannot be filled: of CDOL2, and the TDOL that it names, the terminal would
+    see it only after the issuer has answered. EMV 4.4 Book 3, 5.4, 9.2."""
+    first, second = state.card[TAG_8C_CDOL1], state.card[TAG_8D_CDOL2]
+    lists = {"CDOL1": first, "CDOL2": second}
+    if asks_for(first, TAG_98_TC_HASH) or asks_for(second, TAG_98_TC_HASH):
+        lists["TDOL"] = state.card.get(TAG_97_TDOL, b"")
+    for name, dol in lists.items():
+        try:
+            length = Dol.parse(dol).length
+        except TlvError as fault:
+            state.stop(KernelStage.READING, f"the {name} is out of form: {fault}", FAULTY_ICC)
+        if name != "TDOL" and not 0 < length <= MOST_DATA:
+            state.stop(KernelStage.READING, f"{name} asks for {length} bytes, which no command carries", FAULTY_ICC)
 
 
 def card_number(pan: bytes) -> str | None:

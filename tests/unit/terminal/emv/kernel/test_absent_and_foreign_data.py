@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from terminal.apdu import stack
+from terminal.emv.data.bits import TVR
 from terminal.emv.data.dictionary import STANDARD
 from terminal.emv.data.elements.annex_a import ANNEX_A, RECORD
 from terminal.emv.data.elements.element import Source
@@ -79,6 +80,44 @@ def test_an_empty_cdol2_is_missed_before_the_issuer_hears_of_it() -> None:
     outcome = run(card, OVER, host=(host := ToyHost(card)))
     assert (outcome.result, host.requests) == (Result.TERMINATED, [])
     assert outcome.reason == "mandatory data are missing: CDOL2 (8D)"
+
+
+HASHED = {"8D": "8A0298149F3704"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"8D": "8A"}, "the CDOL2 is out of form: a data object list ends inside an entry (at offset 0)"),
+        ({"8D": "8A029F37040000"}, "the CDOL2 is out of form: 00 where a tag should begin (at offset 5)"),
+        ({"8D": "8A00"}, "CDOL2 asks for 0 bytes, which no command carries"),
+        ({"8D": "8A029F1EFF"}, "CDOL2 asks for 257 bytes, which no command carries"),
+        ({"8C": "9F0206FF"}, "the CDOL1 is out of form: FF where a tag should begin (at offset 3)"),
+        ({"8C": "9F02FF95FF"}, "CDOL1 asks for 510 bytes, which no command carries"),
+        ({**HASHED, "97": "9F"}, "the TDOL is out of form: a data object list ends inside an entry (at offset 0)"),
+    ],
+)
+def test_a_list_out_of_form_is_seen_before_the_issuer_hears_of_the_payment(
+    changes: dict[str, str], reason: str
+) -> None:
+    card = ToyCard(data=DATA | changes)
+    outcome = run(card, OVER, host=(host := ToyHost(card)))
+    assert (outcome.result, outcome.reason, host.requests, outcome.reversal) == (Result.TERMINATED, reason, [], False)
+    assert not [apdu for apdu in card.seen if apdu[1] == 0xAE]
+
+
+def test_a_list_that_nothing_names_is_not_looked_at() -> None:
+    card = ToyCard(data=DATA | {"97": "9F"})
+    assert run(card, OVER, host=ToyHost(card)).result is Result.APPROVED_ONLINE
+
+
+@pytest.mark.parametrize(("ddol", "sent"), [("9F3700", False), ("9F0206", False), ("9F3704", True)])
+def test_a_ddol_that_asks_for_none_of_the_unpredictable_number_fails_dda(ddol: str, sent: bool) -> None:
+    """The signature over such data could be an old one. EMV 4.4 Book 2, 6.5.1."""
+    card = ToyCard(aip="3C00", data=DATA | {"9F49": ddol})
+    tvr = run(card).tvr
+    assert bool([apdu for apdu in card.seen if apdu[1] == 0x88]) is sent
+    assert sent or tvr & TVR.DDA_FAILED
 
 
 @pytest.mark.parametrize("tag", ["50", "87", "5F2D", "9F11", "9F12", "9F38", "BF0C"])
