@@ -11,6 +11,7 @@ from typing import Final
 
 BETWEEN: Final = " / "
 _LEVELS = re.compile(r"\s+[/／]\s+")
+_BRACKETS: Final = str.maketrans("（）", "()")
 _UNION = re.compile(r"(?:基层)?工会(?:委员会)?$")
 
 
@@ -27,15 +28,20 @@ def whole_name(name: str, above: str) -> str:
     if not name or not above:
         return BETWEEN.join(levels(name or above))
     over, own = levels(above), levels(name)
-    if own[: len(over)] == over or _same(name, over[-1]):
+    if [*map(spelling, own[: len(over)])] == [*map(spelling, over)] or _same(name, over[-1]):
         return BETWEEN.join(own if len(own) > len(over) else over)
     return BETWEEN.join((*over, *own))
 
 
 def _same(one: str, other: str) -> bool:
     """Whether two names are those of one organisation and its union."""
-    stems = [_UNION.sub("", re.sub(r"\s", "", name)) for name in (one, other)]
+    stems = [_UNION.sub("", spelling(name)) for name in (one, other)]
     return one == other or (stems[0] == stems[1] != "")
+
+
+def spelling(name: str) -> str:
+    """A whole name as names are compared: without blanks within a level, with brackets in half width."""
+    return BETWEEN.join(re.sub(r"\s", "", level).translate(_BRACKETS) for level in levels(name))
 
 
 def own_name(name: str) -> str:

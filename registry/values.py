@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from registry.person import Person
-from registry.unit_names import whole_name
+from registry.unit_names import spelling, whole_name
 from terminal.keys.custody import Sealed
 
 
@@ -116,9 +116,9 @@ class KnownMember:
 
         A department that was recorded without the unit above it counts where that unit's roster brought the person.
         """
-        names = self.unit_names | {self.unit_name}
-        own = unit in names and (self.is_independent or above in self.rosters_of)
-        return own or self.withdrawn or whole_name(unit, above) in names
+        names = {*map(spelling, self.unit_names), spelling(self.unit_name)}
+        own = spelling(unit) in names and (self.is_independent or spelling(above) in map(spelling, self.rosters_of))
+        return own or self.withdrawn or spelling(whole_name(unit, above)) in names
 
 
 @dataclass(frozen=True, slots=True)

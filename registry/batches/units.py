@@ -6,15 +6,18 @@ A unit that was placed below another is also found by the name that it had befor
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Final
 
-from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, or_, select, text
+from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, func, or_, select, text
 
 from registry.db.tables import plans, units
-from registry.unit_names import BETWEEN, levels, names_above, whole_name
+from registry.unit_names import BETWEEN, levels, names_above, spelling, whole_name
 
 _NEW_UNIT = text(
     "INSERT INTO units (name, own_name, parent_id) VALUES (:name, :own_name, :parent) ON CONFLICT (name) DO NOTHING"
 )
+
+_MARK: Final = "\x1f"
 
 _PLACED = select(units.c.name, units.c.known_as).where(units.c.known_as.is_not(None))
 
@@ -32,7 +35,10 @@ def is_independent(conn: Connection, name: str) -> bool:
     """Whether a unit that is or was at the highest level has a plan, or units below it."""
     below = units.alias()
     own = exists().where(plans.c.unit_id == units.c.id) | exists().where(below.c.parent_id == units.c.id)
-    named = or_(and_(units.c.name == name, units.c.parent_id.is_(None)), units.c.known_as == name)
+    spelt = spelling(name)
+    named = or_(
+        and_(_spelling(units.c.name) == spelt, units.c.parent_id.is_(None)), _spelling(units.c.known_as) == spelt
+    )
     chosen = select(units.c.id).where(named, own)
     return conn.execute(chosen).scalar() is not None
 
@@ -41,7 +47,8 @@ def unit_ids_of(conn: Connection, names: Collection[str]) -> dict[str, int]:
     """Ids of units by whole name; units that are new are recorded, with those above them."""
     wanted = {levels(name)[:depth] for name in names for depth in range(1, len(levels(name)) + 1)}
     ids: dict[tuple[str, ...], int] = {(): 0}
-    for parts in sorted(wanted):  # in one order, so that two imports do not wait for each other in a ring
+    # In one order, so that two imports do not wait for each other in a ring; the spelling without blanks first.
+    for parts in sorted(wanted, key=lambda parts: ([*map(spelling, parts)], [*map(len, parts)], parts)):
         ids[parts] = _recorded(conn, parts, ids[parts[:-1]] or None)
     return {name: ids[levels(name)] for name in names}
 
@@ -62,15 +69,30 @@ def _recorded(conn: Connection, parts: tuple[str, ...], parent: int | None) -> i
 
 
 def unit_id_of(conn: Connection, name: str) -> int | None:
-    """The id of a unit by its whole name, where the first level may be the name that a unit had before."""
-    unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar()
+    """The id of a unit by its whole name, in this spelling or another (``unit_names.spelling``). The first level may be
+    the name that a unit had before."""
+    unit_id = _id_in_a_spelling(conn, name)
     first, *below = levels(name) or ("",)
     if unit_id is None and first:
-        placed = conn.execute(select(units.c.name).where(units.c.known_as == first)).scalar()
+        placed = conn.execute(select(units.c.name).where(_spelling(units.c.known_as) == spelling(first))).scalar()
         if placed is not None:
-            whole = BETWEEN.join((placed, *below))
-            unit_id = conn.execute(select(units.c.id).where(units.c.name == whole)).scalar()
+            unit_id = _id_in_a_spelling(conn, BETWEEN.join((placed, *below)))
     return unit_id
+
+
+def _id_in_a_spelling(conn: Connection, name: str) -> int | None:
+    chosen = select(units.c.id)
+    exact = conn.execute(chosen.where(units.c.name == name)).scalar()
+    other = chosen.where(_spelling(units.c.name) == spelling(name)).order_by(units.c.id).limit(1)
+    return exact if exact is not None else conn.execute(other).scalar()
+
+
+def _spelling(column: ColumnElement[str | None]) -> ColumnElement[str]:
+    """``unit_names.spelling`` of a column."""
+    marked = func.replace(column, BETWEEN, _MARK)
+    for typed, compared in ((" ", ""), ("\u3000", ""), ("（", "("), ("）", ")"), (_MARK, BETWEEN)):
+        marked = func.replace(marked, typed, compared)
+    return marked
 
 
 def names_by_unit(conn: Connection) -> Callable[[str], frozenset[str]]:

@@ -56,6 +56,15 @@ def test_the_plan_of_the_unit_above_counts_the_units_below(placed: Registry) -> 
     assert audit_entries(placed, "unit.place") == [("王", f"unit:{RAILWAY}", WHY)]
 
 
+def test_blanks_and_brackets_make_no_other_unit(registry: Registry) -> None:
+    imported(registry, RAILWAY, row(1, unit="后 勤 处"), row(2, unit=LOGISTICS), row(3, unit="财务处（本部）"))
+    imported(registry, "石家庄铁道大学 工会", row(4, unit="财务处(本部)"), row(5, unit="石家庄 铁道大学"))
+    assert set(units_of(registry)) == {RAILWAY, f"{RAILWAY} / {LOGISTICS}", f"{RAILWAY} / 财务处（本部）"}
+    known = registry.rosters.known_members([row(3).person.id_number])[row(3).person.id_number]
+    assert known.may_register("财务处(本部)", "石家庄铁道大学 工会")
+    assert not known.may_register("财务处(本部)", TEACHERS)
+
+
 def test_forms_name_a_placed_unit_as_before_or_below_its_new_title(placed: Registry) -> None:
     whole = f"{FEDERATION} / {RAILWAY}"
     imported(placed, RAILWAY, row(3, unit=LOGISTICS), row(4, unit="图书馆"), row(5, unit=RAILWAY))
