@@ -153,3 +153,19 @@ def test_the_paper_says_whose_data_it_shows_how_old_they_are_and_by_which_filter
     assert f"会员卡服务站·站点：demo·{EVERYTHING}·数据截至20" in text
     assert "操作人:registrar" in text
     assert "对象" not in text.split("序号")[0], "an empty filter is left out"
+
+
+def test_what_to_do_with_a_rejected_chip_is_printed_in_the_colour_of_the_text(sessions: Sessions) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/station", color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="light")
+    order, text = page.locator(".tile").first.evaluate(
+        """(tile) => {
+          tile.querySelector(".now").outerHTML = '<div class="order bad"><p class="what">放入 2 号废卡盒</p></div>';
+          return [tile.querySelector(".order"), document.body].map((one) => {
+            const { color, backgroundColor } = getComputedStyle(one);
+            return { color, backgroundColor };
+          });
+        }"""
+    )
+    assert order["color"] == text["color"]
+    assert order["backgroundColor"] == "rgba(0, 0, 0, 0)"
