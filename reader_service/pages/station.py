@@ -130,6 +130,7 @@ def _views(pages: APIRouter, shell: Shell) -> None:
             view=service.batches.show(who, batch_id),
             rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
             bound=service.batches.bound(who, batch_id),
+            stock=service.batches.stock(who),
             may_run=who.may(Permission.LANES_RUN),
         )
 

@@ -23,7 +23,7 @@ from reader_service.services.lane_status import LaneStatus, LastCard
 from reader_service.services.lanes import LaneService
 from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from registry.db.paging import Page
-from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject
+from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject, StockAccounts
 from terminal.emv.data.explain import Explained
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import EntitlementLeft, MemberFacts, Proof, Verdict, VerdictCode
@@ -31,6 +31,7 @@ from terminal.member.values import Category, MaskedIdentity, Period, Sex
 from tests.support.service.accounts import AccountsApp, Client, accounts_app
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+NO_BLANKS = StockAccounts(0, 0, 0, 0, 0, 0, 0, True)
 AGES = ListsAge(7, True, 41, 5400, True, HotlistState.CURRENT, False, True)
 
 
@@ -249,6 +250,7 @@ class Batches(BatchService):
     away: bool = False
     rows: tuple[Reject, ...] = ()
     chips: list[BoundChip] = field(default_factory=list)
+    blanks: StockAccounts = NO_BLANKS
     done: list[tuple[str, ...]] = field(default_factory=list)
 
     def page(self, p: Principal, cursor: str | None = None, limit: int = 50, **where: Any) -> Page[Batch]:
@@ -265,6 +267,10 @@ class Batches(BatchService):
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
         return self.chips
+
+    def stock(self, p: Principal) -> StockAccounts:
+        p.need(Permission.BATCHES_VIEW)
+        return self.blanks
 
     def release_missing(self, p: Principal, batch_id: str, chip_serial: str, reason: str) -> Batch:
         self.done.append((batch_id, chip_serial, reason))

@@ -13,7 +13,7 @@ from personalize.reasons import RejectCode
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
-from registry.values import Reject
+from registry.values import Reject, StockAccounts
 from tests.support.service.accounts import Client
 from tests.support.service.page_app import AT, PageApp, batch_view, lane, last, page_app, reader
 
@@ -174,3 +174,27 @@ def test_why_a_lane_waits_is_in_the_viewers_language(app: PageApp, language: str
     assert message in page
     assert "the registry is away" not in page
     assert "the driver hangs" not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "short", "unbooked"),
+    [
+        ("zh", ">剩余空白卡</th>", "本批待制 57 张，账面只剩 9 张空白卡", "有 3 张空白卡没有入库记录"),
+        ("en", ">Blanks left</th>", "57 cards of this batch wait and 9 blanks", "3 blanks are in no delivery"),
+    ],
+)
+def test_a_batch_shows_the_stock_of_blanks_and_warns_where_it_does_not_suffice(
+    app: PageApp, language: str, left: str, short: str, unbooked: str
+) -> None:
+    app.batches.views = [batch_view()]
+    client = operator(app, language)
+    path = "/station/batches/B20261122-001"
+    assert left not in client.get(path).text, "no blanks were ever booked or fed"
+    app.batches.blanks = StockAccounts(100, 45, 40, 2, 3, 0, 55, True)
+    page = client.get(path).text
+    assert f'{left}<td class="number">55</td>' in page
+    assert short not in page
+    app.batches.blanks = StockAccounts(54, 45, 40, 2, 3, 0, 9, True)
+    assert short in client.get(path).text
+    app.batches.blanks = StockAccounts(42, 45, 40, 2, 3, 0, -3, False)
+    assert unbooked in client.get(path).text
