@@ -46,6 +46,7 @@ def save(picture: bytes, path: Path) -> None:
 def station(page: Page, at: Served) -> None:
     """Four lanes on a batch. The first blank is not of this stock: its lane pauses and shows what to do with it."""
     at.service.leases.free_all(EVERYTHING)
+    page.set_viewport_size({"width": SIZE["width"], "height": 880})  # lanes whole, below what waits
     page.goto("/station")
     if not page.locator(".tile .order").count():
         operator, lanes = Principal(EVERYTHING, frozenset(Role)), at.service.lanes

@@ -158,7 +158,7 @@ def test_no_verdict_shows_a_word_of_english(app: PageApp, code: VerdictCode) -> 
 
 
 @pytest.mark.parametrize("state", list(HotlistState))
-def test_no_age_of_a_list_is_told_in_english(app: PageApp, state: HotlistState) -> None:
+def test_no_age_of_a_list_is_in_english(app: PageApp, state: HotlistState) -> None:
     for seconds in (None, 0, 60, 7200, int(timedelta(days=9).total_seconds())):
         current = state is HotlistState.CURRENT
         app.counter.age = replace(
