@@ -82,19 +82,19 @@ def _table(sheet: Sheet, form: RosterForm) -> _Table | None:
     """The rows with the declared titles of the ID number and the name, in the same columns if a form has them on each
     page; else the header that the intake finds. None for a sheet without either."""
     headers: set[int] = set()
-    found: dict[str, list[int]] = {}
+    titled: dict[str, list[int]] = {}
     for index, row in enumerate(sheet.rows):
-        if headers and not _has_title(row[found["id_number"][0]], form.columns["id_number"]):
+        if headers and not _has_title(row[titled["id_number"][0]], form.columns["id_number"]):
             continue
         places = _places([row], form)
-        if all(places[field] for field in NEEDED) and places == (found or places):
+        if all(places[field] for field in NEEDED) and places == (titled or places):
             headers.add(index)
-            found = places
+            titled = places
     header = header_at(sheet.rows, min(headers)) if headers else find_header(sheet.rows)
     if header is None:
-        return _Table(frozenset(headers), found, frozenset(found)) if headers else None
-    declared = frozenset(name for name, at in found.items() if at)
-    columns = found or _places(sheet.rows[header.row : header.last + 1], form)
+        return _Table(frozenset(headers), titled, frozenset(titled)) if headers else None
+    declared = frozenset(name for name, at in titled.items() if at)
+    columns = titled or _places(sheet.rows[header.row : header.last + 1], form)
     for field, column in zip(FIELDS, header.columns, strict=True):
         if column >= 0 and columns.get(field) == []:
             columns[field] = [column]

@@ -57,8 +57,8 @@ def continued(sheet: Sheet, before: Sheet, header: HeaderRow) -> HeaderRow | Non
 
     A sheet that is narrower is widened: its cells in those columns are empty, as they would be under the header.
     """
-    found = [before.first_column + column for column in header.columns if column >= 0]
-    wanted = range(min([*found, sheet.first_column]), max([*found, sheet.first_column + len(sheet.rows[0]) - 2]) + 1)
+    at = [before.first_column + column for column in header.columns if column >= 0]
+    wanted = range(min([*at, sheet.first_column]), max([*at, sheet.first_column + len(sheet.rows[0]) - 2]) + 1)
     if len(wanted) * len(sheet.rows) > _MOST_CELLS:
         return None
     sheet.widen(wanted)

@@ -162,8 +162,8 @@ class Tlvs(Sequence[Tlv]):
     def present(self, *path: int) -> bytes | None:
         """The value of the first such object that is not empty, or None: in card data an empty object is an absent one.
         EMV 4.4 Book 3, 5.2."""
-        found = self.full(*path)
-        return None if found is None else found.value
+        first = self.full(*path)
+        return None if first is None else first.value
 
     def full(self, *path: int) -> Tlv | None:
         """The first such object that is not empty, or None."""

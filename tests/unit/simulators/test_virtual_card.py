@@ -168,9 +168,9 @@ def test_select_by_name_partial_and_next() -> None:
 @pytest.mark.parametrize(("p2", "occurrence"), [("04", "00"), ("06", "02"), ("0E", "02")])
 def test_the_control_parameters_of_an_application_are_its_fci(p2: str, occurrence: str) -> None:
     """UICC hosts (pySim) select every application with P2 = 04."""
-    as_asked, as_others = (ask(with_toys(T1, TOY), f"00A404{way}09{TOY.hex()}00") for way in (p2, occurrence))
-    assert as_others.startswith("6F0B8409")
-    assert as_asked == ("9000" if p2 == "0E" else as_others)
+    answer, expected = (ask(with_toys(T1, TOY), f"00A404{way}09{TOY.hex()}00") for way in (p2, occurrence))
+    assert expected.startswith("6F0B8409")
+    assert answer == ("9000" if p2 == "0E" else expected)
     domain = "08A00000015100000000"
     assert ask(toy_card(), f"00A40404{domain}") == ask(toy_card(), f"00A40400{domain}")
 
