@@ -66,6 +66,13 @@ TABLE: Final = (
     ),
     Listed("roster", "roster", HelpPanel.INTAKE, "Check and import registration forms (录入)."),
     Listed("batch", "batch", HelpPanel.INTAKE, "Approve, prepare and report batches (审核, 登记)."),
+    Listed(
+        "waiting",
+        "waiting",
+        HelpPanel.INTAKE,
+        "List what waits for a second person (待办): drafts to approve, batches to close, tokens to consent to.",
+        "waiting",
+    ),
     Listed("profile", "profile", HelpPanel.ISSUING, "Check card profiles."),
     Listed("keys", "keys", HelpPanel.ISSUING, "The keystore."),
     Listed("stock", "stock", HelpPanel.ISSUING, "Blank chips received and used."),

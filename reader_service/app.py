@@ -29,6 +29,7 @@ from reader_service.api import (
     units,
     users,
     verify,
+    waiting,
 )
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
@@ -67,6 +68,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     developer.router,
     users.router,
     users.tokens_router,
+    waiting.router,
 )
 """The resources under ``/api/v1``, one module each."""
 

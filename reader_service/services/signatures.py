@@ -14,12 +14,13 @@ from reader_service.services.batches import SIGNATURE_LASTS, SIGNED
 from registry.admin.audit import AuditFilter
 from registry.batches.reviews import ReviewEvent
 from registry.db.paging import MOST
+from registry.store import Registry
 from registry.values import Batch, BatchState
 from terminal.names import same_name
 
 
 class SignatureKind(StrEnum):
-    """What a second person is asked for."""
+    """What a second person is needed for."""
 
     REVIEW = "review"  # a roster that was submitted
     CLOSING = "closing"  # a finished batch that one person signed
@@ -58,11 +59,41 @@ class SignatureService:
 
     def waiting(self, p: Principal) -> list[WaitingSignature]:
         """What waits for the caller, and what the caller waits for; the oldest first."""
-        if p.token or not any(p.may(permission) for permission in PERMISSIONS.values()):
+        if p.token:
             return []
         with translate_registry_errors():
-            signatures = [*self._reviews(p), *self._closings(p), *self._consents(p)]
-        return sorted(signatures, key=lambda one: one.at)
+            return missing_signatures(self._registry, self._parts.clock(), p)
+
+
+def missing_signatures(
+    registry: Registry, now: datetime, p: Principal, *, unsent: bool = False
+) -> list[WaitingSignature]:
+    """What waits for this person, and what they wait for; the oldest first. ``unsent``: also drafts that nobody
+    submitted, which the command line approves."""
+    if not any(p.may(permission) for permission in PERMISSIONS.values()):
+        return []
+    signatures = _Signatures(registry, now).of(p, unsent=unsent)
+    return sorted(signatures, key=lambda one: one.at)
+
+
+class _Signatures:
+    def __init__(self, registry: Registry, now: datetime) -> None:
+        self._registry, self._now = registry, now
+
+    def of(self, p: Principal, *, unsent: bool) -> list[WaitingSignature]:
+        drafts = self._drafts(p) if unsent else []
+        return [*drafts, *self._reviews(p), *self._closings(p), *self._consents(p)]
+
+    def _drafts(self, p: Principal) -> list[WaitingSignature]:
+        if not (p.may(Permission.ROSTERS_APPROVE) or p.may(Permission.ROSTERS_UPLOAD)):
+            return []
+        batches = self._registry.batches.page(None, MOST, state="draft").items
+        people = self._registry.users.people([batch.imported_by for batch in batches])
+        return [
+            WaitingSignature(SignatureKind.REVIEW, batch.id, batch.unit, batch.imported_by, batch.imported_at, own)
+            for batch in batches
+            if (own := same_name(people[batch.imported_by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
+        ]
 
     def _reviews(self, p: Principal) -> list[WaitingSignature]:
         reviews, uploads = p.may(Permission.ROSTERS_APPROVE), p.may(Permission.ROSTERS_UPLOAD)
@@ -82,7 +113,7 @@ class SignatureService:
     def _closings(self, p: Principal) -> list[WaitingSignature]:
         if not p.may(Permission.BATCHES_CLOSE):
             return []
-        since = self._parts.clock() - SIGNATURE_LASTS
+        since = self._now - SIGNATURE_LASTS
         signed = self._registry.audit.page(None, MOST, where=AuditFilter(action=SIGNED, since=since)).items
         rows = {row.entry.subject.removeprefix("batch:"): row for row in reversed(signed)}  # the newest of each
         waiting = []
@@ -97,7 +128,6 @@ class SignatureService:
     def _consents(self, p: Principal) -> list[WaitingSignature]:
         if not p.may(Permission.USERS):
             return []
-        now = self._parts.clock()
         return [
             WaitingSignature(
                 SignatureKind.CONSENT,
@@ -108,7 +138,7 @@ class SignatureService:
                 same_name(token.created_by, p.name),
             )
             for token in self._registry.tokens.page(None, MOST).items
-            if token.waits and token.revoked_at is None and token.until > now
+            if token.waits and token.revoked_at is None and token.until > self._now
         ]
 
 

@@ -29,6 +29,7 @@ keys init | keys list | keys kcv | keys rotate | keys import | keys audit
 lists publish
 stock receive | stock show
 unit list | unit place
+waiting
 """
 STABLE = [tuple(name.split()) for name in NAMES.replace("\n", "|").split("|") if name.strip()]
 # Whose use is not clear from the option list alone.

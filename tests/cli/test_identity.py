@@ -178,6 +178,28 @@ def test_a_token_works_for_its_issuer_who_then_does_not_approve(peopled: tuple[C
     cli.ok("batch", "approve", batch, "--by", "wang", input=f"{PASSWORD}\n")
 
 
+def test_what_waits_for_a_second_person_is_listed(peopled: tuple[Cli, str], tmp_path: Path) -> None:
+    cli, _ = peopled
+    form = csv_form(tmp_path / "form.csv", 1, start=850)
+    batch = cli.ok("roster", "import", form, "--by", "li.na", "--json", input=f"{PASSWORD}\n").json["batch"]
+
+    def listed(*options: str) -> list[tuple[str, bool]]:
+        rows = cli.ok("waiting", *options, "--json").json
+        return [(row["kind"], row["own"]) for row in rows if row["key"] == batch]
+
+    assert listed() == listed("--for", "wang") == [("review", False)]
+    assert listed("--for", "li.na") == [("review", True)]
+    shown = cli.ok("waiting", "--for", "Wang").out
+    assert "approve a draft with: membercard batch approve" in shown
+    assert "审核草稿" in cli.ok("--lang", "zh", "waiting").out
+    assert "no user of that name" in cli.run("waiting", "--for", "nobody").complaint
+    with registry_of(cli) as registry:
+        registry.reviews.submit(batch, by="li.na")
+    assert listed() == [("review", False)]
+    cli.ok("batch", "approve", batch, "--by", "wang", input=f"{PASSWORD}\n")
+    assert listed() == []
+
+
 def test_two_people_give_their_passwords_to_close(peopled: tuple[Cli, str], home: IssuerDirectory) -> None:
     cli, _ = peopled
     closing = ("batch", "close", home.done, "--by", "root", "--second")

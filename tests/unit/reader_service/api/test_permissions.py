@@ -26,6 +26,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /session/password": ANYONE,
     "POST /session/language": ANYONE,
     "GET /session/all": ANYONE,
+    "GET /waiting": ANYONE,
     "DELETE /session/others": ANYONE,
     "GET /events/stream": ANYONE,
     "WEBSOCKET /events": ANYONE,

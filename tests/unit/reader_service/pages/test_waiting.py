@@ -43,6 +43,14 @@ def test_the_reviewer_sees_on_the_start_page_what_waits(app: AccountsApp) -> Non
     assert "Nothing waits for you" in reviewer.get("/waiting").text
 
 
+def test_the_api_lists_the_same(app: AccountsApp) -> None:
+    batch = app.registry.batches.all()[0].id
+    for name, own in (("reviewer", False), ("clerk", True)):
+        (one,) = app.signed_in(name).get("/api/v1/waiting").json()
+        assert (one["kind"], one["key"], one["subject"], one["by"], one["own"]) == ("review", batch, UNIT, "clerk", own)
+    assert app.bearing(app.token(Role.OPERATOR)).get("/api/v1/waiting").json() == []
+
+
 def test_the_clerk_has_a_link_to_send_and_is_not_counted(app: AccountsApp) -> None:
     clerk, batch = person(app, "clerk"), app.registry.batches.all()[0].id
     for path in (f"/intake/{batch}", "/waiting"):
