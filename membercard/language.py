@@ -129,9 +129,13 @@ def reason(code: str, params: Mapping[str, object], english: str) -> str:
 
 
 def refusal(rule: str, params: Mapping[str, object], english: str) -> str:
-    """Why the registry refused: its sentence where a message fits, else by its rule in the words of the pages."""
+    """Why the registry refused: its sentence where a message fits, else by its rule in the words of the pages. Where
+    they have none for the rule, the sentence as it is."""
     translated = sentence(english)
-    return reason("record", {"reason": rule, **params}, english) if translated == english else translated
+    if translated != english:
+        return translated
+    by_rule = reason("record", {"reason": rule, **params}, english)
+    return english if by_rule == reason("record", {}, english) else by_rule
 
 
 def prose(english: str | None) -> str:

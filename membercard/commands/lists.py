@@ -67,7 +67,10 @@ def show(json: output.Json = False) -> None:
     """
     directory, at = settings.load().data_dir, settings.load().now()
     if not (directory / TRUST).exists():
-        raise SettingsError(f"there are no lists of a counter at {directory}: copy {TRUST}, {HOTLIST} and {LIST_KEY}")
+        raise SettingsError(
+            f"there are no lists of a counter at {directory}: copy {TRUST}, {HOTLIST} and {LIST_KEY}, which the issuer "
+            "makes with membercard lists publish DIRECTORY"
+        )
     key = read_key(directory / LIST_KEY)
     mark, path = fingerprint(key), directory / HOTLIST
     trust = TrustList.load((directory / TRUST).read_bytes(), key)

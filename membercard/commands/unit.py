@@ -33,6 +33,9 @@ def show(
     if json:
         output.as_json(listed)
         return
+    if not listed:
+        output.say("no unit fits; units come with rosters: membercard roster import FILE")
+        return
     rows = [
         (one.unit, one.known_as, one.code, one.registered, "" if one.planned is None else one.planned) for one in listed
     ]

@@ -61,6 +61,11 @@ def show(json: output.Json = False) -> None:
     if json:
         output.as_json([_json(user) for user in people])
         return
+    if not people:
+        output.say(
+            "no users yet: names are recorded as unproven; the first: membercard user add NAME --role administrator"
+        )
+        return
     rows = [
         (
             person.name,

@@ -17,6 +17,7 @@ from membercard import settings
 from membercard.errors import NotProven
 from membercard.language import text
 from terminal import private_files
+from terminal.names import fold
 
 if TYPE_CHECKING:
     from reader_service.principal import Permission, Principal
@@ -39,8 +40,10 @@ def actor(
     """The actor of a command. ``name``: who does it, the settings' operator if not given. ``permission``: what a proven
     actor's roles have to allow. ``in_person``: a token will not do.
 
-    Raises NotProven, Forbidden, WrongPassword, TooMany, UserDisabled, MustChangePassword.
+    Raises NotProven, Forbidden, WrongPassword, TooMany, UserDisabled, MustChangePassword, and typer.BadParameter for an
+    empty name.
     """
+    _refuse_empty(name)
     if not registry.users.any():
         return unproven(name)
     principal = _proven(registry, name, in_person)
@@ -55,10 +58,20 @@ def actor_or_machine(registry: Registry, name: str | None, permission: Permissio
 
 
 def unproven(name: str | None) -> str:
-    """A name that nobody proves, the settings' operator if none is given."""
+    """A name that nobody proves, the settings' operator if none is given.
+
+    Raises typer.BadParameter for an empty one.
+    """
     from registry.db.actors import unproven_actor
 
+    _refuse_empty(name)
     return unproven_actor(settings.load().operator if name is None else name)
+
+
+def _refuse_empty(name: str | None) -> None:
+    """Raises typer.BadParameter for a name of blanks or invisible characters, which would stand for nobody."""
+    if name is not None and not fold(name):
+        raise typer.BadParameter("the name is empty: give the name of the person who does this")
 
 
 def note_unproven(recorded: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from membercard.language import Language, choose, refusal
 from tests.support.cli import Cli, IssuerDirectory, csv_form
 from tests.support.paths import ROOT
 
@@ -194,3 +195,38 @@ def test_a_pipe_has_each_row_on_one_line(long_names: Cli) -> None:
     rows = long_names.ok("batch", "list").out.splitlines()
     assert sum(LONG_UNIT in row and "unproven" in row for row in rows) == 1
     assert json.loads(long_names.ok("batch", "list", "--json").out)
+
+
+def test_mistakes_of_a_first_day_get_a_sentence_with_the_next_step(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    cli.ok("keys", "init")
+    form = csv_form(tmp_path / "form.csv", 1)
+    for words, part in (
+        (("user", "list"), "membercard user add"),
+        (("unit", "list"), "membercard roster import"),
+        (("batch", "list"), "membercard roster import"),
+        (("audit", "list", "--action", "nothing"), "batch.approve"),
+    ):
+        for lang in ("zh", "en"):
+            assert part in cli.ok("--lang", lang, *words).out, (words, lang)
+    for blank in ("", " ", "\u3164"):
+        refused = cli.run("--lang", "en", "roster", "import", form, "--by", blank)
+        assert (refused.status, "the name is empty" in refused.err) == (2, True)
+    assert cli.ok("batch", "list", "--json").json == []
+    cli.ok("roster", "import", form, "--by", "李娜")
+    batch = cli.ok("batch", "list", "--json").json[0]["id"]
+    assert f"批次 {batch} 由 李娜" in cli.run("--lang", "zh", "batch", "approve", batch, "--by", "李娜").err
+    cli.ok("batch", "approve", batch, "--by", "王芳")
+    again = cli.run("--lang", "zh", "batch", "approve", batch, "--by", "王芳").err
+    assert "只有草稿可以审核" in again
+    assert "刷新" not in again
+    lists = cli.run("--lang", "zh", "lists", "show")
+    assert (lists.status, "membercard lists publish" in lists.err) == (1, True)
+
+
+def test_a_refusal_that_the_pages_have_no_words_for_keeps_its_sentence() -> None:
+    choose(Language.CHINESE)
+    try:
+        assert refusal("a-new-rule", {}, "nobody wrote this sentence") == "nobody wrote this sentence"
+    finally:
+        choose(None)
