@@ -211,9 +211,11 @@ class SecurityDomain:
         return carddata.key_information(data, self.remarks.append)
 
     def key_versions(self) -> frozenset[int]:
-        """The versions that the key information names; empty for a card that does not give it."""
+        """The versions that the key information names; empty for a card that does not give it, or twice nothing."""
         response = self.send(_get_data(0xE0))
-        if response.sw in _NOT_GIVEN:
+        if response.sw.ok and not response.data:
+            response = self.send(_get_data(0xE0))
+        if response.sw in _NOT_GIVEN or (response.sw.ok and not response.data):
             return frozenset()
         data = check(response, "reading the key information (E0)")
         return frozenset(key.version for key in carddata.key_information(data, self.remarks.append))

@@ -497,7 +497,11 @@ def kinds_of_keys(old: int, new: int) -> Answer:
         pytest.param(3, kinds_of_keys(0x88, 0x80), id="scp03-that-names-des"),
         pytest.param(2, data_object(0xE0, b"\x6a\x88"), id="scp02-without-key-information"),
         pytest.param(3, data_object(0xE0, b"\x6a\x88"), id="scp03-without-key-information"),
+        pytest.param(2, data_object(0xE0, b"\x90\x00"), id="scp02-with-empty-key-information"),
+        pytest.param(3, data_object(0xE0, b"\x90\x00"), id="scp03-with-empty-key-information"),
+        pytest.param(3, data_object(0xE0, b"\xe0\x00\x90\x00"), id="scp03-with-an-empty-template-of-keys"),
         pytest.param(3, data_object(0x66, b"\x6a\x88"), id="scp03-without-card-data"),
+        pytest.param(3, data_object(0x66, b"\x90\x00"), id="scp03-with-empty-card-data"),
     ],
 )
 def test_the_protocol_is_that_of_the_answer_to_initialize_update(bench: Bench, scp: int, answer: Answer) -> None:
@@ -511,6 +515,22 @@ def test_r_mac_in_the_profile_is_left_out_for_scp02(bench: Bench) -> None:
     line = bench.profile.line.model_copy(update={"secure_channel": "c-mac c-enc r-mac r-enc"})
     job = replace(bench.job(), profile=bench.profile.model_copy(update={"line": line}))
     assert bench.run(Rack([bench.chip(SCP02), bench.chip(SCP03)]), job=job).counts == {VERIFIED: 2}
+
+
+def test_key_information_that_is_lost_once_is_read_again(bench: Bench) -> None:
+    """A torn answer does not hide a key set with the number of the final keys."""
+    chip, torn = bench.chip(), []
+    add_keys(chip, 0x31, DES, (1,))
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        if apdu[1:4] != b"\xca\x00\xe0" or torn:
+            return answer
+        torn.append(answer)
+        return b"\x90\x00"
+
+    assert bench.run(Rack([chip], wrap=Maker(answer))).counts == {REJECTED: 1}
+    (reject,) = bench.registry.line.rejects(bench.batch)
+    assert reject.code == "key-version-taken"
 
 
 @pytest.mark.parametrize("i", [0x00, 0x10, 0x20, 0x30, 0x60, 0x70])
