@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import pypdfium2
@@ -61,15 +62,16 @@ class Paper:
     @property
     def right_edge(self) -> int:
         """Where what is farthest right ends, in whole millimetres from the left edge of the paper."""
-        boxes = (ImageOps.invert(one).getbbox() for one in self._pictures())
-        return max(box[2] for box in boxes if box) * A4_LANDSCAPE[0] // self._pictures()[0].width
+        boxes = (ImageOps.invert(one).getbbox() for one in self._pictures)
+        return max(box[2] for box in boxes if box) * A4_LANDSCAPE[0] // self._pictures[0].width
 
     @property
     def darkness(self) -> float:
         """The part of the first sheet that is dark."""
-        histogram = self._pictures()[0].histogram()
+        histogram = self._pictures[0].histogram()
         return sum(histogram[:128]) / sum(histogram)
 
+    @cached_property
     def _pictures(self) -> list[Image.Image]:
         return [sheet.render(scale=1).to_pil().convert("L") for sheet in self._sheets]
 
