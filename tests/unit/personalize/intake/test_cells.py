@@ -229,7 +229,8 @@ def test_phone_missing(typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "gender"),
     [("男性", "男"), ("M", "男"), ("Male", "男"), ("先生", "男"), ("1", "男"), (1.0, "男"), (1, "男"), (" 男", "男"),
-     ("女性", "女"), ("f", "女"), ("女士", "女"), ("２", "女"), (2.0, "女"), ("女\u3000", "女")],
+     ("女性", "女"), ("f", "女"), ("女士", "女"), ("２", "女"), (2.0, "女"), ("女\u3000", "女"),
+     ("☑男 □女", "男"), ("□男☑女", "女"), ("男√ 女□", "男"), ("男□ / 女■", "女"), ("√男 女", "男"), ("□女 ☑男", "男")],
 )  # fmt: skip
 def test_gender_normalized(typed: Cell, gender: str) -> None:
     assert read_gender(typed) == (gender, None, True)
@@ -239,7 +240,7 @@ def test_gender_as_it_is() -> None:
     assert [read_gender(gender) for gender in "男女"] == [("男", None, False), ("女", None, False)]
 
 
-@pytest.mark.parametrize("typed", ["", "未知", "0", 3.0, True, "男女"])
+@pytest.mark.parametrize("typed", ["", "未知", "0", 3.0, True, "男女", "男√女", "☑男☑女", "□男□女", "√"])
 def test_gender_untold(typed: Cell) -> None:
     assert read_gender(typed) == ("", "GENDER_MISSING", False)
 

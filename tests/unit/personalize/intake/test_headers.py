@@ -131,6 +131,7 @@ def test_a_person_below_the_header_is_no_second_row_of_it(tmp_path: Path, first:
         f"基层工会名称：{UNIT}  2026-11-30",
         f"基层工会名称：{UNIT}   第1页 共2页",
         f"基层工会名称：{UNIT} 组织机构：略",
+        f"基层工会名称：{UNIT} /2026.11",
         f"基层工会名称：{UNIT}　　　　第一季度",
         f"工会组织名称：{UNIT} 人数 6",
         f"建会单位：{UNIT}",
