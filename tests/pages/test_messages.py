@@ -23,6 +23,7 @@ def with_message(sessions: Sessions, unit: str) -> Page:
     page.fill("#transfer-reason", "moved")
     page.click("#transfer button.primary")
     expect(page.locator(SUCCESS)).to_be_visible()
+    expect(page.locator("#announce")).not_to_be_empty()  # the scripts have run
     return page
 
 
