@@ -94,7 +94,6 @@ class _Root(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         localize_typer(ctx)
         localize(self, ctx)
-        self.epilog = prose(self.epilog)
         with self._table_only():
             super().format_help(ctx, formatter)
 

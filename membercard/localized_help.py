@@ -16,6 +16,7 @@ _NOTES = ("ABORTED_TEXT", "DEFAULT_STRING", "REQUIRED_LONG_STRING", "ENVVAR_STRI
 def localize(command: Any, context: Any) -> None:
     """Translate the help of a command, of its options and of the commands below it."""
     command.help = prose(command.help)
+    command.epilog = prose(command.epilog)
     for parameter in command.get_params(context):
         if getattr(parameter, "help", None):
             parameter.help = prose(parameter.help)

@@ -93,6 +93,7 @@ def test_help_of_every_command_and_option_is_chinese(monkeypatch: pytest.MonkeyP
 
     def texts(command: object) -> Iterator[str]:
         yield from (getattr(command, "help", "") or "").split("\n\n")
+        yield getattr(command, "epilog", "") or ""
         for parameter in command.get_params(context):  # type: ignore[attr-defined]
             yield getattr(parameter, "help", "") or ""
         for below in getattr(command, "commands", {}).values():
@@ -105,6 +106,12 @@ def test_help_of_every_command_and_option_is_chinese(monkeypatch: pytest.MonkeyP
         if WORDS.search(paragraph) and not CHINESE.search(paragraph)
     ]
     assert english == []
+
+
+def test_exit_codes_below_the_help_are_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app(["--lang", "zh", "--help"])
+    assert "退出码：0 成功" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
