@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -187,7 +186,7 @@ class Acceptor:
                 await self._answer(spare, _PLAIN_HTTP if refused.plain_http else refused.alert)
             except ConnectionAbortedError:
                 self._refusals.note(address, f"TLS: no handshake within {self._seconds:g} seconds")
-            except (ConnectionError, ssl.SSLError) as gone:
+            except OSError as gone:  # broken TLS among them
                 _log.debug("a client left during the TLS handshake: %s", type(gone).__name__)
             finally:
                 self._handshakes.pop(spare, None)

@@ -27,6 +27,8 @@ PIPELINED: Final = 64
 UNREAD_SECONDS: Final = 60.0
 """Seconds that a client may read nothing; the kernel's buffer hides its reading for a while."""
 _LINGER_SECONDS: Final = 0.5
+_LEAVE_SECONDS: Final = 2.0
+"""Seconds that a client at rest has to close its side when the service ends."""
 _LATE_SECONDS: Final = 5.0
 """Seconds by which a busy loop may be late; more is a pause of the machine."""
 _PIECE: Final = 16 * 1024
@@ -105,6 +107,7 @@ class Socket(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
+        _leave(self.transport, self.loop)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -175,6 +178,13 @@ class Connection(HttpToolsProtocol, Accepted):
             self.flow.pause_reading()  # each answer would let in hundreds of requests
         elif self._refusal is not None and not more:
             self._end(self._refusal)
+
+    def shutdown(self) -> None:
+        """The service ends."""
+        at_rest = not self._answering
+        super().shutdown()
+        if at_rest:
+            _leave(self.transport, self.loop)
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -304,3 +314,13 @@ def _refuse(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, probl
     )
     transport.write("\r\n".join((*head, "", "")).encode() + body)
     loop.call_later(_LINGER_SECONDS, transport.close)
+
+
+def _leave(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    """End a closed connection whose client has everything, and does not close its side of TLS. RFC 8446, 6.1."""
+
+    def look() -> None:
+        if not transport.get_write_buffer_size():
+            transport.abort()
+
+    loop.call_later(_LEAVE_SECONDS, look)

@@ -146,6 +146,8 @@ class TlsFiles:
                 _log.warning("%s expires on %s, in %d days; renew it and send SIGHUP", what, f"{end:%Y-%m-%d}", days)
 
     def _load(self) -> _Loaded:
+        for path in filter(None, (self._cert, self._key, self._client_ca)):
+            _check_readable(path)
         context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self._cert, self._key, password=_no_password)
@@ -155,16 +157,28 @@ class TlsFiles:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(self._client_ca)
                 authorities = x509.load_pem_x509_certificates(self._client_ca.read_bytes())
+            ends = [(CERTIFICATE, _common_name(one), one.not_valid_after_utc) for one in chain]
+            ends += [(CLIENT_CA, _common_name(one), one.not_valid_after_utc) for one in authorities]
+            names = _names(chain[0])
         except ssl.SSLError as e:
             reason = e.reason or "unreadable"
             raise Invalid(f"the TLS files do not fit together or are not PEM: {reason}") from None
         except OSError as e:
             raise Invalid(f"cannot read a TLS file: {e.strerror}") from None
-        except ValueError:
+        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
             raise Invalid("the TLS files do not fit together or are not PEM: a certificate is malformed") from None
-        ends = [(CERTIFICATE, _common_name(one), one.not_valid_after_utc) for one in chain]
-        ends += [(CLIENT_CA, _common_name(one), one.not_valid_after_utc) for one in authorities]
-        return _Loaded(context, _names(chain[0]), max(one.not_valid_before_utc for one in chain), tuple(ends))
+        return _Loaded(context, names, max(one.not_valid_before_utc for one in chain), tuple(ends))
+
+
+def _check_readable(path: Path) -> None:
+    """Raises Invalid with the name of the file, which OpenSSL leaves out; it would wait at a pipe for ever."""
+    try:
+        if path.exists() and not path.is_file():
+            raise Invalid(f"cannot read a TLS file: {path} is no regular file")
+        with path.open("rb"):
+            pass
+    except OSError as e:
+        raise Invalid(f"cannot read a TLS file: {e.strerror}: {path}") from None
 
 
 def _no_password() -> str:

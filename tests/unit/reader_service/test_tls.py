@@ -3,6 +3,7 @@ runs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,6 +20,10 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtensionOID, NameOID
 from fastapi import FastAPI
 
 from reader_service import accepting, connections, process, serving
@@ -385,6 +390,62 @@ def test_a_hangup_that_was_held_back_renews_and_is_held_back_again_at_the_end(st
         assert signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_a_file_that_cannot_be_read_is_named(station: Station) -> None:
+    station.ca.unlink()
+    with pytest.raises(Invalid, match=f"No such file or directory: {station.ca}"):
+        TlsFiles(station.cert, station.key, station.ca)
+    os.mkfifo(station.ca)
+    with pytest.raises(Invalid, match=f"{station.ca} is no regular file"):
+        TlsFiles(station.cert, station.key, station.ca)
+
+
+def test_files_behind_symbolic_links_are_renewed_with_the_links(station: Station, tmp_path: Path) -> None:
+    live = tmp_path / "live"
+    live.mkdir()
+    for name in ("tls.pem", "tls.key"):
+        (live / name).symlink_to(station.folder / name)
+    tls = TlsFiles(live / "tls.pem", live / "tls.key")
+    cert, key = station.authority.issue("next.example")
+    for name, target in (("tls.pem", cert), ("tls.key", key)):
+        (live / name).unlink()
+        (live / name).symlink_to(target)
+    tls.renew()
+    assert tls.names() == ("next.example",)
+
+
+@pytest.mark.parametrize("names", [b"no names", bytes.fromhex("3004a3023000")], ids=["malformed", "x400Address"])
+def test_a_certificate_with_an_unreadable_extension_is_refused_in_words(station: Station, names: bytes) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd.example")])
+    odd = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, datetime.now(UTC) - DAY, datetime.now(UTC) + DAY)
+    station.ca.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    station.cert.write_bytes(builder.add_extension(odd, False).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    station.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(Invalid, match="do not fit together or are not PEM"):
+        TlsFiles(station.cert, station.key, station.ca)
+
+
+def test_clients_that_never_close_their_side_do_not_delay_the_end(
+    rig: AccountsApp, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_GRACE_SECONDS", 10 * PATIENCE)
+    token = rig.token(Role.OPERATOR, label="quiet")
+    handshake = (
+        f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    asked = ("", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", handshake)
+    with Web(rig.app, station.listen()) as web, contextlib.ExitStack() as open_lines:
+        web.server.config.timeout_keep_alive = 600
+        for sent in asked:
+            plain = open_lines.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE))
+            line = open_lines.enter_context(station.trusting().wrap_socket(plain, server_hostname="127.0.0.1"))
+            line.sendall(sent.encode())
+            assert not sent or line.recv(100)
+        web.stop()
 
 
 def test_files_without_a_certificate_are_refused_at_the_start(station: Station) -> None:
