@@ -93,6 +93,10 @@ def test_errors_of_all_packages_are_chinese(home: IssuerDirectory, tmp_path: Pat
         ("card", "verify", "--reader", "sim:nowhere.card"),
         ("sim", "show", "nowhere.card"),
         ("sim", "stock", str(tmp_path / "s"), "--count", "1", "--key", "11"),
+        ("stock", "receive", "0", "--supplier-batch", "x"),
+        ("stock", "receive", "many", "--supplier-batch", "x"),
+        ("--config", "none.toml", "batch", "list"),
+        ("--profile", "none.yaml", "batch", "prepare", home.done),
         ("unit", "place", "甲", "--under", "乙", "--by", "x"),
         ("batch", "approve", "B20000101-001", "--by", "x"),
     ):
