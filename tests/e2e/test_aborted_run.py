@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -66,6 +67,38 @@ def test_servers_and_services_end_with_the_tests(how: signal.Signals, workers: S
     finally:
         if run.poll() is None:
             run.kill()
+
+
+_STARTER = """
+import fcntl, os, signal, subprocess, sys, time
+from pathlib import Path
+
+from tests.support.watchdog import Watchdog
+
+place = Path(sys.argv[1])
+lock = (place.parent / "lock").open("a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+watchdog = Watchdog(place, signal.SIGTERM, locks=[lock])
+for _ in range(2):
+    started = subprocess.Popen(["sleep", "3600"], stdout=subprocess.DEVNULL)
+    watchdog.watch(started.pid)
+    print(started.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_last_watched_process_ends_before_the_lock_and_the_directory(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    ran = subprocess.run([sys.executable, "-c", _STARTER, str(place)], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    assert ran.returncode == -signal.SIGKILL
+    first, second = map(int, ran.stdout.split())
+    try:
+        with (tmp_path / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert (_ended(first), _ended(second), place.exists()) == (False, True, False)
+    finally:
+        os.kill(first, signal.SIGKILL)
 
 
 _PYTEST = """#!/bin/sh
