@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from membercard import settings
@@ -197,3 +198,18 @@ def test_a_bank_with_other_keys_is_not_believed(till: Till) -> None:
     with till.issuer.issuer(path) as url:
         outcome = till.run_json(OVER, "--online", url)
     assert (outcome["result"], outcome["response_code"]) == ("declined online", "88")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_payment_and_its_log_fit_80_columns_in_both_languages(
+    till: Till, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("MEMBERCARD_LANG", lang)
+    paid, log = till.run(UNDER).stdout, till.emv("log").stdout
+    assert max(cell_len(line) for line in (paid + log).splitlines()) <= 80
+    chinese = lang == "zh"
+    assert ("脱机批准：终端和卡片批准" in paid, "approved offline" in paid) == (chinese, not chinese)
+    assert ("交易日志" in log, "Transaction log" in log) == (chinese, not chinese)
+    if chinese:
+        assert re.findall(r"\b[a-z]+(?: [a-z]+){2,}\b", paid + log) == []

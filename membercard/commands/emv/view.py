@@ -264,7 +264,7 @@ def _show_cash(cash: ElectronicCash, exponent: int) -> None:
         output.say("E-cash: the card gives no balance")
         return
     rows = [
-        (name, "–" if value is None else money(value, exponent))
+        (text(name), "–" if value is None else money(value, exponent))
         for name, value in (
             ("balance (9F79)", cash.balance),
             ("balance limit (9F77)", cash.balance_limit),
