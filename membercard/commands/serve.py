@@ -64,11 +64,8 @@ def serve(
     ] = None,
     pcsc: Annotated[bool, typer.Option(help="Watch the PC/SC service for readers.")] = True,
     demo: Annotated[
-        bool,
-        typer.Option(
-            "--demo", help="A station with sample data and virtual readers, deleted at the end without --data."
-        ),
-    ] = (False),
+        bool, typer.Option("--demo", help="A station with sample data and virtual readers, deleted without --data.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Keeps the demo's station there; a later start goes on with it.", show_default=False),
