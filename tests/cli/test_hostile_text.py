@@ -51,3 +51,14 @@ def test_json_has_the_value_itself(cli: Cli) -> None:
     done = cli.ok("audit", "list", "--json")
     assert is_plain(done)
     assert any("L\u202e2" in json.dumps(row, ensure_ascii=False) for row in done.json)
+
+
+LITERAL = "=cmd|'/C calc'!A0 [red]$x^2$ {{7*7}} %s {0} <b>"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_formulas_templates_and_markup_are_printed_as_they_are(cli: Cli, language: str) -> None:
+    done = cli.ok("--lang", language, "stock", "receive", 1, "--supplier-batch", LITERAL)
+    assert LITERAL in done.out
+    listed = cli.ok("--lang", language, "audit", "list", "--limit", 1, env={"COLUMNS": "400"}).out
+    assert LITERAL in listed
