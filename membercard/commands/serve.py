@@ -82,18 +82,13 @@ def serve(
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
-    from reader_service import process
-
-    if not demo and not process.has_terminal():
-        _hold_hang_ups(renewal=tls_cert is not None)
+    _prepare_process(demo=demo, renewal=tls_cert is not None)
     from reader_service import logs
     from reader_service.listen import Listen
 
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
     if tls_key is not None:
         private_files.tighten(tls_key, "the TLS key", required=True)
-    process.raise_limit()
-    process.bound_memory()
     listen.check()
     if data is not None and not demo:
         raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
@@ -103,9 +98,15 @@ def serve(
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
 
 
-def _hold_hang_ups(*, renewal: bool) -> None:
-    """Where no terminal could be closed, SIGHUP asks for a ``renewal`` of the TLS files: it waits for the server, which
-    takes it, and never ends a service that starts or stops."""
+def _prepare_process(*, demo: bool, renewal: bool) -> None:
+    """Set limits of this process. Where no terminal could be closed, SIGHUP asks for a ``renewal`` of the TLS files:
+    it waits for the server, which takes it, and never ends a service that starts or stops."""
+    from reader_service import process
+
+    process.raise_limit()
+    process.bound_memory()
+    if demo or process.has_terminal():
+        return
     if renewal:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     else:

@@ -437,10 +437,10 @@ def test_clients_that_never_close_their_side_do_not_delay_the_end(
         f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
-    asked = ("", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", handshake)
+    requests = ("", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", handshake)
     with Web(rig.app, station.listen()) as web, contextlib.ExitStack() as open_lines:
         web.server.config.timeout_keep_alive = 600
-        for sent in asked:
+        for sent in requests:
             plain = open_lines.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE))
             line = open_lines.enter_context(station.trusting().wrap_socket(plain, server_hostname="127.0.0.1"))
             line.sendall(sent.encode())
