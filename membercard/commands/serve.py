@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -63,9 +63,7 @@ def serve(
         typer.Option(help="URL of a reader that verifies each card put in, as pcsc:PART OF ITS NAME; may be repeated."),
     ] = None,
     pcsc: Annotated[bool, typer.Option(help="Watch the PC/SC service for readers.")] = True,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="A station with sample data and virtual readers, deleted without --data.")
-    ] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="A station with sample data, deleted without --data.")] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Keeps the demo's station there; a later start goes on with it.", show_default=False),
@@ -86,15 +84,15 @@ def serve(
     from reader_service import logs
     from reader_service.listen import Listen
 
+    if data is not None and not demo:
+        raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
     listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
     if tls_key is not None:
         private_files.tighten(tls_key, "the TLS key", required=True)
     listen.check()
-    if data is not None and not demo:
-        raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
     logs.set_up(getattr(sys.stderr, "styled", sys.stderr), as_json=log_format is LogFormat.JSON, level=log_level.value)
     with ExitStack() as stack:
-        shown = stack.enter_context(_demo_station(data)) if demo else None
+        shown = _demo_station(stack, data) if demo else None
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
 
 
@@ -145,10 +143,10 @@ def _run(
     serving.serve(create_app(service), listen, stop=service.close, ready=ready, listener=listener, tls=tls)
 
 
-def _demo_station(data: Path | None) -> AbstractContextManager[DemoStation]:
+def _demo_station(stack: ExitStack, data: Path | None) -> DemoStation:
     from membercard.demo.station import demo_station
 
-    return demo_station(data)
+    return stack.enter_context(demo_station(data))
 
 
 def _demo_keystore() -> SoftwareKeystore:
