@@ -32,6 +32,7 @@ COMMANDS = [
     "restore check --help",
     "stock show --json",
     "unit list --json",
+    "waiting --json",
     "user list --json",
     "audit verify --json",
     "sim show {chip} --json",
