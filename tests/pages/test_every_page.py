@@ -82,7 +82,8 @@ def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_ti
     assert page.locator("#next").count() == 1
     page.evaluate(
         "const next = document.getElementById('next'); next.classList.remove('htmx-request');"
-        " next.dispatchEvent(new Event('htmx:afterRequest', { bubbles: true }))"
+        " const detail = { xhr: new XMLHttpRequest() };"
+        " next.dispatchEvent(new CustomEvent('htmx:afterRequest', { bubbles: true, detail }))"
     )
     assert page.evaluate("document.activeElement.id") == "last"
     announced = page.evaluate(
