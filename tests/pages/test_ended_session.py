@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from membercard.demo.people import people, write_form
 from membercard.demo.station import EVERYTHING
@@ -90,6 +90,28 @@ def test_a_dialog_that_is_fetched_comes_back_with_its_text(sessions: Sessions, a
     sign_in(page, at, "registrar")
     expect(page.locator("#plan-group")).to_have_value("第九组")
     expect(page.locator("#plan-unit")).to_have_value("省地质局工会")
+
+
+def test_the_text_comes_back_though_no_module_of_the_sign_in_page_had_run(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page("registrar", path="/registry/1")
+    page.click(opener("transfer"))
+    page.fill("dialog#transfer input[name=unit]", "省地质局工会")
+    page.fill("dialog#transfer textarea", "fast fingers")
+    end_session(page)
+    page.click("dialog#transfer button[type=submit]")
+    expect(page.locator("#ended [data-here]")).to_be_visible()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/static/app.js", hold)
+    page.click("#ended [data-here]", no_wait_after=True)
+    page.locator("input[name=password]").wait_for()
+    page.unroute("**/static/app.js", hold)
+    sign_in(page, at, "registrar")
+    assert held
+    expect(page.locator("dialog#transfer textarea")).to_have_value("fast fingers")
 
 
 def test_another_user_neither_sees_nor_sends_what_was_entered(sessions: Sessions, at: Served) -> None:

@@ -3,7 +3,7 @@
 import { changed, TEXT } from "./merge.js";
 
 const PREFIX = "draft ";
-const SIGNED_OUT = "signed out";
+const SIGNED_OUT = "signed out"; // set by page.js on the sign-in page
 const NUMBER = /(?:\d[\s-]?){9,}|[a-z]\d{7,}/i;
 const BATCH = /\bB\d{8}-\d{3,}\b/g;
 const user = document.body.dataset.user;
@@ -94,6 +94,4 @@ if (user) {
   addEventListener("pagehide", () => done || save());
   addEventListener("pageshow", ({ persisted }) => persisted && sessionStorage.removeItem(key));
   if (stored) restore(JSON.parse(stored));
-} else if (location.pathname === "/login") {
-  sessionStorage.setItem(SIGNED_OUT, "yes");
 }

@@ -3,6 +3,9 @@
 // are there.
 "use strict";
 (() => {
+  // What was entered before comes back after the sign-in (drafts.js), which may be over before any module is there.
+  if (location.pathname === "/login") sessionStorage.setItem("signed out", "yes");
+
   // --- presses before the modules ------------------------------------------------------------------------------------
   const MODULES_NEEDED = "[hx-get], [data-module]";
   const waiting = [];
