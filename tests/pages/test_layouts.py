@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from playwright.sync_api import Page
 
@@ -9,6 +11,7 @@ from membercard.demo.station import EVERYTHING
 from terminal.member.outcome import VerdictCode
 from tests.support.service.page_app import verdict
 from tests.support.service.pages import PHONE, TABLET, WIDE, Served, Sessions, all_paths
+from tests.support.waiting import eventually
 
 FINGER = 44
 """Least width and height of a control, in CSS pixels: WCAG 2.2, 2.5.5."""
@@ -73,6 +76,13 @@ def test_a_phone_shows_every_page_without_moving_it_sideways(
     assert on_every_page(page, at, OUTSIDE) == {}
 
 
+def shows(page: Page, at: Served, code: VerdictCode) -> bool:
+    """Whether the page shows a verdict, which is published again: the page may not have listened before."""
+    shown = verdict(code, name="阿卜杜勒艾则孜·阿卜杜热合曼江", unit="广州市第一机械厂工会委员会" * 2)
+    at.service.bus.publish("verdict", "counter", shown.to_json())
+    return page.locator(f"#verdict[data-verdict='{code}']").is_visible()
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessions, at: Served, language: str) -> None:
     page, _ = sessions.open_page(
@@ -81,9 +91,7 @@ def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessio
     page.wait_for_selector("#verdict[data-waits]")
     breaches = {}
     for code in VerdictCode:
-        shown = verdict(code, name="阿卜杜勒艾则孜·阿卜杜热合曼江", unit="广州市第一机械厂工会委员会" * 2)
-        at.service.bus.publish("verdict", "counter", shown.to_json())
-        page.wait_for_selector(f"#verdict[data-verdict='{code}']")
+        assert eventually(partial(shows, page, at, code), 0.1)
         breaches[code] = page.evaluate(OUTSIDE) + page.evaluate(SPILLED)
     assert {code: places for code, places in breaches.items() if places} == {}
 
