@@ -117,7 +117,7 @@ def killed_midway(
         for station in (west, east):
             station.process.send_signal(signal.SIGSTOP)
         chips = [chip for chip in registry.line.bound_chips(batch) if chip.lane.endswith("/east")]
-        if len(chips) == LANES and len(made_in_east(home, registry, batch)) >= KILLED_AFTER:
+        if len(chips) == LANES and len(verified_in_east(home, registry, batch)) >= KILLED_AFTER:
             east.kill()
             west.process.send_signal(signal.SIGCONT)
             return chips
@@ -130,9 +130,9 @@ def killed_midway(
     return chips
 
 
-def made_in_east(home: ServiceDirectory, registry: Registry, batch: str) -> list[str]:
-    made = (f"chip-{card.chip_serial}.card" for card in registry.cards.of_batch(batch))
-    return [name for name in made if any(stock(home, "east").rglob(name))]
+def verified_in_east(home: ServiceDirectory, registry: Registry, batch: str) -> list[str]:
+    names = (f"chip-{card.chip_serial}.card" for card in registry.cards.of_batch(batch))
+    return [name for name in names if any(stock(home, "east").rglob(name))]
 
 
 def carry_over(home: ServiceDirectory, chip: BoundChip) -> None:
