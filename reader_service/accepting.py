@@ -105,7 +105,8 @@ class Acceptor:
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):
-            full = self._full() and not self._room()
+            crowded = self._full()
+            full = crowded and not self._room()
             if full and self._opening:
                 self._wait(listener, _TURN_SECONDS)  # those are soon at work, idle or gone
                 return
@@ -128,6 +129,8 @@ class Acceptor:
             task = self._loop.create_task(self._open(line, address))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
+            if crowded:
+                return  # who gave way counts until the next turn, in which the others are accepted
 
     def _full(self) -> bool:
         """A connection in its handshake has two descriptors."""

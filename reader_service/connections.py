@@ -141,8 +141,8 @@ class Connection(HttpToolsProtocol, Accepted):
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for its next request."""
-        done = self.cycle is not None and self.cycle.response_complete
+        """Whether its client has the answer, and it waits for the next request."""
+        done = self.cycle is not None and self.cycle.response_complete and not self.transport.get_write_buffer_size()
         return done and not self._in_head and not self._upgraded and not self.transport.is_closing()
 
     @property
