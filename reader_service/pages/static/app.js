@@ -38,14 +38,21 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   } else if (xhr.getResponseHeader("Problem") === "csrf") {
     event.preventDefault();
     check().then((renewed) => {
-      if (renewed && elt instanceof HTMLFormElement) elt.requestSubmit();
-      else if (renewed) elt.dispatchEvent(new Event("click", { bubbles: true }));
+      if (!renewed) refused(xhr.responseText);
+      else if (elt instanceof HTMLFormElement) elt.requestSubmit();
+      else elt.dispatchEvent(new Event("click", { bubbles: true }));
     });
   } else if (xhr.status < 400 && elt instanceof HTMLFormElement) {
     for (const name of ["resumed", "restored"]) document.getElementById(name).hidden = true;
   }
 });
 document.addEventListener("resume", askAgain);
+
+function refused(message) {
+  const messages = document.getElementById("messages");
+  document.querySelector("dialog[open] > #notices")?.after(messages);
+  htmx.swap(messages, message, { swapStyle: "innerHTML" });
+}
 
 // --- contents of a dialog that do not arrive -----------------------------------------------------------------------
 const PATIENCE = 20_000;

@@ -68,12 +68,13 @@ function send(form, result) {
       bar.removeAttribute("value");
     }
   });
+  const show = () => (result.innerHTML = request.responseText);
   request.addEventListener("load", () => {
     end();
     const redirect = request.getResponseHeader("HX-Redirect");
-    if (request.getResponseHeader("Problem") === "csrf") check().then((renewed) => renewed && send(form, result));
+    if (request.getResponseHeader("Problem") === "csrf") check().then((renewed) => (renewed ? send(form, result) : show()));
     else if (redirect) redirected(redirect);
-    else result.innerHTML = request.responseText;
+    else show();
   });
   request.addEventListener("error", () => {
     end();
