@@ -49,6 +49,8 @@ def router(shell: Shell) -> APIRouter:
         try:
             done = service.units.place(principal_of(request), unit, above, reason, new=new)
         except (Conflict, NotFound) as e:
+            if request.headers.get("HX-Request") and request.headers.get("HX-Target") != "place-form":
+                raise  # an undo, which has no field to show it beside
             problem = problem_of(e)
             fields = {"unit": unit, "above": above, "new": new, "reason": reason}
             error = sentence_of(problem, shell.words(request)) if problem else ""

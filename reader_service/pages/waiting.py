@@ -13,7 +13,7 @@ def router(shell: Shell) -> APIRouter:
 
     @pages.get("/waiting")
     def waiting(request: Request) -> Response:
-        principal_of(request)
-        return shell.page(request, "waiting.html")
+        waits = shell.service.signatures.waiting(principal_of(request))
+        return shell.page(request, "waiting.html", waiting=waits)
 
     return pages

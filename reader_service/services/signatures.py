@@ -102,7 +102,8 @@ class _Signatures:
             batches += self._registry.batches.page(None, MOST, state="submitted").items
         if uploads:
             batches += self._registry.batches.page(None, MOST, state="returned").items
-        steps = self._registry.reviews.standing([batch.id for batch in batches[:MOST]])
+        ids = [batch.id for batch in batches]
+        steps = {**self._registry.reviews.standing(ids[:MOST]), **self._registry.reviews.standing(ids[MOST:])}
         people = self._registry.users.people([batch.imported_by for batch in batches])
         return [
             one
@@ -116,10 +117,12 @@ class _Signatures:
         since = self._now - SIGNATURE_LASTS
         signed = self._registry.audit.page(None, MOST, where=AuditFilter(action=SIGNED, since=since)).items
         rows = {row.entry.subject.removeprefix("batch:"): row for row in reversed(signed)}  # the newest of each
+        if not rows:
+            return []
+        done = {batch.id: batch for batch in self._registry.batches.page(None, MOST, state=BatchState.DONE).items}
         waiting = []
         for batch_id, row in rows.items():
-            batch = self._registry.batches.batch(batch_id)
-            if batch.state is BatchState.DONE:
+            if (batch := done.get(batch_id)) is not None:
                 own = same_name(row.entry.actor, p.name)
                 values = (SignatureKind.CLOSING, batch_id, batch.unit, row.entry.actor, row.at, own)
                 waiting.append(WaitingSignature(*values))
