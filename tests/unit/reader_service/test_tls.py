@@ -3,6 +3,7 @@ runs."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -187,13 +188,16 @@ def test_a_handshake_that_does_not_get_on_is_cut(
 def test_the_handshake_counts_for_the_limit_of_the_first_head(
     rig: AccountsApp, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 4.0)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 600.0)
     with Web(rig.app, station.listen()) as web:
         with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as line:
-            time.sleep(2.5)
+            assert web.server._acceptor is not None
+            handshakes = web.server._acceptor._handshakes
+            (accepted_at,) = eventually(lambda: list(handshakes.values()))
+            time.sleep(0.5)
             with station.trusting().wrap_socket(line, server_hostname="127.0.0.1") as wrapped:
                 (one,) = eventually(lambda: list(web.server.server_state.connections))
-                assert one._deadline.when() - one.loop.time() < 1.7
+                assert one._deadline.when() == pytest.approx(accepted_at + 600, abs=0.1)
                 wrapped.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert wrapped.recv(100).startswith(b"HTTP/1.1 200")
 
@@ -217,7 +221,8 @@ def renew(web: Web) -> None:
     """As SIGHUP, which only the main thread gets, and wait until it is done."""
     web.server.hang_up(signal.SIGHUP, None)
     assert eventually(lambda: not web.server._renew)
-    time.sleep(0.15)
+    assert web.server._acceptor is not None
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), web.server._acceptor._loop).result(PATIENCE)
 
 
 def test_sighup_renews_the_certificate_and_no_connection_is_dropped(
