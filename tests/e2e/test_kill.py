@@ -36,6 +36,14 @@ SPARE = 2
 PASSPHRASE = "as many kills as lives"
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file; none where it is gone, as another process may take it away at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 @dataclass
 class KillRig:
     """An issuer on disk, as its commands see it, and what this test knows to be true of it."""
@@ -101,7 +109,7 @@ class KillRig:
     def _until_at_work(self, pid: int) -> None:
         """Whoever closes the registry last takes its log away, so there is one from the first entry of this process."""
         log, process = self.directory / "membercard.db-wal", Path(f"/proc/{pid}/stat")
-        while not (log.exists() and log.stat().st_size):
+        while not _size(log):
             if process.read_text().rpartition(")")[2].split()[0] == "Z":
                 return
             time.sleep(0.0005)

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from membercard.demo.station import EVERYTHING
 from tests.support.service.pages import Sessions, opener
+from tests.support.waiting import eventually
 
 LOST = {"zh": "连接已断开", "en": "connection to the local service is lost"}
 FETCHED = [
@@ -16,9 +17,9 @@ FETCHED = [
 
 
 def seen(page: Page, selector: str) -> bool:
-    """Whether a person sees it and can reach it: neither hidden nor behind something else."""
-    return bool(
-        page.locator(selector).evaluate(
+    """Whether a person comes to see it and can reach it: neither hidden nor behind something else."""
+    return eventually(
+        lambda: page.locator(selector).evaluate(
             "(one) => { const { x, y, width, height } = one.getBoundingClientRect();"
             " return one.contains(document.elementFromPoint(x + width / 2, y + height / 2)); }"
         )
