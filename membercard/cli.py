@@ -165,7 +165,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.obj = language.translation()  # for groups of other packages, which have no catalogue
+    context.obj = language.sentence  # for groups of other packages, which have no catalogue
     from membercard import settings  # which the root's help and completion do without
 
     settings.activate(

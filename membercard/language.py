@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -22,6 +21,8 @@ _EXAMPLE = "Example: "
 _CLAUSE = "; "
 _ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+"}
 """Names of fields that hold a number and nothing else, with its pattern."""
+_VERBATIM = frozenset({"person", "other_person"})
+"""Names of fields that hold what somebody is called, which is no word to translate."""
 
 
 class Language(StrEnum):
@@ -29,18 +30,21 @@ class Language(StrEnum):
     ENGLISH = "en"
 
 
-_chosen: ContextVar[Language | None] = ContextVar("language", default=None)
+class _Command:
+    """The language that the command was given, for all of its threads."""
+
+    language: Language | None = None
 
 
 def choose(language: Language | None) -> None:
     """Set the language of this command; None: the one of the environment."""
-    _chosen.set(language)
+    _Command.language = language
 
 
 def wanted() -> Language | None:
     """The language of ``--lang`` or MEMBERCARD_LANG; None where neither names one."""
     named = os.environ.get("MEMBERCARD_LANG", "")
-    return _chosen.get() or (Language(named) if named in set(Language) else None)
+    return _Command.language or (Language(named) if named in set(Language) else None)
 
 
 def current() -> Language:
@@ -78,21 +82,11 @@ def sentence(english: str) -> str:
     for pattern, fields, chinese in _patterns():
         if match := pattern.fullmatch(english):
             parts = dict(zip(fields, match.groups(), strict=True))
-            return _FIELD.sub(lambda field: sentence(parts[field[1]]), chinese)  # noqa: B023  # it is used at once
+            values = {name: part if name in _VERBATIM else sentence(part) for name, part in parts.items()}
+            return _FIELD.sub(lambda field: values[field[1]], chinese)  # noqa: B023  # it is used at once
     clauses = english.split(_CLAUSE)
     chinese_clauses = [sentence(clause) for clause in clauses] if len(clauses) > 1 else []
     return "；".join(chinese_clauses) if chinese_clauses != clauses and chinese_clauses else english
-
-
-def translation() -> Callable[[str], str]:
-    """``sentence`` in the current language for any thread."""
-    chosen = current()
-
-    def translate(english: str) -> str:
-        choose(chosen)
-        return sentence(english)
-
-    return translate
 
 
 @cache

@@ -64,8 +64,9 @@ def place(
     Example: membercard unit place 石家庄铁道大学工会 --above 河北省教育工会 --reason "letter of 2026-11-20"
     """
     from reader_service.principal import Permission
+    from registry.unit_names import levels
 
-    if top == (above is not None):
+    if top == bool(levels(above or "")):
         raise typer.BadParameter("give either --above or --top")
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.PLANS_SET)

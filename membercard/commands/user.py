@@ -128,7 +128,7 @@ def _print_password(person: User, password: str) -> None:
     output.say(
         "{name} ({roles}) signs in once with this password: {password}",
         name=person.name,
-        roles=", ".join(sorted(person.roles)),
+        roles=", ".join(map(text, sorted(person.roles))),
         password=password,
     )
     if person.disabled:

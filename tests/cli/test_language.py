@@ -97,7 +97,7 @@ def test_errors_of_all_packages_are_chinese(home: IssuerDirectory, tmp_path: Pat
         ("stock", "receive", "many", "--supplier-batch", "x"),
         ("--config", "none.toml", "batch", "list"),
         ("--profile", "none.yaml", "batch", "prepare", home.done),
-        ("unit", "place", "甲", "--under", "乙", "--by", "x"),
+        ("unit", "place", "甲", "--above", "乙", "--reason", "r", "--by", "x"),
         ("batch", "approve", "B20000101-001", "--by", "x"),
     ):
         done = home.cli.run("--lang", "zh", *words, env={"COLUMNS": "300"})
@@ -149,6 +149,7 @@ def test_help_is_chinese_with_its_panels(home: IssuerDirectory) -> None:
     ):
         assert part in page
     assert max(map(cell_len, page.splitlines())) <= 80
+    assert "退出码：0 成功" in home.cli.ok("--lang", "zh", "--help").out
 
 
 @pytest.fixture(scope="module")

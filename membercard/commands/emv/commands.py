@@ -51,8 +51,8 @@ class KindName(StrEnum):
 
 @app.command("run")
 def run(
-    reader: ReaderUrl,
     amount: Annotated[str, typer.Option(help="What is to be paid, cashback included, such as 12.34.")],
+    reader: ReaderUrl,
     cashback: Annotated[str, typer.Option(help="How much of it is cashback.")] = "0",
     kind: Annotated[KindName, typer.Option("--type", help="What kind of transaction.")] = KindName.PURCHASE,
     pin: Annotated[bool, typer.Option("--pin", help="This terminal has a PIN pad: the PIN is typed here.")] = False,

@@ -151,12 +151,12 @@ def delete(
 
 @app.command("put-key")
 def put_key(
-    reader: Reader,
     new_key: Annotated[
         str,
         typer.Argument(metavar="HEX[:HEX:HEX]", help="The new key, or a name in the keystore.", show_default=False),
     ],
     new_version: Annotated[int, typer.Option(min=1, max=127, help="Version of the new key set.", show_default=False)],
+    reader: Reader,
     scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
@@ -332,4 +332,4 @@ def _done(json: bool, facts: dict[str, Any], english: str) -> None:
     if json:
         output.as_json(facts)
     else:
-        typer.echo(sentence(english))
+        typer.echo("\n".join(map(sentence, english.splitlines())))

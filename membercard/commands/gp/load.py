@@ -10,6 +10,7 @@ import typer
 from membercard import output
 from membercard.commands.gp.input import aid_of, hex_bytes, typed
 from membercard.commands.gp.keys import Access, Channel, GpProtocol, Key, KeyVersion, Level, Method, Reader
+from membercard.language import text
 from terminal.globalplatform import Aid, CapFile, Privileges
 from terminal.keys import Diversification
 
@@ -63,7 +64,7 @@ def load(
             output.say(
                 "Loaded {package}, applets: {applets}",
                 package=cap.package,
-                applets=", ".join(map(str, cap.applets)) or "none",
+                applets=", ".join(map(str, cap.applets)) or text("none"),
             )
         try:
             for applet, aid in wanted.items():
