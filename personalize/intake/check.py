@@ -95,7 +95,7 @@ def check(
     if translate is not None:
         for sheet in book.visible:
             faults |= translate(sheet, day)
-    form = _collect(path, book, Identities(day), unit or "")
+    form = _collect(path, book, Identities(day), unit or "", continues=translate is None)
     if faults:
         form.rows = [(name, _with_faults(row, faults.get((name, row.sheet_row), ()))) for name, row in form.rows]
     named = unit or form.title_unit or _most_common_unit(form.rows)
@@ -111,13 +111,13 @@ def check(
     )
 
 
-def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _FormContent:
+def _collect(path: Path, book: Book, identities: Identities, unit: str, *, continues: bool) -> _FormContent:
     """Read all rows with persons of all visible sheets; sheets named as samples only if nobody is on the others."""
     samples = [sheet for sheet in book.visible if any(word in sheet.name for word in _SAMPLES)]
     form = _FormContent()
-    _read(path, [sheet for sheet in book.visible if sheet not in samples], identities, unit, form)
+    _read(path, [sheet for sheet in book.visible if sheet not in samples], identities, unit, form, continues=continues)
     if not form.rows:
-        _read(path, samples, identities, unit, form)
+        _read(path, samples, identities, unit, form, continues=continues)
     else:
         form.warnings += _left_out("样表", "sample sheet", samples)
     if not form.tables:
@@ -136,8 +136,11 @@ def _collect(path: Path, book: Book, identities: Identities, unit: str) -> _Form
     return form
 
 
-def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str, form: _FormContent) -> None:
-    """Read sheets in order. A sheet with people but without a header goes on with the columns of the sheet before.
+def _read(
+    path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str, form: _FormContent, *, continues: bool
+) -> None:
+    """Read sheets in order. A sheet with people but without a header goes on with the columns of the sheet before; not
+    where ``continues`` is false, as in a declared form, whose own columns are found by their titles.
 
     Raises HeaderNotFound, AmbiguousTable.
     """
@@ -151,7 +154,7 @@ def _read(path: Path, sheets: Sequence[Sheet], identities: Identities, unit: str
                 if tables and any(map(has_mobile, sheet.rows)):
                     form.warnings += _without_header(sheet)
                 continue
-            header = continued(sheet, *before) if before and not labels_one_person(sheet) else None
+            header = continued(sheet, *before) if continues and before and not labels_one_person(sheet) else None
             if header is None and tables:
                 raise no_header_on(path, sheet)
             if header is None:

@@ -83,7 +83,7 @@ class TableReader:
             cells = self._pick(row)
             if (
                 is_sample(cells[0])
-                or names_sample(cells[2])
+                or names_sample(cells[_NAME])
                 or names_sample(cells[_UNIT])
                 or SAMPLE_WORDS.intersection(row)
             ):

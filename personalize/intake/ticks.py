@@ -24,6 +24,8 @@ def join_ticks(sheet: Sheet) -> None:
         if titles.count("男") != 1 or titles.count("女") != 1:
             continue
         male, female = titles.index("男"), titles.index("女")
+        if _has_other_title(sheet, index, {male, female}):
+            return
         below = range(index + 1, len(sheet.rows))
         marks = ({_mark(sheet, at, male), _mark(sheet, at, female)} for at in below)
         if abs(male - female) == 1 and any(_TICKED & pair for pair in marks):
@@ -31,6 +33,12 @@ def join_ticks(sheet: Sheet) -> None:
             for at in below:
                 _join(sheet, at, male, female)
             return
+
+
+def _has_other_title(sheet: Sheet, index: int, pair: set[int]) -> bool:
+    """Whether the table has a column of the sex beside the pair, which is then of something else."""
+    rows = sheet.rows[max(0, index - 1) : index + 1]
+    return any(squeeze(text_of(cell)) == _TITLE for row in rows for at, cell in enumerate(row) if at not in pair)
 
 
 def _name_column(sheet: Sheet, index: int, male: int, female: int) -> None:

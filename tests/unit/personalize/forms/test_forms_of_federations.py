@@ -6,10 +6,11 @@ import datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 from typer.testing import CliRunner
 
 from membercard.commands.roster import app
-from personalize.errors import ProfileError
+from personalize.errors import HeaderNotFound, ProfileError
 from personalize.forms.declaration import SHIPPED, load_form
 from personalize.forms.translate import translate
 from personalize.intake import RosterReport, check
@@ -48,6 +49,17 @@ def test_beijing_names_employment_skill_and_dwelling_as_its_notices_do(tmp_path:
     rows = [(*row, 1, 5, 3, 1), (*row[:2], 2, id_number(serial=2), *row[4:], 1, 7, 3, 1)]
     report = checked(forms.xlsx(tmp_path / "f.xlsx", [titles, *rows]), "beijing")
     assert verdicts(report) == ["ok", "FORM_VALUE"]
+
+
+def test_a_further_sheet_without_titles_is_refused_as_its_checks_would_be_left_out(tmp_path: Path) -> None:
+    row = (1, "孙波磊", 1, id_number(serial=1), "长期", "18801434135", "东城区工会", 20, 1)
+    more = (2, "孙磊", 2, id_number(serial=2), "2020.01.31", "18801434136", "东城区工会", 20, 1)
+    book = Workbook()
+    forms.fill(book.active, [BEIJING, row])
+    forms.fill(book.create_sheet("二"), [more])
+    book.save(tmp_path / "f.xlsx")
+    with pytest.raises(HeaderNotFound, match="二"):
+        checked(tmp_path / "f.xlsx", "beijing")
 
 
 @pytest.mark.parametrize(

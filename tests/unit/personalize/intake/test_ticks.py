@@ -30,6 +30,14 @@ def test_ticked_columns_are_the_gender(tmp_path: Path, header: list[tuple[str, .
     assert report.warnings == ()
 
 
+def test_a_pair_beside_a_column_of_the_sex_is_of_somebody_else(tmp_path: Path) -> None:
+    above = ("序号", "姓名", "子女情况", "", "性别", "身份证号码", "手机号码", "工会名称")
+    below = ("", "", "男", "女", "", "", "", "")
+    people = [(1, "孙波磊", 0, 1, "男", id_number(serial=1), "18801434131", "甲工会")]
+    report = check(forms.xlsx(tmp_path / "f.xlsx", [above, below, *people]), today=TODAY)
+    assert [row.person.gender for row in report.accepted] == ["男"]
+
+
 def test_a_column_of_genders_beside_another_is_no_tick(tmp_path: Path) -> None:
     header = (*BEFORE, "性别", "配偶性别", *AFTER)
     report = check(forms.xlsx(tmp_path / "f.xlsx", [header, person(1, "男", "女"), person(2, "女", "")]), today=TODAY)
