@@ -35,7 +35,7 @@ class Plans:
     def put(self, schedule: Sequence[UnitPlan], *, by: str) -> None:
         """Store these plans, all of them or none; each replaces the earlier plan of its unit. Units may be new.
 
-        Raises RegistryConflict for a plan without cards or a unit without a name.
+        Raises RegistryConflict for a plan without cards, a unit without a name, or two plans of one unit.
         """
         plans_by_unit = {BETWEEN.join(levels(plan.unit)): plan for plan in schedule}
         if not all(all_visible(name) and plan.planned > 0 for name, plan in plans_by_unit.items()):
@@ -44,6 +44,8 @@ class Plans:
             return
         with self._context.write() as conn:
             ids = unit_ids_of(conn, set(plans_by_unit))
+            if len(set(ids.values())) < len(ids):
+                raise RegistryConflict("two plans of the schedule are of one unit", reason="plan-twice")
             for name, plan in plans_by_unit.items():
                 conn.execute(delete(plans).where(plans.c.unit_id == ids[name]))
                 values = {"group": plan.group, "planned": plan.planned, "due": plan.due.isoformat()}

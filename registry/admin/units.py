@@ -85,17 +85,18 @@ class Units:
 
     def place(self, unit: str, above: str, *, by: str, reason: str, new: bool = False) -> PlacedUnit:
         """Put a unit, with all units below it, below the unit ``above``; at the highest level where that is empty.
-        ``new`` records a unit ``above`` that is not on record. Code, members, plan and cards stay as they are, and
-        forms may go on to name the unit as before. Placing it below ``above_before`` again undoes this.
+        ``new`` records a unit ``above`` that is not on record. Code, members, plan and cards stay as they are. Forms
+        may go on to name a unit of the highest level as before; a department has to be named in its new place. Placing
+        it below ``above_before`` again undoes this.
 
         Raises NotOnRecord, and RegistryConflict for a unit below itself, one that is there already, more than
         MOST_LEVELS levels, or where a unit of that whole name is on record.
         """
         why = reason_given(reason)
         with self._context.write() as conn:
+            _hold(conn)
             unit_id = _on_record(conn, unit)
             above_id = _above(conn, above, new)
-            _hold(conn, {unit_id, *_ids_above(conn, above_id)})
             row = conn.execute(select(units).where(units.c.id == unit_id)).one()
             if unit_id in _ids_above(conn, above_id):
                 sentence = f"{row.name} cannot be below itself, and {_name_of(conn, above_id)} is a unit of it"
@@ -135,9 +136,11 @@ def _ids_above(conn: Connection, unit_id: int | None) -> set[int]:
     return set(conn.execute(select(pairs.c.above).where(pairs.c.unit_id == unit_id)).scalars())
 
 
-def _hold(conn: Connection, ids: set[int]) -> None:
-    """Two placements at once that would make a circle together have a unit in common: the second one waits."""
-    conn.execute(select(units.c.id).where(units.c.id.in_(ids)).order_by(units.c.id).with_for_update()).all()
+def _hold(conn: Connection) -> None:
+    """One placement at a time, and no unit is recorded meanwhile: names and places would contradict each other. SQLite
+    has one writer anyway."""
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql("LOCK TABLE units IN EXCLUSIVE MODE")
 
 
 def _name_of(conn: Connection, unit_id: int | None) -> str:
@@ -152,8 +155,7 @@ def _rename(conn: Connection, unit_id: int, before: str, name: str) -> None:
     names = {row.id: name + row.name.removeprefix(before) for row in rows}
     if any(len(levels(one)) > MOST_LEVELS for one in names.values()):
         raise RegistryConflict(f"units have {MOST_LEVELS} levels at most", reason="unit-levels", most=MOST_LEVELS)
-    taken = select(units.c.id).where(or_(units.c.name == name, units.c.known_as == name), units.c.id != unit_id)
-    if conn.execute(taken).scalar() is not None:
+    if unit_id_of(conn, name) not in (None, unit_id):
         sentence = f"{name} is on record too; transfer its members, or those of {before}, first"
         raise RegistryConflict(sentence, reason="unit-exists", unit=name)
     for row in rows:

@@ -9,16 +9,13 @@ from sqlalchemy import Connection, and_, exists, func, select
 
 from registry.batches.lookup import stage_of
 from registry.batches.pans import taken
-from registry.db.counters import last_number, raise_counter
+from registry.db.counters import APPROVALS, last_number, raise_counter, set_mark
 from registry.db.privacy import PersonalData
-from registry.db.tables import batches, counters, dossiers, members, roster_rows
+from registry.db.tables import batches, dossiers, members, roster_rows
 from registry.ranges import MEMBER_NUMBER, RangeKind, RangeUse, SerialRange, refuse_exceeded
 
 _SCHEME: Final = 6
 """Digits of a scheme, which was the prefix of every member number once."""
-_APPROVALS: Final = "batch/approvals"
-"""Counter that stays at 0: its row is held by the approval that counts numbers."""
-_HOLD: Final = select(counters.c.value).where(counters.c.name == _APPROVALS).with_for_update()
 
 
 def refuse_full(
@@ -27,8 +24,7 @@ def refuse_full(
     """Raises RegistryConflict for a draft that needs more numbers than these ranges have left. Two approvals at once
     are counted one after the other: the second waits here for the first, and counts what it took."""
     if ranges:
-        raise_counter(conn, _APPROVALS, 0)
-        conn.execute(_HOLD)
+        set_mark(conn, APPROVALS, 0)
         refuse_exceeded(range_use(conn, personal, batch_id, ranges, scheme))
 
 

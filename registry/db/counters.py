@@ -12,7 +12,9 @@ CHECKED = "restore/checked"
 """Counter with the time of the last check of a restored registry, in seconds of Unix time."""
 FOLDED = "users/fold"
 """Counter with the method by which users' names were folded (``registry.admin.name_keys``)."""
-MARKS = frozenset((PENDING, CHECKED, FOLDED))
+APPROVALS = "batch/approvals"
+"""Counter that stays at 0: its row is held by the approval that counts numbers."""
+MARKS = frozenset((PENDING, CHECKED, FOLDED, APPROVALS))
 """Counters that count nothing: no number is given out from them."""
 GIVEN_OUT = "numbers given out"
 """Key in a connection's info of a transaction that has given numbers out."""

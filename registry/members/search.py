@@ -62,8 +62,11 @@ def condition(personal: PersonalData, text: str) -> ColumnElement[bool]:
     if _MEMBER_NUMBER.fullmatch(number):
         return members.c.member_number == number
     if _CARD_NUMBER.fullmatch(number) or _ID_NUMBER.fullmatch(number):
-        of_card = members.c.id.in_(select(dossiers.c.member_id).where(dossiers.c.card_number == number))
+        carried = select(dossiers.c.member_id).where(dossiers.c.card_number == number)
+        of_card: ColumnElement[bool] = members.c.id.in_(carried)
         of_person = members.c.id_index == personal.indexes([number.upper()])[0]
+        if mobile := _MOBILE.fullmatch(number):  # with its country code it is as long as a card number
+            of_card |= members.c.mobile_index == personal.mobile_index(mobile[1])
         return of_card | of_person if _ID_NUMBER.fullmatch(number) else of_card
     meanings = [members.c.name_index == personal.name_index(text), *_parts(number), *_names(personal, plain)]
     if mobile := _MOBILE.fullmatch(number):

@@ -26,6 +26,12 @@ def test_the_schedule_is_put_and_changed(registry: Registry) -> None:
     for bad in (UnitPlan(" ", "", 1, date(2027, 1, 1)), UnitPlan("u", "", 0, date(2027, 1, 1))):
         with pytest.raises(RegistryConflict, match="at least one card"):
             registry.plans.put([later, bad], by="王")
+    twice = [
+        UnitPlan(f"财务处{brackets}", "", cards, date(2027, 1, 1))
+        for brackets, cards in (("（本部）", 4), ("(本部)", 6))
+    ]
+    with pytest.raises(RegistryConflict, match="two plans of the schedule are of one unit"):
+        registry.plans.put(twice, by="王")
     registry.plans.put([], by="王")
     entries = [(row.entry.action, row.entry.subject, row.entry.facts) for row in registry.audit.page().items]
     assert entries == [
