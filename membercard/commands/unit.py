@@ -59,7 +59,7 @@ def place(
 ) -> None:
     """Put a unit below another one, so that the plan of that unit counts its members; or at the highest level.
 
-    Code, members, plan and cards of the unit stay, and forms may still name it as before.
+    Code, members, plan and cards of the unit stay. Forms may still name a unit of the highest level as before.
 
     Example: membercard unit place 石家庄铁道大学工会 --above 河北省教育工会 --reason "letter of 2026-11-20"
     """
