@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from argon2 import extract_parameters
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import Type
 
 from reader_service.access.passwords import CHEAP, STRONG, Passwords, check_rules, one_time
@@ -63,6 +64,14 @@ def test_a_name_that_is_not_on_record_has_no_password_at_all() -> None:
     passwords = Passwords(CHEAP)
     assert not passwords.matches(None, "")
     assert not passwords.matches(None, "anything at all")
+
+
+@pytest.mark.parametrize("hasher", [CHEAP, STRONG])
+def test_an_unknown_name_takes_the_work_of_a_known_one(hasher: PasswordHasher) -> None:
+    stored = Passwords(hasher)._nobody
+    assert extract_parameters(stored) == extract_parameters(hasher.hash("correct horse battery"))
+    with pytest.raises(VerifyMismatchError):  # computed and compared; a hash that cannot be read is refused at once
+        hasher.verify(stored, "correct horse battery")
 
 
 def test_one_time_passwords_keep_the_rules_and_differ() -> None:
