@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import anyio
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.routing import BaseRoute
 
 from reader_service import process
 from reader_service.api import (
@@ -40,6 +42,7 @@ from reader_service.pages import app as pages
 from reader_service.service import ReaderService
 from registry.errors import RegistryError
 
+_TITLE: Final = "membercard reader service"
 _NO_TELEMETRY: Final[TelemetryConfig] = {
     "tracing": False,
     "metrics": False,
@@ -51,7 +54,7 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {
 _SWEEP_SECONDS: Final = 600.0
 _RELEASE_SECONDS: Final = 60.0
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (
+_RESOURCES: Final[tuple[APIRouter, ...]] = (
     session.router,
     readers.router,
     verify.router,
@@ -69,39 +72,56 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     users.router,
     users.tokens_router,
     waiting.router,
+    events.router,
 )
 """The resources under ``/api/v1``, one module each."""
 
 
+def _build_routes() -> list[BaseRoute]:
+    root = APIRouter()
+    for resource in _RESOURCES:
+        root.include_router(resource, prefix=PREFIX)
+    for router in (health.router, metrics.router, document.router, *pages.ROUTERS):
+        root.include_router(router)
+    root.mount("/static", pages.static_files())
+    return root.routes
+
+
+_ROUTES: Final = tuple(_build_routes())
+"""All routes. They belong to no service: an endpoint finds its own by the application that a request came to."""
+
+
+@cache
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document of the API, the same for every service. Not to be changed."""
+    return document.build(_TITLE, _ROUTES)
+
+
 def create_app(service: ReaderService) -> FastAPI:
     """The application of a service that the caller starts and closes."""
-    settings = service.accounts.settings
+    parts, accounts = service.parts, service.accounts
     measures = metrics.Measures()
-    connections = ConnectionLimit(settings.listeners, measures.listeners.set)
     app = FastAPI(
-        title="membercard reader service",
+        title=_TITLE,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        routes=[*_ROUTES],
         telemetry=_NO_TELEMETRY,
         lifespan=_housekeeping(service),
     )
+    app.openapi = api_document  # type: ignore[method-assign]
     app.state.service = service
-    app.state.accounts = service.accounts
-    app.state.connections = connections
-    for router in (*ROUTERS, events.router(service.bus, settings, measures, connections)):
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(health.router(service))
-    app.include_router(metrics.router(measures))
-    document.install(app, PREFIX)
+    app.state.measures = measures
+    app.state.connections = ConnectionLimit(accounts.settings.listeners, measures.listeners.set)
+    app.state.audience = events.Audience(service.bus, measures)
+    app.state.checks = health.Checks(parts.registry, parts.custody, service.readers if parts.pcsc else None)
     page = pages.refusals(service)
     errors.install(app, page)
-    app.include_router(pages.router(service))
-    app.mount("/static", pages.static_files())
-    store, replayed = service.registry.idempotency_keys, service.accounts.replayed
-    app.add_middleware(WriteGuard, settings=settings, store=store, replayed=replayed, page=page)
-    app.add_middleware(RequestMiddleware, accounts=service.accounts, measures=measures, page=page)
+    store, replayed = service.registry.idempotency_keys, accounts.replayed
+    app.add_middleware(WriteGuard, settings=accounts.settings, store=store, replayed=replayed, page=page)
+    app.add_middleware(RequestMiddleware, accounts=accounts, measures=measures, page=page)
     return app
 
 

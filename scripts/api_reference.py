@@ -7,43 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reader_service.app import create_app
-from reader_service.parts import ServiceParts
-from reader_service.service import ReaderService
-from registry.store import Registry
-from terminal.apdu import open_reader
-from terminal.keys import MemoryCustody
-from terminal.keys.standard import create_standard_keys
+from reader_service.app import api_document
 
 HEAD = """# HTTP API reference
 
 Made from the service's OpenAPI document; the running service has it at `/api/v1/openapi.json`. [The API guide](api.md)
 explains signing in, paging, idempotency and problem details, with examples that run.
 """
-
-
-def document() -> dict[str, Any]:
-    """The OpenAPI document of a service over an empty registry. Nothing is started."""
-    custody = MemoryCustody(simulation=True)
-    create_standard_keys(custody, by="documentation")
-    with tempfile.TemporaryDirectory() as directory:
-        with Registry.open(f"sqlite:///{directory}/registry.db", custody) as registry:
-            parts = ServiceParts(
-                registry=registry,
-                custody=custody,
-                line=None,  # type: ignore[arg-type]  # no request is served
-                lists=lambda: None,  # type: ignore[arg-type, return-value]
-                open_reader=open_reader,
-                station="documentation",
-                data_dir=Path(directory),
-                pcsc=False,
-            )
-            return create_app(ReaderService(parts)).openapi()
 
 
 def page(openapi: dict[str, Any]) -> str:
@@ -143,4 +117,4 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(document()), encoding="utf-8")
+    Path(sys.argv[1]).write_text(page(api_document()), encoding="utf-8")

@@ -11,16 +11,16 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Header, Query, Request, WebSocket
+from fastapi import Header, Query, Request, WebSocket
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
-from reader_service.access.settings import AccessSettings
 from reader_service.errors import TooMany
 from reader_service.events import GAP, Event, EventBus, SlowConsumer
 from reader_service.http.metrics import Measures
-from reader_service.http.resource import Caller, Resource, still_in
+from reader_service.http.resource import Caller, Resource, Svc, still_in
 from reader_service.http.stream_limits import ConnectionLimit, LimitedStream
 from reader_service.principal import Permission, Principal
 
@@ -193,38 +193,42 @@ async def _next(texts: AsyncIterator[str]) -> str | None:
         return None
 
 
-def router(bus: EventBus, settings: AccessSettings, measures: Measures, connections: ConnectionLimit) -> APIRouter:
-    resource = Resource(prefix="/events", tags=["events"])
-    audience = Audience(bus, measures)
+router = Resource(prefix="/events", tags=["events"])
 
-    @resource.websocket("")
-    async def listen(socket: WebSocket, p: Caller, after: After = None) -> None:
-        """Each message is a JSON array of events, in order. What a client sends is not read."""
-        await socket.accept()
-        try:
-            with connections.connection():
-                texts = audience.texts(p, after, ARRAY)
-                await serve_socket(socket, texts, lambda: still_in(socket), settings.chunk_seconds)
-        except TooMany:
-            await socket.close(FULL)
 
-    @resource.get(
-        "/stream",
-        summary="Stream events",
-        description="Server-sent events (WHATWG HTML, 9.2) of the kinds that the caller's roles may receive. A "
-        "browser resumes by itself after the last event it received.",
-        response_class=LimitedStream,
-        responses={200: {"content": {"text/event-stream": {}}}},
-    )
-    async def stream(
-        request: Request,
-        p: Caller,
-        after: After = None,
-        last_event_id: Annotated[
-            str | None, Header(pattern=f"^{_AFTER}$", description="The same as `after`, as browsers send it.")
-        ] = None,
-    ) -> LimitedStream:
-        texts = audience.texts(p, last_event_id or after, STREAM)
-        return LimitedStream(stream_lines(texts, lambda: still_in(request)))
+@router.websocket("")
+async def listen(socket: WebSocket, service: Svc, p: Caller, after: After = None) -> None:
+    """Each message is a JSON array of events, in order. What a client sends is not read."""
+    await socket.accept()
+    connections: ConnectionLimit = socket.app.state.connections
+    try:
+        with connections.connection():
+            texts = _audience(socket).texts(p, after, ARRAY)
+            patience = service.accounts.settings.chunk_seconds
+            await serve_socket(socket, texts, lambda: still_in(socket), patience)
+    except TooMany:
+        await socket.close(FULL)
 
-    return resource
+
+@router.get(
+    "/stream",
+    summary="Stream events",
+    description="Server-sent events (WHATWG HTML, 9.2) of the kinds that the caller's roles may receive. A "
+    "browser resumes by itself after the last event it received.",
+    response_class=LimitedStream,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def stream(
+    request: Request,
+    p: Caller,
+    after: After = None,
+    last_event_id: Annotated[
+        str | None, Header(pattern=f"^{_AFTER}$", description="The same as `after`, as browsers send it.")
+    ] = None,
+) -> LimitedStream:
+    texts = _audience(request).texts(p, last_event_id or after, STREAM)
+    return LimitedStream(stream_lines(texts, lambda: still_in(request)))
+
+
+def _audience(connection: HTTPConnection) -> Audience:
+    return cast("Audience", connection.app.state.audience)

@@ -4,20 +4,23 @@ Frozen values that operations answer with are published as they are: their docst
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
 from html import escape
 from typing import Any, Final, get_args, get_type_hints
 
-from fastapi import FastAPI
+from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
+from starlette.routing import BaseRoute
 
 from reader_service.access import cookies, csrf
 from reader_service.http.errors import CODES, MEDIA_TYPE
 from reader_service.http.middleware import READS
+from reader_service.http.resource import PREFIX
 
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -84,31 +87,31 @@ _GENERATED: Final = {
 """Descriptions of schemas that FastAPI and pydantic generate, by the beginning of their names."""
 
 
-def install(app: FastAPI, prefix: str) -> None:
-    """``/api/v1/openapi.json`` and ``/api/docs``, which needs no script."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            routes = [route for route in iter_route_contexts(app.routes) if getattr(route, "include_in_schema", False)]
-            models: set[type] = set()
-            for route in routes:
-                _models_in(getattr(route, "response_model", None), models)
-            document = get_openapi(title=app.title, version="1", description=_ABOUT, routes=app.routes)
-            app.openapi_schema = _completed(document, [model for model in models if is_dataclass(model)], prefix)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-    @app.get(f"{prefix}/openapi.json", include_in_schema=False)
-    async def openapi_json() -> JSONResponse:
-        return JSONResponse(openapi())
-
-    @app.get("/api/docs", include_in_schema=False)
-    async def page() -> HTMLResponse:
-        return HTMLResponse(_page(openapi()))
+router = APIRouter(include_in_schema=False)
 
 
-def _completed(document: dict[str, Any], values: Iterable[type], prefix: str) -> dict[str, Any]:
+@router.get(f"{PREFIX}/openapi.json")
+async def openapi_json(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/api/docs")
+async def page(request: Request) -> HTMLResponse:
+    """The operations as a page that needs no script."""
+    return HTMLResponse(_page(request.app.openapi()))
+
+
+def build(title: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The document of these routes, of which those under ``PREFIX`` are the API."""
+    models: set[type] = set()
+    for route in iter_route_contexts(routes):
+        if getattr(route, "include_in_schema", False):
+            _models_in(getattr(route, "response_model", None), models)
+    document = get_openapi(title=title, version="1", description=_ABOUT, routes=routes)
+    return _completed(document, [model for model in models if is_dataclass(model)])
+
+
+def _completed(document: dict[str, Any], values: Iterable[type]) -> dict[str, Any]:
     parts = document.setdefault("components", {})
     parts["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
@@ -127,8 +130,8 @@ def _completed(document: dict[str, Any], values: Iterable[type], prefix: str) ->
                 schema.setdefault("description", description)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if path.startswith(prefix):
-                _complete(operation, method.upper(), path == f"{prefix}/session")
+            if path.startswith(PREFIX):
+                _complete(operation, method.upper(), path == f"{PREFIX}/session")
             else:
                 operation.get("responses", {}).pop("422", None)
     return document

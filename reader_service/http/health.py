@@ -10,9 +10,9 @@ import anyio
 from anyio import to_thread
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reader_service.service import ReaderService
 from registry.store import Registry
 from terminal.errors import MembercardError
 from terminal.keys import KeyCustody
@@ -78,23 +78,21 @@ def _state(check: Callable[[], object]) -> str:
     return "ok"
 
 
-def router(service: ReaderService) -> APIRouter:
-    checks_router = APIRouter(prefix="/health", tags=["health"])
-    parts = service.parts
-    checks = Checks(parts.registry, parts.custody, service.readers if parts.pcsc else None)
+router = APIRouter(prefix="/health", tags=["health"])
 
-    @checks_router.get("/live", summary="Check liveness", description="Answers as long as the process runs.")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
 
-    @checks_router.get(
-        "/ready",
-        summary="Check readiness",
-        description="Answers 503 while a part is away that most work needs; counters may still verify cards.",
-        responses={503: {"model": HealthResponse}},
-    )
-    async def ready() -> Response:
-        health = await checks.health()
-        return JSONResponse(health.model_dump(), 200 if health.ready else 503)
+@router.get("/live", summary="Check liveness", description="Answers as long as the process runs.")
+async def live() -> dict[str, bool]:
+    return {"live": True}
 
-    return checks_router
+
+@router.get(
+    "/ready",
+    summary="Check readiness",
+    description="Answers 503 while a part is away that most work needs; counters may still verify cards.",
+    responses={503: {"model": HealthResponse}},
+)
+async def ready(request: Request) -> Response:
+    checks: Checks = request.app.state.checks
+    health = await checks.health()
+    return JSONResponse(health.model_dump(), 200 if health.ready else 503)

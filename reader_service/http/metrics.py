@@ -76,21 +76,20 @@ class Measures:
         return generate_latest(self.registry)
 
 
-def router(measures: Measures) -> APIRouter:
-    metrics_router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
-    @metrics_router.get("/metrics")
-    async def metrics(request: Request, service: Svc) -> Response:
-        """For callers with the permission ``metrics``, and for programs on this machine."""
-        principal = principal_of(request)
-        if principal is not None:
-            principal.need(Permission.METRICS)
-        elif not is_loopback(origin_of(request)):
-            raise NotSignedIn("sign in first, or send a token that is in force")
-        measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
-        tls: TlsFiles | None = getattr(request.app.state, "tls", None)
-        if tls is not None:
-            measures.certificates(tls.seconds_left())
-        return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)
 
-    return metrics_router
+@router.get("/metrics")
+async def metrics(request: Request, service: Svc) -> Response:
+    """For callers with the permission ``metrics``, and for programs on this machine."""
+    principal = principal_of(request)
+    if principal is not None:
+        principal.need(Permission.METRICS)
+    elif not is_loopback(origin_of(request)):
+        raise NotSignedIn("sign in first, or send a token that is in force")
+    measures: Measures = request.app.state.measures
+    measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
+    tls: TlsFiles | None = getattr(request.app.state, "tls", None)
+    if tls is not None:
+        measures.certificates(tls.seconds_left())
+    return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,8 +1,8 @@
-"""All pages under one router, and the files they load."""
+"""The routers of all pages, and the files they load."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -28,16 +28,20 @@ from reader_service.pages.shell import STATIC, Shell
 if TYPE_CHECKING:
     from reader_service.service import ReaderService
 
-_PAGES = (session, station, counter, intake, registry, progress, units, developer, audit, users, waiting)
-
-
-def router(service: ReaderService) -> APIRouter:
-    """All pages, for ``create_app`` to include at /. Static files are mounted beside it (``static_files``)."""
-    shell = Shell(service)
-    pages = shell.router()
-    for page in _PAGES:
-        pages.include_router(page.router(shell))
-    return pages
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    session.router,
+    station.router,
+    counter.router,
+    intake.router,
+    registry.router,
+    progress.router,
+    units.router,
+    developer.router,
+    audit.router,
+    users.router,
+    waiting.router,
+)
+"""The pages under ``/``, one module each. Static files are mounted beside them (``static_files``)."""
 
 
 def refusals(service: ReaderService) -> Page:

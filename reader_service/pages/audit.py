@@ -7,12 +7,13 @@ from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
+from reader_service.http.resource import Svc
 from reader_service.pages.audit_words import facts, reason
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.shell import PageShell, page_router, principal_of
 from reader_service.pages.words import Words
 from registry.admin.audit import AuditFilter
 
@@ -43,51 +44,57 @@ GROUPS: Final = (
 Text = Annotated[str, Query()]
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    service = shell.service
+router = page_router()
 
-    @pages.get("/audit")
-    def audit(
-        request: Request,
-        actor: Text = "",
-        action: Text = "",
-        subject: Text = "",
-        since: Text = "",
-        until: Text = "",
-        cursor: Annotated[str | None, Query()] = None,
-    ) -> Response:
-        """``since`` and ``until`` are days here, both included."""
-        where = AuditFilter(
-            actor=actor.strip() or None,
-            action=action.strip() or None,
-            subject=_subject(subject.strip(), shell.words(request)) or None,
-            since=_midnight(since, "since", shell.service.parts.zone),
-            until=_midnight(until, "until", shell.service.parts.zone, days=1),
-        )
-        page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
-        filters = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
-        here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in filters.items() if value)
-        t = shell.words(request)
-        shown: dict[str, Any] = {
-            "subject_of": partial(subject_words, t),
-            "reason_of": partial(reason, t),
-            "facts_of": partial(facts, t),
-        }
-        return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here, **shown)
 
-    @pages.post("/audit/verify")
-    def verify(request: Request, number: Annotated[str, Form()] = "", noted: Annotated[str, Form()] = "") -> Response:
-        """Verify the whole chain. ``number`` and ``noted``: its last entry's number and hash at an earlier time."""
-        earlier = None
-        if number.strip() or noted.strip():
-            if not number.strip().isdecimal():
-                raise Invalid("a row's number is a whole number", {"number": "a whole number"})
-            earlier = (int(number), noted.strip().lower())
-        report = service.audit.verify(principal_of(request), earlier)
-        return shell.part(request, "audit_report.html", report=report)
+@router.get("/audit")
+def audit(
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    actor: Text = "",
+    action: Text = "",
+    subject: Text = "",
+    since: Text = "",
+    until: Text = "",
+    cursor: Annotated[str | None, Query()] = None,
+) -> Response:
+    """``since`` and ``until`` are days here, both included."""
+    where = AuditFilter(
+        actor=actor.strip() or None,
+        action=action.strip() or None,
+        subject=_subject(subject.strip(), shell.words(request)) or None,
+        since=_midnight(since, "since", service.parts.zone),
+        until=_midnight(until, "until", service.parts.zone, days=1),
+    )
+    page = service.audit.page(principal_of(request), cursor, ROWS, where=where)
+    filters = {"actor": actor, "action": action, "subject": subject, "since": since, "until": until}
+    here = "/audit?" + "".join(f"{urlencode({name: value})}&" for name, value in filters.items() if value)
+    t = shell.words(request)
+    shown: dict[str, Any] = {
+        "subject_of": partial(subject_words, t),
+        "reason_of": partial(reason, t),
+        "facts_of": partial(facts, t),
+    }
+    return shell.page(request, "audit.html", page=page, filters=filters, groups=GROUPS, here=here, **shown)
 
-    return pages
+
+@router.post("/audit/verify")
+def verify(
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    number: Annotated[str, Form()] = "",
+    noted: Annotated[str, Form()] = "",
+) -> Response:
+    """Verify the whole chain. ``number`` and ``noted``: its last entry's number and hash at an earlier time."""
+    earlier = None
+    if number.strip() or noted.strip():
+        if not number.strip().isdecimal():
+            raise Invalid("a row's number is a whole number", {"number": "a whole number"})
+        earlier = (int(number), noted.strip().lower())
+    report = service.audit.verify(principal_of(request), earlier)
+    return shell.part(request, "audit_report.html", report=report)
 
 
 def subject_words(t: Words, subject: str) -> str:

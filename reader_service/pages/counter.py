@@ -8,14 +8,14 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Unavailable
 from reader_service.events import Event
-from reader_service.http.resource import still_in
+from reader_service.http.resource import Svc, still_in
 from reader_service.pages.live import stream
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter import ListsAge
@@ -26,33 +26,32 @@ DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
 Text = Annotated[str, Form()]
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    service = shell.service
+router = page_router()
 
-    @pages.get("/counter")
-    def counter(request: Request, reader: Annotated[str, Query()] = "") -> Response:
-        who = principal_of(request)
-        who.need(Permission.VERIFY)
-        readers = service.readers.readers(who)
-        chosen = choose(readers, reader)
-        ages = lists(shell, who)
-        now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
-        return shell.page(request, "counter.html", readers=readers, **now)
 
-    @pages.get("/counter/{reader_id}/live")
-    async def live(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        who.need(Permission.VERIFY)
-        board = CounterBoard(shell, who, request.state.language, reader_id)
-        return stream(service.bus, board, board.concerns, lambda: still_in(request))
+@router.get("/counter")
+def counter(request: Request, shell: PageShell, service: Svc, reader: Annotated[str, Query()] = "") -> Response:
+    who = principal_of(request)
+    who.need(Permission.VERIFY)
+    readers = service.readers.readers(who)
+    chosen = choose(readers, reader)
+    ages = lists(shell, who)
+    now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
+    return shell.page(request, "counter.html", readers=readers, **now)
 
-    @pages.post("/counter/{reader_id}/watch")
-    def watch(request: Request, reader_id: str, on: Text = "") -> Response:
-        service.counter.watch(principal_of(request), reader_id, on == "yes")
-        return shell.go(request, f"/counter?reader={reader_id}")
 
-    return pages
+@router.get("/counter/{reader_id}/live")
+async def live(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    who.need(Permission.VERIFY)
+    board = CounterBoard(shell, who, request.state.language, reader_id)
+    return stream(service.bus, board, board.concerns, lambda: still_in(request))
+
+
+@router.post("/counter/{reader_id}/watch")
+def watch(request: Request, shell: PageShell, service: Svc, reader_id: str, on: Text = "") -> Response:
+    service.counter.watch(principal_of(request), reader_id, on == "yes")
+    return shell.go(request, f"/counter?reader={reader_id}")
 
 
 def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.events import GAP, Event
-from reader_service.http.resource import still_in
+from reader_service.http.resource import Svc, still_in
 from reader_service.pages.live import stream
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.readers.leases import holder
@@ -41,119 +41,115 @@ PRESETS: Final = (
 Text = Annotated[str, Form()]
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    _views(pages, shell)
-    _console(pages, shell)
-    _virtual_cards(pages, shell)
-    return pages
+router = page_router()
 
 
-def _views(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
-
-    @pages.get("/developer")
-    def developer(request: Request, reader: Annotated[str, Query()] = "") -> Response:
-        who = principal_of(request)
-        who.need(Permission.APDU)
-        readers = service.readers.readers(who)
-        chosen = next((one for one in readers if one.id == reader), None)
-        taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == holder(who)
-        history: list[ExchangeView] = []
-        if chosen and taken:
-            history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))
-        return shell.page(
-            request,
-            "developer.html",
-            readers=readers,
-            chosen=chosen,
-            taken=taken,
-            history=history,
-            presets=PRESETS,
-            cards=service.developer.virtual_cards(who),
-            lines=(),
-        )
-
-    @pages.get("/developer/live")
-    async def live(request: Request, reader: Annotated[str, Query()] = "") -> Response:
-        who = principal_of(request)
-        who.need(Permission.APDU)
-        board = DeveloperBoard(shell, who, request.state.language, reader)
-        return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=TRACE_PAUSE)
-
-    @pages.post("/developer/decode")
-    def decode(request: Request, data: Text = "") -> Response:
-        who = principal_of(request)
-        objects = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
-        return shell.part(request, "developer_decoded.html", objects=objects)
+@router.get("/developer")
+def developer(request: Request, shell: PageShell, service: Svc, reader: Annotated[str, Query()] = "") -> Response:
+    who = principal_of(request)
+    who.need(Permission.APDU)
+    readers = service.readers.readers(who)
+    chosen = next((one for one in readers if one.id == reader), None)
+    taken = chosen is not None and chosen.lease is not None and chosen.lease.holder == holder(who)
+    history: list[ExchangeView] = []
+    if chosen and taken:
+        history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))
+    return shell.page(
+        request,
+        "developer.html",
+        readers=readers,
+        chosen=chosen,
+        taken=taken,
+        history=history,
+        presets=PRESETS,
+        cards=service.developer.virtual_cards(who),
+        lines=(),
+    )
 
 
-def _console(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
-
-    @pages.post("/developer/{reader_id}/take")
-    def take(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        who.need(Permission.APDU)
-        lease(shell, who, reader_id)
-        return shell.go(request, f"/developer?reader={reader_id}")
-
-    @pages.post("/developer/{reader_id}/release")
-    def release(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        service.leases.give_back(who, reader_id, lease(shell, who, reader_id))
-        return shell.go(request, f"/developer?reader={reader_id}")
-
-    @pages.post("/developer/{reader_id}/reset")
-    def reset(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        atr = service.developer.connect(who, reader_id, lease(shell, who, reader_id), reset=True)
-        return shell.part(request, "developer_reset.html", atr=atr)
-
-    @pages.post("/developer/{reader_id}/off")
-    def off(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
-        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-off")
-
-    @pages.post("/developer/{reader_id}/read")
-    def read(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        contents = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
-        return shell.part(request, "developer_contents.html", contents=contents)
-
-    @pages.post("/developer/{reader_id}/send")
-    def send(request: Request, reader_id: str, apdu: Text = "") -> Response:
-        who, t = principal_of(request), shell.words(request)
-        commands = [read_hex(line, t, "apdu") for line in apdu.splitlines() if line.strip()]
-        if not commands or len(commands) > MOST_COMMANDS:
-            raise Invalid("no command, or too many", {"apdu": t("developer.no-command", most=MOST_COMMANDS)})
-        done = service.developer.transmit(who, reader_id, lease(shell, who, reader_id), commands)
-        return shell.part(request, "developer_exchanges.html", history=done)
-
-    @pages.post("/developer/{reader_id}/trace")
-    def trace(request: Request, reader_id: str, on: Text = "") -> Response:
-        service.developer.trace(principal_of(request), reader_id, on == "yes")
-        return shell.done(request, f"/developer?reader={reader_id}")
+@router.get("/developer/live")
+async def live(request: Request, shell: PageShell, service: Svc, reader: Annotated[str, Query()] = "") -> Response:
+    who = principal_of(request)
+    who.need(Permission.APDU)
+    board = DeveloperBoard(shell, who, request.state.language, reader)
+    return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=TRACE_PAUSE)
 
 
-def _virtual_cards(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
+@router.post("/developer/decode")
+def decode(request: Request, shell: PageShell, service: Svc, data: Text = "") -> Response:
+    who = principal_of(request)
+    objects = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
+    return shell.part(request, "developer_decoded.html", objects=objects)
 
-    @pages.post("/developer/{reader_id}/insert")
-    def insert(request: Request, reader_id: str, card: Text = "") -> Response:
-        service.developer.insert(principal_of(request), reader_id, card)
-        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-inserted")
 
-    @pages.post("/developer/{reader_id}/eject")
-    def eject(request: Request, reader_id: str) -> Response:
-        service.developer.eject(principal_of(request), reader_id)
-        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-ejected")
+@router.post("/developer/{reader_id}/take")
+def take(request: Request, shell: PageShell, reader_id: str) -> Response:
+    who = principal_of(request)
+    who.need(Permission.APDU)
+    lease(shell, who, reader_id)
+    return shell.go(request, f"/developer?reader={reader_id}")
 
-    @pages.post("/developer/{reader_id}/tear")
-    def tear(request: Request, reader_id: str) -> Response:
-        service.developer.tear(principal_of(request), reader_id)
-        return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-torn", kind="warn")
+
+@router.post("/developer/{reader_id}/release")
+def release(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    service.leases.give_back(who, reader_id, lease(shell, who, reader_id))
+    return shell.go(request, f"/developer?reader={reader_id}")
+
+
+@router.post("/developer/{reader_id}/reset")
+def reset(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    atr = service.developer.connect(who, reader_id, lease(shell, who, reader_id), reset=True)
+    return shell.part(request, "developer_reset.html", atr=atr)
+
+
+@router.post("/developer/{reader_id}/off")
+def off(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    service.developer.disconnect(who, reader_id, lease(shell, who, reader_id))
+    return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-off")
+
+
+@router.post("/developer/{reader_id}/read")
+def read(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    contents = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
+    return shell.part(request, "developer_contents.html", contents=contents)
+
+
+@router.post("/developer/{reader_id}/send")
+def send(request: Request, shell: PageShell, service: Svc, reader_id: str, apdu: Text = "") -> Response:
+    who, t = principal_of(request), shell.words(request)
+    commands = [read_hex(line, t, "apdu") for line in apdu.splitlines() if line.strip()]
+    if not commands or len(commands) > MOST_COMMANDS:
+        raise Invalid("no command, or too many", {"apdu": t("developer.no-command", most=MOST_COMMANDS)})
+    done = service.developer.transmit(who, reader_id, lease(shell, who, reader_id), commands)
+    return shell.part(request, "developer_exchanges.html", history=done)
+
+
+@router.post("/developer/{reader_id}/trace")
+def trace(request: Request, shell: PageShell, service: Svc, reader_id: str, on: Text = "") -> Response:
+    service.developer.trace(principal_of(request), reader_id, on == "yes")
+    return shell.done(request, f"/developer?reader={reader_id}")
+
+
+@router.post("/developer/{reader_id}/insert")
+def insert(request: Request, shell: PageShell, service: Svc, reader_id: str, card: Text = "") -> Response:
+    service.developer.insert(principal_of(request), reader_id, card)
+    return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-inserted")
+
+
+@router.post("/developer/{reader_id}/eject")
+def eject(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    service.developer.eject(principal_of(request), reader_id)
+    return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-ejected")
+
+
+@router.post("/developer/{reader_id}/tear")
+def tear(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    service.developer.tear(principal_of(request), reader_id)
+    return shell.notify(request, f"/developer?reader={reader_id}", "developer.done-torn", kind="warn")
 
 
 def lease(shell: Shell, who: Principal, reader_id: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Query, Request, UploadFile
+from fastapi import Form, Query, Request, UploadFile
 from starlette.responses import JSONResponse, Response
 
+from reader_service.http.resource import Svc
 from reader_service.http.schemas import XLSX, download
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.shell import PageShell, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
 from reader_service.services.figures import Figures, plan_total
@@ -19,6 +20,9 @@ from reader_service.services.uploads import pieces
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, UnitProgress
 from terminal.member.presentation import presentation
+
+if TYPE_CHECKING:
+    from reader_service.service import ReaderService
 
 PERIODS: Final = (1, 7, 30, 90, 365, 0)
 """Days back from now; 0 is from the beginning."""
@@ -33,88 +37,95 @@ Days = Annotated[int, Query()]
 Text = Annotated[str, Form()]
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    service = shell.service
-
-    def figures(request: Request, days: int) -> Figures:
-        now = service.parts.clock()
-        since = now - timedelta(days=days) if days in PERIODS and days else None
-        return service.statistics.figures(principal_of(request), since)
-
-    @pages.get("/progress")
-    def progress(request: Request, days: Days = _DEFAULT_DAYS, units: str = "") -> Response:
-        """``units`` is "late" for a table of those alone."""
-        shown, t = figures(request, days), shell.words(request)
-        return shell.page(
-            request,
-            "progress.html",
-            figures=shown,
-            total=plan_total(shown.units),
-            late_only=units == "late",
-            days=days if days in PERIODS else 0,
-            periods=PERIODS,
-            percentiles=_percentiles(shown.seconds),
-            hours=_by_hour(shown.verdicts),
-            codes=_codes(shown.verdicts, t),
-        )
-
-    @pages.get("/progress/data")
-    def data(request: Request, days: Days = _DEFAULT_DAYS) -> Response:
-        """Labels and series of the plots, in the viewer's language."""
-        return JSONResponse(_plots(figures(request, days), shell.words(request)), headers={"Cache-Control": "no-store"})
-
-    @pages.get("/progress/export")
-    def export(request: Request, days: Days = _DEFAULT_DAYS) -> Response:
-        since = figures(request, days).since
-        workbook = service.statistics.export_xlsx(principal_of(request), since)
-        return download(workbook.content, workbook.filename, XLSX)
-
-    _plans(pages, shell)
-    return pages
+router = page_router()
 
 
-def _plans(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
+@router.get("/progress")
+def progress(request: Request, shell: PageShell, service: Svc, days: Days = _DEFAULT_DAYS, units: str = "") -> Response:
+    """``units`` is "late" for a table of those alone."""
+    shown, t = _figures(request, service, days), shell.words(request)
+    return shell.page(
+        request,
+        "progress.html",
+        figures=shown,
+        total=plan_total(shown.units),
+        late_only=units == "late",
+        days=days if days in PERIODS else 0,
+        periods=PERIODS,
+        percentiles=_percentiles(shown.seconds),
+        hours=_by_hour(shown.verdicts),
+        codes=_codes(shown.verdicts, t),
+    )
 
-    @pages.post("/progress/plans")
-    def plans(request: Request, form: UploadFile) -> Response:
-        """Import a schedule of issue (附件6). Raises what the statistics service refuses."""
-        schedule = service.statistics.import_plans(principal_of(request), form.filename or "", pieces(form.file.read))
-        return shell.go(request, "/progress", "progress.done-plans", n=len(schedule))
 
-    @pages.get("/progress/plan")
-    def plan(request: Request, unit: str = "") -> Response:
-        """The form of one unit's plan, for the dialog; empty for a unit without a plan."""
-        who = principal_of(request)
-        who.need(Permission.PLANS_SET)
-        known = next((one for one in service.statistics.plans(who) if one.unit == unit), None)
-        fields = {"unit": unit}
-        if known is not None:
-            fields |= {"group": known.group, "planned": str(known.planned), "due": known.due.isoformat()}
-        return shell.part(request, "progress_plan.html", fields=fields, known=known is not None, errors={})
+@router.get("/progress/data")
+def data(request: Request, shell: PageShell, service: Svc, days: Days = _DEFAULT_DAYS) -> Response:
+    """Labels and series of the plots, in the viewer's language."""
+    return JSONResponse(
+        _plots(_figures(request, service, days), shell.words(request)), headers={"Cache-Control": "no-store"}
+    )
 
-    @pages.post("/progress/plan")
-    def put(request: Request, unit: Text = "", group: Text = "", planned: Text = "", due: Text = "") -> Response:
-        """Set one unit's plan, replacing an earlier one."""
-        who, t = principal_of(request), shell.words(request)
-        fields = {"unit": unit.strip(), "group": group.strip(), "planned": planned.strip(), "due": due.strip()}
-        new_plan, errors = read_plan(fields, t)
-        if new_plan is None:
-            known = any(one.unit == fields["unit"] for one in service.statistics.plans(who))
-            return shell.part(request, "progress_plan.html", status=422, fields=fields, known=known, errors=errors)
-        service.statistics.set_plans(who, [new_plan])
-        return shell.go(
-            request, "/progress", "progress.done-plan", unit=new_plan.unit, planned=t.number(new_plan.planned)
-        )
 
-    @pages.post("/progress/plan/remove")
-    def remove(request: Request, unit: Text = "") -> Response:
-        who = principal_of(request)
-        removed = next((one for one in service.statistics.plans(who) if one.unit == unit.strip()), None)
-        service.statistics.remove_plan(who, unit)
-        planned = shell.words(request).number(removed.planned if removed else 0)
-        return shell.go(request, "/progress", "progress.done-plan-removed", unit=unit.strip(), planned=planned)
+@router.get("/progress/export")
+def export(request: Request, service: Svc, days: Days = _DEFAULT_DAYS) -> Response:
+    since = _figures(request, service, days).since
+    workbook = service.statistics.export_xlsx(principal_of(request), since)
+    return download(workbook.content, workbook.filename, XLSX)
+
+
+@router.post("/progress/plans")
+def plans(request: Request, shell: PageShell, service: Svc, form: UploadFile) -> Response:
+    """Import a schedule of issue (附件6). Raises what the statistics service refuses."""
+    schedule = service.statistics.import_plans(principal_of(request), form.filename or "", pieces(form.file.read))
+    return shell.go(request, "/progress", "progress.done-plans", n=len(schedule))
+
+
+@router.get("/progress/plan")
+def plan(request: Request, shell: PageShell, service: Svc, unit: str = "") -> Response:
+    """The form of one unit's plan, for the dialog; empty for a unit without a plan."""
+    who = principal_of(request)
+    who.need(Permission.PLANS_SET)
+    known = next((one for one in service.statistics.plans(who) if one.unit == unit), None)
+    fields = {"unit": unit}
+    if known is not None:
+        fields |= {"group": known.group, "planned": str(known.planned), "due": known.due.isoformat()}
+    return shell.part(request, "progress_plan.html", fields=fields, known=known is not None, errors={})
+
+
+@router.post("/progress/plan")
+def put(
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    unit: Text = "",
+    group: Text = "",
+    planned: Text = "",
+    due: Text = "",
+) -> Response:
+    """Set one unit's plan, replacing an earlier one."""
+    who, t = principal_of(request), shell.words(request)
+    fields = {"unit": unit.strip(), "group": group.strip(), "planned": planned.strip(), "due": due.strip()}
+    new_plan, errors = read_plan(fields, t)
+    if new_plan is None:
+        known = any(one.unit == fields["unit"] for one in service.statistics.plans(who))
+        return shell.part(request, "progress_plan.html", status=422, fields=fields, known=known, errors=errors)
+    service.statistics.set_plans(who, [new_plan])
+    return shell.go(request, "/progress", "progress.done-plan", unit=new_plan.unit, planned=t.number(new_plan.planned))
+
+
+@router.post("/progress/plan/remove")
+def remove(request: Request, shell: PageShell, service: Svc, unit: Text = "") -> Response:
+    who = principal_of(request)
+    removed = next((one for one in service.statistics.plans(who) if one.unit == unit.strip()), None)
+    service.statistics.remove_plan(who, unit)
+    planned = shell.words(request).number(removed.planned if removed else 0)
+    return shell.go(request, "/progress", "progress.done-plan-removed", unit=unit.strip(), planned=planned)
+
+
+def _figures(request: Request, service: ReaderService, days: int) -> Figures:
+    now = service.parts.clock()
+    since = now - timedelta(days=days) if days in PERIODS and days else None
+    return service.statistics.figures(principal_of(request), since)
 
 
 def read_plan(fields: Mapping[str, str], t: Words) -> tuple[UnitPlan | None, dict[str, str]]:

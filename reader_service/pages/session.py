@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from reader_service.access import cookies
@@ -13,7 +13,17 @@ from reader_service.access.authenticator import AuthenticatedCaller
 from reader_service.errors import Invalid, NotFound, NotSignedIn, ServiceError, WrongPassword
 from reader_service.http.errors import problem_of
 from reader_service.http.resource import origin_of
-from reader_service.pages.shell import PLACES, THEME_COOKIE, THEMES, Shell, fields_of, own_path, sentence_of
+from reader_service.pages.shell import (
+    PLACES,
+    THEME_COOKIE,
+    THEMES,
+    PageShell,
+    Shell,
+    fields_of,
+    own_path,
+    page_router,
+    sentence_of,
+)
 from reader_service.pages.words import LANGUAGES
 from reader_service.service import ReaderService
 
@@ -21,95 +31,92 @@ Text = Annotated[str, Form(max_length=4096)]
 _YEAR = 365 * 24 * 3600
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    _sign_in_and_out(pages, shell)
-    _password(pages, shell)
-    _preferences(pages, shell)
-    return pages
+router = page_router()
 
 
-def _sign_in_and_out(pages: APIRouter, shell: Shell) -> None:
-    @pages.get("/")
-    def first(request: Request) -> Response:
-        """Redirect to the first page that the caller's roles open."""
-        who = request.state.principal
-        if who is None:
-            return RedirectResponse("/login", 303)
-        for place in PLACES:
-            if who.may(place.needs):
-                return RedirectResponse(place.path, 303)
-        raise NotFound("no page belongs to your roles", rule="no-page")
-
-    @pages.get("/login")
-    def ask(request: Request, next: Annotated[str, Query()] = "/") -> Response:
-        if request.state.principal is not None:
-            return RedirectResponse(own_path(next), 303)
-        return shell.page(request, "login.html", next=own_path(next), name="", error="")
-
-    @pages.post("/login")
-    def sign_in(request: Request, name: Text = "", password: Text = "", next: Text = "/") -> Response:
-        accounts = accounts_of(request)
-        try:
-            session = accounts.sign_in(name, password, origin_of(request))
-        except ServiceError as refused:
-            values = {"next": own_path(next), "name": name, "error": _sentence(shell, request, refused)}
-            return shell.page(request, "login.html", status=_status(refused), **values)
-        response = RedirectResponse("/password" if session.caller.must_change else own_path(next), 303)
-        cookies.give(response, session.secret, tls=accounts.settings.tls)
-        return response
-
-    @pages.post("/logout")
-    def sign_out(request: Request) -> Response:
-        accounts = accounts_of(request)
-        if request.state.caller is not None:
-            accounts.sign_out(request.state.caller)
-        response = shell.go(request, "/login", "session.done-signed-out")
-        cookies.take(response, tls=accounts.settings.tls)
-        return response
+@router.get("/")
+def first(request: Request) -> Response:
+    """Redirect to the first page that the caller's roles open."""
+    who = request.state.principal
+    if who is None:
+        return RedirectResponse("/login", 303)
+    for place in PLACES:
+        if who.may(place.needs):
+            return RedirectResponse(place.path, 303)
+    raise NotFound("no page belongs to your roles", rule="no-page")
 
 
-def _password(pages: APIRouter, shell: Shell) -> None:
-    @pages.get("/password")
-    def ask_password(request: Request) -> Response:
-        caller = _caller(request)
-        return shell.page(request, "password.html", must_change=caller.must_change, errors={}, error="")
-
-    @pages.post("/password")
-    def change(request: Request, old: Text = "", password: Text = "", again: Text = "") -> Response:
-        caller, accounts, t = _caller(request), accounts_of(request), shell.words(request)
-        try:
-            if password != again:
-                raise Invalid("the two are not the same", {"again": t("session.not-the-same")})
-            session = accounts.change_password(caller, old, password, origin_of(request))
-        except ServiceError as refused:
-            problem = problem_of(refused)
-            errors = fields_of(problem, t) if problem else {}
-            if isinstance(refused, WrongPassword):
-                errors = {"old": t("session.wrong-old")}
-            error = "" if errors else _sentence(shell, request, refused)
-            values = {"must_change": caller.must_change, "errors": errors, "error": error}
-            return shell.page(request, "password.html", status=_status(refused), **values)
-        response = shell.go(request, "/", "session.done-changed")
-        cookies.give(response, session.secret, tls=accounts.settings.tls)
-        return response
+@router.get("/login")
+def ask(request: Request, shell: PageShell, next: Annotated[str, Query()] = "/") -> Response:
+    if request.state.principal is not None:
+        return RedirectResponse(own_path(next), 303)
+    return shell.page(request, "login.html", next=own_path(next), name="", error="")
 
 
-def _preferences(pages: APIRouter, shell: Shell) -> None:
-    @pages.post("/language")
-    def language(request: Request, language: Text = "", back: Text = "/") -> Response:
-        response = shell.go(request, back)
-        if language in LANGUAGES:
-            cookies.give_language(response, language, tls=accounts_of(request).settings.tls)
-        return response
+@router.post("/login")
+def sign_in(request: Request, shell: PageShell, name: Text = "", password: Text = "", next: Text = "/") -> Response:
+    accounts = accounts_of(request)
+    try:
+        session = accounts.sign_in(name, password, origin_of(request))
+    except ServiceError as refused:
+        values = {"next": own_path(next), "name": name, "error": _sentence(shell, request, refused)}
+        return shell.page(request, "login.html", status=_status(refused), **values)
+    response = RedirectResponse("/password" if session.caller.must_change else own_path(next), 303)
+    cookies.give(response, session.secret, tls=accounts.settings.tls)
+    return response
 
-    @pages.post("/theme")
-    def theme(request: Request, theme: Text = "", back: Text = "/") -> Response:
-        response = shell.go(request, back)
-        if theme in THEMES:
-            tls = accounts_of(request).settings.tls
-            response.set_cookie(THEME_COOKIE, theme, max_age=_YEAR, secure=tls, httponly=True, samesite="strict")
-        return response
+
+@router.post("/logout")
+def sign_out(request: Request, shell: PageShell) -> Response:
+    accounts = accounts_of(request)
+    if request.state.caller is not None:
+        accounts.sign_out(request.state.caller)
+    response = shell.go(request, "/login", "session.done-signed-out")
+    cookies.take(response, tls=accounts.settings.tls)
+    return response
+
+
+@router.get("/password")
+def ask_password(request: Request, shell: PageShell) -> Response:
+    caller = _caller(request)
+    return shell.page(request, "password.html", must_change=caller.must_change, errors={}, error="")
+
+
+@router.post("/password")
+def change(request: Request, shell: PageShell, old: Text = "", password: Text = "", again: Text = "") -> Response:
+    caller, accounts, t = _caller(request), accounts_of(request), shell.words(request)
+    try:
+        if password != again:
+            raise Invalid("the two are not the same", {"again": t("session.not-the-same")})
+        session = accounts.change_password(caller, old, password, origin_of(request))
+    except ServiceError as refused:
+        problem = problem_of(refused)
+        errors = fields_of(problem, t) if problem else {}
+        if isinstance(refused, WrongPassword):
+            errors = {"old": t("session.wrong-old")}
+        error = "" if errors else _sentence(shell, request, refused)
+        values = {"must_change": caller.must_change, "errors": errors, "error": error}
+        return shell.page(request, "password.html", status=_status(refused), **values)
+    response = shell.go(request, "/", "session.done-changed")
+    cookies.give(response, session.secret, tls=accounts.settings.tls)
+    return response
+
+
+@router.post("/language")
+def language(request: Request, shell: PageShell, language: Text = "", back: Text = "/") -> Response:
+    response = shell.go(request, back)
+    if language in LANGUAGES:
+        cookies.give_language(response, language, tls=accounts_of(request).settings.tls)
+    return response
+
+
+@router.post("/theme")
+def theme(request: Request, shell: PageShell, theme: Text = "", back: Text = "/") -> Response:
+    response = shell.go(request, back)
+    if theme in THEMES:
+        tls = accounts_of(request).settings.tls
+        response.set_cookie(THEME_COOKIE, theme, max_age=_YEAR, secure=tls, httponly=True, samesite="strict")
+    return response
 
 
 def accounts_of(request: Request) -> AccountService:

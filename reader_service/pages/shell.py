@@ -6,18 +6,21 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reader_service.errors import NotSignedIn, ServiceError
 from reader_service.http.errors import Problem, problem_of
+from reader_service.http.resource import service_of
 from reader_service.pages.live import EVENT_STREAM, message
 from reader_service.pages.tables import labelled
 from reader_service.pages.words import Words, words
@@ -68,24 +71,26 @@ def shown(value: object) -> object:
     return visible(value, keep="\n\r\t") if type(value) is str else value
 
 
+@cache
+def templates() -> Environment:
+    """The templates of all pages, compiled once in a process: they know no service."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["labelled"] = labelled
+    return environment
+
+
 class Shell:
     """Renders pages and parts of pages for one service."""
 
     def __init__(self, service: ReaderService) -> None:
         self.service = service
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=shown,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["labelled"] = labelled
-
-    def router(self) -> APIRouter:
-        """A router for pages, which the API document leaves out."""
-        return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     def words(self, request: Request) -> Words:
         return words(request.state.language, self.service.parts.zone)
@@ -146,13 +151,9 @@ class Shell:
     def html(self, language: str, template: str, **values: object) -> str:
         """A rendered template, without a request: for streams."""
         t = words(language, self.service.parts.zone)
-        return self._environment.get_template(template).render(
-            t=t,
-            language=t.language,
-            new_key=new_key,
-            now=self.service.parts.now(),
-            **values,
-        )
+        source = templates().get_template(template)
+        now = self.service.parts.now()
+        return source.render(t=t, language=t.language, new_key=new_key, now=now, **values)
 
     def go(self, request: Request, path: str, message: str = "", *, kind: str = "ok", **values: object) -> Response:
         """Lead to ``path`` after a form was accepted; ``message`` is the key of a text shown there once."""
@@ -219,6 +220,19 @@ class Shell:
             response = self.page(request, "problem.html", status=problem.status, again=again, waiting=[], **values)
         response.headers.update({name: problem.headers[name] for name in problem.headers if name == "Retry-After"})
         return response
+
+
+async def _shell(connection: HTTPConnection) -> Shell:
+    return Shell(service_of(connection))
+
+
+PageShell = Annotated[Shell, Depends(_shell)]
+"""The shell over the service that the request came to."""
+
+
+def page_router() -> APIRouter:
+    """A router for pages, which the API document leaves out."""
+    return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 def _from_htmx(request: Request) -> bool:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from personalize.line.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
-from reader_service.http.resource import still_in
+from reader_service.http.resource import Svc, still_in
 from reader_service.pages.live import stream
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
@@ -86,126 +86,121 @@ class Tile:
         return STEPS.index(self.lane.step) if self.lane is not None and self.lane.step in STEPS else 0
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-    _views(pages, shell)
-    _lanes(pages, shell)
-    _readers(pages, shell)
-    _batches(pages, shell)
-    return pages
+router = page_router()
 
 
-def _views(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
-
-    @pages.get("/station")
-    def station(request: Request) -> Response:
-        who = principal_of(request)
-        who.need(Permission.LANES_VIEW)
-        shown_tiles = tiles(shell, who)
-        views, unreachable = batches(shell, who)
-        return shell.page(
-            request,
-            "station.html",
-            tiles=shown_tiles,
-            batches=views,
-            unreachable=unreachable,
-            steps=STEPS,
-            many=len(shown_tiles) > MANY,
-        )
-
-    @pages.get("/station/live")
-    async def live(request: Request) -> Response:
-        who = principal_of(request)
-        who.need(Permission.LANES_VIEW)
-        board = StationBoard(shell, who, request.state.language)
-        return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=CARDS_PAUSE)
-
-    @pages.get("/station/batches/{batch_id}")
-    def batch(request: Request, batch_id: str, cursor: Annotated[str | None, Query()] = None) -> Response:
-        who = principal_of(request)
-        return shell.page(
-            request,
-            "station_batch.html",
-            view=service.batches.show(who, batch_id),
-            rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
-            bound=service.batches.bound(who, batch_id),
-            stock=service.batches.stock(who),
-            may_run=who.may(Permission.LANES_RUN),
-        )
+@router.get("/station")
+def station(request: Request, shell: PageShell) -> Response:
+    who = principal_of(request)
+    who.need(Permission.LANES_VIEW)
+    shown_tiles = tiles(shell, who)
+    views, unreachable = batches(shell, who)
+    return shell.page(
+        request,
+        "station.html",
+        tiles=shown_tiles,
+        batches=views,
+        unreachable=unreachable,
+        steps=STEPS,
+        many=len(shown_tiles) > MANY,
+    )
 
 
-def _lanes(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
+@router.get("/station/live")
+async def live(request: Request, shell: PageShell, service: Svc) -> Response:
+    who = principal_of(request)
+    who.need(Permission.LANES_VIEW)
+    board = StationBoard(shell, who, request.state.language)
+    return stream(service.bus, board, board.concerns, lambda: still_in(request), pause=CARDS_PAUSE)
 
-    @pages.post("/station/start")
-    def start(request: Request, batch: Text = "", reader: Annotated[tuple[str, ...], Form()] = ()) -> Response:
-        who, t = principal_of(request), shell.words(request)
-        if not batch or not reader:
-            raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
-        started = service.lanes.start(who, batch, reader)
-        return shell.notify(request, "/station", "station.done-started", n=len(started), batch=batch)
 
-    def add_command(command: LaneCommand) -> None:
-        @pages.post(f"/station/lanes/{{reader_id}}/{command.name}", name=command.name)
-        def steer(request: Request, reader_id: str) -> Response:
-            service.lanes.steer(principal_of(request), reader_id, command)
-            return shell.done(request, "/station")
+@router.get("/station/batches/{batch_id}")
+def batch(
+    request: Request, shell: PageShell, service: Svc, batch_id: str, cursor: Annotated[str | None, Query()] = None
+) -> Response:
+    who = principal_of(request)
+    return shell.page(
+        request,
+        "station_batch.html",
+        view=service.batches.show(who, batch_id),
+        rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
+        bound=service.batches.bound(who, batch_id),
+        stock=service.batches.stock(who),
+        may_run=who.may(Permission.LANES_RUN),
+    )
 
-    for command in LANE_COMMANDS.values():
-        add_command(command)
 
-    @pages.post("/station/all/{what}")
-    def all_lanes(request: Request, what: Literal["pause", "resume", "stop"]) -> Response:
-        who = principal_of(request)
-        for lane in service.lanes.lanes(who):
-            if lane.state != "ended":
-                with suppress(NotFound):  # its reader was forgotten just now
-                    service.lanes.steer(who, lane.reader, LANE_COMMANDS[what])
+@router.post("/station/start")
+def start(
+    request: Request, shell: PageShell, service: Svc, batch: Text = "", reader: Annotated[tuple[str, ...], Form()] = ()
+) -> Response:
+    who, t = principal_of(request), shell.words(request)
+    if not batch or not reader:
+        raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
+    started = service.lanes.start(who, batch, reader)
+    return shell.notify(request, "/station", "station.done-started", n=len(started), batch=batch)
+
+
+def _add_command(command: LaneCommand) -> None:
+    @router.post(f"/station/lanes/{{reader_id}}/{command.name}", name=command.name)
+    def steer(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+        service.lanes.steer(principal_of(request), reader_id, command)
         return shell.done(request, "/station")
 
 
-def _readers(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
-
-    @pages.get("/station/readers/{reader_id}/name")
-    def name_form(request: Request, reader_id: str) -> Response:
-        """The form for a reader's name, for the dialog."""
-        who = principal_of(request)
-        who.need(Permission.READERS_NAME)
-        return shell.part(request, "station_name.html", reader=service.readers.reader(who, reader_id))
-
-    @pages.post("/station/readers/{reader_id}/name")
-    def name(request: Request, reader_id: str, name: Text = "") -> Response:
-        named = service.readers.rename(principal_of(request), reader_id, name)
-        return shell.notify(request, "/station", "station.done-named", name=named.name)
-
-    @pages.post("/station/readers/{reader_id}/forget")
-    def forget(request: Request, reader_id: str) -> Response:
-        who = principal_of(request)
-        name = service.readers.reader(who, reader_id).name
-        service.readers.forget(who, reader_id)
-        return shell.notify(request, "/station", "station.done-forgotten", name=name)
+for _command in LANE_COMMANDS.values():
+    _add_command(_command)
 
 
-def _batches(pages: APIRouter, shell: Shell) -> None:
-    service = shell.service
+@router.post("/station/all/{what}")
+def all_lanes(request: Request, shell: PageShell, service: Svc, what: Literal["pause", "resume", "stop"]) -> Response:
+    who = principal_of(request)
+    for lane in service.lanes.lanes(who):
+        if lane.state != "ended":
+            with suppress(NotFound):  # its reader was forgotten just now
+                service.lanes.steer(who, lane.reader, LANE_COMMANDS[what])
+    return shell.done(request, "/station")
 
-    @pages.post("/station/batches/{batch_id}/prepare")
-    def prepare(request: Request, batch_id: str) -> Response:
-        started = service.batches.prepare(principal_of(request), batch_id)
-        return shell.notify(request, "/station", "station.done-preparing", batch=batch_id, n=started.total)
 
-    @pages.post("/station/batches/{batch_id}/close")
-    def close(request: Request, batch_id: str) -> Response:
-        view = service.batches.close_batch(principal_of(request), batch_id)
-        closed = view.batch.state is BatchState.CLOSED
-        return shell.go(request, "/station", "station.done-closed" if closed else "station.done-signed", batch=batch_id)
+@router.get("/station/readers/{reader_id}/name")
+def name_form(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    """The form for a reader's name, for the dialog."""
+    who = principal_of(request)
+    who.need(Permission.READERS_NAME)
+    return shell.part(request, "station_name.html", reader=service.readers.reader(who, reader_id))
 
-    @pages.post("/station/batches/{batch_id}/missing")
-    def missing(request: Request, batch_id: str, chip: Text, reason: Text = "") -> Response:
-        service.batches.release_missing(principal_of(request), batch_id, chip, reason)
-        return shell.go(request, f"/station/batches/{batch_id}", "station.done-missing", chip=chip)
+
+@router.post("/station/readers/{reader_id}/name")
+def name(request: Request, shell: PageShell, service: Svc, reader_id: str, name: Text = "") -> Response:
+    named = service.readers.rename(principal_of(request), reader_id, name)
+    return shell.notify(request, "/station", "station.done-named", name=named.name)
+
+
+@router.post("/station/readers/{reader_id}/forget")
+def forget(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    who = principal_of(request)
+    name = service.readers.reader(who, reader_id).name
+    service.readers.forget(who, reader_id)
+    return shell.notify(request, "/station", "station.done-forgotten", name=name)
+
+
+@router.post("/station/batches/{batch_id}/prepare")
+def prepare(request: Request, shell: PageShell, service: Svc, batch_id: str) -> Response:
+    started = service.batches.prepare(principal_of(request), batch_id)
+    return shell.notify(request, "/station", "station.done-preparing", batch=batch_id, n=started.total)
+
+
+@router.post("/station/batches/{batch_id}/close")
+def close(request: Request, shell: PageShell, service: Svc, batch_id: str) -> Response:
+    view = service.batches.close_batch(principal_of(request), batch_id)
+    closed = view.batch.state is BatchState.CLOSED
+    return shell.go(request, "/station", "station.done-closed" if closed else "station.done-signed", batch=batch_id)
+
+
+@router.post("/station/batches/{batch_id}/missing")
+def missing(request: Request, shell: PageShell, service: Svc, batch_id: str, chip: Text, reason: Text = "") -> Response:
+    service.batches.release_missing(principal_of(request), batch_id, chip, reason)
+    return shell.go(request, f"/station/batches/{batch_id}", "station.done-missing", chip=chip)
 
 
 def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> list[Tile]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
-from reader_service.pages.shell import Shell, principal_of
+from reader_service.http.resource import Svc
+from reader_service.pages.shell import PageShell, page_router, principal_of
+
+router = page_router()
 
 
-def router(shell: Shell) -> APIRouter:
-    pages = shell.router()
-
-    @pages.get("/waiting")
-    def waiting(request: Request) -> Response:
-        waits = shell.service.signatures.waiting(principal_of(request))
-        return shell.page(request, "waiting.html", waiting=waits)
-
-    return pages
+@router.get("/waiting")
+def waiting(request: Request, shell: PageShell, service: Svc) -> Response:
+    waits = service.signatures.waiting(principal_of(request))
+    return shell.page(request, "waiting.html", waiting=waits)

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from jinja2 import Environment
 
 from reader_service.http.schemas import download
 from reader_service.logs import redact
-from reader_service.pages.shell import Shell
-from tests.support.service.page_app import PageApp, page_app
+from reader_service.pages.shell import templates
 
 HOSTILE = "a\x1b[2J\u202eb\u2066<i>\x00"
 SHOWN = r"a\u001b[2J\u202eb\u2066&lt;i&gt;\u0000"
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    app: PageApp = page_app(tmp_path_factory.mktemp("pages"))
-    with app.server.registry:
-        yield Shell(app.server.service)._environment
-
-
 @pytest.mark.parametrize(
     "template", ["<p>{{ x }}</p>", '<p title="{{ x }}"></p>', "{% macro m(y) %}{{ y }}{% endmacro %}{{ m(x) }}"]
 )
-def test_a_page_shows_it(templates: Environment, template: str) -> None:
-    assert SHOWN in templates.from_string(template).render(x=HOSTILE)
+def test_a_page_shows_it(template: str) -> None:
+    assert SHOWN in templates().from_string(template).render(x=HOSTILE)
 
 
-def test_lines_of_a_text_stay_lines(templates: Environment) -> None:
-    assert templates.from_string("{{ x }}|{{ n }}").render(x="a\n\tb", n=3) == "a\n\tb|3"
+def test_lines_of_a_text_stay_lines() -> None:
+    assert templates().from_string("{{ x }}|{{ n }}").render(x="a\n\tb", n=3) == "a\n\tb|3"
 
 
 def test_a_file_name_is_shown_in_the_header_of_a_download() -> None:
