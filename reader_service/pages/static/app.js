@@ -38,7 +38,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   } else if (xhr.getResponseHeader("Problem") === "csrf") {
     event.preventDefault();
     check().then((renewed) => {
-      if (!renewed) refused(xhr.responseText);
+      if (!renewed) refused(event.detail);
       else if (elt instanceof HTMLFormElement) elt.requestSubmit();
       else elt.dispatchEvent(new Event("click", { bubbles: true }));
     });
@@ -48,10 +48,11 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 });
 document.addEventListener("resume", askAgain);
 
-function refused(message) {
+function refused(detail) {
   const messages = document.getElementById("messages");
   document.querySelector("dialog[open] > #notices")?.after(messages);
-  htmx.swap(messages, message, { swapStyle: "innerHTML" });
+  const eventInfo = { ...detail, target: messages };
+  htmx.swap(messages, detail.xhr.responseText, { swapStyle: "innerHTML" }, { eventInfo });
 }
 
 // --- contents of a dialog that do not arrive -----------------------------------------------------------------------
