@@ -19,11 +19,10 @@ else
 fi
 chmod 711 "$TMPDIR" # some tests look on as nobody
 export TMPDIR
-beside=()
 # What runs is interrupted, ends its own processes and removes its own files; only then go the others.
 leave() {
   trap '' INT HUP TERM
-  kill "${beside[@]}" 2>/dev/null || true
+  jobs -pr | xargs --no-run-if-empty kill 2>/dev/null || true
   wait
   rm -rf "$TMPDIR"
 }
@@ -35,7 +34,6 @@ failed=0
 # Linters use one processor each, so the tests begin at once; what a linter says comes at the end.
 lint >"$TMPDIR/lint.log" 2>&1 &
 linting=$!
-beside+=("$linting")
 end() {
   wait "$linting" || failed=$?
   cat "$TMPDIR/lint.log"
@@ -47,7 +45,6 @@ end() {
 run() {
   PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
     .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@" &
-  beside+=($!)
   wait $! # a trap runs at once while this shell waits, and only after a command in the foreground
 }
 case $what in
@@ -61,7 +58,6 @@ esac
 # others, which look for that service where there is none.
 .venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
 pcsc=$!
-beside+=("$pcsc")
 run -m "not pcsc" "${options[@]}" || failed=$?
 wait "$pcsc" || failed=$?
 cat "$TMPDIR/pcsc.log"
