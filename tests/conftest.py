@@ -30,6 +30,9 @@ gc.set_threshold(20_000, 10, 10)
 # A run in the background of a script (`make test &`) ignores Ctrl-C, and so would every command that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Under nohup no command would know SIGHUP. One caught here has its usual meaning in what is started.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
