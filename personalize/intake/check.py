@@ -9,10 +9,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
+from personalize.intake.alignment import about_fields
 from personalize.intake.codes import RowFault, RowNote, RowState, in_order
 from personalize.intake.files.content import Limits, load
 from personalize.intake.files.sheets import Book, Sheet, read_book
-from personalize.intake.header import OPTIONAL, HeaderRow, find_header, missing_titles
+from personalize.intake.header import OPTIONAL, Field, HeaderRow, find_header, missing_titles
 from personalize.intake.identity import Identities
 from personalize.intake.placement import (
     continued,
@@ -159,16 +160,17 @@ def _read(
                 raise no_header_on(path, sheet)
             if header is None:
                 continue
-        refuse_people_outside(path, sheet, header)
         title = next((name for row in sheet.rows[: max(header.row, 0)] if (name := unit_in(row))), "")
         form.title_unit = form.title_unit or title
         results = _results_of_before(sheet, header) or (results if header.row < 0 else _free_column(sheet, header))
         _clear(sheet, header, results)
         reader = TableReader(sheet, header, identities, unit or title or form.title_unit)
         form.rows += [(sheet.name, row) for row in reader]
+        refuse_people_outside(path, sheet, reader.headers)
         form.skipped += [(sheet.name, row) for row in reader.skipped]
         form.tables.append(Table(sheet.name, sheet.sheet_row(header.last) if header.last >= 0 else 0, results))
-        form.warnings += _about_columns(header, unit or title or form.title_unit)
+        form.warnings += _about_columns(reader.headers, unit or title or form.title_unit)
+        form.warnings += about_fields(reader.doubtful)
         before = sheet, header
 
 
@@ -215,11 +217,14 @@ def _without_header(sheet: Sheet) -> list[tuple[str, str]]:
     ]
 
 
-def _about_columns(header: HeaderRow, unit: str) -> list[tuple[str, str]]:
-    """A warning about columns that a header lacks."""
-    absent = [name for name in header.missing if name not in OPTIONAL and not (name == "unit" and unit)]
-    titles = missing_titles(absent)
-    return [(f"表中没有“{titles}”列", f"the table has no column {titles}")] if absent else []
+def _about_columns(headers: Sequence[HeaderRow], unit: str) -> list[tuple[str, str]]:
+    """Warnings about columns that the headers of a sheet lack."""
+    absent = {missing_titles(_missing(header, unit)): None for header in headers}
+    return [(f"表中没有“{titles}”列", f"the table has no column {titles}") for titles in absent if titles]
+
+
+def _missing(header: HeaderRow, unit: str) -> list[Field]:
+    return [name for name in header.missing if name not in OPTIONAL and not (name == "unit" and unit)]
 
 
 def _most_common_unit(rows: list[tuple[str, ReadRow]]) -> str:

@@ -15,6 +15,7 @@ Language = Literal["zh", "en"]
 class RowFault(StrEnum):
     """A reason to reject a row."""
 
+    ROW_SHIFTED = "ROW_SHIFTED"
     ID_MISSING = "ID_MISSING"
     ID_FORMAT = "ID_FORMAT"
     ID_CHECKSUM = "ID_CHECKSUM"
@@ -66,6 +67,11 @@ def in_order(faults: Collection[RowFault]) -> tuple[RowFault, ...]:
 
 
 _SENTENCES: dict[str, tuple[str, str]] = {
+    RowFault.ROW_SHIFTED: (
+        "本行各格与表头的列对不上：某格里可能有未加引号的分隔符，或整行左右错开，请对齐各列",
+        "the cells of the row are not under their columns: a separator without quotation marks in one of them, or the "
+        "whole row further left or right",
+    ),
     RowFault.ID_MISSING: ("没有填写身份证号", "the ID number is missing"),
     RowFault.ID_FORMAT: (
         "身份证号格式不对：应为18位，前17位是数字，末位是数字或X（15位旧号码请换成18位）",

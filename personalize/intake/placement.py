@@ -3,6 +3,7 @@ silence: they are judged with the columns of the sheet before, or the form is re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -80,22 +81,23 @@ def continued(sheet: Sheet, before: Sheet, header: HeaderRow) -> HeaderRow | Non
     return replace(header, row=-1, last=-1, columns=columns, strays=strays, twice=False)
 
 
-def refuse_people_outside(path: Path, sheet: Sheet, header: HeaderRow) -> None:
-    """Raises AmbiguousTable for ID numbers beside the table, and for people above its header."""
-    id_column = header.columns[_ID]
-    for row in sheet.rows[: max(header.row, 0)]:
-        if _is_of_a_person(row) and not any(map(is_sample, row)) and not _has_labels(row):
+def refuse_people_outside(path: Path, sheet: Sheet, headers: Sequence[HeaderRow]) -> None:
+    """Raises AmbiguousTable for people above the first header, and for ID numbers beside the table of each."""
+    for row in sheet.rows[: max(headers[0].row, 0)]:
+        if _is_of_a_person(row) and not any(map(is_sample, row)) and not has_labels(row):
             raise AmbiguousTable(
                 f"{path.name}: people stand above the header row{_place(sheet)[1]}: move them below it",
                 f"表头上方有人员信息{_place(sheet)[0]}，请移到表头下面",
             )
-    for row in sheet.rows[header.last + 1 :]:
-        for column in header.strays:
-            if row[column] != "" and _is_of_another(row[column], row[id_column], header.twice):
-                raise AmbiguousTable(
-                    f"{path.name}: two tables stand side by side{_place(sheet)[1]}: put them below each other",
-                    f"一张表中并排有两份名单{_place(sheet)[0]}，请上下排成一份",
-                )
+    ends = [header.row for header in headers[1:]] + [len(sheet.rows)]
+    for header, end in zip(headers, ends, strict=True):
+        for row in sheet.rows[header.last + 1 : end]:
+            for column in header.strays:
+                if row[column] != "" and _is_of_another(row[column], row[header.columns[_ID]], header.twice):
+                    raise AmbiguousTable(
+                        f"{path.name}: two tables stand side by side{_place(sheet)[1]}: put them below each other",
+                        f"一张表中并排有两份名单{_place(sheet)[0]}，请上下排成一份",
+                    )
 
 
 def _is_of_another(cell: Cell, own: Cell, twice: bool) -> bool:
@@ -106,7 +108,7 @@ def _is_of_another(cell: Cell, own: Cell, twice: bool) -> bool:
     return twice and not text.isdigit() and not is_blank(text) and field_of(text) is None
 
 
-def _has_labels(row: list[Cell]) -> bool:
+def has_labels(row: list[Cell]) -> bool:
     """Whether the row is a line of labels and values (经办人：…, 身份证号 | 1301…), as stand above a table."""
     texts = [squeeze(cell) for cell in row if isinstance(cell, str) and cell]
     return any(":" in text or field_of(text) is not None for text in texts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
+from personalize.intake.alignment import Alignment, Columns
 from personalize.intake.codes import RowFault, RowNote
 from personalize.intake.documents import ID_TYPES
 from personalize.intake.files.sheets import Sheet
@@ -60,11 +61,15 @@ class TableReader:
         self._units: dict[str, tuple[str, RowFault | None]] = {}
         self._unit_above = ""
         self.skipped: list[int] = []
+        self.doubtful: list[int] = []
+        self.headers: list[HeaderRow] = []
         self._take(header)
         self._start = header.last + 1
 
     def _take(self, header: HeaderRow) -> None:
         """Use a header until the next one: a form may repeat it on each page, or continue with other columns."""
+        self.headers.append(header)
+        self._columns = Columns(self._sheet, header)
         self._has_units = header.columns[_UNIT] >= 0
         self._has_documents = header.columns[_DOCUMENT] >= 0
         self._pick = itemgetter(*header.columns)
@@ -72,8 +77,9 @@ class TableReader:
             self._sheet.fill_down(header.columns[_UNIT])
 
     def __iter__(self) -> Iterator[ReadRow]:
-        """The rows with persons, in order. Afterwards ``skipped`` (filled sheet rows without a person) is complete."""
-        rows, read_id, first_row = self._sheet.rows, self._identities.read, self._sheet.first_row + 1
+        """The rows with persons, in order. Afterwards ``skipped`` (filled sheet rows without a person), ``doubtful``
+        (sound rows with more or fewer fields than the header) and ``headers`` are complete."""
+        rows, read_id = self._sheet.rows, self._identities.read
         index, end = self._start, len(rows)
         while index < end:
             row = rows[index]
@@ -92,17 +98,32 @@ class TableReader:
                 continue
             identity = read_id(cells[1], cells[_DOCUMENT]) if self._has_documents else read_id(cells[1])
             if identity.number or self._is_person(index, cells):
-                yield self._read(index + first_row, cells, identity)
+                yield self._judged(index, cells, identity)
             elif header := header_at(rows, index):
                 self._take(header)
                 index = header.last
             index += 1
 
+    def _judged(self, index: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> ReadRow:
+        """A row with a person; of one whose cells are not under their columns, none of its values."""
+        sheet_row = self._sheet.sheet_row(index)
+        known = identity.number and not self._sheet.fields
+        alignment = Alignment.SOUND if known else self._columns.judge(index)
+        if alignment is Alignment.SHIFTED:
+            self._unit_above = ""
+            return ReadRow(sheet_row, None, "", "", None, "", (RowFault.ROW_SHIFTED,), ())
+        row = self._read(sheet_row, cells, identity)
+        if alignment is Alignment.DOUBTFUL and not row.faults:
+            self.doubtful.append(sheet_row)
+        return row
+
     def _is_person(self, index: int, cells: tuple[Cell, ...]) -> bool:
         row = self._sheet.rows[index]
         if not any(text_of(cell).strip() for cell in row):
             return False
-        if not header_at(self._sheet.rows, index) and not is_non_data_row(row, *cells[1:5]):
+        if not header_at(self._sheet.rows, index) and (
+            not is_non_data_row(row, *cells[1:5]) or self._columns.holds_person(index)
+        ):
             return True
         self._title_unit = unit_in(row) or self._title_unit
         self.skipped.append(self._sheet.sheet_row(index))

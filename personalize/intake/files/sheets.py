@@ -36,6 +36,9 @@ class Sheet:
     merged: list[Range] = field(default_factory=list)
     hidden_numbers: int = 0
     """ID numbers under merged cells, which no spreadsheet shows and nobody reads."""
+    fields: list[tuple[int, int]] = field(default_factory=list)
+    """Of a delimited text, for each row the number of its fields, and of those up to the last filled one; empty for a
+    workbook."""
 
     def sheet_row(self, index: int) -> int:
         """The row's number as the spreadsheet shows it."""
@@ -71,7 +74,8 @@ class Book:
 def read_book(path: Path, content: Content, limits: Limits) -> Book:
     """All sheets of a form. ``path`` is for messages only. Raises EncryptedWorkbook, DamagedFile, TooLarge."""
     if content.kind == "text":
-        return Book([Sheet("", _delimited(path, content.text, limits))], [])
+        rows, fields = _delimited(path, content.text, limits)
+        return Book([Sheet("", rows, fields=fields)], [])
     book = Book([], [])
     for name, visible, (first_row, first_column), merged, cells in _in_own_process(path, content.data, limits):
         sheet = Sheet(name, _padded(path, cells, limits), first_row, first_column, merged)
@@ -127,8 +131,9 @@ def _too_many(path: Path, rows: int) -> TooLarge:
     )
 
 
-def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
-    """Rows of delimited text, by the delimiter that gives a header, else by the most frequent."""
+def _delimited(path: Path, text: str, limits: Limits) -> tuple[list[list[Cell]], list[tuple[int, int]]]:
+    """Rows of delimited text and the sizes of their records, by the delimiter that gives a header, else by the most
+    frequent."""
     try:
         chosen = delimiter_of(text, lambda rows: find_header(_rectangle(rows)) is not None)
         rows = records(text, chosen)
@@ -139,7 +144,14 @@ def _delimited(path: Path, text: str, limits: Limits) -> list[list[Cell]]:
         ) from e
     if len(rows) > limits.rows or len(rows) * max(map(len, rows), default=0) > limits.cells:
         raise _too_many(path, len(rows))
-    return _rectangle(rows)
+    return _rectangle(rows), [(len(row), _filled(row)) for row in rows]
+
+
+def _filled(record: list[str]) -> int:
+    size = len(record)
+    while size and not record[size - 1].strip():
+        size -= 1
+    return size
 
 
 def _rectangle(records: list[list[str]]) -> list[list[Cell]]:
