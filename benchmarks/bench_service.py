@@ -73,8 +73,9 @@ def measured_service(cards: int = 1, waiting: int = 0) -> Iterator[MeasuredServi
         yield MeasuredService(home, token, tuple(sorted((home.slot_cards / "issued").glob("*.card"))))
 
 
-def run() -> list[Row]:
-    return [*verification(), *reading(), *insertion(), *counter_page(), *lanes(), *listening(SECONDS), *crowd()]
+def run(listen: float = SECONDS) -> list[Row]:
+    """``listen``: how long listeners listen, in seconds."""
+    return [*verification(), *reading(), *insertion(), *counter_page(), *lanes(), *listening(listen), *crowd()]
 
 
 # --- a verification ---------------------------------------------------------------------------------------------------
