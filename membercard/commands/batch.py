@@ -286,22 +286,20 @@ def _range_uses(registry: Registry, batch: str) -> list[RangeUse]:
     return ranges_for(registry, profile_in_use(), batch)
 
 
-_RANGES = {
-    RangeKind.MEMBER: ("member numbers", "会员编号"),
-    RangeKind.CARD: ("card numbers", "卡号"),
-    RangeKind.PAN: ("account numbers", "银行账号"),
-}
+_RANGES = {RangeKind.MEMBER: "member numbers", RangeKind.CARD: "card numbers", RangeKind.PAN: "account numbers"}
 
 
 def range_warning(use: RangeUse) -> str:
     """A warning about a range of numbers that is 80 % full or more once the draft is approved."""
-    english, chinese = _RANGES[use.kind]
-    left = use.capacity - use.used
-    return (
-        f"warning: {english} under {use.prefix}: {use.percent} % in use with this batch, "
-        f"{left:,} of {use.capacity:,} left before it and {use.needed:,} needed\n"
-        f"警告：{chinese}段 {use.prefix} 计入本批次后已用 {use.percent}%，"
-        f"此前剩余 {left:,} 个，本批次需要 {use.needed:,} 个"
+    return text(
+        "warning: {numbers} under {prefix}: {percent} % in use with this batch, {left:,} of {capacity:,} left before "
+        "it and {needed:,} needed",
+        numbers=text(_RANGES[use.kind]),
+        prefix=use.prefix,
+        percent=use.percent,
+        left=use.capacity - use.used,
+        capacity=use.capacity,
+        needed=use.needed,
     )
 
 

@@ -97,19 +97,19 @@ def balance(balanced: bool) -> tuple[str, str]:
 
 def unbooked_warning(s: StockAccounts) -> str:
     """A warning about blank chips that were fed and are in no delivery."""
-    return (
-        f"warning: {-s.left} of the {s.fed} blank chips fed are in no delivery; count the blanks and book them "
-        "with: membercard stock receive COUNT --supplier-batch NUMBER\n"
-        f"警告：已送入的 {s.fed} 张空白卡中有 {-s.left} 张没有入库记录；请清点空白卡并登记："
-        "membercard stock receive COUNT --supplier-batch NUMBER"
+    return text(
+        "warning: {unbooked} of the {fed} blank chips fed are in no delivery; count the blanks and book them "
+        "with: membercard stock receive COUNT --supplier-batch NUMBER",
+        unbooked=-s.left,
+        fed=s.fed,
     )
 
 
 def shortage_warning(s: StockAccounts, wanted: int) -> str:
     """A warning before work that takes more blank chips than are booked."""
-    return (
-        f"warning: {wanted} cards are to be made and {max(0, s.left)} blank chips are booked as left; book deliveries "
-        "with: membercard stock receive COUNT --supplier-batch NUMBER\n"
-        f"警告：待制 {wanted} 张卡，账面只剩 {max(0, s.left)} 张空白卡；请登记入库："
-        "membercard stock receive COUNT --supplier-batch NUMBER"
+    return text(
+        "warning: {wanted} cards are to be made and {left} blank chips are booked as left; book deliveries "
+        "with: membercard stock receive COUNT --supplier-batch NUMBER",
+        wanted=wanted,
+        left=max(0, s.left),
     )

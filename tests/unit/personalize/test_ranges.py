@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from membercard.commands.batch import range_warning
+from membercard.language import Language, choose
 from personalize.profiles.fields import NumberRange
 from personalize.profiles.profile import Profile, default_profile, parse_profile, shipped_profile
 from personalize.ranges import approve, ranges_for
@@ -86,11 +87,19 @@ def test_other_prefixes_are_refused_with_their_line(prefix: str) -> None:
         parse_profile(text, "a.yaml")
 
 
-def test_the_warning_is_in_both_languages(tmp_path: Path) -> None:
+def test_the_warning_is_in_the_language_of_the_command(tmp_path: Path) -> None:
     with issuer.registry(f"sqlite:///{tmp_path / 'r.db'}") as store:
         store.cards.allocate_serials("915613001234", 850)
         cards = ranges_for(store, small_cards("915613001234"), draft(store, 3))[1]
-    assert range_warning(cards).splitlines() == [
-        "warning: card numbers under 915613001234: 85 % in use with this batch, 149 of 999 left before it and 3 needed",
-        "警告：卡号段 915613001234 计入本批次后已用 85%，此前剩余 149 个，本批次需要 3 个",
-    ]
+    try:
+        choose(Language.ENGLISH)
+        assert range_warning(cards) == (
+            "warning: card numbers under 915613001234: 85 % in use with this batch, 149 of 999 left before it and "
+            "3 needed"
+        )
+        choose(Language.CHINESE)
+        assert range_warning(cards) == (
+            "警告：卡号段 915613001234 计入本批次后已用 85%，此前剩余 149 个（共 999 个），本批次需要 3 个"
+        )
+    finally:
+        choose(None)
