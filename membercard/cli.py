@@ -76,11 +76,15 @@ class _Root(TyperGroup):
             holder.command(row.name, rich_help_panel=row.panel)(row.load())
         else:
             holder.add_typer(row.load(), name=row.name, help=row.help, rich_help_panel=row.panel, no_args_is_help=True)
-        command = typer.main.get_group(holder).commands[row.name]
-        # The reference of the commands is in English, as their source has it.
-        if not ctx.resilient_parsing:
+        return typer.main.get_group(holder).commands[row.name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """For a call and for completion; the reference of the commands takes them in English, as their source has
+        them."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
             localize(command, ctx)
-        return command
+        return name, command, rest
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         with usage_errors():
@@ -98,6 +102,7 @@ class _Root(TyperGroup):
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        localize(self, ctx)
         with self._table_only():
             return super().shell_complete(ctx, incomplete)
 

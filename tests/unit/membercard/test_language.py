@@ -107,7 +107,7 @@ def test_help_of_every_command_and_option_is_chinese(monkeypatch: pytest.MonkeyP
     english = [
         paragraph
         for name in root.list_commands(context)  # type: ignore[attr-defined]
-        for paragraph in texts(root.get_command(context, name))  # type: ignore[attr-defined]
+        for paragraph in texts(root.resolve_command(context, [name])[1])  # type: ignore[attr-defined]
         if WORDS.search(paragraph) and not CHINESE.search(paragraph)
     ]
     assert english == []
