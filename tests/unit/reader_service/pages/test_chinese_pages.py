@@ -72,7 +72,11 @@ def fill(served: AccountsApp) -> AccountsApp:
     )
     registry.plans.remove("乙", by="chef")
     draft = registry.rosters.import_roster(UNIT, [row(8)], rejected, source="二.xlsx", digest="d2", by="not stated")
-    registry.rosters.import_roster(UNIT, [row(9)], [], source="三.xlsx", digest="d3", by="first start")
+    nameless = [
+        RejectedRow(8, 6, ("PHONE_MISSING",), "没有填写手机号码。"),
+        RejectedRow(9, 7, ("NAME_MISSING",), "没有填写姓名。"),
+    ]
+    registry.rosters.import_roster(UNIT, [row(9)], nameless, source="三.xlsx", digest="d3", by="first start")
     registry.batches.discard(draft.id, "li.na", reason="重复")
     users(served, registry)
     registry.audit.note(AuditEntry("somebody", "session.refused", origin="127.0.0.1"))
@@ -129,6 +133,19 @@ def test_a_returned_row_shows_the_masked_name(client: Client, app: AccountsApp) 
     page = client.get(f"/intake/{batch.id}?only=rejected").text
     assert "孙**" in page
     assert replace(app.registry.rosters.rows(batch.id)[-1], message="").name_masked == "孙**"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "unstored", "missing"),
+    [("zh", "早期版本未留存", "未填写"), ("en", "not stored by an earlier version", "not filled in")],
+)
+def test_a_returned_row_without_a_name_shows_why(app: AccountsApp, chosen: str, unstored: str, missing: str) -> None:
+    clerk = app.signed_in("chef")
+    clerk.cookies.set("membercard-language", chosen)
+    batch = next(one for one in app.registry.batches.page(None, 50).items if one.source == "三.xlsx")
+    rows_shown = clerk.get(f"/intake/{batch.id}?only=rejected").text.split("<tr>")[-2:]
+    assert [unstored in rows_shown[0], missing in rows_shown[1]] == [True, True]
+    assert "–" not in rows_shown[0] + rows_shown[1]
 
 
 def test_no_refusal_on_a_chinese_page_is_in_english(client: Client) -> None:
