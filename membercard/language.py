@@ -19,7 +19,7 @@ _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _EXAMPLE = "Example: "
 _CLAUSE = "; "
-_ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+"}
+_ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+", "count": "[0-9,]+"}
 """Names of fields that hold a number and nothing else, with its pattern."""
 _VERBATIM = frozenset({"person", "other_person"})
 """Names of fields that hold what somebody is called, which is no word to translate."""

@@ -7,11 +7,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,17 +19,15 @@ from rich.segment import Segment
 from rich.text import Text
 
 from membercard import language, settings
+from membercard.explained import localized
 from membercard.tables import FittingTable
 from terminal import private_files
 from terminal.apdu import StatusWord
 from terminal.localtime import date_time
 from terminal.visible import visible
 
-
-class Tree(Protocol):
-    """An explained value of ``terminal.emv.data.explain``."""
-
-    def lines(self, before: str = "") -> Iterator[str]: ...
+if TYPE_CHECKING:
+    from terminal.emv.data.explain import Explained
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
@@ -119,11 +117,17 @@ def show(renderable: RenderableType) -> None:
     console().print(renderable)
 
 
-def trees(explained: Iterable[Tree], before: str = "") -> None:
-    """Print explained values below each other, long certificates shortened; --json has them complete."""
+def trees(explained: Iterable[Explained], before: str = "") -> None:
+    """Print explained values below each other in the current language, long certificates shortened; --json has them
+    complete."""
     for tree in explained:
-        for line in tree.lines(before):
-            typer.echo(_LONG.sub(lambda match: f"{match[0][:32]}… ({len(match[0]) // 2} bytes)", line))
+        for line in localized(tree).lines(before):
+            typer.echo(_LONG.sub(lambda match: shortened(match[0]), line))
+
+
+def shortened(digits: str) -> str:
+    """The beginning of a long value in hex, and its length."""
+    return language.text("{hex}… ({digits} bytes)", hex=digits[:32], digits=len(digits) // 2)
 
 
 def write_file(path: Path, content: bytes, *, public: bool = False) -> None:

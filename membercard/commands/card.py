@@ -174,7 +174,7 @@ def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Ex
 
 def _shortened(value: str) -> str:
     """Certificates shortened; --json has them complete."""
-    return value if len(value) <= 120 or " " in value else f"{value[:32]}… ({len(value) // 2} bytes)"
+    return value if len(value) <= 120 or " " in value else output.shortened(value)
 
 
 def judge(sender: Sender, lists: CounterLists) -> Verdict:

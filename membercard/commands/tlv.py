@@ -9,6 +9,7 @@ import typer
 
 from membercard import output
 from membercard.commands.gp.input import aid_of, hex_bytes
+from membercard.explained import localized
 from terminal.emv.data.explain import explain_readable
 from terminal.member.elements import dictionary
 
@@ -46,6 +47,6 @@ def decode(
         output.as_json([tree.to_json() for tree in trees])
     else:
         for tree in trees:
-            typer.echo("\n".join(tree.lines()))
+            typer.echo("\n".join(localized(tree).lines()))
     if fault is not None:
         raise fault

@@ -152,6 +152,26 @@ def test_help_is_chinese_with_its_panels(home: IssuerDirectory) -> None:
     assert "退出码：0 成功" in home.cli.ok("--lang", "zh", "--help").out
 
 
+@pytest.mark.parametrize(
+    ("typed", "chinese", "english"),
+    [
+        ("membercard ", "检查和录入登记表", "Check and import"),
+        ("membercard --data", "数据库、密钥库和报告所在的目录", "Where database, keystore"),
+        ("membercard batch ", "审核草稿批次", "Approve a draft"),
+        ("membercard batch approve --", "操作人；", "Who does this"),
+        ("membercard sim ", "创建空白卡", "Create blank cards"),
+    ],
+)
+def test_completion_is_in_the_language_of_the_command_at_every_level(
+    home: IssuerDirectory, typed: str, chinese: str, english: str
+) -> None:
+    for lang, wanted, other in (("zh_CN.UTF-8", chinese, english), ("C.UTF-8", english, chinese)):
+        environment = {"_MEMBERCARD_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": typed, "LANG": lang}
+        shown = home.cli.run(env=environment).out
+        assert wanted in shown
+        assert other not in shown
+
+
 @pytest.fixture(scope="module")
 def long_names(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """A registry whose units, users and people have long names."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output
+from membercard.explained import localized
 from membercard.language import sentence, text
 from terminal.apdu import Trace, TraceEntry
 from terminal.emv.data.dictionary import lookup
@@ -111,7 +112,8 @@ def _result(outcome: Outcome) -> Panel:
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, RenderableType]]:
     if outcome.response_code:
-        yield "response code", sentence(explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii")).text)
+        code = explain(TAG_8A_RESPONSE_CODE, outcome.response_code.encode("ascii"))
+        yield "response code", localized(code).text
     yield "TVR", _tree(explain(TAG_95_TVR, outcome.tvr.encode()))
     # Its bits stand beside the steps that set them.
     yield "TSI", f"{outcome.tsi.encode().hex().upper()}  {sentence(explain(TAG_9B_TSI, outcome.tsi.encode()).text)}"
@@ -157,11 +159,12 @@ def _cryptogram(cryptogram: Cryptogram, aid: bytes | None) -> Text:
 def _tree(explained: Explained, before: str = "") -> Text:
     """A value and its explanation, with its parts below."""
     value = explained.value.hex().upper() if explained.value else ""
-    meaning = "" if explained.text == value else sentence(explained.text)
-    fault = f" ! {sentence(explained.fault)}" if explained.fault else ""
+    shown = localized(explained)
+    meaning = "" if explained.text == value else shown.text
+    fault = f" ! {shown.fault}" if explained.fault else ""
     lines = Text(f"{before}{value}").append(f"  {meaning}{fault}".rstrip(), "dim")
-    for child in explained.children:
-        lines.append(f"\n  {sentence(str(child))}")
+    for child in shown.children:
+        lines.append(f"\n  {child}")
     return lines
 
 
@@ -247,7 +250,7 @@ def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
     for tag, explained in zip(record.values, trees, strict=True):
         known = lookup(tag, aid)
         name = _SHORT.get(tag) or (known.name if known is not None else f"{tag:02X}")
-        shown[name] = _code(explained.text) if tag in _CODES else explained.text
+        shown[name] = _code(explained.text) if tag in _CODES else localized(explained).text
         if tag == TAG_9C_TRANSACTION_TYPE:
             shown[name] = sentence(explained.text.partition(", ")[2] or explained.text)
     return shown

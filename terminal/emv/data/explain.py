@@ -39,7 +39,8 @@ _NAMING = {TAG_6F_FCI: TAG_84_DF_NAME, TAG_61_DIRECTORY_ENTRY: TAG_4F_ADF_NAME}
 class Explained:
     """A value in words, or one part of it. ``tag`` is None for a part; ``value`` for parts, templates and the masked.
 
-    ``fault``: how the value breaks its format.
+    ``fault``: how the value breaks its format. ``verbatim``: the text is the card's or the terminal's own, no word of
+    ours.
     """
 
     tag: Tag | None
@@ -48,6 +49,7 @@ class Explained:
     value: bytes | None = None
     children: tuple[Explained, ...] = ()
     fault: str = ""
+    verbatim: bool = False
 
     def __str__(self) -> str:
         """One line: ``9F36 Application Transaction Counter (ATC) [0005]: 5``."""
@@ -108,7 +110,8 @@ class Explainer:
             return Explained(tag, known.name, value.hex().upper(), value, fault=fault)
         context = Context(self.currency, lambda tag: self._name(tag))
         parts = tuple(Explained(None, part.name, part.text) for part in known.codec.parts(decoded, context))
-        return Explained(tag, known.name, known.codec.text(decoded, context), value, parts)
+        text = known.codec.text(decoded, context)
+        return Explained(tag, known.name, text, value, parts, verbatim=known.codec.VERBATIM)
 
     def objects(self, objects: Tlvs, template: int | None = None) -> tuple[Explained, ...]:
         """Data objects side by side, which give each other application and currency."""

@@ -140,6 +140,7 @@ class EcSupport(Chosen):
 class ResponseCode(Text):
     """Tag 8A. ISO 8583:1987, field 39; EMV 4.4 Book 4, Annex A6 for the terminal's own."""
 
+    VERBATIM: ClassVar[bool] = False
     VECTORS: ClassVar[Vectors] = (("3030", "00"), ("5931", "Y1"))
     MEANINGS: ClassVar = {
         "00": "approved online",

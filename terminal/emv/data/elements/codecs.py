@@ -228,6 +228,7 @@ class Clock(Codec[time]):
 class Text(Codec[str]):
     """Formats a, an and ans; Chinese in GB 18030, which has ASCII inside. Control characters are refused."""
 
+    VERBATIM: ClassVar[bool] = True
     FORBIDDEN: ClassVar = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
     """Unicode categories of characters that a text must not have."""
     VECTORS: ClassVar[Vectors] = (
@@ -342,6 +343,7 @@ class CurrencyCodes(Codec[tuple[str, ...]]):
 class CountryLetters(Text):
     """A country by its letters, ISO 3166."""
 
+    VERBATIM: ClassVar[bool] = False
     VECTORS: ClassVar[Vectors] = (("434E", "CN"), ("43484E", "CHN"))
 
     @classmethod

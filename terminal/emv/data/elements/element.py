@@ -58,6 +58,8 @@ class Codec(ABC, Generic[T]):
     """
 
     VECTORS: ClassVar[Vectors]
+    VERBATIM: ClassVar[bool] = False
+    """Whether ``text`` is a text of the card or the terminal as it is, no word of ours that could be translated."""
 
     @classmethod
     @abstractmethod

@@ -1,0 +1,52 @@
+"""Explained card data in the current language: each element by its name in PBOC (JR/T 0025), beside its tag."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from membercard.language import Language, current, sentence
+
+if TYPE_CHECKING:
+    from terminal.emv.data.explain import Explained
+
+_TAGGED = re.compile(r"((?:[0-9A-F]{2}){1,4}) (.+)")
+"""A tag and the name of its element, as in the lines of a data object list."""
+_NEXT_TAG = re.compile(r", (?=(?:[0-9A-F]{2}){1,4}(?: [A-Za-z]|,|$))")
+_PLACE = re.compile(r"([^()]+) \((\d{3}), ([A-Z]{2,3})\)")
+"""A country or a currency with its codes."""
+_PART = re.compile(r", (?![A-Z]{2,3}\))")
+
+
+def localized(explained: Explained) -> Explained:
+    """The same tree with names, meanings and faults in the current language; texts of the card stay as they are."""
+    if current() is not Language.CHINESE:
+        return explained
+    return replace(
+        explained,
+        name=_name(explained.name),
+        text=explained.text if explained.verbatim else _meaning(explained.text),
+        fault=sentence(explained.fault),
+        children=tuple(map(localized, explained.children)),
+    )
+
+
+def _name(english: str) -> str:
+    """The name of an element or a part, also behind its tag."""
+    tagged = _TAGGED.fullmatch(english)
+    return f"{tagged[1]} {sentence(tagged[2])}" if tagged else sentence(english)
+
+
+def _meaning(english: str) -> str:
+    """A meaning as a whole, else part by part between commas."""
+    chinese = sentence(english)
+    if chinese != english or not english:
+        return chinese
+    listed = _NEXT_TAG.split(english)
+    if _TAGGED.fullmatch(listed[0]) and _name(listed[0]) != listed[0]:
+        return "，".join(map(_name, listed))
+    if place := _PLACE.fullmatch(english):
+        return f"{sentence(place[1])}（{place[2]}，{place[3]}）"
+    parts = _PART.split(english)
+    return "，".join(map(_meaning, parts)) if len(parts) > 1 else english
