@@ -49,7 +49,7 @@ def test_run_show_and_report_say_the_same_of_the_stock(unbooked: tuple[Cli, str,
     assert WARNING in account.err
 
 
-def test_a_warning_is_in_the_language_of_the_command_alone(unbooked: tuple[Cli, str, Done]) -> None:
+def test_a_warning_is_in_one_language(unbooked: tuple[Cli, str, Done]) -> None:
     cli, batch, _ = unbooked
     for words in (("batch", "show", batch), ("batch", "report", batch), ("stock", "show")):
         done = cli.run("--lang", "zh", *words)
