@@ -113,7 +113,9 @@ def test_the_region_table_is_the_librarys() -> None:
     codes = region_codes() - {"83", "830000"}
     provinces = {code for code in codes if len(code) == 2}
     assert provinces == {f"{code:02}" for code in range(100) if "province" in library.info(f"{code:02}0000")[0][1]}
-    for code in (province + f"{county:04}" for province in provinces for county in range(0, 10_000, repeats(9, 1))):
+    counties = {province + below[1] for _, province, _, _, children in library.prefixes for below in children}
+    assert {code for code in codes if len(code) == 6} == counties
+    for code in (province + f"{county:04}" for province in provinces for county in range(0, 10_000, repeats(97, 1))):
         assert any("county" in entry for _, entry in library.info(code)) is (code in codes), code
     assert len(codes) > 6000
 
