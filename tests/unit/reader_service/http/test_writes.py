@@ -23,7 +23,8 @@ from registry.errors import RegistryUnavailable
 from tests.support.service.accounts import BASE, AccountsApp, accounts_app, problem
 from tests.support.waiting import PATIENCE
 
-SMALL = AccessSettings(body=1000, upload=50_000, chunk_seconds=1, body_seconds=2.5)
+SMALL = AccessSettings(body=1000, upload=50_000)
+IMPATIENT = AccessSettings(chunk_seconds=0.4, body_seconds=1.0)
 
 
 class CountingEndpoint:
@@ -71,8 +72,9 @@ def endpoint() -> CountingEndpoint:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, endpoint: CountingEndpoint) -> Iterator[AccountsApp]:
-    rig = accounts_app(tmp_path, SMALL)
+def rig(request: pytest.FixtureRequest, tmp_path: Path, endpoint: CountingEndpoint) -> Iterator[AccountsApp]:
+    """With the settings that a test gives as the fixture's parameter, else SMALL."""
+    rig = accounts_app(tmp_path, getattr(request, "param", SMALL))
     rig.app.include_router(endpoint.router())
     rig.person("admin", Role.ADMINISTRATOR)
     yield rig
@@ -257,7 +259,8 @@ def test_a_large_upload_of_an_ended_session_leads_to_the_sign_in_page(
     assert endpoint.done == 0
 
 
-@pytest.mark.parametrize(("pause", "pieces"), [(5.0, 2), (0.5, 10)])
+@pytest.mark.parametrize("rig", [IMPATIENT], indirect=True, ids=["impatient"])
+@pytest.mark.parametrize(("pause", "pieces"), [(5.0, 2), (0.2, 10)])
 def test_a_body_that_does_not_arrive_is_given_up(
     rig: AccountsApp, endpoint: CountingEndpoint, pause: float, pieces: int
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,9 @@ class Lanes:
 
 
 @contextmanager
-def lanes(rig: ReaderRig, **more: Any) -> Iterator[Lanes]:
-    with rig.manager() as manager:
+def lanes(rig: ReaderRig, ticks: Callable[[], float] = time.monotonic, **more: Any) -> Iterator[Lanes]:
+    """``ticks`` is the clock of the readers' deadlines."""
+    with rig.manager(monotonic=ticks) as manager:
         running = Lanes(rig, manager, **more)
         try:
             yield running
@@ -345,6 +347,19 @@ class _StuckCard:
         self._inner.close()
 
 
+class HurriedClock:
+    """The machine's clock; once ``hurry`` is set, every reading is most of a second later than the one before."""
+
+    def __init__(self) -> None:
+        self.hurry = threading.Event()
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        if self.hurry.is_set():
+            self._ahead += 0.7  # what is longer than a second counts as a pause of the machine
+        return time.monotonic() + self._ahead
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a registry that two stations share."""
@@ -359,6 +374,7 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
 ) -> None:
     """Two services on one registry: the first hangs mid-card, its chip is carried over, and it wakes up too late."""
     monkeypatch.setattr("reader_service.services.lanes.SIGN_OF_LIFE", 3)
+    monkeypatch.setattr("reader_service.readers.manager._TICK", 0.02)
     (path,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
     stuck: list[Stuck] = []
 
@@ -371,7 +387,8 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     (tmp_path / "second").mkdir()
     copy = tmp_path / "second" / path.name
     second = reader_rig(tmp_path / "second", "sim:slot/Lane 1", name="second", url=shared)
-    with lanes(first) as dying, lanes(second) as living:
+    clock = HurriedClock()
+    with lanes(first, clock) as dying, lanes(second) as living:
         reader_id = dying.manager.views()[0].id
         dying.service.start(OPERATOR, batch, [reader_id])
         assert stuck[0].stuck.wait(PATIENCE)
@@ -381,6 +398,7 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
         living.manager.slot("lane-1").insert(copy)
         assert eventually(living.ended)
         assert living.accounts(batch) == (1, 1, 0, True)
+        clock.hurry.set()
         assert eventually(dying.ended)
         gone = dying.view(reader_id)
         assert gone.fault
