@@ -25,8 +25,10 @@ from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, card_on, fast_directory
+from tests.support.cli import Cli, zygote_for
+from tests.support.paths import ROOT
 from tests.support.thorough import repeats
-from tests.support.zygote import Zygote
+from tests.support.zygote import Streams
 
 KILLS = repeats(40, 100)
 CARDS = 20
@@ -49,7 +51,7 @@ class KillRig:
     """An issuer on disk, as its commands see it, and what this test knows to be true of it."""
 
     directory: Path
-    zygote: Zygote
+    cli: Cli
     chips: int = 0
     cards: int = 0
     runs: int = 0
@@ -59,6 +61,12 @@ class KillRig:
     works: float = 0.0
     killed_in: Counter[str] = field(default_factory=Counter)
     seen: set[tuple[str, int]] = field(default_factory=set)
+    whole: set[tuple[int, int, int]] = field(default_factory=set)
+    """States of chips' files in which the chip's memory is whole: inode, size and time of the last change."""
+
+    def __post_init__(self) -> None:
+        self.environment = self.cli.env({"MEMBERCARD_STATION": "line"})
+        self.zygote = zygote_for(self.environment)
 
     @property
     def stock(self) -> Path:
@@ -86,7 +94,8 @@ class KillRig:
     def start(self, batch: str) -> int:
         readers = [word for _ in range(LANES) for word in ("--reader", f"sim:{self.stock}")]
         self.runs += 1
-        return self.zygote.start(["perso", "run", batch, *readers], self.output)
+        streams = Streams(str(self.output), str(self.output))
+        return self.zygote.start(["perso", "run", batch, *readers], streams, ROOT, self.environment)
 
     def run(self, batch: str) -> int:
         """To its own end; the exit code."""
@@ -152,7 +161,10 @@ class KillRig:
         chips = self.files()
         assert len({path.name for path in chips}) == self.chips
         for path in chips:
-            VirtualCard.open(path)
+            state = path.stat()
+            if (stamp := (state.st_ino, state.st_size, state.st_mtime_ns)) not in self.whole:
+                VirtualCard.open(path)
+                self.whole.add(stamp)
         return accounts
 
     def check_done(self, batch: str) -> None:
@@ -197,15 +209,7 @@ def rig() -> Iterator[KillRig]:
             cost=CHEAP_COST,
         )  # fmt: skip
         issuer.pool(directory / "keypool").fill(4)
-        environment = {
-            **os.environ,
-            "MEMBERCARD_DATA_DIR": str(directory),
-            "MEMBERCARD_PASSPHRASE": PASSPHRASE,
-            "MEMBERCARD_SIMULATION": "true",
-            "MEMBERCARD_STATION": "line",
-        }
-        with Zygote(environment) as zygote:
-            yield KillRig(directory, zygote)
+        yield KillRig(directory, Cli(directory, PASSPHRASE))
 
 
 @pytest.mark.slow

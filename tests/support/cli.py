@@ -115,20 +115,23 @@ class Cli:
         )
 
 
+def zygote_for(environment: Mapping[str, str]) -> Zygote:
+    """One for each test process, and for each choice of what an interpreter looks at only when it starts."""
+    return _zygote(frozenset(item for item in environment.items() if item[0].startswith(("PYTHON", "LC_", "LANG"))))
+
+
 @cache
 def _zygote(at_start: frozenset[tuple[str, str]]) -> Zygote:
-    """One for each test process, and for each choice of what an interpreter looks at only when it starts."""
     zygote = Zygote(_CLEAN | dict(at_start))
     atexit.register(zygote.close)
     return zygote
 
 
 def _forked(words: Sequence[str], environment: Mapping[str, str], cwd: Path, timeout: float) -> Done:
-    starts = ("PYTHON", "LC_", "LANG")
-    zygote = _zygote(frozenset(item for item in environment.items() if item[0].startswith(starts)))
+    zygote = zygote_for(environment)
     with tempfile.TemporaryDirectory() as place:
         out, err = Path(place, "out"), Path(place, "err")
-        pid = zygote.start_in(words, Streams(str(out), str(err)), cwd, environment)
+        pid = zygote.start(words, Streams(str(out), str(err)), cwd, environment)
         process = os.pidfd_open(pid)
         try:
             ended, _, _ = select.select([process], [], [], timeout)

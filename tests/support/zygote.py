@@ -16,14 +16,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.support.paths import ROOT
 
-PACKAGES = ("membercard", "personalize", "registry", "simulators", "terminal")
-SERVICE_PACKAGES = (*PACKAGES, "reader_service")
-"""With the reader service's: more to import than most commands need."""
+_PACKAGES = ("membercard", "personalize", "reader_service", "registry", "simulators", "terminal")
 _PRELOADED = (
     "alembic.command",
     "alembic.runtime.migration",
@@ -56,9 +52,9 @@ def end_with_parent() -> None:
 class Zygote:
     """The parent of commands, in this environment. ``start`` gives a process id; ``status`` waits for its end."""
 
-    def __init__(self, environment: Mapping[str, str], packages: Sequence[str] = PACKAGES) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.support.zygote", *packages],
+            [sys.executable, "-W", "error", "-m", "tests.support.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -68,16 +64,9 @@ class Zygote:
         )
         self._ask("ready")
 
-    def start(self, arguments: Sequence[str], output: Path) -> int:
-        """Run `membercard` with these arguments, its output into a file; the process id."""
-        return self.start_in(arguments, Streams(str(output), str(output)), ROOT)
-
-    def start_in(
-        self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str] | None = None
-    ) -> int:
-        """The same with a file for each stream, in this directory and with exactly this environment."""
-        variables = dict(environment) if environment is not None else None
-        return self._ask("start", list(arguments), asdict(streams), str(directory), variables)
+    def start(self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str]) -> int:
+        """Run `membercard` with these arguments in this directory, with exactly this environment; the process id."""
+        return self._ask("start", list(arguments), asdict(streams), str(directory), dict(environment))
 
     def status(self, pid: int) -> int:
         """Wait for this process: its exit code, or minus the signal that ended it."""
@@ -86,12 +75,6 @@ class Zygote:
     def close(self) -> None:
         """Let it go; commands that run still end with it, as they do when the test process is killed."""
         self._process.communicate()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
 
     def _ask(self, *words: object) -> int:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -142,7 +125,7 @@ def _serve() -> None:
     from importlib import import_module
     from pkgutil import walk_packages
 
-    for package in sys.argv[1:]:
+    for package in _PACKAGES:
         for module in walk_packages([str(ROOT / package)], f"{package}."):
             if ".migrations" not in module.name:  # alembic's own, and not to be imported
                 import_module(module.name)
@@ -160,19 +143,19 @@ def _serve() -> None:
         os.write(1, f"{answer}\n".encode())
 
 
-def _become(arguments: list[str], streams: dict[str, str], directory: str, environment: dict[str, str] | None) -> int:
+def _become(arguments: list[str], streams: dict[str, str], directory: str, environment: dict[str, str]) -> int:
     """In the child: the command, and never back."""
     from membercard.cli import main
 
     end_with_parent()
     os.chdir(directory.encode())
-    if environment is not None:
-        os.environ.clear()
-        os.environb.update({name.encode(): value.encode() for name, value in environment.items()})
+    os.environ.clear()
+    os.environb.update({name.encode(): value.encode() for name, value in environment.items()})
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         with open(streams[name], "ab") as file:
             os.dup2(file.fileno(), number)
+    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # others read it while this one runs
     sys.argv = ["membercard", *(os.fsdecode(word.encode()) for word in arguments)]
     sys.modules["__main__"].__package__ = None  # as in a script, so that usage lines name it as users call it
     status = 0

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import signal
 import subprocess
 import uuid
@@ -15,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +28,14 @@ from terminal.keys import SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
+from tests.support.cli import Cli, zygote_for
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE, eventually
-from tests.support.zygote import SERVICE_PACKAGES, ForkedProcess, Streams, Zygote
+from tests.support.zygote import ForkedProcess, Streams
 
 PASSPHRASE = "Zwei-Stationen-ein-Register"
 PASSWORD = "a sentence of this person"
-_AT_START = {k: v for k, v in os.environ.items() if not k.startswith("MEMBERCARD_")} | {
-    "PYTHONWARNINGS": "error",
-    "PYTHONUNBUFFERED": "1",
-}
+_ENVIRONMENT = Cli(ROOT, passphrase=None, bare=True).env()
 
 
 @dataclass
@@ -130,10 +125,9 @@ class ServiceProcess:
         log.touch()
         words = ["--config", str(config), "serve", "--port", "0", *options]
         streams = Streams(str(log), str(log))
-        zygote = _zygote()
-        self.process = ForkedProcess(
-            zygote, zygote.start_in(words, streams, ROOT, {**_AT_START, **(environment or {})})
-        )
+        zygote = zygote_for(_ENVIRONMENT)
+        pid = zygote.start(words, streams, ROOT, {**_ENVIRONMENT, **(environment or {})})
+        self.process = ForkedProcess(zygote, pid)
         self.url = self._address()
 
     def _address(self) -> str:
@@ -173,14 +167,6 @@ class ServiceProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(PATIENCE)
-
-
-@cache
-def _zygote() -> Zygote:
-    """One for each test process."""
-    zygote = Zygote(_AT_START, SERVICE_PACKAGES)
-    atexit.register(zygote.close)
-    return zygote
 
 
 @contextmanager
