@@ -1,11 +1,14 @@
-"""One seeded station for a whole run, one service for the tests of each process, and one browser for each file.
+"""One seeded station for a whole run; one service and one browser for the tests of each process.
 
 The browser's driver runs an event loop in this thread as long as it lives: tests of other rooms need the thread free.
+So the browser ends before the first of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -30,15 +33,43 @@ def at(station: DemoStation) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
+class _SharedBrowser:
+    """Chromium, from the first test that asks for it until it is closed."""
+
+    def __init__(self) -> None:
+        self._ending = ExitStack()
+        self._running: Browser | None = None
+
+    def started(self) -> Browser:
+        if self._running is None:
+            self._running = self._ending.enter_context(chromium())
+        return self._running
+
+    def close(self) -> None:
+        self._running = None
+        self._ending.close()
+
+
+_SHARED = _SharedBrowser()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The fixtures have ended before."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _SHARED.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[_SharedBrowser]:
+    """Closed also where a run is interrupted."""
+    yield _SHARED
+    _SHARED.close()
 
 
 @pytest.fixture(scope="module")
-def _sessions(browser: Browser, at: Served) -> Sessions:
-    return Sessions(browser, at)
+def _sessions(browser: _SharedBrowser, at: Served) -> Sessions:
+    return Sessions(browser.started(), at)
 
 
 @pytest.fixture
