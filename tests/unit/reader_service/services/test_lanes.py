@@ -28,7 +28,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Disposition, Reader, Transport, open_reader
 from terminal.errors import ReaderFault
 from tests.support import issuer
-from tests.support.registry.postgres import Cluster
+from tests.support.registry import databases
 from tests.support.registry.wrapped import Call, wrapped
 from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, reader_rig
 from tests.support.waiting import PATIENCE, eventually
@@ -360,21 +360,13 @@ class HurriedClock:
         return time.monotonic() + self._ahead
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a registry that two stations share."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'registry.db'}"
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.database()
-
-
 def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
-    tmp_path: Path, shared: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two services on one registry: the first hangs mid-card, its chip is carried over, and it wakes up too late."""
     monkeypatch.setattr("reader_service.services.lanes.SIGN_OF_LIFE", 3)
     monkeypatch.setattr("reader_service.readers.manager._TICK", 0.02)
+    shared = databases.fresh(tmp_path)
     (path,) = make_stock(tmp_path / "stock", 1, CardConfig(blank()))
     stuck: list[Stuck] = []
 
