@@ -258,8 +258,8 @@ UNCODED: Final = Coded()
 
 @dataclass(frozen=True, slots=True)
 class ChipKnown:
-    """A chip that gets no dossier. ``why`` is "verified", "rejected" or "other batch"; ``detail`` is the card number
-    (verified), the reason (rejected; ``code`` is its code) or the batch (other batch)."""
+    """A chip that gets no dossier. ``why`` is "verified", "doubled", "rejected" or "other batch"; ``detail`` is the
+    card number (verified, doubled), the reason (rejected; ``code`` is its code) or the batch (other batch)."""
 
     why: str
     detail: str

@@ -17,7 +17,7 @@ from personalize.errors import ChipUnfit, DossierError, LineStopped
 from personalize.line.chipkeys import open_chip
 from personalize.line.chipstate import chip_state
 from personalize.line.dates import refuse_wrong_dates, refuse_wrong_trust
-from personalize.line.known import is_card
+from personalize.line.known import is_card, proven_lack
 from personalize.line.outcome import NO_CHIP, Bin, CardOutcome, CardReport, ExchangeMeter, HeldChip
 from personalize.line.plan import (
     NAMES,
@@ -36,7 +36,7 @@ from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import CHIP_VERIFIED, FenceLost, RegistryConflict
 from registry.store import Registry
 from registry.values import ChipKnown, Claim, Coded, JournalEntry, JournalEvent, NothingLeft
-from terminal.apdu import Sender, Transport, stack
+from terminal.apdu import Command, Sender, Transport, stack
 from terminal.errors import (
     AuthenticationGuarded,
     AuthenticationRefused,
@@ -65,6 +65,7 @@ NO_IDENTITY: Final = Reason(
     "identifies a chip (line.identity: cplc, key-data, cin)",
     RejectCode.NO_IDENTITY,
 )
+_SELECT: Final = Command(0x00, 0xA4, 0x04, 0x00, ne=256).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,7 @@ def process(
     try:
         return _outcome_of(run, last_try, held)
     except FenceLost:
-        if last_try(run.serial):
-            # Two chips with the same serial would take the dossier from each other forever.
-            sentence = "another lane keeps taking its dossier over: two chips with this serial?"
-            return run.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
-        sentence = "another lane took this dossier over; the chip is examined again"
-        return run.report(CardOutcome.AGAIN, Reason(sentence, RejectCode.TAKEN_OVER))
+        return run.taken_over(last_try)
 
 
 def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: HeldChip) -> CardReport:
@@ -200,12 +196,16 @@ class _CardRun:
         refuse_wrong_trust(job.trust, at)
         self._begin("authenticate")
         opened = open_chip(domain, job.custody, job.profile.line)
-        steps = plan(dossier, chip_state(domain, dossier, opened), opened.final)
+        state = chip_state(domain, dossier, opened)
+        done = job.registry.line.acknowledged(claim) if claim.returning else ()
+        if proof := proven_lack(done, state, lambda: chip_state(domain, dossier, opened)):
+            return self._doubled(claim.card_number, proof)
+        steps = plan(dossier, state, opened.final)
         self._end()
         for step in steps:
             self._begin(NAMES[type(step)])
             self._execute(step, domain, dossier, opened.final, at)
-            self._end()
+            self._end(step.application.instance_aid.hex().upper() if isinstance(step, Personalize) else "")
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
         result["key_data"] = opened.key_data.hex().upper()
         job.registry.line.verified(claim, result, job.monotonic() - self._started, *self._done)
@@ -224,6 +224,8 @@ class _CardRun:
     def _known(self, chip: ChipKnown, sender: Sender, domain: SecurityDomain, held: HeldChip) -> CardReport:
         if chip.why == "verified":
             return self._verified_before(chip.detail, sender, domain, held)
+        if chip.why == "doubled":
+            return self.report(CardOutcome.ASIDE, _two_chips(chip.detail))
         if chip.why == "rejected":
             was = {"was": chip.code} if chip.code else {}
             return self.report(
@@ -239,13 +241,39 @@ class _CardRun:
         """
         self._proving = True
         job = self._job
-        another = held.bound and self.serial == held.serial
+        if held.bound and self.serial == held.serial:
+            return self._doubled(number, f"card {number} was verified elsewhere while this chip was in its reader")
         card = job.registry.cards.card(number)
-        if not another and is_card(card, sender, domain, job.custody, job.profile):
+        if is_card(card, sender, domain, job.custody, job.profile):
             reason = Reason(f"verified before as card {number}", RejectCode.VERIFIED_BEFORE, {"number": number[-6:]})
             return self.report(CardOutcome.KNOWN, reason)
         sentence = f"it has the serial of the chip with card {number} and does not prove to be that card"
         return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
+
+    def taken_over(self, last_try: Callable[[str], bool]) -> CardReport:
+        """The report where another lane has taken the dossier over. It has another chip if its chip answered, or if it
+        takes the dossier again and again, while this one has not left its reader."""
+        last, claim = last_try(self.serial), self._claim
+        if claim is not None and (last or self._job.registry.line.rival_answered(claim)) and self._in_reader():
+            return self._doubled(claim.card_number, "another lane had its dossier while this chip was in its reader")
+        if last:
+            sentence = "another lane keeps taking its dossier over: two chips with this serial?"
+            return self.report(CardOutcome.ASIDE, Reason(sentence, RejectCode.TWINS))
+        sentence = "another lane took this dossier over; the chip is examined again"
+        return self.report(CardOutcome.AGAIN, Reason(sentence, RejectCode.TAKEN_OVER))
+
+    def _in_reader(self) -> bool:
+        """Whether the chip has not left its reader since it was powered: one that was out answers no command."""
+        try:
+            self._meter.exchange(_SELECT)
+        except TransportError:
+            return False
+        return True
+
+    def _doubled(self, number: str, proof: str) -> CardReport:
+        """Record that two chips have the serial of this one, and put it aside."""
+        self._job.registry.line.doubled(self.serial, self._lane, self._job.station, proof)
+        return self.report(CardOutcome.ASIDE, _two_chips(number))
 
     def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys, at: datetime) -> None:
         match step:
@@ -286,15 +314,15 @@ class _CardRun:
         self._tell(step, self._claim.card_number if self._claim else "")
         self._write(JournalEvent.INTENT)
 
-    def _end(self) -> None:
+    def _end(self, detail: str = "") -> None:
         took = self._job.monotonic() - self._step_began
         self._steps[self._step] = self._steps.get(self._step, 0.0) + took  # one for each application
-        self._finished()
+        self._finished(detail=detail)
 
-    def _finished(self, block: int | None = None) -> None:
+    def _finished(self, block: int | None = None, detail: str = "") -> None:
         """Remember a completed step for the journal; it is written with the next entry."""
         if self._claim is not None:
-            self._done.append(JournalEntry(self._step, JournalEvent.DONE, block=block))
+            self._done.append(JournalEntry(self._step, JournalEvent.DONE, detail, block))
 
     def _write(self, event: JournalEvent | None = None, detail: str = "") -> None:
         """Write completed steps and the next intent in one commit, before the chip gets the next command. Does nothing
@@ -352,6 +380,11 @@ def open_dossier(custody: KeyCustody, card_number: str, sequence: int, sealed: S
     if (dossier.card_number, dossier.sequence) != (card_number, sequence):
         raise DossierError(f"the sealed dossier of {card_number} is another card's")
     return dossier
+
+
+def _two_chips(number: str) -> Reason:
+    sentence = f"two chips have this serial, and none of them is taken for card {number} by it"
+    return Reason(sentence, RejectCode.DOUBLED, {"number": number[-6:]})
 
 
 def _nothing_left(left: NothingLeft) -> Reason:

@@ -41,7 +41,7 @@ _RELEASE = {
     CardOutcome.NOTHING_LEFT: Disposition.KEEP,
 }
 
-_UNIDENTIFIED = (RejectCode.NO_IDENTITY, RejectCode.TWINS)
+_UNIDENTIFIED = (RejectCode.NO_IDENTITY, RejectCode.TWINS, RejectCode.DOUBLED)
 """Chips put aside that a lane stops for when they come one after another, as for rejects: the stock is not fit."""
 
 
@@ -215,6 +215,7 @@ class _Lane:
             if self._line.paused:
                 self._tell(LaneState.PAUSED)
                 self._line.wait_while_paused()
+                self._held = self._held.unwatched()
             if self._line.stopping:
                 return STOPPED
             if self._failures >= self._line.settings.max_consecutive_failures:

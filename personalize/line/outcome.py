@@ -31,7 +31,7 @@ class CardOutcome(StrEnum):
     REFUSED = "refused"
     """It was rejected before and stays rejected."""
     ASIDE = "aside"
-    """It is bound in another batch, or nothing proves which chip it is."""
+    """It is bound in another batch, two chips have its serial, or nothing proves which chip it is."""
     NOTHING_LEFT = "nothing left"
 
 
@@ -65,6 +65,11 @@ class HeldChip:
         """The same slot after another failure."""
         same = report.chip_serial in ("", self.serial)
         return HeldChip(report.chip_serial or self.serial, bool(report.card_number) or (same and self.bound))
+
+    def unwatched(self) -> HeldChip:
+        """The same slot after a time in which nobody saw whether the chip left it: that it had a dossier there proves
+        nothing any more."""
+        return HeldChip(self.serial)
 
 
 NO_CHIP: Final = HeldChip()

@@ -33,7 +33,7 @@ _BATCH = select(batches.c.stage, batches.c.started_at, _RESTORED.label("restored
     batches.c.id == bindparam("batch")
 )
 _CHIP = (
-    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, chips.c.code)
+    select(chips.c.batch_id, chips.c.dossier_id, chips.c.state, chips.c.reason, chips.c.code, chips.c.doubled_at)
     .add_columns(dossiers.c.card_number)
     .join(dossiers, dossiers.c.id == chips.c.dossier_id, isouter=True)
     .where(chips.c.serial == bindparam("serial"))
@@ -69,7 +69,8 @@ HELD = (
 def claim_dossier(
     conn: Connection, batch_id: str, place: LanePlace, chip_serial: str, now: datetime, lease: timedelta
 ) -> Claim | NothingLeft | ChipKnown:
-    """Claim the dossier of a returning chip, or the next waiting one. Raises RegistryConflict, NotOnRecord."""
+    """Claim the dossier of a returning chip, or the next waiting one; none for a serial that two chips have. Raises
+    RegistryConflict, NotOnRecord."""
     if not chip_serial:
         raise RegistryConflict("a chip without a serial gets no dossier; reject it", reason="chip-without-serial")
     batch = conn.execute(_BATCH, {"batch": batch_id}).one_or_none()
@@ -124,10 +125,12 @@ def _known_chip(
     if known.state == "bound" and known.batch_id == batch_id:
         conn.execute(_LOCK, {"dossier": known.dossier_id})
         known = conn.execute(_CHIP, {"serial": serial}).one()  # read again under the lock
-    if known.state == "verified":
-        return ChipKnown("verified", known.card_number)
     if known.state == "rejected":
         return ChipKnown("rejected", known.reason, known.code)
+    if known.doubled_at is not None:
+        return ChipKnown("doubled", known.card_number)
+    if known.state == "verified":
+        return ChipKnown("verified", known.card_number)
     if known.batch_id != batch_id:
         return ChipKnown("other batch", known.batch_id)
     return _hand_over(conn, known.dossier_id, place, serial, now, lease, returning=True)

@@ -15,6 +15,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor, read_time
 from registry.db.tables import cards, chips, claims, dossiers, journal
 from registry.line import outcome
 from registry.line.claims import LanePlace, claim_dossier
+from registry.line.doubled import Acknowledged, DoubledChip, acknowledged, doubled_chips, mark_doubled, rival_answered
 from registry.line.journal import JournalWriter, write_with
 from registry.line.outcome import ChipFault
 from registry.members.cards import card_on_record
@@ -111,6 +112,35 @@ class Line:
         with self._context.write() as conn:
             outcome.release_missing(conn, batch_id, chip_serial, by, reason, self._context.clock())
             self._context.audit(conn, by, "chip.missing", f"chip:{chip_serial}", reason, batch=batch_id)
+
+    def doubled(self, chip_serial: str, lane: str, station: str, proof: str) -> None:
+        """Record for ever that two chips have this serial: no chip with it gets a dossier or counts as a card any more.
+
+        A verified card stays as it is, and so does the newest claim. ``proof`` is a sentence for the audit. Repeated,
+        or for a serial without a dossier, it changes nothing.
+        """
+        place = LanePlace(lane, station)
+        with self._context.write() as conn:
+            if batch := mark_doubled(conn, chip_serial, place, self._context.clock()):
+                self._context.audit(
+                    conn, f"{station}, {lane}", "chip.doubled", f"chip:{chip_serial}", proof, batch=batch
+                )
+
+    def rival_answered(self, claim: Claim) -> bool:
+        """Whether the chip of a newer claim of the same dossier completed a step: then that chip was in a reader after
+        this claim."""
+        with self._context.read() as conn:
+            return rival_answered(conn, claim)
+
+    def acknowledged(self, claim: Claim) -> frozenset[Acknowledged]:
+        """The steps that the chip of this dossier completed, under this claim or earlier ones."""
+        with self._context.read() as conn:
+            return acknowledged(conn, claim.dossier_id)
+
+    def doubled_chips(self, batch_id: str) -> list[DoubledChip]:
+        """The serials of a batch that two chips have."""
+        with self._context.read() as conn:
+            return doubled_chips(conn, batch_id)
 
     def bound_chips(self, batch_id: str) -> list[BoundChip]:
         """Claimed dossiers and the chips they are bound to."""

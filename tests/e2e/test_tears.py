@@ -169,6 +169,7 @@ class DyingCard:
 
 CALLS_OF_THE_LINE = (
     *("line.claim", "line.journal", "line.verified", "line.reject", "line.reject_chip"),
+    *("line.acknowledged", "line.rival_answered", "line.doubled"),
     *("dossiers.add", "batches.accounts"),
 )
 

@@ -38,6 +38,7 @@ class Chip:
     claims: list[Claim]
     end: str = ""
     lease_until: datetime | None = None
+    doubled: bool = False
 
 
 class Line(RuleBasedStateMachine):
@@ -69,7 +70,10 @@ class Line(RuleBasedStateMachine):
             self.chips[number] = Chip(batch, answer.dossier_id, [answer], lease_until=answer.lease_until)
         elif known.end:
             assert isinstance(answer, ChipKnown)
-            assert answer.why == known.end
+            assert answer.why == ("doubled" if known.doubled and known.end == "verified" else known.end)
+        elif known.doubled:
+            assert isinstance(answer, ChipKnown)
+            assert answer.why == "doubled"
         elif known.batch != batch:
             assert answer == ChipKnown("other batch", self.batches[known.batch])
         else:
@@ -132,6 +136,14 @@ class Line(RuleBasedStateMachine):
         else:
             self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
             known.end = "rejected"
+
+    @rule(number=CHIPS)
+    def double(self, number: int) -> None:
+        """A lane proves that two chips have the serial; the newest claim may finish, and no other is taken."""
+        self.registry.line.doubled(chip(number), "lane 1", "s", "both were in readers")
+        known = self.chips.get(number)
+        if known is not None and known.dossier is not None:
+            known.doubled = True
 
     @rule(minutes=st.sampled_from([1, 6]))
     def time_passes(self, minutes: int) -> None:

@@ -201,6 +201,8 @@ chips = Table(
     Column("code", Text, nullable=False, server_default=text("''")),
     Column("params", Text, nullable=False, server_default=text("'{}'")),
     Column("lane", Text, nullable=False),
+    Column("doubled_at", UtcTime),  # since when it is proven that two chips have this serial
+    Column("doubled_by", Text),  # station and lane
     one_of("state", "bound", "verified", "rejected"),
     CheckConstraint("state = 'rejected' OR dossier_id IS NOT NULL", name="bound"),
     CheckConstraint("state <> 'rejected' OR reason IS NOT NULL", name="reason"),

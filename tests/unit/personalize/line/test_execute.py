@@ -299,7 +299,9 @@ def test_two_chips_of_one_serial_do_not_take_the_dossier_from_each_other_for_eve
     ]
     assert outcomes == [CardOutcome.AGAIN, CardOutcome.ASIDE]
     assert bench.accounts.claimed == 1
-    assert present(bench, chip)[0].outcome is CardOutcome.VERIFIED
+    again, _ = present(bench, chip)
+    assert (again.outcome, again.code) == (CardOutcome.ASIDE, "doubled")
+    assert [doubled.chip_serial for doubled in bench.registry.line.doubled_chips(bench.batch)] == [chip.chip_serial]
 
 
 def test_an_instance_may_have_a_name_of_its_own() -> None:

@@ -95,6 +95,7 @@ PARAMS = {
     "made-before": {"number"},
     "rejected-before": {"was"},
     "other-batch": {"batch"},
+    "doubled": {"number"},
     "missing": {"said", "by"},
     "not-prepared": {"members"},
     "no-card": {"seconds"},
