@@ -65,15 +65,17 @@ def show(batch: BatchId, json: output.Json = False) -> None:
     """Show one batch: its accounts, chips that have to come back, chips that were rejected."""
     with settings.open_registry() as registry:
         shown = registry.batches.batch(batch)
-        accounts, rejects, bound = (
+        accounts, rejects, bound, doubled = (
             registry.batches.accounts(batch),
             registry.line.rejects(batch),
             registry.line.bound_chips(batch),
+            registry.line.doubled_chips(batch),
         )
         stock = registry.stock.accounts()
         uses = _range_uses(registry, batch) if shown.state is BatchState.DRAFT else []
     if json:
         facts = {"batch": shown, "accounts": accounts, "rejects": rejects, "awaited": bound, "stock": stock}
+        facts["doubled"] = [chip._asdict() for chip in doubled]
         output.as_json(facts | {"ranges": [use.to_json() for use in uses]})
         return
     output.show(_summary(shown))
@@ -93,6 +95,11 @@ def show(batch: BatchId, json: output.Json = False) -> None:
             for b in bound
         ]
         output.show(output.table("Chips that still have to come back", ["chip", "card", "lane", ""], rows))
+    if doubled:
+        named = [(d.chip_serial, f"{d.card_number}-{d.sequence:02d}", output.local_time(d.at), d.by) for d in doubled]
+        output.show(
+            output.table("Serials that two chips have: keep both apart", ["chip", "card", "since", "lane"], named)
+        )
     if rejects:
         refused = [
             (r.chip_serial, r.card_number, text(r.step), language.reason(r.code, r.params, r.reason), text(r.bin))

@@ -13,6 +13,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from registry.line.doubled import DoubledChip
 from registry.store import Registry
 from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, StockAccounts, Timing
 from terminal.localtime import offset
@@ -45,6 +46,7 @@ class BatchReport:
     refused_rows: Sequence[RosterLine]
     mended_rows: Sequence[RosterLine]
     rejects: Sequence[Reject]
+    doubled: Sequence[DoubledChip]
     cards: Sequence[Card]
     timings: Sequence[Timing]
 
@@ -84,6 +86,7 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
         refused_rows=[row for row in rows if not row.accepted],
         mended_rows=[row for row in rows if row.accepted and row.codes],
         rejects=registry.line.rejects(batch_id),
+        doubled=registry.line.doubled_chips(batch_id),
         cards=registry.cards.of_batch(batch_id),
         timings=registry.line.timings(batch_id),
     )

@@ -125,6 +125,7 @@ def batch(
         view=service.batches.show(who, batch_id),
         rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
         bound=service.batches.bound(who, batch_id),
+        doubled=service.batches.doubled(who, batch_id),
         stock=service.batches.stock(who),
         may_run=who.may(Permission.LANES_RUN),
     )

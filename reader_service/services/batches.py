@@ -20,6 +20,7 @@ from registry.admin.audit import AuditFilter
 from registry.batches.reviews import ReviewEvent
 from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
+from registry.line.doubled import DoubledChip
 from registry.values import Batch, BatchAccounts, BatchState, BoundChip, Reject, StockAccounts
 
 SIGNATURE_LASTS: Final = timedelta(hours=24)
@@ -125,6 +126,12 @@ class BatchService:
         with translate_registry_errors():
             self._registry.batches.batch(batch_id)
             return self._registry.line.bound_chips(batch_id)
+
+    def doubled(self, p: Principal, batch_id: str) -> list[DoubledChip]:
+        """Serials that two chips have."""
+        p.need(Permission.BATCHES_VIEW)
+        with translate_registry_errors():
+            return self._registry.line.doubled_chips(batch_id)
 
     def release_missing(self, p: Principal, batch_id: str, chip_serial: str, reason: str) -> Batch:
         """Give up a bound chip: its card goes on the hotlist, its dossier is prepared again. Raises Conflict while a

@@ -117,7 +117,7 @@ def test_json_of_batch_commands(home: IssuerDirectory) -> None:
     assert (done["id"], done["state"], done["verified"], done["rejected"]) == (home.done, "done", 3, 2)
     assert (draft["id"], draft["state"]) == (home.draft, "draft")
     shown = home.cli.ok("batch", "show", home.done, "--json").json
-    assert set(shown) == {"batch", "accounts", "rejects", "awaited", "ranges", "stock"}
+    assert set(shown) == {"batch", "accounts", "rejects", "awaited", "doubled", "ranges", "stock"}
     assert shown["stock"] == home.cli.ok("stock", "show", "--json").json
     assert shown["batch"] == done
     assert set(shown["accounts"]) == ACCOUNTS

@@ -23,6 +23,7 @@ from reader_service.services.lane_status import LaneStatus, LastCard
 from reader_service.services.lanes import LaneService
 from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from registry.db.paging import Page
+from registry.line.doubled import DoubledChip
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject, StockAccounts
 from terminal.emv.data.explain import Explained
 from terminal.member.lists import HotlistState
@@ -250,6 +251,7 @@ class Batches(BatchService):
     away: bool = False
     rows: tuple[Reject, ...] = ()
     chips: list[BoundChip] = field(default_factory=list)
+    twins: list[DoubledChip] = field(default_factory=list)
     blanks: StockAccounts = NO_BLANKS
     done: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -267,6 +269,9 @@ class Batches(BatchService):
 
     def bound(self, p: Principal, batch_id: str) -> list[BoundChip]:
         return self.chips
+
+    def doubled(self, p: Principal, batch_id: str) -> list[DoubledChip]:
+        return self.twins
 
     def stock(self, p: Principal) -> StockAccounts:
         p.need(Permission.BATCHES_VIEW)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from personalize.line.report import BatchReport, collect, render
+from registry.line.doubled import DoubledChip
 from registry.values import Timing
 from tests.support.cards.card_bench import Bench, fast_directory
 
@@ -52,6 +53,15 @@ def test_a_name_is_text_in_the_report_and_not_part_of_the_plot(report: BatchRepo
 
 def test_the_report_has_its_date_with_the_offset(report: BatchReport) -> None:
     assert "Made 2026-11-22 22:05:00 +08:00." in render([report], created_at=AT)
+
+
+def test_the_report_lists_the_serials_that_two_chips_have(report: BatchReport) -> None:
+    assert "Serials that two chips have" not in render([report], created_at=AT)
+    doubled = DoubledChip("4790<1>", "verified", "9000130000000000018", 2, AT.astimezone(UTC), "east, lane 2")
+    page = render([replace(report, doubled=[doubled])], created_at=AT)
+    assert "Serials that two chips have 两个芯片使用的序列号" in page
+    assert "<code>4790&lt;1&gt;</code></td><td><code>9000130000000000018-02</code>" in page
+    assert "<td>2026-11-22 22:05:00 +08:00</td><td>east, lane 2</td>" in page
 
 
 def test_each_lane_has_the_colour_and_the_sign_of_its_dots(report: BatchReport) -> None:

@@ -20,6 +20,7 @@ from reader_service.pages.station import STEPS, StationBoard
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState, ReaderView
 from reader_service.services.preparations import Preparation
+from registry.line.doubled import DoubledChip
 from registry.values import BatchState, BoundChip, Reject, StockAccounts
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
@@ -86,6 +87,7 @@ def fill(app: PageApp) -> None:
     )
     chip = BoundChip(1, "6200000000000042131", 1, CHIP, "lane 2", AT, True)
     app.batches.chips = [chip, replace(chip, missing=False)]
+    app.batches.twins = [DoubledChip(CHIP, "verified", "6200000000000042131", 1, AT, "东站, lane 2")]
     app.batches.blanks = StockAccounts(42, 45, 40, 2, 3, 0, -3, False)
     app.developer.past = [exchange(1), exchange(2, fault="the card left the reader")]
 

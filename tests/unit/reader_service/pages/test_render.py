@@ -15,6 +15,7 @@ from personalize.line.outcome import Bin, CardOutcome
 from reader_service.pages.shell import own_path
 from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
+from registry.line.doubled import DoubledChip
 from registry.values import BatchState, BoundChip, Reject
 from terminal.member.lists import HotlistState
 from tests.support.service.accounts import BASE, PASSWORD, Client
@@ -79,6 +80,7 @@ def busy(app: PageApp, text: str = "plain") -> None:
     app.batches.views = [batch_view(unit=text)]
     app.batches.rows = (Reject(AT, "4790", text, text, Bin.KEYS, text, None, None),)
     app.batches.chips = [BoundChip(7, "6200000000000042131", 1, "4790", text, AT, True)]
+    app.batches.twins = [DoubledChip("4790", "bound", "6200000000000042131", 1, AT, text)]
     app.developer.past = [exchange(response="", sw="", sw_text="", meaning=text, fault=text)]
 
 
