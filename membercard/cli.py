@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from membercard import command_table, language
 from membercard.errors import Interrupted
 from membercard.language import Language, prose, sentence
-from membercard.localized_help import localize, localize_typer, usage_errors
+from membercard.localized_help import localize, localize_typer, usage_errors, whole_names
 from terminal import private_files
 from terminal.errors import CardError, MembercardError, SecureChannelError, TransportError
 from terminal.visible import VisibleStream
@@ -57,7 +57,7 @@ class _Root(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         # Typer looks here for what a mistyped name may have meant.
         self.commands = {
-            row.name: TyperCommand(row.name, help=prose(row.help), rich_help_panel=row.panel)
+            row.name: TyperCommand(row.name, help=prose(row.help), rich_help_panel=sentence(row.panel))
             for row in command_table.listed()
         }
         return list(self.commands)
@@ -99,7 +99,7 @@ class _Root(TyperGroup):
         localize_typer(ctx)
         localize(self, ctx)
         with self._table_only():
-            super().format_help(ctx, formatter)
+            whole_names(super().format_help, ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         localize(self, ctx)

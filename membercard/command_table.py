@@ -18,14 +18,14 @@ _PLUGINS: Final = "membercard.commands"
 class HelpPanel(StrEnum):
     """Whose work a command is: a panel of the root's help."""
 
-    START = "开始 Getting started"
-    INTAKE = "录入 Intake"
-    ISSUING = "制卡 Issuing"
-    COUNTER = "柜台 Counter"
-    ADMINISTRATION = "管理 Administration"
-    SERVICE = "服务 Service"
-    DEVELOPERS = "开发 Developers"
-    PLUGINS = "其他 Others"
+    START = "Getting started"
+    INTAKE = "Intake"
+    ISSUING = "Issuing"
+    COUNTER = "Counter"
+    ADMINISTRATION = "Administration"
+    SERVICE = "Service"
+    DEVELOPERS = "Developers"
+    PLUGINS = "Others"
 
 
 @dataclass(frozen=True, slots=True)

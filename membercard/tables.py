@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -81,6 +82,15 @@ class FittingTable(Table):
             for head, cell in zip(heads, row, strict=True):
                 grid.add_row(head, wrapped(cell, width - label - 2))
             yield from (grid, Text())
+
+
+class OptionTable(Table):
+    """A table of Typer's help whose last columns are a kind of value and a text: the names before them stay whole."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*cells, **options)
+        for column in self.columns[:-2]:
+            column.no_wrap = True
 
 
 def wrapped(cell: Text, width: int) -> Text:

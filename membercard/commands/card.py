@@ -201,7 +201,7 @@ def verdict_panel(verdict: Verdict) -> RenderableType:
     colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
     body: list[RenderableType] = [Text(language.sentence(verdict.sentence))]
     if row.tone is Tone.DOUBT:
-        body.append(Text(f"{row.next.zh}\n{row.next.en}.", "bold"))
+        body.append(Text(row.next.zh if language.current() is language.Language.CHINESE else f"{row.next.en}.", "bold"))
     if verdict.member is not None:
         body.append(_member_table(verdict))
     body.append(Text(_provenance(verdict), style="dim"))
@@ -216,25 +216,25 @@ def _member_table(verdict: Verdict) -> Table:
         return table
     cover = f"{facts.cover_ends}" if facts.cover_ends else "–"
     if facts.cover_ends and today > facts.cover_ends:
-        cover += " ended 已到期"
+        cover = language.text("{date}, ended", date=cover)
     rights = ", ".join(
         language.text(_LEFT[e.period], benefit=e.benefit_class, left=e.left, limit=e.limit)
         for e in verdict.entitlements
     )
     for label, value in (
-        ("name 姓名", facts.name),
-        ("identity 证件", str(facts.identity)),
-        ("unit 单位", facts.unit_name or "–"),
+        ("name", facts.name),
+        ("identity", language.sentence(str(facts.identity))),
+        ("unit", facts.unit_name or "–"),
         (
-            "category 类别",
+            "category",
             language.text(facts.category.name.lower().replace("_", " ")) if facts.category is not None else "–",
         ),
-        ("card 卡号", f"{facts.masked_card_number}-{facts.sequence:02d}"),
-        ("valid through 有效期至", str(facts.valid_through)),
-        ("cover 保障至", cover),
-        ("entitlements 权益", rights or "–"),
+        ("card", f"{facts.masked_card_number}-{facts.sequence:02d}"),
+        ("valid through", str(facts.valid_through)),
+        ("cover until", cover),
+        ("entitlements", rights or "–"),
     ):
-        table.add_row(f"[dim]{label}[/]", Text(value))
+        table.add_row(Text(language.text(label), "dim"), Text(value))
     return table
 
 

@@ -109,7 +109,7 @@ def install(
     reader: Reader,
     package: Annotated[str, typer.Argument(metavar="PACKAGE", help="AID of the load file.", show_default=False)],
     module: Annotated[str, typer.Argument(metavar="MODULE", help="AID of the applet in it.", show_default=False)],
-    instance: Annotated[str | None, typer.Argument(metavar="[INSTANCE]", help="The module's AID if not given.")] = None,
+    instance: Annotated[str | None, typer.Argument(metavar="INSTANCE", help="The module's AID if not given.")] = None,
     scp: Channel = GpProtocol.AUTO,
     key: Key = None,
     key_version: KeyVersion = 0,
