@@ -22,6 +22,7 @@
     │   ├── CardRefused            a status word that is not success; carries .operation and .sw
     │   │   └── AuthenticationRefused   names the key set and its KCVs
     │   ├── CardMalformed          a successful answer in a wrong format
+    │   │   └── ResponseLost       the command was executed, and its response cannot be fetched
     │   └── NotGenuine             the card's cryptogram or MAC is wrong: it does not hold the key
     ├── SecureChannelError         misuse or loss of a secure channel on this side
     │   └── AuthenticationGuarded  a key set that failed on this card is not tried again
@@ -156,6 +157,10 @@ class AuthenticationRefused(CardRefused):
 
 class CardMalformed(CardError):
     """A successful answer whose data are in a wrong format."""
+
+
+class ResponseLost(CardMalformed):
+    """The card executed a command (61xx) and then refused GET RESPONSE: the data of its response are lost."""
 
 
 class NotGenuine(CardError):

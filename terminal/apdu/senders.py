@@ -20,7 +20,7 @@ from terminal.apdu.protocols import LinkProtocol, Sender, Transport
 from terminal.apdu.status import OK
 from terminal.apdu.trace import Trace
 from terminal.awake import AwakeClock
-from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused, CardTooSlow
+from terminal.errors import ApduError, AtrError, CardMalformed, CardRefused, CardTooSlow, ResponseLost
 
 _WRONG_LENGTH = 0x6700
 _MAX_RESPONSE = 65536
@@ -72,13 +72,15 @@ def _tpdu(command: Command) -> bytes:
 class FollowUp:
     """Fetches pending response data (61xx, GET RESPONSE) and repeats a command with the Le that the card names (6Cxx).
 
-    The response carries all data and the last status word. A command is repeated once; fetching stops with
+    The response carries all data and the last status word. 61xx says that the command was executed: what GET RESPONSE
+    is refused with afterwards is no status of the command. A command that expects no data (no Le) has then succeeded;
+    for any other ResponseLost is raised. A command is repeated once; fetching stops with
     CardMalformed when a round returns no data or the total exceeds 65,536 bytes, and with CardTooSlow after ``limit``
     seconds, so that no card can keep the terminal busy without end. ``clock`` returns seconds; by default a
     pause of the machine does not count. With ``after_warning``
     the data of a case 4 command that ended in 62xx or 63xx at T=0 are fetched too; the response keeps the warning.
 
-    ISO/IEC 7816-4:2020, 5.3.4; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1.
+    ISO/IEC 7816-4:2020, 5.3.4 and 5.6; ISO/IEC 7816-3:2006, 12.2; EMV 4.4 Book 1, 9.3.1.1 and 9.3.1.2.
     """
 
     def __init__(
@@ -104,8 +106,10 @@ class FollowUp:
         if response.sw.more is not None:
             return self._gather(command, response)
         if self._after_warning and response.sw.warning and not response.data and command.case == 4:
-            fetched = self._gather(command, self._get_response(command, 256))
-            return Response(fetched.data, response.sw) if fetched.sw.ok else response
+            fetched = self._get_response(command, 256)
+            if fetched.sw.more is not None:
+                fetched = self._gather(command, fetched)
+            return Response(fetched.data, response.sw) if _given(fetched) else response
         return response
 
     def _right_length(self, command: Command, response: Response) -> Response:
@@ -117,10 +121,11 @@ class FollowUp:
         return self._right_length(fetch, self._inner.send(fetch))
 
     def _gather(self, command: Command, response: Response) -> Response:
+        """The whole response of a command that was answered 61xx."""
         data = bytearray(response.data)
         for _ in range(_MAX_ROUNDS):
             if response.sw.more is None:
-                return Response(bytes(data), response.sw)
+                return Response(bytes(data), response.sw) if _given(response) else _lost(command, response, len(data))
             if self._clock() > self._until:
                 raise CardTooSlow(
                     f"sending {command}: the card is too slow, or defective: "
@@ -131,6 +136,20 @@ class FollowUp:
             if len(data) > _MAX_RESPONSE or (not response.data and response.sw.more is not None):
                 break
         raise CardMalformed(f"sending {command}: the card announces more data without end ({len(data)} bytes so far)")
+
+
+def _given(fetched: Response) -> bool:
+    """Whether GET RESPONSE was executed: a warning describes the data that come with it."""
+    return fetched.sw.ok or (fetched.sw.warning and bool(fetched.data))
+
+
+def _lost(command: Command, refusal: Response, count: int) -> Response:
+    if command.ne is None:
+        return Response(b"", OK)
+    raise ResponseLost(
+        f"sending {command}: the card executed the command, but its response is lost after {count} bytes: "
+        f"GET RESPONSE was answered {refusal.sw}"
+    )
 
 
 class Chained:

@@ -19,7 +19,7 @@ from terminal.emv.data.tags import (
 from terminal.emv.transaction.outcome import ScriptResult
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
-from terminal.errors import ApduError, CardMalformed, TlvError, TransportError
+from terminal.errors import ApduError, CardMalformed, ResponseLost, TlvError, TransportError
 from terminal.tlv import Tlv, decode
 
 _SOURCE: Final = "EMV 4.4 Book 3, 10.10"
@@ -91,9 +91,11 @@ def _commands(script: Tlv) -> list[Command] | None:
 
 
 def _send(sender: Sender, command: Command) -> tuple[str, bool]:
-    """Whether the script continues: SW1 90, 62 and 63. EMV 4.4 Book 3, 10.10."""
+    """Whether the script continues: SW1 90, 62 and 63, also where the response data are lost. EMV 4.4 Book 3, 10.10."""
     try:
         response = sender.send(command)
+    except ResponseLost as fault:
+        return f"the card executed it ({fault})", True
     except (TransportError, CardMalformed, ApduError) as fault:
         return f"no answer ({fault})", False
     return f"the card answered {response.sw}", response.sw.ok or response.sw.warning

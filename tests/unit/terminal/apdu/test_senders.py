@@ -21,7 +21,7 @@ from terminal.apdu import (
 )
 from terminal.apdu.senders import FOLLOW_UP_SECONDS
 from terminal.awake import AwakeClock
-from terminal.errors import ApduError, CardMalformed, CardRefused, CardTooSlow, DeadlineExceeded
+from terminal.errors import ApduError, CardMalformed, CardRefused, CardTooSlow, DeadlineExceeded, ResponseLost
 
 READ = Command(0x00, 0xB2, 0x01, 0x0C, ne=256)
 
@@ -168,6 +168,94 @@ class TestFollowUp:
         select = Command(0x00, 0xA4, 0x04, 0x00, b"\xa0\0\0\0\3", ne=256)
         with Transcript(("00A4040005A000000003", "6283"), ("00C0000000", "6F00"), protocol=LinkProtocol.T0) as card:
             assert stack(card).send(select).sw == 0x6283
+
+    @pytest.mark.parametrize("status", ["6282", "6310", "63C2"])
+    def test_data_with_a_warning_of_get_response_are_given_at_t0(self, status: str) -> None:
+        select = Command(0x00, 0xA4, 0x04, 0x00, b"\xa0\0\0\0\3", ne=256)
+        with Transcript(
+            ("00A4040005A000000003", "6283"), ("00C0000000", f"6F00{status}"), protocol=LinkProtocol.T0
+        ) as card:
+            response = stack(card).send(select)
+        assert (response.data, response.sw) == (b"\x6f\0", 0x6283)
+
+
+REFUSALS = ["6985", "6A82", "6A83", "6A86", "6A88", "6D00", "6700", "6400", "6982", "6983", "63C0", "6300", "9484"]
+
+
+class TestLostResponse:
+    """61xx says that the command was executed: what GET RESPONSE is refused with is no status of the command."""
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    def test_a_refused_get_response_refuses_no_command(self, status: str) -> None:
+        with (
+            Transcript(("00B2010C00", "6110"), ("00C0000010", status)) as card,
+            pytest.raises(ResponseLost, match=f"executed the command, .* lost after 0 bytes: .* {status}") as lost,
+        ):
+            stack(card).send(READ)
+        assert not isinstance(lost.value, CardRefused)
+
+    def test_a_part_of_the_data_is_not_the_response(self) -> None:
+        with (
+            Transcript(("00B2010C00", "0102 6103"), ("00C0000003", "03 6102"), ("00C0000002", "6985")) as card,
+            pytest.raises(ResponseLost, match="lost after 3 bytes"),
+        ):
+            stack(card).send(READ)
+
+    def test_a_second_6cxx_to_get_response_is_a_refusal_of_it(self) -> None:
+        with (
+            Transcript(("00B2010C00", "6110"), ("00C0000010", "6C02"), ("00C0000002", "6C03")) as card,
+            pytest.raises(ResponseLost, match="6C03"),
+        ):
+            stack(card).send(READ)
+
+    def test_a_refusal_after_the_right_length_is_one_too(self) -> None:
+        with (
+            Transcript(("00B2010C00", "6C03"), ("00B2010C03", "6103"), ("00C0000003", "6A82")) as card,
+            pytest.raises(ResponseLost, match="6A82"),
+        ):
+            stack(card).send(READ)
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    @pytest.mark.parametrize("protocol", LinkProtocol)
+    def test_a_command_without_le_has_succeeded(self, status: str, protocol: LinkProtocol) -> None:
+        with Transcript(("0020008002 2412", "6110"), ("00C0000010", status), protocol=protocol) as card:
+            assert stack(card).send(Command(0x00, 0x20, 0x00, 0x80, b"\x24\x12")).encode() == b"\x90\x00"
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    def test_a_chain_goes_on_after_a_part_without_its_data(self, status: str) -> None:
+        with Transcript(
+            ("90E20000020102", "6104"), ("00C0000004", status), ("80E20000020304", "AA9000"), protocol=LinkProtocol.T1
+        ) as card:
+            sender = Chained(FollowUp(TransportSender(card)), 2)
+            assert sender.send(Command(0x80, 0xE2, data=b"\1\2\3\4", ne=None)).sw.ok
+
+    def test_the_end_of_a_chain_may_lose_its_response(self) -> None:
+        with (
+            Transcript(("90E20000020102", "9000"), ("80E2000002030400", "6104"), ("00C0000004", "6985")) as card,
+            pytest.raises(ResponseLost),
+        ):
+            Chained(FollowUp(TransportSender(card)), 2).send(Command(0x80, 0xE2, data=b"\1\2\3\4", ne=256))
+
+    def test_6700_of_get_response_repeats_no_long_command(self) -> None:
+        """The command was executed: sent again in parts it would be executed twice."""
+        with (
+            Transcript(("00D6000000012C" + "00" * 300 + "0100", "6110"), ("00C0000010", "6700")) as card,
+            pytest.raises(ResponseLost, match="6700"),
+        ):
+            stack(card).send(Command(0, 0xD6, data=bytes(300), ne=256))
+
+    def test_data_announced_behind_a_warning_may_be_lost_at_t0(self) -> None:
+        select = Command(0x00, 0xA4, 0x04, 0x00, b"\xa0\0\0\0\3", ne=256)
+        with (
+            Transcript(
+                ("00A4040005A000000003", "6283"),
+                ("00C0000000", "6F006102"),
+                ("00C0000002", "6F00"),
+                protocol=LinkProtocol.T0,
+            ) as card,
+            pytest.raises(ResponseLost, match="lost after 2 bytes"),
+        ):
+            stack(card).send(select)
 
 
 class TestLink:

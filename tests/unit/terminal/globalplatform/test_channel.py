@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulators.card.security_domain.session import R_MAC
-from terminal.apdu import OK, Command, Response, StatusWord
-from terminal.errors import ApduError, CardGone, IntegrityError, SecureChannelError
+from terminal.apdu import OK, Command, FollowUp, Response, StatusWord
+from terminal.errors import ApduError, CardGone, IntegrityError, ResponseLost, SecureChannelError
 from terminal.globalplatform import AuthenticationGuard, HostAuthentication, SecureChannel, SecurityLevel, open_channel
 from terminal.keys import Algorithm
 from tests.support.cards.scp_card import CardEnd, host
@@ -117,6 +117,58 @@ def test_a_lost_card_closes_the_channel() -> None:
     for use in (lambda: channel.send(LE), lambda: channel.dek, lambda: channel.level, lambda: channel.max_data):
         with pytest.raises(SecureChannelError, match="authenticate again"):
             use()
+
+
+class WithholdingCard(CardEnd):
+    """Executes a command, announces its response and then refuses GET RESPONSE, as often as ``times`` says."""
+
+    times = 0
+
+    def send(self, command: Command) -> Response:
+        if command.ins == 0xC0:
+            return Response(b"", StatusWord(0x6985))
+        response = super().send(command)
+        if not self.times or not self.session.authenticated:
+            return response
+        self.times -= 1
+        return Response(b"", StatusWord(0x6110))
+
+
+SIGNED = [(Algorithm.TDES, 0x15, 0x01), (Algorithm.TDES, 0x15, 0x03), (Algorithm.AES128, 0x70, 0x03)]
+PROVEN = [(Algorithm.TDES, 0x35, 0x11), (Algorithm.AES128, 0x70, 0x11), (Algorithm.AES128, 0x70, 0x33)]
+
+
+def withholding(algorithm: Algorithm, i: int, level: int) -> tuple[SecureChannel, WithholdingCard]:
+    custody, keys = host(algorithm)
+    card = WithholdingCard(algorithm, i)
+    wanted = HostAuthentication(keys, SecurityLevel(level), scp02_i=i)
+    channel = open_channel(FollowUp(card), wanted, custody, AuthenticationGuard())
+    card.times = 1
+    return channel, card
+
+
+@pytest.mark.parametrize(("algorithm", "i", "level"), SIGNED + PROVEN)
+def test_a_lost_response_is_no_refusal_and_closes_the_channel(algorithm: Algorithm, i: int, level: int) -> None:
+    channel, card = withholding(algorithm, i, level)
+    with pytest.raises(ResponseLost, match="6985"):
+        channel.send(LE)
+    assert card.understood == [LE]
+    assert channel.closed
+
+
+@pytest.mark.parametrize(("algorithm", "i", "level"), SIGNED)
+def test_a_command_without_le_has_succeeded_without_its_response(algorithm: Algorithm, i: int, level: int) -> None:
+    channel, _ = withholding(algorithm, i, level)
+    for _ in range(2):
+        assert channel.send(Command(0x80, 0xE2, 0x80, 0x00, b"data")).sw.ok
+
+
+@pytest.mark.parametrize(("algorithm", "i", "level"), PROVEN)
+def test_where_success_needs_an_r_mac_a_lost_response_proves_none(algorithm: Algorithm, i: int, level: int) -> None:
+    channel, _ = withholding(algorithm, i, level)
+    with pytest.raises((IntegrityError, ResponseLost)):
+        channel.send(Command(0x80, 0xE2, 0x80, 0x00, b"data"))
+    assert channel.closed
 
 
 class RMacCard(CardEnd):

@@ -285,6 +285,17 @@ def test_foreign_cards_and_blank_stock(sw: str) -> None:
     assert len(card.log) == 1
 
 
+@pytest.mark.parametrize("sw", ["6A82", "6A81", "6D00", "6E00", "6999", "6283"])
+def test_a_member_card_whose_answer_is_lost_is_no_foreign_card(sw: str) -> None:
+    """SELECT was executed (61xx); the status of GET RESPONSE does not say that there is no such application."""
+    card = Issue().card()
+    card.answers[SELECT] = bytes.fromhex("6110")
+    card.answers["C0"] = bytes.fromhex(sw)
+    verdict = judge(card)
+    assert verdict.code is VerdictCode.CARD_FAULT
+    assert "executed the command" in verdict.sentence
+
+
 @pytest.mark.parametrize("instruction", [SELECT, OPTIONS])
 def test_an_instance_without_a_member(instruction: str) -> None:
     card = Issue().card()

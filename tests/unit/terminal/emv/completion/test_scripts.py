@@ -56,6 +56,22 @@ def test_warnings_let_a_script_go_on(status: str) -> None:
     assert not outcome.tvr & BEFORE
 
 
+@pytest.mark.parametrize("refusal", ["6985", "6A82", "6700", "6D00"])
+@pytest.mark.parametrize("command", [UNBLOCK, "84240000081122334455667788" + "00"])
+def test_a_command_whose_response_is_lost_was_executed(command: str, refusal: str) -> None:
+    """61xx, and then GET RESPONSE is refused: the status of GET RESPONSE is none of the command's."""
+
+    def bend(_turn: int, apdu: bytes, answer: bytes) -> bytes:
+        return bytes.fromhex(refusal) if apdu[1] == 0xC0 else answer
+
+    card = ToyCard(script_status={**FINE, UNBLOCK[:8]: "6110"}, bend=bend)
+    outcome = run(card, OVER, host=ToyHost(card, scripts=(script("71", command, PUT),)))
+    assert order(card) == ["AE", "82", "24", "DA", "AE"]
+    assert not outcome.tvr & BEFORE
+    assert outcome.script_results.hex() == "20a1b2c3d4"
+    assert outcome.result is Result.APPROVED_ONLINE
+
+
 @pytest.mark.parametrize("status", ["6400", "6985", "6700", "6F00"])
 def test_errors_do_not(status: str) -> None:
     outcome, card = delivered(script("72", UNBLOCK, PUT), status={UNBLOCK[:8]: status})

@@ -58,6 +58,10 @@ def test_the_bits_of_all_steps_are_the_bits_of_the_outcome() -> None:
         ({"B2": "6A83"}, Result.TERMINATED),
         ({"AE": "6985"}, Result.TERMINATED),
         ({"AE": "60"}, Result.TERMINATED),
+        ({"A4": "6110", "C0": "6A82"}, Result.TERMINATED),
+        ({"A8": "6110", "C0": "6985"}, Result.TERMINATED),
+        ({"B2": "6110", "C0": "6A83"}, Result.TERMINATED),
+        ({"AE": "6110", "C0": "6985"}, Result.TERMINATED),
     ],
 )
 def test_a_refusal_ends_the_transaction_without_a_decision(status: dict[str, str], result: Result) -> None:

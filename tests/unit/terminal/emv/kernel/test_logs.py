@@ -108,6 +108,21 @@ def test_records_beside_a_broken_one_remain() -> None:
     assert ["record 17" in log.remarks[0], "record 19" in log.remarks[1]] == [True, True]
 
 
+@pytest.mark.parametrize("status", ["6A83", "6985"])
+def test_a_record_whose_response_is_lost_ends_no_log(status: str) -> None:
+    """6A83 to GET RESPONSE is not the end of the file."""
+    toy = bent({17: b"\x61\x10"})
+    bend = toy.bend
+    toy.bend = lambda turn, command, answer: (
+        bytes.fromhex(status) if command[1] == 0xC0 else bend(turn, command, answer)
+    )
+    log = read_log(*selected(toy))
+    assert log is not None
+    assert [record.number for record in log.records] == [*range(1, 17), *range(18, 31)]
+    assert len(log.remarks) == 1
+    assert f"GET RESPONSE was answered {status}" in log.remarks[0]
+
+
 def test_records_before_a_lost_connection_remain() -> None:
     def gone(turn: int, command: bytes, answer: bytes) -> bytes:
         if command[1:3] == b"\xb2\x11":
