@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from registry.batches.units import unit_id_of, unit_ids_of
 from registry.db.context import RegistryContext
@@ -46,10 +46,14 @@ class Plans:
             ids = unit_ids_of(conn, set(plans_by_unit))
             if len(set(ids.values())) < len(ids):
                 raise RegistryConflict("two plans of the schedule are of one unit", reason="plan-twice")
-            for name, plan in plans_by_unit.items():
-                conn.execute(delete(plans).where(plans.c.unit_id == ids[name]))
-                values = {"group": plan.group, "planned": plan.planned, "due": plan.due.isoformat()}
-                conn.execute(insert(plans).values(unit_id=ids[name], **values))
+            conn.execute(
+                delete(plans).where(plans.c.unit_id == bindparam("unit")), [{"unit": one} for one in ids.values()]
+            )
+            rows = [
+                {"unit_id": ids[name], "group": plan.group, "planned": plan.planned, "due": plan.due.isoformat()}
+                for name, plan in plans_by_unit.items()
+            ]
+            conn.execute(insert(plans), rows)
             subject = f"unit:{next(iter(plans_by_unit))}" if len(plans_by_unit) == 1 else "schedule"
             total = sum(plan.planned for plan in plans_by_unit.values())
             self._context.audit(conn, by, "plan.set", subject, units=len(plans_by_unit), planned=total)

@@ -210,20 +210,22 @@ def _forget_waiting_dossiers(conn: Connection, member_id: int) -> None:
 
 def _give_unit_codes(conn: Connection, batch_id: str, scheme: str) -> None:
     """Give the federation's code, 18 characters, to each unit that has none."""
-    without = (
-        select(units.c.id)
-        .distinct()
-        .select_from(units.join(members).join(roster_rows))
-        .where(roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted", units.c.code.is_(None))
-    )
-    for unit_id in sorted(conn.execute(without).scalars()):
-        give_unit_code(conn, unit_id, scheme)
+    # Sets instead of joins: SQLite would go through all rows of the batch for each unit.
+    accepted = roster_rows.c.batch_id == batch_id, roster_rows.c.verdict == "accepted"
+    persons = members.c.id.in_(select(roster_rows.c.member_id).where(*accepted))
+    without = select(units.c.id).where(units.c.code.is_(None), units.c.id.in_(select(members.c.unit_id).where(persons)))
+    give_unit_codes(conn, sorted(conn.execute(without).scalars()), scheme)
 
 
-def give_unit_code(conn: Connection, unit_id: int, scheme: str) -> None:
-    """Give a unit its code: scheme, ``GH`` and a serial of 10 digits. The unit must have none."""
-    number = allocate(conn, f"unit/{scheme}", 1)[0]
-    conn.execute(update(units).where(units.c.id == unit_id).values(code=f"{scheme}GH{number:010d}"))
+def give_unit_codes(conn: Connection, unit_ids: Sequence[int], scheme: str) -> None:
+    """Give units their codes: scheme, ``GH`` and a serial of 10 digits. The units must have none."""
+    if unit_ids:
+        numbers = allocate(conn, f"unit/{scheme}", len(unit_ids))
+        codes = [
+            {"unit": unit_id, "new_code": f"{scheme}GH{number:010d}"}
+            for unit_id, number in zip(unit_ids, numbers, strict=True)
+        ]
+        conn.execute(update(units).where(units.c.id == bindparam("unit")).values(code=bindparam("new_code")), codes)
 
 
 def _give_member_numbers(conn: Connection, batch_id: str, scheme: str, prefix: str) -> None:

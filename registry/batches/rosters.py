@@ -23,7 +23,7 @@ from registry.batches.persons import (
     search_indexes,
 )
 from registry.batches.states import row_counts
-from registry.batches.units import is_independent, names_by_unit, unit_ids_of, unit_of_row
+from registry.batches.units import UnitsOnRecord, names_by_unit, unit_ids_of
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
@@ -214,8 +214,9 @@ def _unit_key(row: AcceptedRow, unit_name: str) -> tuple[str, str]:
 def _unit_ids(conn: Connection, unit_name: str, accepted: Sequence[AcceptedRow]) -> dict[tuple[str, str], int]:
     """Ids of the units of a roster by what its rows say of them; new ones are recorded."""
     keys = {(unit_name, "")} | {_unit_key(row, unit_name) for row in accepted}
-    names = {key: unit_of_row(conn, *key) for key in keys}
-    ids = unit_ids_of(conn, set(names.values()))
+    known = UnitsOnRecord(conn)
+    names = {key: known.of_row(*key) for key in keys}
+    ids = unit_ids_of(conn, set(names.values()), known)
     return {key: ids[name] for key, name in names.items()}
 
 
@@ -347,22 +348,20 @@ def _registered(
         .join(batches, batches.c.id == roster_rows.c.batch_id)
         .join(heads, heads.c.id == batches.c.unit_id)
     )
-    registered, independent, names = {}, {}, names_by_unit(conn)
+    registered, names, on_record = {}, names_by_unit(conn), UnitsOnRecord(conn)
     for start in range(0, len(indexes), _CHUNK):
         part = indexes[start : start + _CHUNK]
         rosters_of: dict[bytes, set[str]] = defaultdict(set)
         for index, name in conn.execute(brought.where(members.c.id_index.in_(part))):
             rosters_of[bytes(index)] |= names(name)
         for row in conn.execute(chosen.where(members.c.id_index.in_(part))).all():
-            if row.name not in independent:
-                at_top = row.name if row.parent_id is None else row.known_as
-                independent[row.name] = bool(at_top) and is_independent(conn, at_top)
+            at_top = row.name if row.parent_id is None else row.known_as
             index = bytes(row.id_index)
             known = KnownMember(
                 row.name,
                 bool(row.busy),
                 row.withdrawn_at is not None,
-                independent[row.name],
+                bool(at_top) and on_record.is_independent(at_top),
                 frozenset(rosters_of[index]),
                 open_person(personal, row) if personal is not None and row.busy else None,
                 row.batch or "",

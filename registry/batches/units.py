@@ -5,10 +5,11 @@ A unit that was placed below another is also found by the name that it had befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, func, or_, select, text
+from sqlalchemy import CTE, ColumnElement, Connection, or_, select, text
 
 from registry.db.tables import plans, units
 from registry.unit_names import BETWEEN, levels, names_above, spelling, whole_name
@@ -17,82 +18,113 @@ _NEW_UNIT = text(
     "INSERT INTO units (name, own_name, parent_id) VALUES (:name, :own_name, :parent) ON CONFLICT (name) DO NOTHING"
 )
 
-_MARK: Final = "\x1f"
+_ALL = select(units.c.id, units.c.name, units.c.parent_id, units.c.known_as).order_by(units.c.id)
+
+_CHUNK: Final = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
 _PLACED = select(units.c.name, units.c.known_as).where(units.c.known_as.is_not(None))
 
 
-def unit_of_row(conn: Connection, name: str, above: str) -> str:
-    """The whole name of a row's unit: a department of ``above``, unless a unit of that name has a plan or departments
-    of its own, so that no department is meant."""
-    whole = whole_name(name, above)
-    if name and whole not in (name, above) and is_independent(conn, name) and unit_id_of(conn, whole) is None:
-        return name
-    return whole
+class UnitsOnRecord:
+    """All units as they are on record now, found by any spelling of their names (``unit_names.spelling``). They are
+    read at once, so that a form of thousands of units costs no query for each."""
 
+    def __init__(self, conn: Connection) -> None:
+        self._ids: dict[str, int] = {}
+        self._spelt: dict[str, int] = {}
+        self._placed: dict[str, str] = {}
+        self._at_top: dict[str, set[int]] = defaultdict(set)
+        self._with_units_or_plan: set[int | None] = set(conn.execute(select(plans.c.unit_id)).scalars())
+        for unit_id, name, parent_id, known_as in conn.execute(_ALL):
+            self._ids[name] = unit_id
+            self._spelt.setdefault(spelling(name), unit_id)
+            self._with_units_or_plan.add(parent_id)
+            if parent_id is None:
+                self._at_top[spelling(name)].add(unit_id)
+            if known_as is not None:
+                self._placed[spelling(known_as)] = name
+                self._at_top[spelling(known_as)].add(unit_id)
 
-def is_independent(conn: Connection, name: str) -> bool:
-    """Whether a unit that is or was at the highest level has a plan, or units below it."""
-    below = units.alias()
-    own = exists().where(plans.c.unit_id == units.c.id) | exists().where(below.c.parent_id == units.c.id)
-    spelt = spelling(name)
-    named = or_(
-        and_(_spelling(units.c.name) == spelt, units.c.parent_id.is_(None)), _spelling(units.c.known_as) == spelt
-    )
-    chosen = select(units.c.id).where(named, own)
-    return conn.execute(chosen).scalar() is not None
+    def id_of(self, name: str) -> int | None:
+        """The id of a unit by its whole name. The first level may be the name that a unit had before it was placed."""
+        unit_id = self._in_a_spelling(name)
+        first, *below = levels(name) or ("",)
+        placed = self._placed.get(spelling(first)) if unit_id is None else None
+        return unit_id if placed is None else self._in_a_spelling(BETWEEN.join((placed, *below)))
 
+    def _in_a_spelling(self, name: str) -> int | None:
+        return self._ids.get(name, self._spelt.get(spelling(name)))
 
-def unit_ids_of(conn: Connection, names: Collection[str]) -> dict[str, int]:
-    """Ids of units by whole name; units that are new are recorded, with those above them."""
-    wanted = {levels(name)[:depth] for name in names for depth in range(1, len(levels(name)) + 1)}
-    ids: dict[tuple[str, ...], int] = {(): 0}
-    # In one order, so that two imports do not wait for each other in a ring; the spelling without blanks first.
-    for parts in sorted(wanted, key=lambda parts: ([*map(spelling, parts)], [*map(len, parts)], parts)):
-        ids[parts] = _recorded(conn, parts, ids[parts[:-1]] or None)
-    return {name: ids[levels(name)] for name in names}
+    def is_independent(self, name: str) -> bool:
+        """Whether a unit that is or was at the highest level has a plan, or units below it."""
+        return not self._with_units_or_plan.isdisjoint(self._at_top.get(spelling(name), ()))
 
-
-def _recorded(conn: Connection, parts: tuple[str, ...], parent: int | None) -> int:
-    unit_id = unit_id_of(conn, BETWEEN.join(parts))
-    if unit_id is None:
-        name = parts[-1]
-        if parent is not None:
-            # The row is held: its unit could be placed elsewhere meanwhile, under another name.
-            above = select(units.c.name).where(units.c.id == parent).with_for_update(read=True)
-            name = f"{conn.execute(above).scalar_one()}{BETWEEN}{name}"
-        # Two imports that name a new unit at once: the second waits for the first and reads its row.
-        own_name = parts[-1] if parent is not None else None
-        conn.execute(_NEW_UNIT, {"name": name, "own_name": own_name, "parent": parent})
-        unit_id = conn.execute(select(units.c.id).where(units.c.name == name)).scalar_one()
-    return unit_id
+    def of_row(self, name: str, above: str) -> str:
+        """The whole name of a row's unit: a department of ``above``, unless a unit of that name has a plan or
+        departments of its own, so that no department is meant."""
+        whole = whole_name(name, above)
+        if name and whole not in (name, above) and self.is_independent(name) and self.id_of(whole) is None:
+            return name
+        return whole
 
 
 def unit_id_of(conn: Connection, name: str) -> int | None:
-    """The id of a unit by its whole name, in this spelling or another (``unit_names.spelling``). The first level may be
-    the name that a unit had before."""
-    unit_id = _id_in_a_spelling(conn, name)
-    first, *below = levels(name) or ("",)
-    if unit_id is None and first:
-        placed = conn.execute(select(units.c.name).where(_spelling(units.c.known_as) == spelling(first))).scalar()
-        if placed is not None:
-            unit_id = _id_in_a_spelling(conn, BETWEEN.join((placed, *below)))
-    return unit_id
+    """The id of a unit by its whole name, as ``UnitsOnRecord`` finds it."""
+    return UnitsOnRecord(conn).id_of(name)
 
 
-def _id_in_a_spelling(conn: Connection, name: str) -> int | None:
-    chosen = select(units.c.id)
-    exact = conn.execute(chosen.where(units.c.name == name)).scalar()
-    other = chosen.where(_spelling(units.c.name) == spelling(name)).order_by(units.c.id).limit(1)
-    return exact if exact is not None else conn.execute(other).scalar()
+def unit_ids_of(conn: Connection, names: Collection[str], known: UnitsOnRecord | None = None) -> dict[str, int]:
+    """Ids of units by whole name; units that are new are recorded, with those above them, level by level."""
+    known = known or UnitsOnRecord(conn)
+    wanted = {levels(name)[:depth] for name in names for depth in range(1, len(levels(name)) + 1)}
+    ids: dict[tuple[str, ...], int] = {}
+    for depth in range(1, max(map(len, wanted), default=0) + 1):
+        # In one order, so that two imports do not wait for each other in a ring; the spelling without blanks first.
+        level = sorted(
+            (parts for parts in wanted if len(parts) == depth),
+            key=lambda parts: ([*map(spelling, parts)], [*map(len, parts)], parts),
+        )
+        ids |= _ids_of_level(conn, known, level, ids)
+    return {name: ids[levels(name)] for name in names}
 
 
-def _spelling(column: ColumnElement[str | None]) -> ColumnElement[str]:
-    """``unit_names.spelling`` of a column."""
-    marked = func.replace(column, BETWEEN, _MARK)
-    for typed, compared in ((" ", ""), ("\u3000", ""), ("（", "("), ("）", ")"), (_MARK, BETWEEN)):
-        marked = func.replace(marked, typed, compared)
-    return marked
+def _ids_of_level(
+    conn: Connection, known: UnitsOnRecord, level: Sequence[tuple[str, ...]], ids: Mapping[tuple[str, ...], int]
+) -> dict[tuple[str, ...], int]:
+    """Ids of units of one level, below units of ``ids``; new ones are recorded."""
+    on_record = {parts: unit_id for parts in level if (unit_id := known.id_of(BETWEEN.join(parts))) is not None}
+    new = [parts for parts in level if parts not in on_record]
+    if not new:
+        return on_record
+    above = _held(conn, {ids[parts[:-1]] for parts in new if len(parts) > 1})
+    names: dict[tuple[int | None, str], str] = {}
+    rows: list[dict[str, object]] = []
+    for parts in new:
+        parent = ids.get(parts[:-1])
+        key = (parent, spelling(parts[-1]))
+        if key not in names:
+            own_name = None if parent is None else parts[-1]
+            names[key] = parts[-1] if parent is None else f"{above[parent]}{BETWEEN}{parts[-1]}"
+            rows.append({"name": names[key], "own_name": own_name, "parent": parent})
+    # Two imports that name a new unit at once: the second waits for the first and reads its row.
+    conn.execute(_NEW_UNIT, rows)
+    recorded = {name: unit_id for unit_id, name in _chosen(conn, units.c.name, sorted(names.values()))}
+    return on_record | {parts: recorded[names[ids.get(parts[:-1]), spelling(parts[-1])]] for parts in new}
+
+
+def _held(conn: Connection, unit_ids: Collection[int]) -> dict[int, str]:
+    """Names of units whose rows are held: they could be placed elsewhere meanwhile, under other names."""
+    return dict(_chosen(conn, units.c.id, sorted(unit_ids), hold=True))
+
+
+def _chosen(
+    conn: Connection, column: ColumnElement[Any], values: Sequence[object], *, hold: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Ids and names of the units that have one of these values in a column."""
+    for start in range(0, len(values), _CHUNK):
+        rows = select(units.c.id, units.c.name).where(column.in_(values[start : start + _CHUNK])).order_by(units.c.id)
+        chosen = conn.execute(rows.with_for_update(read=True) if hold else rows)
+        yield from ((unit_id, name) for unit_id, name in chosen)
 
 
 def names_by_unit(conn: Connection) -> Callable[[str], frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, exists, insert, select, update
 
-from registry.batches.approval import give_unit_code
+from registry.batches.approval import give_unit_codes
 from registry.batches.persons import open_person
 from registry.batches.units import part_of_unit, unit_ids_of, within
 from registry.db.context import RegistryContext, reason_given
@@ -143,7 +143,7 @@ class Members:
             if unit_id == row.unit_id:
                 raise RegistryConflict(f"this member is of {before} already", reason="unit-same", unit=before)
             if conn.execute(select(units.c.code).where(units.c.id == unit_id)).scalar_one() is None:
-                give_unit_code(conn, unit_id, scheme or row.member_number[:6])
+                give_unit_codes(conn, [unit_id], scheme or row.member_number[:6])
             conn.execute(update(members).where(members.c.id == member_id).values(unit_id=unit_id))
             reason = without_name(open_person(self._context.personal, row), reason)
             self._record(conn, member_id, "transferred", by, reason, f"{before} → {new_unit}")

@@ -6,13 +6,12 @@ import random
 import statistics
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, RejectCount
@@ -23,6 +22,7 @@ from registry.values import Coded
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import SetClock, chip, claimed, custodian, ready
+from tests.support.registry.statements import statements
 
 CARDS, VERDICTS = 3000, 5000
 BEGIN = datetime.fromisoformat("2026-11-20T00:00:00+00:00")
@@ -259,22 +259,6 @@ def test_issued_is_handed_over_and_neither_verified_nor_ended_before(
     assert figures() == (5, 3)
     assert sum(one.count for one in registry.statistics.issued_per_hour()) == 3
     assert sum(one.count for one in registry.statistics.verified_per_hour()) == 5
-
-
-@contextmanager
-def statements(registry: Registry) -> Iterator[list[tuple[str, Any]]]:
-    """Statements that are executed meanwhile, with their parameters."""
-    executed: list[tuple[str, Any]] = []
-
-    def note(conn: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        executed.append((statement, parameters))
-
-    engine = registry._context.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield executed
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def whole_table_for_each_row(registry: Registry, statement: str, parameters: Any) -> list[str]:
