@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from membercard import command_table, language
+from membercard import command_table, language, signals
 from membercard.errors import Interrupted
 from membercard.language import Language, prose, sentence
 from membercard.localized_help import localize, localize_typer, usage_errors, whole_names
@@ -25,7 +25,7 @@ from terminal.visible import VisibleStream
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault, 4 no hotlist to rely on, "
-    "130 interrupted."
+    "130 interrupted, 143 terminated."
 )
 
 _INTERRUPTED = 130
@@ -170,6 +170,8 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    if context.invoked_subcommand != "serve":
+        signals.hang_up_ends()
     context.obj = language.sentence  # for groups of other packages, which have no catalogue
     from membercard import settings  # which the root's help and completion do without
 
@@ -186,13 +188,16 @@ def _root(
 
 def main() -> None:
     """Run the command line; a fault is printed as one sentence and sets the exit code, without a traceback."""
+    signals.take()
     gc.set_threshold(_COLLECTION_THRESHOLD)
-    _print_anywhere()
-    private_files.set_umask()
     try:
+        _print_anywhere()
+        private_files.set_umask()
         status = _status_of(app)
         # The buffer is flushed here, where a closed pipe (`| head`) is handled.
         sys.stdout.flush()
+    except (KeyboardInterrupt, signals.Ended) as e:
+        status = _ended(e)
     except BrokenPipeError:
         status = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -212,12 +217,14 @@ def _print_anywhere() -> None:
 
 
 def _status_of(command: Callable[[], object]) -> int:
-    """Run a command; returns its exit code. Raises BrokenPipeError."""
+    """Run a command; returns its exit code. Raises BrokenPipeError, KeyboardInterrupt and Ended."""
     try:
         command()
+    except signals.Ended:
+        raise
     except SystemExit as e:
         if e.code == _INTERRUPTED:
-            return _complain("interrupted; what was done so far is kept", _INTERRUPTED)
+            raise KeyboardInterrupt from None
         return e.code if isinstance(e.code, int) else 0 if e.code is None else _complain(str(e.code), 1)
     except Interrupted as e:
         return _complain(str(e), _INTERRUPTED)
@@ -241,6 +248,13 @@ def _status_of(command: Callable[[], object]) -> int:
         place = f"{type(e).__name__} at {Path(frame.filename).name}, line {frame.lineno}"
         return _complain(f"this is a fault of the program ({place}); {_TRACEBACK}=1 in the environment shows more", 1)
     return 0
+
+
+def _ended(request: BaseException) -> int:
+    """The exit code of a command that Ctrl-C or a signal ended."""
+    if isinstance(request, signals.Ended):
+        return _complain(f"ended by {request.name}; what was done so far is kept", int(str(request.code)))
+    return _complain("interrupted; what was done so far is kept", _INTERRUPTED)
 
 
 def _error_text(error: MembercardError) -> str:

@@ -268,9 +268,9 @@ def issuer(
     address, port = _address(listen, "--listen", least=0)
     report_line = _reporter(context)
     with IssuerServer(load_issuer(keys, zone), address, port, report_line) as server:
-        report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
-        signal.signal(signal.SIGTERM, _interrupt)
         with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, _interrupt)
+            report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
             server.serve_forever(poll_interval=_POLL_INTERVAL)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from membercard import output, settings
+from membercard import output, settings, signals
 from membercard.language import sentence, text
 from terminal.apdu import Atr, ReaderEvent, ReaderInfo, list_readers, watch_readers
 from terminal.errors import AtrError
@@ -49,8 +49,8 @@ def watch(
     try:
         for event in watch_readers(stop):
             typer.echo(_json_line(event) if json else _line(event))
-    except KeyboardInterrupt:
-        stop.set()  # Ctrl-C ends a watch; it is not a fault.
+    except (KeyboardInterrupt, signals.Ended):
+        stop.set()  # Ctrl-C and SIGTERM end a watch; they are no fault.
     finally:
         timer.cancel()
 

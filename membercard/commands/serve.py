@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from membercard import output, settings
+from membercard import output, settings, signals
 from membercard.errors import SettingsError
 from terminal import private_files
 
@@ -80,20 +80,25 @@ def serve(
 
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
-    _prepare_process(demo=demo, renewal=tls_cert is not None)
-    from reader_service import logs
-    from reader_service.listen import Listen
-
-    if data is not None and not demo:
-        raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
-    listen = Listen(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
-    if tls_key is not None:
-        private_files.tighten(tls_key, "the TLS key", required=True)
-    listen.check()
-    logs.set_up(getattr(sys.stderr, "styled", sys.stderr), as_json=log_format is LogFormat.JSON, level=log_level.value)
     with ExitStack() as stack:
+        stack.enter_context(_ended_in_good_order())
+        _prepare_process(demo=demo, renewal=tls_cert is not None)
+        if data is not None and not demo:
+            raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
+        listen = _checked(host, port, tls_cert, tls_key, client_ca, tuple(name or ()))
+        _set_up_logs(log_format, log_level)
         shown = _demo_station(stack, data) if demo else None
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
+
+
+@contextmanager
+def _ended_in_good_order() -> Iterator[None]:
+    """A signal before the server takes it over, or after, ends the service as one to the server does: with exit code
+    0."""
+    try:
+        yield
+    except (KeyboardInterrupt, signals.Ended):
+        output.say("The service was stopped while it started or ended.", err=True)
 
 
 def _prepare_process(*, demo: bool, renewal: bool) -> None:
@@ -104,11 +109,30 @@ def _prepare_process(*, demo: bool, renewal: bool) -> None:
     process.raise_limit()
     process.bound_memory()
     if demo or process.has_terminal():
-        return
-    if renewal:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        signals.hang_up_ends()
+    elif renewal:
+        signals.hang_up_waits()
     else:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _checked(
+    host: str, port: int, cert: Path | None, key: Path | None, client_ca: Path | None, names: tuple[str, ...]
+) -> Listen:
+    """Where to listen. Raises Invalid, NotPrivate."""
+    from reader_service.listen import Listen
+
+    listen = Listen(host, port, cert, key, client_ca, names)
+    if key is not None:
+        private_files.tighten(key, "the TLS key", required=True)
+    listen.check()
+    return listen
+
+
+def _set_up_logs(form: LogFormat, level: LogLevel) -> None:
+    from reader_service import logs
+
+    logs.set_up(getattr(sys.stderr, "styled", sys.stderr), as_json=form is LogFormat.JSON, level=level.value)
 
 
 def _run(

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,31 +64,12 @@ def demo_station(data: Path | None = None, *, real_time: bool = True) -> Iterato
 
     ``real_time``: its cards answer as slowly as real ones. Raises SettingsError for a directory that no demo created.
     """
-    with _cleaned_up():
-        home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
-        try:
-            yield _set_up(home, real_time)
-        finally:
-            if data is None:
-                shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def _cleaned_up() -> Iterator[None]:
-    """SIGTERM and SIGHUP while the station is being set up lead to an exit that still deletes it."""
-    main = threading.current_thread() is threading.main_thread()
-    signals = (signal.SIGTERM, signal.SIGHUP) if main else ()
-    unhandled = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
-    before = {number: signal.signal(number, _exit) for number in unhandled}
+    home = Path(tempfile.mkdtemp(prefix="membercard-demo-")) if data is None else data
     try:
-        yield
+        yield _set_up(home, real_time)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _exit(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
+        if data is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _set_up(home: Path, real_time: bool) -> DemoStation:
