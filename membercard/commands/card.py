@@ -201,7 +201,8 @@ def verdict_panel(verdict: Verdict) -> RenderableType:
     colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
     body: list[RenderableType] = [Text(language.sentence(verdict.sentence))]
     if row.tone is Tone.DOUBT:
-        body.append(Text(row.next.zh if language.current() is language.Language.CHINESE else f"{row.next.en}.", "bold"))
+        chinese = language.current() is language.Language.CHINESE
+        body.append(Text(row.next.zh if chinese else f"{row.next.zh}\n{row.next.en}.", "bold"))
     if verdict.member is not None:
         body.append(_member_table(verdict))
     body.append(Text(_provenance(verdict), style="dim"))
