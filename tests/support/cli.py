@@ -99,12 +99,11 @@ class Cli:
     def start(
         self, *args: object, env: Mapping[str, str] | None = None, files: int | None = None
     ) -> subprocess.Popen[str]:
-        """Start it in a session of its own, for as long as this thread lives. ``files``: the limit of its open files.
-
-        SIGHUP reaches it although all that nohup starts ignores it, these tests too."""
+        """Start it in a process group of its own, as a terminal does, for as long as this thread lives. ``files``:
+        the limit of its open files."""
         limited = ["bash", "-c", f'ulimit -n {files} && exec "$@"', "limited"] if files else []
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "env", "--default-signal=HUP", *limited, SCRIPT, *map(str, args)],
+            ["setpriv", "--pdeathsig", "KILL", *limited, SCRIPT, *map(str, args)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
