@@ -55,14 +55,14 @@ SMALL = """(least) => {
 }"""
 
 
-def on_every_page(page: Page, at: Served, script: str, argument: object = None) -> dict[str, list[str]]:
-    """What the script finds, by page; pages where it finds nothing are left out."""
-    breaches = {}
+def on_every_page(page: Page, at: Served, *scripts: tuple[str, object]) -> dict[str, list[str]]:
+    """What the scripts, each with its argument, find, by page; pages where they find nothing are left out."""
+    breaches: dict[str, list[str]] = {}
     for name, path in all_paths(at).items():
         page.goto(path)
         if name == "progress":
             page.wait_for_selector("#plots[data-drawn]")
-        breaches[name] = page.evaluate(script, argument)
+        breaches[name] = [place for script, argument in scripts for place in page.evaluate(script, argument)]
     return {name: places for name, places in breaches.items() if places}
 
 
@@ -73,7 +73,7 @@ def test_a_phone_shows_every_page_without_moving_it_sideways(
     page, _ = sessions.open_page(
         EVERYTHING, language, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme
     )
-    assert on_every_page(page, at, OUTSIDE) == {}
+    assert on_every_page(page, at, (OUTSIDE, None)) == {}
 
 
 def shows(page: Page, at: Served, code: VerdictCode) -> bool:
@@ -99,7 +99,7 @@ def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessio
 def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(sessions: Sessions, at: Served) -> None:
     page, _ = sessions.open_page(EVERYTHING, viewport=PHONE, path="/registry")
     assert page.locator(".stacks tbody td").count() > 50
-    assert on_every_page(page, at, UNLABELLED) == {}
+    assert on_every_page(page, at, (UNLABELLED, None)) == {}
     page.goto("/registry")
     row = page.locator(".stacks tbody tr").first
     values = [cell.bounding_box() for cell in row.locator("td").all()]
@@ -112,7 +112,7 @@ def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(sess
 def test_a_finger_hits_every_control(sessions: Sessions, at: Served, size: dict[str, int], mobile: bool) -> None:
     page, _ = sessions.open_page(EVERYTHING, viewport=size, has_touch=True, is_mobile=mobile)
     assert page.evaluate("matchMedia('(pointer: coarse)').matches")
-    assert on_every_page(page, at, SMALL, FINGER) == {}
+    assert on_every_page(page, at, (SMALL, FINGER)) == {}
 
 
 def test_a_mouse_keeps_rows_close_together(sessions: Sessions) -> None:
@@ -137,8 +137,7 @@ NARROW_TABLES = """(least) => [...document.querySelectorAll(".scroll")]
 
 def test_a_wide_screen_is_used_for_tables_and_not_for_longer_lines(sessions: Sessions, at: Served) -> None:
     page, _ = sessions.open_page(EVERYTHING, "en", viewport=WIDE)
-    assert on_every_page(page, at, NARROW_TABLES, 1200) == {}
-    assert on_every_page(page, at, LONG_LINES, 720) == {}
+    assert on_every_page(page, at, (NARROW_TABLES, 1200), (LONG_LINES, 720)) == {}
     for path in ("/registry", "/progress", "/audit", "/intake", "/registry/1"):
         page.goto(path)
         edges = [one.bounding_box() for one in page.locator("main > *").filter(visible=True).all()]

@@ -43,6 +43,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-gpu",
+    "--disable-site-isolation-trials",  # all pages are of one site: no process is kept ready for another
 )
 UNANSWERED = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 """What htmx writes of a request that ended with its page. The browser itself writes of one that failed otherwise."""
