@@ -24,9 +24,16 @@ def typed(start: str) -> str:
     return line
 
 
-def run(command: str, directory: Path, **environment: str) -> None:
+def run(command: str, directory: Path, entered: str = "", **environment: str) -> None:
+    """Without a terminal, so that what is ``entered`` is read from standard input."""
     done = subprocess.run(
-        ["/bin/sh", "-ec", command], cwd=directory, env={**os.environ, **environment}, capture_output=True, check=False
+        ["/bin/sh", "-ec", command],
+        cwd=directory,
+        env={**os.environ, **environment},
+        input=entered.encode(),
+        capture_output=True,
+        check=False,
+        start_new_session=True,
     )
     assert done.returncode == 0, done.stderr.decode()
 
@@ -66,7 +73,7 @@ def test_postgresql_while_it_is_in_use(tmp_path: Path) -> None:
     with private_cluster() as cluster:
         (host,) = parse_qs(urlsplit(cluster.url("postgres")).query)["host"]
         there = {"PGHOST": host, "PGUSER": "registry"}
-        run("createuser membercard", tmp_path, **there)
+        run(typed("createuser --pwprompt"), tmp_path, entered="correct-horse\n" * 2, **there)
         run(typed("createdb --owner"), tmp_path, **there)
         url = cluster.url("membercard")
         with Registry.open(url, issuer.custody()) as registry:

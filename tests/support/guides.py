@@ -1,4 +1,7 @@
-"""Blocks of a guide, run by bash as a reader pastes them: all of a page in one shell, in their order."""
+"""Blocks of a guide, run by bash as a reader pastes them: all of a page in one shell, in their order.
+
+What a test may not do to the machine that it runs on has a stand-in, and all of these are here.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,60 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.paths import ROOT
 
 _MARK = "== block {} =="
 _SHOW_STATUS = """curl() { command curl -sS -w '%{stderr}HTTP %{http_code}\\n' "$@"; }"""
 """Leaves standard output as it is and prints the status of each response on standard error."""
+
+_FAILED = "FAILED: "
+_SHOW_FAILURES = f"""set -E; trap 'echo "{_FAILED}$BASH_COMMAND" >&2' ERR"""
+MACHINE = """
+apt-get() { :; }
+useradd() { :; }
+systemctl() { echo "systemctl $*"; }
+journalctl() { :; }
+pip() { :; }
+python3() { [ "$1 $2" = "-m venv" ] || command python3 "$@"; }
+install() {  # for another user or group only root may
+  local words=()
+  while [ $# -gt 0 ]; do case $1 in -o|-g) shift 2 ;; *) words+=("$1"); shift ;; esac; done
+  command install "${words[@]}"
+}
+su() { HOME=$SERVICE_HOME "$2" -c "$5"; }  # su -s SHELL USER -c COMMAND
+"""
+"""Shell functions in place of programs that change the machine: packages, users, services."""
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A block that is not run with its page: how it begins, and why not."""
+
+    start: str
+    reason: str
+
+
+def blocks(page: str, left_out: Sequence[NotRun] = ()) -> list[str]:
+    """The blocks of a page of docs/, without those that are left out. Raises ValueError where one of these is none, or
+    several."""
+    texts = re.findall(r"^```[a-z]*\n(.*?)^```$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    for one in left_out:
+        if sum(text.startswith(one.start) for text in texts) != 1:
+            raise ValueError(f"docs/{page} has not one block that begins with {one.start!r}")
+    return [text for text in texts if not text.startswith(tuple(one.start for one in left_out))]
+
+
+def placed(block: str, stand_ins: Mapping[str, str]) -> str:
+    """A block with what stands in for its places, names and ports. Raises ValueError for one that the block lacks."""
+    if missing := [written for written in stand_ins if written not in block]:
+        raise ValueError(f"no {missing} in {block!r}")
+    for written, stand_in in stand_ins.items():
+        block = block.replace(written, stand_in)
+    return block
 
 
 @dataclass(frozen=True)
@@ -29,15 +79,21 @@ class Ran:
         """Of the responses to its requests, with the last one of a loop that waits."""
         return [int(status) for status in re.findall(r"^HTTP (\d+)$", self.err, re.MULTILINE)]
 
+    @property
+    def failed(self) -> list[str]:
+        """Commands that ended with another exit code than 0, outside of conditions."""
+        return re.findall(rf"^{_FAILED}(.*)$", self.err, re.MULTILINE)
 
-def paste(blocks: Sequence[str], folder: Path, *, seconds: float) -> list[Ran]:
-    """Run the blocks in ``folder``, with the program on the PATH and nothing of this machine's settings.
+
+def paste(blocks: Sequence[str], folder: Path, *, seconds: float, before: str = "") -> list[Ran]:
+    """Run the blocks in ``folder``, with the program on the PATH and nothing of this machine's settings. ``before`` is
+    shell text that comes first: settings and stand-ins.
 
     Background jobs are ended with the shell. Raises subprocess.TimeoutExpired after ``seconds``.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEMBERCARD_", "LC_"))}
     clean |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-    script = [_SHOW_STATUS]
+    script = [_SHOW_STATUS, _SHOW_FAILURES, before]
     for number, block in enumerate(blocks):
         script += [f"echo '{_MARK.format(number)}'; echo '{_MARK.format(number)}' >&2", block]
     with open(folder / ".out", "w+b") as out, open(folder / ".err", "w+b") as err:
