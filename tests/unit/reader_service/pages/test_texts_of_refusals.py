@@ -24,7 +24,10 @@ def refusals() -> Iterator[tuple[str, str, set[str], str]]:
     paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     paths += [ROOT / "reader_service" / "services" / f"{service}.py" for service in SERVICES]
     for path in sorted(paths):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        source = path.read_text("utf-8")
+        if not any(f"{name}(" in source for name in CODES):  # much quicker than to parse it
+            continue
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODES:
                 given = {word.arg: word.value for word in node.keywords if word.arg}
                 for reason in _reasons(given["reason"]):
@@ -42,14 +45,15 @@ def _reasons(reason: ast.expr) -> list[str]:
 
 def test_every_reason_has_a_sentence_in_both_languages_that_asks_for_what_it_carries() -> None:
     odd = []
-    for code, reason, carried, where in refusals():
+    places = list(refusals())
+    for code, reason, carried, where in places:
         key = "problem.own-work" if reason == OWN_WORK else f"problem.{code}.{reason}"
         for language in LANGUAGES:
             text = words(language)._texts.get(key)
             if text is None or not set(PLACE.findall(text)) <= carried:
                 odd.append((where, language, key))
     assert odd == []
-    assert len({(code, reason) for code, reason, *_ in refusals()}) > 60
+    assert len({(code, reason) for code, reason, *_ in places}) > 60
 
 
 def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:
