@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
+from terminal.visible import visible
+
 RING_SIZE: Final = 10_000
 """Events that a listener may resume over."""
 BEHIND: Final = 2_000
@@ -53,9 +55,9 @@ class Event:
 
     @cached_property
     def json(self) -> str:
-        """The event as listeners receive it; encoded once for all of them."""
+        """The event as listeners receive it, on one line; encoded once for all of them."""
         fields = {"id": self.id, "at": self.at.isoformat(), "kind": self.kind, "topic": self.topic, "data": self.data}
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return visible(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
 
 
 class EventBus:
