@@ -43,7 +43,10 @@ def bound_memory() -> None:
 
 
 def release_memory() -> None:
-    """Give freed memory back to the operating system. malloc_trim(3); does nothing with another C library."""
+    """Give freed memory back to the operating system. malloc_trim(3); does nothing with another C library.
+
+    Python's own allocator returns an arena once all of it is free; arenas in which a crowd left a few small objects
+    stay for the next crowd."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
