@@ -122,6 +122,15 @@ def reason(code: str, params: Mapping[str, object], english: str) -> str:
     return Words(Language.CHINESE).reason(code, {name: str(value) for name, value in params.items()}, sentence(english))
 
 
+def person(recorded: str) -> str:
+    """Who did something, as the registry records it: a name as it is, a lane and how the name came in words."""
+    if current() is not Language.CHINESE or not recorded:
+        return recorded
+    from reader_service.pages.words import Words  # slow to import
+
+    return Words(Language.CHINESE).actor(recorded)
+
+
 def refusal(rule: str, params: Mapping[str, object], english: str) -> str:
     """Why the registry refused: its sentence where a message fits, else by its rule in the words of the pages. Where
     they have none for the rule, the sentence as it is."""

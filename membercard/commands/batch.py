@@ -53,7 +53,7 @@ def list_batches(json: output.Json = False) -> None:
             b.rejected,
             b.dossiers,
             b.verified,
-            f"{b.imported_by}, {output.local_time(b.imported_at)}",
+            f"{language.person(b.imported_by)}, {output.local_time(b.imported_at)}",
         )
         for b in batches
     ]
@@ -89,7 +89,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
             (
                 b.chip_serial,
                 f"{b.card_number}-{b.sequence:02d}",
-                b.lane,
+                language.sentence(b.lane),
                 text("missing" if b.missing else "in a lane"),
             )
             for b in bound
@@ -130,7 +130,7 @@ def approve(batch: BatchId, by: By = None) -> None:
         "{id}: {accepted} members approved by {approved_by}. Next: membercard batch prepare {id}",
         id=done.id,
         accepted=done.accepted,
-        approved_by=done.approved_by,
+        approved_by=language.person(done.approved_by or ""),
     )
     identity.note_unproven(person)
 
@@ -257,7 +257,10 @@ def report(
         output.show(_summary(summary.batch))
         print_accounts(summary.accounts)
         print_stock(summary.stock)
-        rows = [(lane.lane, lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}") for lane in summary.lanes]
+        rows = [
+            (language.sentence(lane.lane), lane.cards, f"{lane.median:.3f}", f"{lane.slowest:.3f}")
+            for lane in summary.lanes
+        ]
         output.show(
             output.table(
                 "Lanes", ["lane", "cards", "median s", "slowest s"], rows, right=["cards", "median s", "slowest s"]
@@ -276,8 +279,11 @@ def _summary(batch: Batch) -> Table:
         (text("unit"), batch.unit),
         (text("state"), text(batch.state.value)),
         (text("form"), form),
-        (text("imported"), f"{batch.imported_by}, {output.local_time(batch.imported_at)}"),
-        (text("approved by"), f"{batch.approved_by or '–'} {output.local_time(batch.approved_at)}"),
+        (text("imported"), f"{language.person(batch.imported_by)}, {output.local_time(batch.imported_at)}"),
+        (
+            text("approved by"),
+            f"{language.person(batch.approved_by or '') or '–'} {output.local_time(batch.approved_at)}",
+        ),
         (text("to prepare"), batch.to_prepare),
         (text("verified"), batch.verified),
     ]

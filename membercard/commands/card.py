@@ -105,7 +105,7 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
         output.as_json({"aid": card.application.name, "elements": [row._asdict() for row in rows]})
         return
     title = language.text("Member application {aid}", aid=card.application.name.hex().upper())
-    short = [(*row[:4], _shortened(row.value)) for row in rows]
+    short = [(*row[:3], language.sentence(row.element), _shortened(_in_words(row.tag, row.value))) for row in rows]
     output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
 
 
@@ -172,6 +172,11 @@ def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Ex
     return list(explain_trace(recorded, reveal=reveal))
 
 
+def _in_words(tag: str, value: str) -> str:
+    """A value in the current language where it is words and not what somebody is called."""
+    return "\n".join(map(language.sentence, value.split("\n"))) if tag in _WORDED else value
+
+
 def _shortened(value: str) -> str:
     """Certificates shortened; --json has them complete."""
     return value if len(value) <= 120 or " " in value else output.shortened(value)
@@ -187,6 +192,8 @@ _SIGNS = {Tone.OK: "✓", Tone.DOUBT: "?"}
 _COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.DOUBT: "magenta", Tone.IDLE: "red"}
 
 
+_WORDED = ("DF25", "DF26", "DF28", "DF2B")
+"""Sex, category, entitlements and masked identity."""
 _LEFT = {
     Period.DAY: "{benefit}: {left} of {limit} this day",
     Period.MONTH: "{benefit}: {left} of {limit} this month",
@@ -218,7 +225,7 @@ def _member_table(verdict: Verdict) -> Table:
     cover = f"{facts.cover_ends}" if facts.cover_ends else "–"
     if facts.cover_ends and today > facts.cover_ends:
         cover = language.text("{date}, ended", date=cover)
-    rights = ", ".join(
+    rights = language.text(", ").join(
         language.text(_LEFT[e.period], benefit=e.benefit_class, left=e.left, limit=e.limit)
         for e in verdict.entitlements
     )

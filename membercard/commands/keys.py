@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from membercard import output, settings
+from membercard.language import person as as_recorded
 from membercard.language import sentence, text
 from membercard.wiring import identity
 from terminal.errors import KeyRefused, KeystoreLocked
@@ -167,7 +168,7 @@ def audit(json: Json = False) -> None:
     if json:
         output.as_json(list(entries))
         return
-    rows = [(output.local_time(e.at), e.by, text(e.action), e.key, sentence(e.detail)) for e in entries]
+    rows = [(output.local_time(e.at), as_recorded(e.by), text(e.action), e.key, sentence(e.detail)) for e in entries]
     output.show(output.table("Changes of keys", ("when", "who", "what", "key", "detail"), rows))
 
 

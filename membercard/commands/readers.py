@@ -28,7 +28,7 @@ def list_(json: output.Json = False) -> None:
     elif not readers:
         output.say("No reader is plugged in. Virtual cards need none: use --reader sim:CARDFILE.")
     else:
-        rows = [(r.index, r.url, text(_card(r)), text("in use") if r.busy else text("free")) for r in readers]
+        rows = [(r.index, r.url, sentence(_card(r)), text("in use") if r.busy else text("free")) for r in readers]
         output.show(output.table("Readers", ("#", "--reader", "card", "state"), rows, right=("#",)))
 
 
@@ -90,7 +90,7 @@ def about(atr: bytes) -> str:
 
 
 def _line(event: ReaderEvent) -> str:
-    parts = [event.reader, text(about(event.atr)) if event.atr else "", sentence(event.detail)]
+    parts = [event.reader, sentence(about(event.atr)) if event.atr else "", sentence(event.detail)]
     line = ": ".join([text(event.kind.value), *filter(None, parts)])
     return f"{settings.load().now():%H:%M:%S}  {line}"
 

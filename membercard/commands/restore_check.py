@@ -273,8 +273,8 @@ def _read(reader: Reader, trust: TrustList, profile: Profile) -> _CardAtHand | N
 def _print(report: RestoreReport, older: bool) -> None:
     if older:
         output.say("the noted end of the audit is not in this registry: it is older, or went another way since")
-    rows = [(counter.name, counter.before, counter.after) for counter in report.moved]
-    output.show(output.table("Counters moved", ["numbers", "backup", "now"], rows, right=("backup", "now")))
+    if rows := [(counter.name, counter.before, counter.after) for counter in report.moved]:
+        output.show(output.table("Counters moved", ["numbers", "backup", "now"], rows, right=("backup", "now")))
     output.say(
         "{hotlisted} cards added to the hotlist; publish it: membercard lists publish", hotlisted=report.hotlisted
     )

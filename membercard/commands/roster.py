@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from membercard import language, output, settings
+from membercard.language import person as as_recorded
 from membercard.language import text
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _print_import(report: RosterReport, language: Language, batch: Batch | None,
             else "No row could be accepted, so no batch was created."
         )
         return
-    output.say("{id}: draft batch, imported by {imported_by}.", id=batch.id, imported_by=batch.imported_by)
+    output.say("{id}: draft batch, imported by {imported_by}.", id=batch.id, imported_by=as_recorded(batch.imported_by))
     output.say("Next, a second person: membercard batch approve {id} --by NAME", id=batch.id)
 
 

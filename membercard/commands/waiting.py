@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import output, settings
-from membercard.language import text
+from membercard.language import person, text
 
 if TYPE_CHECKING:
     from reader_service.principal import Principal
@@ -50,7 +50,7 @@ def waiting(
             text(_KINDS[one.kind.value]),
             one.key,
             one.subject,
-            one.by,
+            person(one.by),
             output.local_time(one.at),
             text("somebody else signs" if one.own else ""),
         )
