@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -81,7 +81,6 @@ def serve(
     Example: membercard serve --host 0.0.0.0 --tls-cert station.pem --tls-key station.key
     """
     with ExitStack() as stack:
-        stack.enter_context(_ended_in_good_order())
         _prepare_process(demo=demo, renewal=tls_cert is not None)
         if data is not None and not demo:
             raise typer.BadParameter("--data goes with --demo; the station's own directory is named by --data-dir")
@@ -89,16 +88,6 @@ def serve(
         _set_up_logs(log_format, log_level)
         shown = _demo_station(stack, data) if demo else None
         _run(stack, listen, shown, list(reader or ()), list(counter or ()), pcsc)
-
-
-@contextmanager
-def _ended_in_good_order() -> Iterator[None]:
-    """A signal before the server takes it over, or after, ends the service as one to the server does: with exit code
-    0."""
-    try:
-        yield
-    except (KeyboardInterrupt, signals.Ended):
-        output.say("The service was stopped while it started or ended.", err=True)
 
 
 def _prepare_process(*, demo: bool, renewal: bool) -> None:

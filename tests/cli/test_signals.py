@@ -94,9 +94,12 @@ def test_before_the_command_is_known_in_chinese(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("module", "number"), STARTING)
-def test_a_service_that_starts_ends_as_one_that_serves(cli: Cli, module: str, number: signal.Signals) -> None:
-    done = end(start(cli, module, number, *SERVE))
-    assert done == (0, "", "The service was stopped while it started or ended.")
+def test_a_service_that_starts_says_what_ended_it(cli: Cli, module: str, number: signal.Signals) -> None:
+    ended = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    code, out, err = end(start(cli, module, number, *SERVE))
+    assert (code, out) == (128 + number, "")
+    assert err.splitlines()[-1] == f"membercard: {ended}; what was done so far is kept"
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(
