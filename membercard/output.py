@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -31,11 +31,25 @@ if TYPE_CHECKING:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+_YES: Final = ("y", "yes", "是", "是的")
+_NO: Final = ("", "n", "no", "否", "不是")
 
 
 def say(english: str, /, *, err: bool = False, **values: object) -> None:
     """Print a message of the catalogue in the current language."""
     typer.echo(language.text(english, **values), err=err)
+
+
+def confirm(question: str) -> None:
+    """Ask a question of the catalogue, "no" by default. Raises typer.Abort unless it is yes, in either language."""
+    answer = ""
+    while answer not in _YES:
+        prompt = f"{language.text(question)} [{language.text('y/N')}]"
+        answer = typer.prompt(prompt, default="", show_default=False).strip().lower()
+        if answer in _NO:
+            raise typer.Abort
+        if answer not in _YES:
+            say("answer y for yes or n for no", err=True)
 
 
 def as_json(value: Any) -> None:

@@ -141,9 +141,7 @@ def reset(
     Example: membercard lists reset
     """
     if not yes:
-        typer.confirm(
-            text("Older lists will be accepted again. Are the lists at hand fresh from the issuer?"), abort=True
-        )
+        output.confirm("Older lists will be accepted again. Are the lists at hand fresh from the issuer?")
     seen = SeenLists(settings.load().data_dir / FOLDER)
     seen.reset()
     output.say("{folder} was removed", folder=seen.folder)

@@ -134,3 +134,14 @@ def test_each_publication_is_a_later_edition(tmp_path: Path, home: IssuerDirecto
     hotlists = [hotlist for _, hotlist in versions]
     assert hotlists == sorted(set(hotlists))
     assert [trust for trust, _ in versions] == sorted(trust for trust, _ in versions)
+
+
+@pytest.mark.parametrize(
+    ("lang", "answer", "status"),
+    [("en", "yes\n", 0), ("zh", "是\n", 0), ("en", "perhaps\nY\n", 0), ("zh", "否\n", 1), ("en", "\n", 1)],
+)
+def test_a_question_is_answered_in_either_language(tmp_path: Path, lang: str, answer: str, status: int) -> None:
+    ran = Cli(tmp_path, passphrase=None).run("--lang", lang, "lists", "reset", input=answer)
+    assert ran.status == status
+    assert ("[y/N，是/否]" if lang == "zh" else "[y/N]") in ran.out
+    assert ran.err.count("answer y for yes") == answer.count("perhaps")
