@@ -1,0 +1,1 @@
+"""Redemptions at a counter: the journal, and what waits for the office."""

@@ -1,0 +1,61 @@
+"""Faults of the redemption journal, all under ``JournalError``::
+
+JournalError
+├── JournalBusy           another program has the journal open
+├── JournalUnavailable    it cannot be read or written: permission, a broken disk, a missing part
+├── JournalFull           no room for a redemption and its result
+├── JournalDamaged        rows were changed or removed: a person has to take note first
+├── ClockSetBack          the clock stands before the last row
+├── RedemptionPending     an earlier redemption of this card is open: it is recovered first
+├── RedemptionRepeated    the card answered with a transaction counter that has a row already
+└── RowMisplaced          a row that does not follow from those on record
+"""
+
+from __future__ import annotations
+
+from terminal.errors import MembercardError
+
+
+class JournalError(MembercardError):
+    """A fault of the redemption journal. No message has a card number."""
+
+
+class JournalBusy(JournalError):
+    """Another program has the journal open."""
+
+
+class JournalUnavailable(JournalError):
+    """The journal cannot be read or written."""
+
+
+class JournalFull(JournalError):
+    """The disk has no room for a redemption with its result: no card is asked."""
+
+
+class JournalDamaged(JournalError):
+    """Rows were changed or removed. Those that are sound can be read and uploaded; nothing is redeemed before a person
+    has taken note."""
+
+
+class ClockSetBack(JournalError):
+    """The clock stands before the last row."""
+
+
+class RedemptionPending(JournalError):
+    """An earlier redemption of this card had no answer: ``intent`` is the number of its row."""
+
+    def __init__(self, sentence: str, intent: int) -> None:
+        super().__init__(sentence)
+        self.intent = intent
+
+
+class RedemptionRepeated(JournalError):
+    """The card answered with a transaction counter that row ``number`` has: nothing may be given for it."""
+
+    def __init__(self, sentence: str, number: int) -> None:
+        super().__init__(sentence)
+        self.number = number
+
+
+class RowMisplaced(JournalError):
+    """A row that does not follow from those on record: an intent that has ended, a redemption reversed twice."""

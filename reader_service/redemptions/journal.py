@@ -1,0 +1,333 @@
+"""The redemption journal of a counter: what it is about to ask of a card, and what came of it, on the disk first.
+
+``begin`` writes the request, and only then may the card be asked; ``finish`` writes the result, and only then may
+anything be given. Where no answer came, or the program was killed in between, the intent is still open at the next
+opening, and the card says at its next insertion what became of it (docs/redemption.md, A torn redemption).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from reader_service.redemptions.errors import (
+    ClockSetBack,
+    JournalDamaged,
+    JournalUnavailable,
+    RedemptionPending,
+    RedemptionRepeated,
+    RowMisplaced,
+)
+from reader_service.redemptions.sealed_log import Damage, SealedLog
+from terminal.errors import CodecError
+from terminal.localtime import date_time
+from terminal.member.journal_rows import COUNTED, ENDS_INTENT, JournalRow, RowKind
+
+FOLDER: Final = "redemptions"
+"""Folder in the data directory."""
+CLOCK_STEP: Final = timedelta(minutes=1)
+"""How far a clock may be set back, as a time service does it."""
+LONGEST_TEXT: Final = 200
+"""Characters of a reason or a name."""
+_PLACES: Final = 100
+"""Damaged places in one row."""
+_ROWS_OF_INTENT: Final = 4
+"""Rows that an intent needs room for: itself, torn, its result, a reversal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request that is on the disk. ``number`` is that of its row; ``request`` its bytes."""
+
+    number: int
+    at: datetime
+    card_number: str = field(repr=False)
+    sequence: int
+    request: bytes = field(repr=False)
+    cashier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentResult:
+    """What came of an intent. ``counter`` and ``evidence`` belong to what the card counted; ``reason`` to the rest."""
+
+    kind: RowKind
+    counter: int = 0
+    evidence: bytes = field(default=b"", repr=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBatch:
+    """Rows for the office in their order, and the hash of the row before the first."""
+
+    journal: str
+    previous: bytes
+    rows: tuple[JournalRow, ...]
+
+    @property
+    def through(self) -> int:
+        """The number of the last row."""
+        return self.rows[-1].number
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of an upload."""
+        rows = [row.to_json() for row in self.rows]
+        return {"journal": self.journal, "previous": self.previous.hex(), "rows": rows}
+
+
+class RedemptionJournal:
+    """The open journal. Safe for many threads of one process; a second process is refused."""
+
+    def __init__(self, log: SealedLog, at: datetime) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._open: dict[int, Intent] = {}
+        self._counted: dict[tuple[str, int, int], int] = {}
+        self._reversed: set[int] = set()
+        self._through = 0
+        self._waiting: list[int] = []
+        self._clock: datetime | None = None
+        self._unseen = {damage.offset: damage for damage in log.damage}
+        for row in log.rows:
+            self._follow(row)
+        if log.next_number == 1:
+            self._log.reserve(_ROWS_OF_INTENT)
+            self._append(RowKind.OPENED, at)
+        if log.cut:
+            self._log.reserve(_ROWS_OF_INTENT)
+            self._append(RowKind.CUT, at, bytes=log.cut)
+        self.cut = log.cut
+        """Bytes of a half-written last row, which was removed at this opening."""
+
+    @classmethod
+    def open(cls, folder: Path, at: datetime) -> RedemptionJournal:
+        """Open the journal in a folder, or create it. A damaged journal opens too: ``damage`` names what is.
+
+        Raises JournalBusy, JournalUnavailable, JournalFull.
+        """
+        log = SealedLog.open(folder)
+        try:
+            return cls(log, at)
+        except BaseException:
+            log.close()
+            raise
+
+    def close(self) -> None:
+        """Close it, for another program to open. Safe to call twice."""
+        with self._lock:
+            self._log.close()
+
+    def __enter__(self) -> RedemptionJournal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """32 hex digits that name this journal."""
+        return self._log.name
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Damaged places that nobody has acknowledged, in their order."""
+        return tuple(self._unseen[offset] for offset in sorted(self._unseen))
+
+    @property
+    def open_intents(self) -> tuple[Intent, ...]:
+        """Intents without a result, the oldest first: their cards are asked at their next insertion."""
+        with self._lock:
+            return tuple(self._open.values())
+
+    def open_intent(self, card_number: str, sequence: int) -> Intent | None:
+        """The open intent of a card."""
+        with self._lock:
+            return self._intent_of(card_number, sequence)
+
+    def begin(self, card_number: str, sequence: int, request: bytes, at: datetime, *, cashier: str = "") -> Intent:
+        """Write down what a card is about to be asked, and return when the disk has it.
+
+        Raises, before anything is written: JournalDamaged, ClockSetBack, RedemptionPending where an earlier intent of
+        this card is open, JournalFull where not even the result would have room, JournalUnavailable.
+        """
+        with self._lock:
+            self._check(at)
+            pending = self._intent_of(card_number, sequence)
+            if pending is not None:
+                raise RedemptionPending(
+                    "an earlier redemption of this card got no answer; it is recovered first", pending.number
+                )
+            self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
+            card: dict[str, str | int] = {"card": card_number, "sequence": sequence}
+            row = self._append(RowKind.INTENT, at, **card, request=request.hex(), cashier=_short(cashier))
+            return self._open[row.number]
+
+    def torn(self, intent: Intent, at: datetime) -> None:
+        """Note that no answer came; the intent stays open. Raises RowMisplaced, JournalUnavailable."""
+        with self._lock:
+            self._need(intent)
+            self._append(RowKind.TORN, at, intent=intent.number)
+
+    def finish(self, intent: Intent, result: IntentResult, at: datetime) -> JournalRow:
+        """Write down what came of an intent, and return when the disk has it: only then anything may be given.
+
+        Raises RedemptionRepeated where the card's transaction counter has a row already (the result is on the disk,
+        and nothing may be given), RowMisplaced for an intent that has ended, JournalUnavailable.
+        """
+        if result.kind not in ENDS_INTENT - {RowKind.REPEATED}:
+            raise CodecError(f"a row of kind {result.kind} is no result of an intent")
+        data: dict[str, str | int] = {"intent": intent.number}
+        with self._lock:
+            self._need(intent)
+            if result.kind not in COUNTED:
+                return self._append(result.kind, at, **data, reason=_short(result.reason))
+            data |= {"card": intent.card_number, "sequence": intent.sequence}
+            data |= {"counter": result.counter, "evidence": result.evidence.hex()}
+            earlier = self._counted.get((intent.card_number, intent.sequence, result.counter))
+            if earlier is None:
+                return self._append(result.kind, at, **data)
+            self._append(RowKind.REPEATED, at, **data)
+        raise RedemptionRepeated(
+            f"this card counted nothing new: its transaction {result.counter} was redeemed before, in row {earlier} of "
+            f"the journal; nothing may be given for it",
+            earlier,
+        )
+
+    def reverse(self, number: int, at: datetime, *, by: str, reason: str) -> JournalRow:
+        """Note that the redemption of row ``number`` was taken back. Raises RowMisplaced, JournalFull,
+        JournalDamaged, ClockSetBack, JournalUnavailable."""
+        with self._lock:
+            self._check(at)
+            if number not in self._counted.values():
+                raise RowMisplaced(f"row {number} of the journal is no redemption")
+            if number in self._reversed:
+                raise RowMisplaced(f"the redemption of row {number} was taken back before")
+            self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
+            return self._append(RowKind.REVERSED, at, redemption=number, by=_short(by), reason=_short(reason))
+
+    def acknowledge(self, at: datetime, *, by: str, reason: str) -> None:
+        """A person takes note of damage, or of a clock that was set back, and the counter goes on: the office gets the
+        row. Raises RowMisplaced without name or reason, JournalFull, JournalUnavailable."""
+        if not by.strip() or not reason.strip():
+            raise RowMisplaced("this needs a name and a reason")
+        with self._lock:
+            offsets = sorted(self._unseen)
+            for start in range(0, max(1, len(offsets)), _PLACES):
+                self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
+                places = " ".join(map(str, offsets[start : start + _PLACES]))
+                self._append(RowKind.ACKNOWLEDGED, at, by=_short(by), reason=_short(reason), places=places)
+
+    @property
+    def waiting(self) -> int:
+        """The number of rows that the office does not have."""
+        with self._lock:
+            return len(self._waiting)
+
+    @property
+    def through(self) -> int:
+        """The number of the last row that the office has."""
+        return self._through
+
+    def batch(self, rows: int = 100) -> UploadBatch | None:
+        """The next rows for the office; None where it has all of them. Raises JournalUnavailable."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            taken, previous = [], b""
+            for row, before in self._log.read(self._through + 1):
+                previous = previous or before
+                taken.append(row)
+                if len(taken) == rows:
+                    break
+            return UploadBatch(self.name, previous, tuple(taken))
+
+    def uploaded(self, through: int, at: datetime) -> None:
+        """Note that the office has every row up to ``through``; repeated, it changes nothing. Raises RowMisplaced for
+        a row that is not on record, JournalFull, JournalUnavailable."""
+        with self._lock:
+            if through <= self._through:
+                return
+            if through >= self._log.next_number:
+                raise RowMisplaced(
+                    f"the office has row {through}, and this journal ends before it: it is an older copy"
+                )
+            self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
+            self._append(RowKind.UPLOADED, at, through=through)
+
+    def rows(self, first: int = 1) -> Iterator[JournalRow]:
+        """The sound rows from a number on. Raises JournalUnavailable."""
+        with self._lock:
+            rows = [row for row, _ in self._log.read(first)]
+        yield from rows
+
+    def _intent_of(self, card_number: str, sequence: int) -> Intent | None:
+        wanted = (card_number, sequence)
+        return next((one for one in self._open.values() if (one.card_number, one.sequence) == wanted), None)
+
+    def _need(self, intent: Intent) -> None:
+        if self._open.get(intent.number) != intent:
+            raise RowMisplaced(f"the intent of row {intent.number} has ended, or is of another journal")
+
+    def _check(self, at: datetime) -> None:
+        """Whether a card may be asked now."""
+        if self._unseen:
+            first = self.damage[0]
+            raise JournalDamaged(
+                f"the redemption journal was changed or damaged after row {first.after} (byte {first.offset}, "
+                f"{len(self._unseen)} places in all); its other rows are sound. Nothing is redeemed before a person "
+                f"takes note of it, with a reason that the office sees"
+            )
+        if self._clock is not None and at < self._clock - CLOCK_STEP:
+            zone = at.tzinfo or UTC
+            raise ClockSetBack(
+                f"the clock stands at {date_time(at, zone)}, and the last row of the redemption journal is of "
+                f"{date_time(self._clock, zone)}: set the clock right"
+            )
+
+    def _append(self, kind: RowKind, at: datetime, **data: str | int) -> JournalRow:
+        """Write a row and take note of it. A result is never before its intent, whatever the clock says."""
+        if self._clock is not None and kind is not RowKind.ACKNOWLEDGED:
+            at = max(at, self._clock)
+        at = at.astimezone(UTC)
+        row = JournalRow(self._log.next_number, at.replace(microsecond=at.microsecond // 1000 * 1000), kind, data)
+        self._log.append(row)
+        self._follow(row)
+        return row
+
+    def _follow(self, row: JournalRow) -> None:
+        """The state after a row. Raises JournalUnavailable for a sealed row without what its kind has."""
+        try:
+            self._change(row)
+        except CodecError as error:
+            raise JournalUnavailable(str(error)) from error
+        self._clock = row.at
+        if row.kind is not RowKind.UPLOADED and row.number > self._through:
+            self._waiting.append(row.number)
+
+    def _change(self, row: JournalRow) -> None:
+        if row.kind is RowKind.INTENT:
+            self._open[row.number] = Intent(
+                row.number, row.at, row.text("card"), row.amount("sequence"), row.octets("request"), row.text("cashier")
+            )
+        elif row.kind in ENDS_INTENT:
+            self._open.pop(row.amount("intent"), None)
+            if row.kind in COUNTED:
+                self._counted[row.text("card"), row.amount("sequence"), row.amount("counter")] = row.number
+        elif row.kind is RowKind.REVERSED:
+            self._reversed.add(row.amount("redemption"))
+        elif row.kind is RowKind.UPLOADED:
+            self._through = row.amount("through")
+            self._waiting = [number for number in self._waiting if number > self._through]
+        elif row.kind is RowKind.ACKNOWLEDGED:
+            for place in row.text("places").split():
+                self._unseen.pop(int(place), None)
+
+
+def _short(text: str) -> str:
+    """A text as a row has it: on one line, of bounded length."""
+    return " ".join(text.split())[:LONGEST_TEXT]
