@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from simulators.applets.member import MemberApplet
+from simulators.applets.member.applet import MemberApplet
 from simulators.applets.payment.applet import PaymentApplet
 from simulators.applets.pse import DirectoryApplet
 from simulators.card.applet import Applet

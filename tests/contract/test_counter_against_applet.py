@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulators.applets.member import MemberApplet
+from simulators.applets.member.applet import MemberApplet
 from simulators.card.applet import Refuse
 from terminal.apdu import Command, Response, StatusWord
 from terminal.member.elements import MEMBER_AID

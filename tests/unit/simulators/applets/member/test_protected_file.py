@@ -13,7 +13,7 @@ from yubikit.core.smartcard import (
 )
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, ScpState, StaticKeys
 
-from simulators.applets.member import MemberApplet
+from simulators.applets.member.applet import MemberApplet
 from terminal.apdu import Command
 from tests.support.cards import member_specimen as layout
 from tests.support.cards.applet_host import BareHost, send, store

@@ -8,9 +8,9 @@ import hashlib
 from typing import ClassVar, Final
 
 from simulators.applets import emv_data
-from simulators.applets import member_data as layout
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
-from simulators.applets.member_data import MemberContents
+from simulators.applets.member import data as layout
+from simulators.applets.member.data import MemberContents
 from simulators.applets.personalized import record_number, record_of
 from simulators.card.applet import AppletHost, Refuse
 from simulators.card.keyring import CardKeySet

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.applets.member import MemberApplet
-from simulators.applets.member_data import LOG_FORMAT
+from simulators.applets.member.applet import MemberApplet
+from simulators.applets.member.data import LOG_FORMAT
 from simulators.card.applet import Refuse
 from simulators.card.memory import PowerLost, TearAt
 from terminal.apdu import Command

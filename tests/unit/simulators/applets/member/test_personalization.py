@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.applets.member import MemberApplet
+from simulators.applets.member.applet import MemberApplet
 from simulators.card.applet import Refuse
 from simulators.card.memory import PowerLost, TearAt
 from tests.support.cards.applet_host import BareHost, send, store
