@@ -14,6 +14,8 @@ from typing import Final
 
 from simulators.readers.protocols import MeteredCard
 from terminal.apdu import LinkProtocol
+from terminal.errors import TlvError
+from terminal.tlv import decode
 
 _FI: Final = {0: 372, 1: 372, 2: 558, 3: 744, 4: 1116, 5: 1488, 6: 1860, 9: 512, 10: 768, 11: 1024, 12: 1536, 13: 2048}
 _DI: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
@@ -101,7 +103,7 @@ class ChipTiming:
         """Seconds that the processor and its coprocessors work on one exchange; ``operations`` are those of WorkMeter.
 
         The length of the RSA key follows from the response (77 and 9F4B with their lengths, 9000: 9 bytes; in a
-        GENERATE AC also 9F27, 9F36 and 9F10: 20), or from the command with an enciphered PIN (header: 5).
+        GENERATE AC from the length of 9F4B), or from the command with an enciphered PIN (header: 5).
         """
         ins, seconds = command[1], self.command
         if command[0] & 0x80 and ins in (0x50, 0x82):
@@ -111,8 +113,19 @@ class ChipTiming:
         elif ins == 0xE6 and command[2] & 0x04:
             seconds += self.install
         seconds += sum(self.block.get(kind, 0.0) * blocks for kind, blocks in operations.items())
-        size = len(command) - 5 if ins == 0x20 else max(len(response) - (29 if ins == 0xAE else 9), 0)
+        if ins == 0xAE:
+            size = _signature_length(response)
+        else:
+            size = len(command) - 5 if ins == 0x20 else max(len(response) - 9, 0)
         return seconds + operations.get("rsa", 0) * self.rsa_1152 * (size * 8 / 1152) ** 3
+
+
+def _signature_length(response: bytes) -> int:
+    """Bytes of 9F4B in a response to GENERATE AC, 0 without one. EMV 4.4 Book 2, 6.6.1."""
+    try:
+        return len(decode(response[:-2]).get(0x77, 0x9F4B) or b"")
+    except TlvError:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 
 from simulators.readers.timing import ChipTiming, Cost, TimingModel, Wire
 from terminal.apdu import LinkProtocol
+from terminal.tlv import tlv
 
 READ, RECORD = bytes.fromhex("00B2010C00"), bytes(250) + b"\x90\x00"
 
@@ -101,7 +102,11 @@ def test_a_key_takes_as_long_for_a_pin_and_a_cryptogram_as_for_a_proof() -> None
     proof = chip.computing(bytes.fromhex("0088000004") + bytes(4), bytes(144 + 9), {"rsa": 1})
     assert proof == pytest.approx(chip.command + chip.rsa_1152)
     assert chip.computing(bytes.fromhex("0020008890") + bytes(144), bytes(2), {"rsa": 1}) == pytest.approx(proof)
-    assert chip.computing(bytes.fromhex("80AE500034") + bytes(52), bytes(144 + 29), {"rsa": 1}) == pytest.approx(proof)
+    for issuer_data in (8, 14):
+        objects = tlv(0x9F27, b"\x40"), tlv(0x9F36, bytes(2)), tlv(0x9F4B, bytes(144)), tlv(0x9F10, bytes(issuer_data))
+        answer = tlv(0x77, objects).encode() + b"\x90\x00"
+        assert chip.computing(bytes.fromhex("80AE500034") + bytes(52), answer, {"rsa": 1}) == pytest.approx(proof)
+    assert chip.computing(bytes.fromhex("80AE500034") + bytes(52), bytes.fromhex("6985"), {}) == chip.command
 
 
 def test_chinese_algorithms_take_their_time() -> None:
