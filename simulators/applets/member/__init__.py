@@ -1,1 +1,3 @@
-"""The member application, card side: ``applet`` has the commands, ``data`` the groupings. docs/card-layout.md."""
+"""The member application, card side: ``applet`` dispatches, ``redemption`` runs GENERATE AC, ``decision`` decides it,
+``scripts`` executes commands of the issuer, ``state`` and the records are what remains. docs/redemption.md.
+"""

@@ -1,5 +1,6 @@
-"""The member application, card side, written from docs/card-layout.md: selection, records, INTERNAL AUTHENTICATE, PIN,
-and the protected file behind SCP03.
+"""The member application, card side, written from docs/card-layout.md and docs/redemption.md: selection, records, log,
+INTERNAL AUTHENTICATE, PIN, and the protected file behind SCP03. GENERATE AC is in ``redemption``, issuer scripts in
+``scripts``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from simulators.applets import emv_data
 from simulators.applets.emv import EmvApplet, Handlers, answer, option_values
 from simulators.applets.member import data as layout
 from simulators.applets.member.data import MemberContents
+from simulators.applets.member.decision import MemberCvr
+from simulators.applets.member.redemption import REQUESTS, MemberRedemption
+from simulators.applets.member.scripts import COMMANDS as SCRIPT_COMMANDS
+from simulators.applets.member.scripts import MemberScripts
+from simulators.applets.member.state import MemberState
 from simulators.applets.personalized import record_number, record_of
 from simulators.card.applet import AppletHost, Refuse
 from simulators.card.keyring import CardKeySet
@@ -24,12 +30,15 @@ from simulators.card.security_domain.session import (
     R_MAC,
     SECURED,
 )
-from terminal.apdu import OK, Command, Response
+from terminal.apdu import OK, Command, Response, StatusWord
 from terminal.tlv import tlv
 
-_ATC, _LAST_ONLINE_ATC, _READ_SESSIONS = "atc", "last online atc", "read sessions"
+_READ_SESSIONS: Final = "read sessions"
 _PLAIN_PIN: Final = 0x80
 _FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
+_BLOCKED: Final = StatusWord(0x6283)
+_ELEMENTS: Final = (0xDF27, 0xDF28, 0xDF29, 0xDF2B, 0xDF2D)
+_CONTACT_DATA: Final = (0xDF28, 0xDF2E, 0xDF2F)
 
 
 class MemberApplet(EmvApplet):
@@ -37,12 +46,14 @@ class MemberApplet(EmvApplet):
 
     def __init__(self, host: AppletHost, aid: bytes, parameters: bytes) -> None:
         super().__init__(host, aid, parameters)
-        self._contents: MemberContents | None = None
-        self._records_read: dict[tuple[int, int], Response] = {}
-        self._options_given = False
-        self._session: CardScp03 | None = None
+        self._state = MemberState(host.memory)
+        self.deselect()
 
     # -- life cycle --------------------------------------------------------------------------------------------------
+
+    @property
+    def select_status(self) -> StatusWord:
+        return _BLOCKED if self._state.blocked else OK
 
     def select(self, p2: int) -> bytes:
         """FCI with label, PDOL and log entry. EMV 4.4 Book 1, 11.3. Raises Refuse."""
@@ -51,10 +62,12 @@ class MemberApplet(EmvApplet):
         return template
 
     def deselect(self) -> None:
-        self._contents = None
-        self._records_read = {}
-        self._options_given = False
-        self._session = None
+        self._contents: MemberContents | None = None
+        self._records_read: dict[tuple[int, int], Response] = {}
+        self._pdol_values: bytes | None = None
+        self._generated = False
+        self._pin = MemberCvr(0)
+        self._session: CardScp03 | None = None
 
     def accept(self, number: int, value: bytes) -> bytes:
         return layout.accept(number, value)
@@ -99,6 +112,8 @@ class MemberApplet(EmvApplet):
         self._may_read(sfi, number)
         if sfi == layout.PROTECTED_SFI:
             record = self.stored(sfi << 8 | number)
+        elif sfi == layout.LOG_SFI:
+            record = self._state.log_record(number)
         else:
             record = self._require_contents().records.get((sfi, number))
         if record is None:
@@ -117,8 +132,8 @@ class MemberApplet(EmvApplet):
     def _get_processing_options(self, command: Command) -> Response:
         """Command template 83 with the PDOL values; response in format 2. EMV 4.4 Book 3, 6.5.8."""
         contents = self._require_contents()
-        option_values(command, contents.pdol)
-        self._options_given = True
+        self._pdol_values = option_values(command, contents.pdol)
+        self._generated = False
         return answer(0x77, tlv(0x82, contents.aip).encode() + tlv(0x94, contents.afl).encode())
 
     def _internal_authenticate(self, command: Command) -> Response:
@@ -130,7 +145,7 @@ class MemberApplet(EmvApplet):
         contents = self._require_contents()
         if command.p1 or command.p2:
             raise Refuse(0x6A86)
-        if not self._options_given:
+        if self._pdol_values is None:
             raise Refuse(0x6985)
         if not command.data or len(command.data) != contents.ddol.length:
             raise Refuse(0x6700)
@@ -149,32 +164,67 @@ class MemberApplet(EmvApplet):
         if self.tries is None or self.host.contactless:
             raise Refuse(0x6985)
         if not self.tries:
+            self._pin |= MemberCvr.PIN_FAILED
             raise Refuse(0x6983)
         if not emv_data.is_pin_block(command.data):
             raise Refuse(0x6A80)
         if not self.check_pin(command.data):
+            self._pin |= MemberCvr.PIN_FAILED
             raise Refuse(0x63C0 | self.tries)
+        self._pin = MemberCvr.PIN_VERIFIED
         return Response(b"", OK)
+
+    def _generate_ac(self, command: Command) -> Response:
+        """A redemption, once after GET PROCESSING OPTIONS. docs/redemption.md; EMV 4.4 Book 3, 6.5.5."""
+        if command.p2 or command.p1 not in REQUESTS:
+            raise Refuse(0x6A86)
+        if self._pdol_values is None or self._generated or self.host.contactless:
+            raise Refuse(0x6985)
+        redemption = MemberRedemption(self, self._state, self._require_contents(), self._pdol_values)
+        response = redemption.generate_ac(command, self._pin)
+        self._generated = True
+        self._forget_contents()
+        return response
+
+    def _script(self, command: Command) -> Response:
+        response = MemberScripts(self, self._state, self._require_contents()).run(command)
+        self._forget_contents()
+        return response
+
+    def _forget_contents(self) -> None:
+        """Read the records anew: one of them may have changed."""
+        self._contents = None
+        self._records_read = {}
 
     def _get_challenge(self, command: Command) -> Response:
         return Response(self.challenge(command), OK)
 
     def _get_data(self, command: Command) -> Response:
-        """Counters, log format, validity, entitlements, masked identity. EMV 4.4 Book 3, 6.5.7."""
+        """Counters, log format, dates, entitlements, masked identity. EMV 4.4 Book 3, 6.5.7. Contactless neither
+        entitlements nor what tells of their use."""
         if command.data:
             raise Refuse(0x6700)
         tag = command.p1 << 8 | command.p2
-        if tag in (0xDF27, 0xDF29, 0xDF2B) or (tag == 0xDF28 and not self.host.contactless):
+        if self.host.contactless and tag in _CONTACT_DATA:
+            value = None
+        elif tag in _ELEMENTS:
             value = self._require_contents().element(tag)
-        elif tag in (0x9F36, 0x9F13):
-            value = self.host.memory.get(_ATC if tag == 0x9F36 else _LAST_ONLINE_ATC, bytes(2))
-        elif tag == 0x9F17:
-            value = None if self.tries is None else bytes((self.tries,))
         else:
-            value = layout.LOG_FORMAT if tag == 0x9F4F else None
+            value = self._counters().get(tag)
         if value is None:
             raise Refuse(0x6A88)
         return answer(tag, value)
+
+    def _counters(self) -> dict[int, bytes | None]:
+        state = self._state
+        return {
+            0x9F36: state.atc.to_bytes(2, "big"),
+            0x9F13: bytes(2),  # the last online ATC: no redemption goes online
+            0x9F17: None if self.tries is None else bytes((self.tries,)),
+            0x9F4F: layout.LOG_FORMAT,
+            0xDF2E: state.script_counter.to_bytes(2, "big"),
+            0xDF2F: state.last_date,
+        }
 
     def _initialize_update(self, command: Command) -> Response:
         """Open SCP03 with the read key set: its version in P1, or 00. GPC 2.3.1 Amendment D 1.2, 7.1.1.
@@ -230,6 +280,8 @@ class MemberApplet(EmvApplet):
         (0x00, 0x20): _verify,
         (0x00, 0x84): _get_challenge,
         (0x80, 0xCA): _get_data,
+        (0x80, 0xAE): _generate_ac,
+        **dict.fromkeys(SCRIPT_COMMANDS, _script),
         (0x80, INITIALIZE_UPDATE): _initialize_update,
         (0x80 | SECURED, EXTERNAL_AUTHENTICATE): _external_authenticate,
     }

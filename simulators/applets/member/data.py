@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,7 @@ from simulators.applets.emv_data import (
 from simulators.applets.personalized import objects_of, record_of, unpadded, well_formed
 from simulators.card.applet import Refuse
 from terminal.crypto import kcv
-from terminal.tlv import Dol
+from terminal.tlv import Dol, tlv
 
 IDENTITY, VALIDITY, TERMINAL_LISTS = 0x0101, 0x0102, 0x0103
 ENTITLEMENTS, PROTECTED = 0x0301, 0x0501
@@ -45,8 +45,12 @@ MANDATORY: Final = (
 """All but the PIN, which a card profile may omit."""
 
 LOG_SFI, PROTECTED_SFI = 4, 5
-LOG_FORMAT: Final = bytes.fromhex("9F3602 9A03 9F2103 9F160F DF3102 DF3201 9F2701 9F3704")
-"""9F4F: ATC, date, time, merchant, benefit class, quantity, CID, unpredictable number. EMV 4.4 Book 3, Annex D4."""
+LOG_RECORDS: Final = 10
+LOG_FORMAT: Final = bytes.fromhex("9F3602 9A03 9F2103 9F160F DF3102 DF3201 9F2701 9F3704 9F2608 9F100E")
+"""9F4F: ATC, date, time, merchant, benefit class, quantity, CID, unpredictable number, cryptogram, issuer application
+data. EMV 4.4 Book 3, Annex D4."""
+_UPDATABLE: Final = (VALIDITY, ENTITLEMENTS)
+"""The records with elements that change after issue, where the AFL does not have them signed."""
 
 
 def accept(number: int, value: bytes) -> bytes:
@@ -101,8 +105,11 @@ class MemberContents:
     afl: bytes
     unsigned: tuple[tuple[int, int], ...]
     """The unsigned records of the AFL in its order, without the file of certificates."""
+    signed: frozenset[tuple[int, int]]
+    """The records of the AFL that the static signature covers."""
     pdol: Dol
     ddol: Dol
+    cdol1: Dol
 
     @classmethod
     def read(cls, need: Callable[[int], bytes], memory: Mapping[str, bytes], *, contactless: bool) -> MemberContents:
@@ -110,19 +117,22 @@ class MemberContents:
         options = objects_of(need(PROCESSING_OPTIONS))
         afl = bytes.fromhex("08020200") if contactless else options.need(0x94)
         numbers = (int(name, 16) for name in memory if name[:2] in ("01", "02", "03"))
-        records = {(number >> 8, number & 0xFF): need(number) for number in numbers}
+        records = {_at(number): need(number) for number in numbers}
         named = emv_data.file_locator(afl)
         if any(place not in records for place in named):
             raise Refuse(0x6985)
-        proprietary = well_formed(need(FCI), 0xA5)
+        proprietary, lists = well_formed(need(FCI), 0xA5), record_of(need(TERMINAL_LISTS))
+        signed = _signed(afl)
         return cls(
             fci=need(FCI),
             records=records,
             aip=options.need(0x82),
             afl=afl,
-            unsigned=tuple(place for place in named if place[0] != 2 and place not in _signed(afl)),
+            unsigned=tuple(place for place in named if place[0] != 2 and place not in signed),
+            signed=signed,
             pdol=emv_data.list_in(proprietary, 0x9F38),
-            ddol=emv_data.list_in(record_of(need(TERMINAL_LISTS)), 0x9F49),
+            ddol=emv_data.list_in(lists, 0x9F49),
+            cdol1=emv_data.list_in(lists, 0x8C),
         )
 
     def element(self, tag: int) -> bytes | None:
@@ -130,7 +140,34 @@ class MemberContents:
         items = (record_of(record).find(tag) for record in self.records.values())
         return next((item.value for item in items if item), None)
 
+    def updatable(self, tag: int) -> bytes | None:
+        """The value of a tag in the first updatable record; None without one, or if a signed record has the tag too."""
+        number = self._place(tag)
+        return None if number is None else record_of(self.records[_at(number)]).get(tag)
 
-def _signed(afl: bytes) -> set[tuple[int, int]]:
+    def put(self, memory: MutableMapping[str, bytes], tag: int, value: bytes) -> None:
+        """Store another value of an updatable tag. Raises Refuse: 6A88 without one, 6A80 for a record too long.
+
+        These contents are out of date afterwards.
+        """
+        number = self._place(tag)
+        if number is None:
+            raise Refuse(0x6A88)
+        items = [tlv(tag, value) if item.tag == tag else item for item in record_of(self.records[_at(number)])]
+        memory[f"{number:04X}"] = emv_data.record(tlv(0x70, items).encode())
+
+    def _place(self, tag: int) -> int | None:
+        places = [place for place, record in self.records.items() if record_of(record).find(tag)]
+        if any(place in self.signed for place in places):
+            return None
+        return next((number for number in _UPDATABLE if _at(number) in places), None)
+
+
+def _at(number: int) -> tuple[int, int]:
+    """SFI and record number of a grouping that is a record."""
+    return number >> 8, number & 0xFF
+
+
+def _signed(afl: bytes) -> frozenset[tuple[int, int]]:
     entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
-    return {(sfi >> 3, number) for sfi, first, _, count in entries for number in range(first, first + count)}
+    return frozenset((sfi >> 3, number) for sfi, first, _, count in entries for number in range(first, first + count))
