@@ -6,7 +6,6 @@ for CDA, ``verify_combined`` completes it with the answer to GENERATE AC.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from terminal.apdu import Command, Sender
+from terminal.emv.authentication import combined
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.emv.authentication.chains import Chain, chain_for
 from terminal.emv.authentication.rsa import Check, CombinedData, OdaFailed, Signed
@@ -23,7 +23,6 @@ from terminal.emv.data.tags import (
     TAG_9F4B_SIGNED_DYNAMIC_DATA,
     TAG_9F4C_ICC_DYNAMIC_NUMBER,
     TAG_9F22_TERMINAL_CA_KEY_INDEX,
-    TAG_9F27_CID,
     TAG_9F33_TERMINAL_CAPABILITIES,
     TAG_9F37_UNPREDICTABLE_NUMBER,
     TAG_9F45_DATA_AUTHENTICATION_CODE,
@@ -36,7 +35,7 @@ from terminal.emv.selection.application import CardRecords, fill
 from terminal.emv.transaction.exchange import FAULTY_ICC, MOST_DATA, objects, transmit
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import NO_TVR, KernelStage
-from terminal.tlv import Tlvs, asks_for, split
+from terminal.tlv import Tlvs, asks_for
 
 _CHOICE: Final = "EMV 4.4 Book 3, 10.3"
 _STAGE: Final = KernelStage.AUTHENTICATION
@@ -143,14 +142,15 @@ def verify_combined(
     in the result. EMV 4.4 Book 2, 6.6.2.
     """
     try:
-        combined = _combined(state, authentication.chain, answer, sent, signed)
+        chain, number = authentication.chain, _unpredictable(state)
+        verified = combined.verify_answer(chain, answer, sent, number, signed=signed)
     except OdaFailed as failure:
         _failed(state, Method.CDA, failure)
         return None
-    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = combined.number
+    state.card[TAG_9F4C_ICC_DYNAMIC_NUMBER] = verified.number
     text = "CDA succeeded: the card signed its cryptogram and the data of this transaction"
     state.note(_STAGE, text, Method.CDA.source, tsi=TSI.ODA_PERFORMED)
-    return combined
+    return verified
 
 
 def signed_data(state: TransactionState, authentication: Authentication, answer: Tlvs) -> CombinedData | None:
@@ -158,7 +158,8 @@ def signed_data(state: TransactionState, authentication: Authentication, answer:
     any other signature. Their CID decides the kind of the cryptogram, whatever the answer says in clear. ``answer`` as
     in ``verify_combined``. EMV 4.4 Book 4, 6.3.2.1."""
     try:
-        return _signed(state, authentication.chain, answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b"")
+        signature = answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA) or b""
+        return combined.signed_data(authentication.chain, signature, _unpredictable(state))
     except OdaFailed:
         return None
 
@@ -168,25 +169,8 @@ def combined_missing(state: TransactionState, why: str) -> None:
     _failed(state, Method.CDA, OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, why))
 
 
-def _combined(
-    state: TransactionState, chain: Chain, answer: Tlvs, sent: Sequence[bytes], signed: CombinedData | None
-) -> CombinedData:
-    signature, cid = answer.present(TAG_9F4B_SIGNED_DYNAMIC_DATA), answer.present(TAG_9F27_CID)
-    if not signature or not cid:
-        raise OdaFailed(Signed.DYNAMIC, Check.DYNAMIC_DATA, f"no {'9F27' if signature else '9F4B'}")
-    combined = signed or _signed(state, chain, signature)
-    if bytes((combined.cid,)) != cid:
-        raise OdaFailed(Signed.DYNAMIC, Check.CRYPTOGRAM_INFORMATION)
-    parts = split(answer.encode(), padding="ff-tags")
-    signed_objects = b"".join([raw for tag, raw in parts if tag != TAG_9F4B_SIGNED_DYNAMIC_DATA])
-    if not hmac.compare_digest(chain.hash(b"".join(sent) + signed_objects), combined.transaction_hash):
-        raise OdaFailed(Signed.DYNAMIC, Check.TRANSACTION_HASH)
-    return combined
-
-
-def _signed(state: TransactionState, chain: Chain, signature: bytes) -> CombinedData:
-    dynamic = chain.dynamic(signature, state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b""))
-    return CombinedData.of(dynamic, chain.hash_size)
+def _unpredictable(state: TransactionState) -> bytes:
+    return state.terminal.get(TAG_9F37_UNPREDICTABLE_NUMBER, b"")
 
 
 def _challenge(state: TransactionState, sender: Sender, chain: Chain, default_ddol: bytes | None) -> None:
