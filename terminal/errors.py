@@ -23,6 +23,7 @@
     │   │   └── AuthenticationRefused   names the key set and its KCVs
     │   ├── CardMalformed          a successful answer in a wrong format
     │   │   └── ResponseLost       the command was executed, and its response cannot be fetched
+    │   ├── NotRedeemable          a card that counts no benefits: no CDA, or another data object list
     │   └── NotGenuine             the card's cryptogram or MAC is wrong: it does not hold the key
     ├── SecureChannelError         misuse or loss of a secure channel on this side
     │   └── AuthenticationGuarded  a key set that failed on this card is not tried again
@@ -161,6 +162,10 @@ class CardMalformed(CardError):
 
 class ResponseLost(CardMalformed):
     """The card executed a command (61xx) and then refused GET RESPONSE: the data of its response are lost."""
+
+
+class NotRedeemable(CardError):
+    """The card is sound and counts no benefits: it has no CDA, or does not ask for what makes a redemption."""
 
 
 class NotGenuine(CardError):

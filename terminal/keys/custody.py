@@ -253,6 +253,22 @@ class KeyCustody(Protocol):
         EMV 4.4 Book 2, 8.1."""
         ...
 
+    def verify_cryptogram(
+        self,
+        master: KeyRef,
+        scheme: CryptogramScheme,
+        pan: str,
+        sequence: int,
+        atc: bytes,
+        data: bytes,
+        cryptogram: bytes,
+        *,
+        option: UdkOption | None = None,
+    ) -> bool:
+        """Whether the card of this PAN and sequence number computed a cryptogram over these data. Derives the card's
+        AC key alone, from its AC master. EMV 4.4 Book 2, 8.1; A1.4."""
+        ...
+
     def arpc(
         self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
     ) -> bytes:

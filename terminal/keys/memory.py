@@ -154,6 +154,22 @@ class MemoryCustody(KeyManagement):
         """ARQC, TC or AAC, 8 bytes. EMV 4.4 Book 2, 8.1. Raises KeyNotFound, KeyMisuse, KeyRefused."""
         return payment.cryptogram(self._table, keys, scheme, atc, data)
 
+    def verify_cryptogram(
+        self,
+        master: KeyRef,
+        scheme: CryptogramScheme,
+        pan: str,
+        sequence: int,
+        atc: bytes,
+        data: bytes,
+        cryptogram: bytes,
+        *,
+        option: UdkOption | None = None,
+    ) -> bool:
+        """Whether the cryptogram is that of the card. EMV 4.4 Book 2, 8.1. Raises KeyNotFound, KeyMisuse."""
+        own = payment.cryptogram_of(self._table, master, scheme, (pan, sequence, option), atc, data)
+        return hmac.compare_digest(own, cryptogram)
+
     def arpc(
         self, keys: Udks, scheme: CryptogramScheme, atc: bytes, arqc: bytes, response: bytes, method: int
     ) -> bytes:

@@ -39,6 +39,22 @@ def cryptogram(table: KeyTable, keys: Udks, scheme: CryptogramScheme, atc: bytes
     return _compute(operation, lambda: cryptograms.cryptogram(scheme, udk, atc, data))
 
 
+def cryptogram_of(
+    table: KeyTable,
+    master: KeyRef,
+    scheme: CryptogramScheme,
+    card: tuple[str, int, UdkOption | None],
+    atc: bytes,
+    data: bytes,
+) -> bytes:
+    """The cryptogram of a card, from its AC master, PAN, sequence number and option. Raises KeyNotFound, KeyMisuse."""
+    operation = "verifying a cryptogram"
+    record = table.use(master, (Purpose.AC,), operation)
+    (udk,) = _udks((record,), *card)
+    _check_cipher(operation, record.info.algorithm, str(record.info.ref), scheme)
+    return _compute(operation, lambda: cryptograms.cryptogram(scheme, udk, atc, data))
+
+
 def arpc(
     table: KeyTable,
     keys: Udks,
@@ -159,13 +175,17 @@ def _card_key(table: KeyTable, keys: Udks, scheme: CryptogramScheme, place: int,
         record = _master(table, keys.masters, place, operation)
         algorithm, source = record.info.algorithm, str(record.info.ref)
         (udk,) = _udks((record,), keys.pan, keys.sequence, keys.option)
+    _check_cipher(operation, algorithm, source, scheme)
+    if key_kcv(algorithm, udk) != keys.kcvs[place]:
+        raise KeyRefused(f"{operation}: the card key from {source} has another check value")
+    return udk
+
+
+def _check_cipher(operation: str, algorithm: Algorithm, source: str, scheme: CryptogramScheme) -> None:
     if (algorithm is Algorithm.SM4) is not (scheme.mac == "sm4"):
         raise KeyMisuse(
             f"{operation}: the key from {source} is {algorithm}, and the scheme computes with another cipher"
         )
-    if key_kcv(algorithm, udk) != keys.kcvs[place]:
-        raise KeyRefused(f"{operation}: the card key from {source} has another check value")
-    return udk
 
 
 def _compute(operation: str, work: Callable[[], _T]) -> _T:

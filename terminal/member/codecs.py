@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import IntEnum
 from typing import ClassVar, TypeVar
 
@@ -129,12 +130,17 @@ class IdTypeCode(EnumByte[IdType]):
 
 
 class EntitlementList(Codec[tuple[Entitlement, ...]]):
-    """Eight bytes each: benefit class n 4, limit b 1, used b 1, period b 1, period start n 6; at most 30."""
+    """Eight bytes each: benefit class n 4, limit b 1, used b 1, period b 1, period start n 6; at most 30.
+
+    The period is in bits 4 to 1 of its byte; bit 8 demands the PIN.
+    """
 
     VECTORS: ClassVar[Vectors] = (
         ("", ()),
         ("01010C0304260101", (Entitlement("0101", 12, 3, Period.YEAR, Day.read(b"\x26\x01\x01")),)),
+        ("0401010085261215", (Entitlement("0401", 1, 0, Period.ONCE, Day.read(b"\x26\x12\x15"), True),)),
     )
+    _PIN: ClassVar = 0x80
 
     @classmethod
     def read(cls, data: bytes) -> tuple[Entitlement, ...]:
@@ -153,10 +159,11 @@ class EntitlementList(Codec[tuple[Entitlement, ...]]):
     @classmethod
     def _entry(cls, data: bytes) -> Entitlement:
         try:
-            period = Period(data[4])
+            period = Period(data[4] & ~cls._PIN)
         except ValueError:
             raise CodecError(f"period {data[4]:02X} has no meaning") from None
-        return Entitlement(Digits.read(data[:2]), data[2], data[3], period, Day.read(data[5:]))
+        pin = bool(data[4] & cls._PIN)
+        return Entitlement(Digits.read(data[:2]), data[2], data[3], period, Day.read(data[5:]), pin)
 
     @classmethod
     def _bytes(cls, value: Entitlement) -> bytes:
@@ -164,8 +171,26 @@ class EntitlementList(Codec[tuple[Entitlement, ...]]):
             raise CodecError("a benefit class has four digits")
         if not (0 <= value.limit <= 0xFF and 0 <= value.used <= 0xFF):
             raise CodecError("a number of uses outside 0 to 255")
-        counts = bytes((value.limit, value.used, value.period))
+        counts = bytes((value.limit, value.used, value.period | (cls._PIN if value.pin else 0)))
         return Digits.write(value.benefit_class, 2) + counts + Day.write(value.start, 3)
+
+
+class DayOrNone(Codec[date | None]):
+    """Format n 6, YYMMDD; 000000 while what it dates has not happened."""
+
+    VECTORS: ClassVar[Vectors] = (("000000", None), ("261122", date(2026, 11, 22)))
+
+    @classmethod
+    def read(cls, data: bytes) -> date | None:
+        return Day.read(data) if any(data) else None
+
+    @classmethod
+    def write(cls, value: date | None, length: int) -> bytes:
+        return bytes(length) if value is None else Day.write(value, length)
+
+    @classmethod
+    def text(cls, value: date | None, context: Context) -> str:
+        return value_text(value)
 
 
 class MaskedIdentityText(Codec[MaskedIdentity]):

@@ -18,6 +18,7 @@ from terminal.emv.data.elements.codecs import Count, Day, Digits, KeyIndex, Numb
 from terminal.emv.data.elements.element import Codec, Element, Personal, Source, Vectors
 from terminal.emv.data.elements.structures import CvmListCodec, DataObjects
 from terminal.member import codecs
+from terminal.member.cvr import MemberData
 from terminal.tlv import Dol, DolFormat, Tag
 
 T = TypeVar("T")
@@ -75,6 +76,13 @@ ENTITLEMENTS = _row(0xDF28, "entitlements", B, (0, 240), codecs.EntitlementList)
 COVER_ENDS = _row(0xDF29, "protection cover ends", N, (3, 3), Day)
 SCHEME = _row(0xDF2A, "scheme", N, (3, 3), Digits)
 MASKED_IDENTITY = _row(0xDF2B, "masked identity", AN, (8, 8), codecs.MaskedIdentityText)
+ACTIVATED_ON = _row(0xDF2D, "activated on", N, (3, 3), codecs.DayOrNone)
+# GET DATA only:
+SCRIPT_COUNTER = _row(0xDF2E, "script counter", B, (2, 2), Count)
+LAST_REDEMPTION = _row(0xDF2F, "last date of a redemption", N, (3, 3), codecs.DayOrNone)
+LOG_FORMAT = _row(tags.TAG_9F4F_LOG_FORMAT, "log format", B, (1, 252), DataObjects)
+# In an answer to GENERATE AC:
+ISSUER_DATA = _row(tags.TAG_9F10_IAD, "issuer application data", B, (1, 32), MemberData)
 # Readable only inside the secure channel of the read key set:
 ID_NUMBER = _row(tags.TAG_9F61_ID_NUMBER, "ID number", AN, (1, 40), codecs.SecretText, Personal.HIDDEN)
 ID_TYPE = _row(tags.TAG_9F62_ID_TYPE, "ID type", CN, (1, 1), codecs.IdTypeCode)
@@ -114,6 +122,9 @@ VECTORS: Final[Mapping[Element[Any], Vectors]] = MappingProxyType(
         VALID_THROUGH: (("311231", date(2031, 12, 31)),),
         COVER_ENDS: (("271122", date(2027, 11, 22)),),
         SCHEME: (("130000", "130000"),),
+        SCRIPT_COUNTER: (("0000", 0), ("0102", 258)),
+        LOG_FORMAT: (("9F36029A03", Dol.of((0x9F36, 2), (0x9A, 3))),),
+        ISSUER_DATA: MemberData.VECTORS,
         BENEFIT_CLASS: (("0101", "0101"),),
         QUANTITY: (("01", 1), ("FF", 255)),
     }
@@ -126,6 +137,6 @@ FORMATS: Final = MappingProxyType({**STANDARD.known().formats, **{row.tag: row.f
 
 def dictionary(aid: bytes = MEMBER_AID) -> Dictionary:
     """EMV, the payment systems, and in member applications, under this AID or the usual one, the elements that only
-    they have."""
-    own = [row for row in ELEMENTS if STANDARD.lookup(row.tag) is None]
+    they have, and 9F10, whose content each issuer lays down."""
+    own = [row for row in ELEMENTS if STANDARD.lookup(row.tag) is None or row is ISSUER_DATA]
     return STANDARD.joined(own, dict.fromkeys((MEMBER_AID[:5], aid[:5]), MEMBER_SCHEME))

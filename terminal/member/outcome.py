@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 from terminal.emv.data.masking import masked_pan
 from terminal.member import elements
 from terminal.member.lists import HotlistState
+from terminal.member.proven import ProvenCard
 from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
 
@@ -122,6 +123,7 @@ class Verdict:
 
     ``sentence`` is its text for a person; ``check`` the check that failed (None where none did); ``member`` is set only
     for a card that is genuine. ``hotlist_state`` is that of the hotlist at that time, by the counter's policy.
+    ``card`` is the card for a redemption in the same insertion; None without a dynamic proof.
     """
 
     code: VerdictCode
@@ -135,6 +137,7 @@ class Verdict:
     hotlist_version: int | None
     hotlist_age: timedelta | None
     hotlist_state: HotlistState
+    card: ProvenCard | None = field(default=None, repr=False, compare=False)
 
     @property
     def hotlist_current(self) -> bool:

@@ -88,10 +88,14 @@ class SelectedApplication:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingOptions:
-    """The answer to GET PROCESSING OPTIONS: what the card can do, and where its records are."""
+    """The answer to GET PROCESSING OPTIONS: what the card can do, and where its records are.
+
+    ``related`` are the values of the PDOL as they were sent: a CDA signature covers them.
+    """
 
     aip: bytes
     afl: Afl
+    related: bytes
 
     @property
     def can(self) -> Aip:
@@ -198,7 +202,7 @@ def start(sender: Sender, application: SelectedApplication, terminal: Mapping[in
     if aip is None or afl is None or len(aip) != 2:
         raise CardMalformed(f"{operation}: the answer has no AIP or no AFL")
     try:
-        options = ProcessingOptions(aip, Afl.parse(afl))
+        options = ProcessingOptions(aip, Afl.parse(afl), related)
     except CodecError as error:
         raise CardMalformed(f"{operation}: {error}") from error
     if (count := len(list(options.afl.records()))) > MOST_RECORDS:

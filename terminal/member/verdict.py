@@ -28,6 +28,7 @@ from terminal.member.elements import MEMBER_AID
 from terminal.member.hotlist import Hotlist, HotlistReason
 from terminal.member.lists import HotlistState, ListPolicy
 from terminal.member.outcome import MemberFacts, Proof, Verdict, VerdictCode
+from terminal.member.proven import ProvenCard
 from terminal.member.reading import (
     CERTIFICATE_SFI,
     Aip,
@@ -132,6 +133,7 @@ class _Counter:
         self.terminal = terminal
         self.proof = Proof.NONE
         self.facts: MemberFacts | None = None
+        self.card: ProvenCard | None = None
 
     def judge(self, aid: bytes) -> None:
         """Raises _Decided, OdaFailed, CardError, TransportError; returns when the card is good."""
@@ -264,6 +266,7 @@ class _Counter:
         if dynamic.rest and not hmac.compare_digest(dynamic.rest, hashlib.sha256(card.unsigned).digest()):
             raise _not_proven("a record was changed between the chip and this counter")
         self.proof = Proof.OFFLINE_DYNAMIC
+        self.card = ProvenCard(card, key)
 
     def _refused(self, facts: MemberFacts) -> None:
         entry = self.hotlist.find(facts.card_number, facts.sequence) if self.hotlist is not None else None
@@ -334,6 +337,7 @@ class _Counter:
             hotlist_version=None if self.hotlist is None else self.hotlist.version,
             hotlist_age=None if self.hotlist is None else self.hotlist.age(self.at),
             hotlist_state=self.policy.state(self.hotlist, self.at),
+            card=self.card if genuine else None,
         )
 
 

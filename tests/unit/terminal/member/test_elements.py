@@ -53,7 +53,7 @@ def test_every_element_is_listed_once() -> None:
 @pytest.mark.parametrize(
     "tag",
     "5A 5F20 5F24 5F25 5F34 8C 8D 8E 8F 90 92 93 9F07 9F08 9F32 9F46 9F47 9F48 9F49 9F4A 9F36 9F17 9F61 9F62 DF21 DF22 "
-    "DF23 DF24 DF25 DF26 DF27 DF28 DF29 DF2A DF2B DF2C DF31 DF32".split(),
+    "DF23 DF24 DF25 DF26 DF27 DF28 DF29 DF2A DF2B DF2C DF2D DF2E DF2F DF31 DF32 9F10 9F4F".split(),
 )
 def test_the_tags_of_the_card_layout_are_there(tag: str) -> None:
     assert tag in {str(element.tag) for element in ALL}
@@ -82,7 +82,8 @@ BAD_BYTES: list[tuple[Element[Any], str]] = [
     (elements.SEX, "03"),
     (elements.CATEGORY, "05"),
     (elements.ENTITLEMENTS, "0101"),
-    (elements.ENTITLEMENTS, "01010C0305260101"),
+    (elements.ENTITLEMENTS, "01010C0306260101"),
+    (elements.ENTITLEMENTS, "01010C0314260101"),
     (elements.ENTITLEMENTS, "010A0C0304260101"),
     (elements.ENTITLEMENTS, "01010C0304261301"),
     (elements.MASKED_IDENTITY, "31323334353637"),
@@ -173,6 +174,32 @@ def test_a_new_period_makes_an_entitlement_whole(period: Period, start: date, la
     assert entitlement.left(last) == 1
     assert entitlement.left(fresh) == 4
     assert entitlement._replace(used=9).left(last) == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "day", "begins", "renewed"),
+    [
+        (Period.DAY, date(2026, 1, 1), date(2026, 5, 9), date(2026, 5, 9), date(2026, 5, 10)),
+        (Period.MONTH, date(2026, 1, 31), date(2026, 3, 27), date(2026, 2, 28), date(2026, 3, 28)),
+        (Period.MONTH, date(2026, 1, 31), date(2026, 3, 28), date(2026, 3, 28), date(2026, 4, 28)),
+        (Period.QUARTER, date(2025, 11, 30), date(2026, 9, 1), date(2026, 8, 28), date(2026, 11, 28)),
+        (Period.YEAR, date(2024, 2, 29), date(2028, 2, 28), date(2028, 2, 28), date(2029, 2, 28)),
+        (Period.ONCE, date(2026, 1, 1), date(2049, 12, 31), date(2026, 1, 1), None),
+    ],
+)
+def test_the_period_of_a_day_and_the_day_when_it_is_whole_again(
+    period: Period, start: date, day: date, begins: date, renewed: date | None
+) -> None:
+    entitlement = Entitlement("0101", 4, 3, period, start)
+    current = entitlement.on(day)
+    assert (current.start, current.used) == (begins, 3 if begins == start else 0)
+    assert entitlement.renewed(day) == renewed
+
+
+def test_nothing_is_left_before_the_first_period() -> None:
+    entitlement = Entitlement("0101", 4, 3, Period.ONCE, date(2026, 12, 15))
+    assert (entitlement.left(date(2026, 12, 14)), entitlement.left(date(2026, 12, 15))) == (0, 1)
+    assert entitlement.renewed(date(2026, 12, 14)) == date(2026, 12, 15)
 
 
 def test_luhn() -> None:
