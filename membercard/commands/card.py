@@ -199,6 +199,7 @@ _LEFT = {
     Period.MONTH: "{benefit}: {left} of {limit} this month",
     Period.QUARTER: "{benefit}: {left} of {limit} this quarter",
     Period.YEAR: "{benefit}: {left} of {limit} this year",
+    Period.ONCE: "{benefit}: {left} of {limit}, once",
 }
 
 

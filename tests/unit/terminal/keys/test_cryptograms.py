@@ -113,6 +113,35 @@ def test_card_keys_follow_the_option(custody: MemoryCustody, pan: str, option: s
     assert custody.cryptogram(keys, EMV_CSK, ATC, transaction(CVR)) == ac
 
 
+@pytest.mark.parametrize("option", [None, "A", "B"])
+@pytest.mark.parametrize("pan", ["6225880112345678", "6225880112345678901"])
+def test_a_cryptogram_is_verified_with_the_master_alone(custody: MemoryCustody, pan: str, option: str | None) -> None:
+    derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
+    session = kd.derive_common_sk(derive(MASTERS[Purpose.AC], pan, f"{SEQUENCE:02d}"), ATC + bytes(6))
+    ac, master = generate_ac(session, transaction(CVR)), KeyRef(Purpose.AC.value)
+
+    def verified(data: bytes, cryptogram: bytes, sequence: int = SEQUENCE) -> bool:
+        return custody.verify_cryptogram(master, EMV_CSK, pan, sequence, ATC, data, cryptogram, option=option)
+
+    assert verified(transaction(CVR), ac)
+    assert not verified(transaction(CVR), ac[:4])
+    assert not verified(transaction(CVR), xor(ac, bytes(7) + b"\x01"))
+    assert not verified(transaction(CVR) + b"\x00", ac)
+    assert not verified(transaction(CVR), ac, SEQUENCE + 1)
+
+
+def test_a_cryptogram_of_sm4_is_verified_with_the_master_alone(custody: MemoryCustody) -> None:
+    ac = custody.cryptogram(card(custody, sm4=True), PBOC_SM4, ATC, b"data")
+    master = KeyRef(f"{Purpose.AC}-sm4")
+    assert custody.verify_cryptogram(master, PBOC_SM4, PAN, SEQUENCE, ATC, b"data", ac)
+    with pytest.raises(KeyMisuse, match="option B"):
+        custody.verify_cryptogram(master, PBOC_SM4, PAN, SEQUENCE, ATC, b"data", ac, option="B")
+    with pytest.raises(KeyMisuse, match="another cipher"):
+        custody.verify_cryptogram(master, EMV_CSK, PAN, SEQUENCE, ATC, b"data", ac)
+    with pytest.raises(KeyMisuse, match="ATC"):
+        custody.verify_cryptogram(master, PBOC_SM4, PAN, SEQUENCE, b"\x00", b"data", ac)
+
+
 def test_cvn10_is_as_pyemv_has_it(custody: MemoryCustody) -> None:
     keys, oracle = card(custody), issuer(cvn.VisaCVN10)
     arqc = oracle.generate_ac(**elements(), cvr=CVR)

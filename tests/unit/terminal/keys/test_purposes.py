@@ -160,6 +160,10 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         {Purpose.SIGN_CA, Purpose.SIGN_ISSUER, Purpose.SIGN_LIST},
     ),
     "cryptogram": (lambda c, ref: c.cryptogram(card(c, ref, 0), EMV_CSK, bytes(2), b"x"), {Purpose.AC}),
+    "verify_cryptogram": (
+        lambda c, ref: c.verify_cryptogram(ref, EMV_CSK, PAN, 1, bytes(2), b"x", bytes(8)),
+        {Purpose.AC},
+    ),
     "arpc": (lambda c, ref: c.arpc(card(c, ref, 0), EMV_CSK, bytes(2), bytes(8), bytes(2), 1), {Purpose.AC}),
     "script_mac": (lambda c, ref: c.script_mac(card(c, ref, 1), EMV_CSK, bytes(2), bytes(8), b"x"), {Purpose.SMI}),
     "script_encrypt": (
