@@ -105,16 +105,16 @@ def recover(sender: Sender, card: ProvenCard, request: RedemptionRequest) -> Red
     """
     wanted = card.redemption_list
     sent = {int(tag): value for tag, value in wanted.split(request.fill(wanted)).items()}
-    asked_at = sent[TAG_9A_TRANSACTION_DATE] + sent.get(TAG_9F21_TRANSACTION_TIME, bytes(3))
+    moment = sent[TAG_9A_TRANSACTION_DATE] + sent.get(TAG_9F21_TRANSACTION_TIME, bytes(3))
     sfi, records = card.log
     oldest: RedemptionRecord | None = None
     for oldest in read_log(sender, (sfi, records)):
         if oldest.of(sent):
             return _again(sender, card, request, oldest) if oldest.number == 1 else _logged(card, request, oldest)
-        if oldest.moment[:3] < asked_at[:3]:
+        if oldest.moment[:3] < moment[:3]:
             return None  # the card takes no date before the last one, so older records are older days
     # Within a day only the oldest record counts: the clocks of the counters differ.
-    if oldest is None or oldest.number < records or oldest.moment < asked_at:
+    if oldest is None or oldest.number < records or oldest.moment < moment:
         return None
     return Redemption(RedemptionStatus.UNKNOWN, request, None)
 

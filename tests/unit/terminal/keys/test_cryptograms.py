@@ -115,7 +115,7 @@ def test_card_keys_follow_the_option(custody: MemoryCustody, pan: str, option: s
 
 @pytest.mark.parametrize("option", [None, "A", "B"])
 @pytest.mark.parametrize("pan", ["6225880112345678", "6225880112345678901"])
-def test_a_cryptogram_is_verified_with_the_master_alone(custody: MemoryCustody, pan: str, option: str | None) -> None:
+def test_a_cryptogram_is_verified_with_its_master(custody: MemoryCustody, pan: str, option: str | None) -> None:
     derive = kd.derive_icc_mk_a if option == "A" else kd.derive_icc_mk_b
     session = kd.derive_common_sk(derive(MASTERS[Purpose.AC], pan, f"{SEQUENCE:02d}"), ATC + bytes(6))
     ac, master = generate_ac(session, transaction(CVR)), KeyRef(Purpose.AC.value)
@@ -130,7 +130,7 @@ def test_a_cryptogram_is_verified_with_the_master_alone(custody: MemoryCustody, 
     assert not verified(transaction(CVR), ac, SEQUENCE + 1)
 
 
-def test_a_cryptogram_of_sm4_is_verified_with_the_master_alone(custody: MemoryCustody) -> None:
+def test_a_cryptogram_of_sm4_is_verified_with_its_master(custody: MemoryCustody) -> None:
     ac = custody.cryptogram(card(custody, sm4=True), PBOC_SM4, ATC, b"data")
     master = KeyRef(f"{Purpose.AC}-sm4")
     assert custody.verify_cryptogram(master, PBOC_SM4, PAN, SEQUENCE, ATC, b"data", ac)

@@ -54,7 +54,7 @@ def test_the_elements_of_a_redemption_in_words() -> None:
     ]
 
 
-def test_every_flag_is_decoded_alone() -> None:
+def test_every_flag_is_decoded_by_itself() -> None:
     for flag in MemberCvr:
         results = (int(flag) | 0x0300_0000).to_bytes(4, "big")
         data = RedemptionData.decode(b"\x07\x01\x00" + results + bytes.fromhex("0005040C260101"))

@@ -49,7 +49,7 @@ def evidence_of(redemption: Redemption | None) -> RedemptionEvidence:
     return redemption.evidence
 
 
-def test_a_redemption_is_proven_to_the_office(custody: MemoryCustody) -> None:
+def test_a_redemption_is_proven_to_the_issuer(custody: MemoryCustody) -> None:
     evidence = evidence_of(redeemed(RedeemingCard()))
     assert proves(custody, MASTER, evidence)
     assert proves(custody, MASTER, RedemptionEvidence.decode(evidence.encode()))
@@ -63,7 +63,7 @@ def test_a_refusal_is_proven_as_well_and_is_no_tc(custody: MemoryCustody) -> Non
     assert (evidence.cid, evidence.data.approved) == (0x00, False)
 
 
-def test_a_redemption_that_only_the_log_has_is_proven_to_the_office(custody: MemoryCustody) -> None:
+def test_a_redemption_that_only_the_log_has_is_proven_to_the_issuer(custody: MemoryCustody) -> None:
     card = RedeemingCard()
     redeemed(card)
     redeemed(card, replace(REQUEST, unpredictable=b"next"))

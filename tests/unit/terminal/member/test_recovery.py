@@ -1,4 +1,4 @@
-"""A redemption whose answer never came: nothing happened, or it happened once and is found again."""
+"""A redemption whose answer never came: nothing happened, or it happened once and is chip again."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def recovered(card: RedeemingCard, request: RedemptionRequest = REQUEST) -> Rede
 
 def torn(card: RedeemingCard, *, counted: bool) -> None:
     """A redemption whose answer never comes, and which the card counts or does not."""
-    found = proven(card)
+    chip = proven(card)
     if counted:
         card.lost = {len(card.log)}
     else:
         card.vanish_at = len(card.log)
     with pytest.raises(CardGone):
-        redeem(stack(card), found, REQUEST)
+        redeem(stack(card), chip, REQUEST)
     card.lost, card.vanish_at = set(), None
 
 
@@ -76,9 +76,9 @@ def test_a_redemption_that_the_card_did_not_count_did_not_happen(before: int) ->
     card = RedeemingCard(limit=50)
     elsewhere(card, before, replace(REQUEST, clock=time(9, 0)))
     torn(card, counted=False)
-    asked = len([turn for turn in card.log if turn[2:4] == "AE"])
+    generated = len([turn for turn in card.log if turn[2:4] == "AE"])
     assert recovered(card) is None
-    assert len([turn for turn in card.log if turn[2:4] == "AE"]) == asked
+    assert len([turn for turn in card.log if turn[2:4] == "AE"]) == generated
     assert redeemed(card, REQUEST).done
 
 
@@ -181,15 +181,15 @@ def test_a_tear_during_recovery_loses_nothing() -> None:
     torn(card, counted=True)
     card_before = (card.atc, card.used)
     for pulled in range(3):
-        found = proven(card)
+        chip = proven(card)
         card.vanish_at = len(card.log) + pulled
         with pytest.raises(CardGone):
-            recover(stack(card), found, REQUEST)
+            recover(stack(card), chip, REQUEST)
         card.vanish_at = None
-        found = proven(card)
+        chip = proven(card)
         card.lost = {len(card.log) + pulled}
         with pytest.raises(CardGone):
-            recover(stack(card), found, REQUEST)
+            recover(stack(card), chip, REQUEST)
         card.lost = set()
     redemption = recovered(card)
     assert redemption is not None
@@ -197,7 +197,7 @@ def test_a_tear_during_recovery_loses_nothing() -> None:
     assert (card.atc, card.used) == card_before
 
 
-def test_the_log_is_read_newest_first_and_only_as_far_as_it_is_asked_for() -> None:
+def test_the_log_is_read_newest_first_and_only_as_far_as_needed() -> None:
     card = RedeemingCard(limit=50)
     elsewhere(card, 4)
     proven(card)
@@ -255,6 +255,6 @@ def test_a_record_that_is_no_transaction_is_a_fault() -> None:
         recovered(card)
 
 
-def test_a_request_that_was_not_journalled_cannot_be_made_up() -> None:
+def test_a_request_that_a_journal_has_in_part_is_none() -> None:
     with pytest.raises(CodecError):
         RedemptionRequest.decode(REQUEST.encode()[:-1])

@@ -178,7 +178,7 @@ def answer_of(card: RedeemingCard, bend: Callable[[bytes], bytes]) -> RedeemingC
 
 def test_every_bit_of_the_answer_changed_on_its_way_is_refused() -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     sender = stack(card)
     genuine = card._answer(bytes.fromhex(f"80AE500034{VALUES.replace(' ', '')}00"))
     statuses = []
@@ -187,19 +187,19 @@ def test_every_bit_of_the_answer_changed_on_its_way_is_refused() -> None:
         bent[bit // 8] ^= 1 << bit % 8
         card.answers["AE"] = bytes(bent)
         try:
-            statuses.append(redeem(sender, found, REQUEST).status)
+            statuses.append(redeem(sender, chip, REQUEST).status)
         except CardError:
             continue  # the answer is no longer one of GENERATE AC
     assert set(statuses) == {RedemptionStatus.NOT_PROVEN}
     assert len(statuses) >= 8 * (CARD.size + 14 + 2)
     card.answers["AE"] = genuine
-    assert redeem(sender, found, REQUEST).done
+    assert redeem(sender, chip, REQUEST).done
 
 
 def test_every_bit_of_the_signed_data_changed_before_signing_is_refused() -> None:
     """The key is the card's, and what it signs is not what its hash covers."""
     card = RedeemingCard()
-    found, sender = proven(card), stack(card)
+    chip, sender = proven(card), stack(card)
     genuine = card._answer(bytes.fromhex(f"80AE500034{VALUES.replace(' ', '')}00"))
     at = genuine.index(bytes.fromhex("9F4B8180")) + 4
     block = pow(int.from_bytes(genuine[at : at + CARD.size], "big"), CARD.e, CARD.n)
@@ -209,7 +209,7 @@ def test_every_bit_of_the_signed_data_changed_before_signing_is_refused() -> Non
             continue
         signature = pow(block ^ 1 << bit, CARD.d, CARD.n).to_bytes(CARD.size, "big")
         card.answers["AE"] = genuine[:at] + signature + genuine[at + CARD.size :]
-        redemption = redeem(sender, found, REQUEST)
+        redemption = redeem(sender, chip, REQUEST)
         assert redemption.status is RedemptionStatus.NOT_PROVEN
         assert (redemption.check or "").startswith("dynamic signature: ")
         refused += 1
@@ -252,19 +252,19 @@ def test_a_signature_over_other_data_proves_nothing(cid: int, hashed: bytes, num
 )
 def test_a_signed_answer_that_contradicts_itself_proves_nothing(own: str) -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     card.related = bytes.fromhex("0156A1B2C3D4")
     card.answers["AE"] = card._signed(SENT, b"\x00\x42", bytes.fromhex(own), bytes(8))
-    redemption = redeem(stack(card), found, REQUEST)
+    redemption = redeem(stack(card), chip, REQUEST)
     assert (redemption.status, redemption.check) == (RedemptionStatus.NOT_PROVEN, "issuer application data")
 
 
-def test_a_cryptogram_without_the_signature_that_was_asked_for_proves_nothing() -> None:
+def test_a_cryptogram_without_the_requested_signature_proves_nothing() -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     plain = {"9F27": "40", "9F36": "0042", "9F26": "1122334455667788", "9F10": "070100034000000005050C260101"}
     card.answers["AE"] = tlv("77", objects(plain)) + b"\x90\x00"
-    redemption = redeem(stack(card), found, REQUEST)
+    redemption = redeem(stack(card), chip, REQUEST)
     assert (redemption.status, redemption.check) == (
         RedemptionStatus.NOT_PROVEN,
         "dynamic signature: data missing (no 9F4B)",
@@ -297,36 +297,36 @@ PLAIN = {"9F27": "00", "9F36": "0041", "9F26": "1122334455667788", "9F10": "0701
 )
 def test_an_answer_out_of_form_is_a_fault(answer: str) -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     card.answers["AE"] = bytes.fromhex(answer) + b"\x90\x00"
     with pytest.raises(CardMalformed, match="redeeming"):
-        redeem(stack(card), found, REQUEST)
+        redeem(stack(card), chip, REQUEST)
 
 
 @pytest.mark.parametrize("status", ["6985", "6700", "6A86", "6F00", "9100"])
 def test_a_status_word_is_a_fault(status: str) -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     card.answers["AE"] = bytes.fromhex(status)
     with pytest.raises(CardRefused, match=f"redeeming.*{status}"):
-        redeem(stack(card), found, REQUEST)
+        redeem(stack(card), chip, REQUEST)
 
 
 def test_a_second_redemption_needs_a_new_verdict() -> None:
     card = RedeemingCard()
-    found = proven(card)
-    assert redeem(stack(card), found, REQUEST).done
+    chip = proven(card)
+    assert redeem(stack(card), chip, REQUEST).done
     with pytest.raises(CardRefused, match="6985"):
-        redeem(stack(card), found, replace(REQUEST, unpredictable=bytes(4)))
+        redeem(stack(card), chip, replace(REQUEST, unpredictable=bytes(4)))
     assert redeemed(card, replace(REQUEST, unpredictable=bytes(4))).done
 
 
 def test_a_card_that_leaves_is_a_fault() -> None:
     card = RedeemingCard()
-    found = proven(card)
+    chip = proven(card)
     card.vanish_at = len(card.log)
     with pytest.raises(CardGone):
-        redeem(stack(card), found, REQUEST)
+        redeem(stack(card), chip, REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,9 @@ def test_a_card_that_leaves_is_a_fault() -> None:
 )
 def test_a_card_that_counts_nothing_is_refused_before_anything_is_sent(cdol1: str, aip: str) -> None:
     card = RedeemingCard(issue(cdol1, aip))
-    found, before = proven(card), len(card.log)
+    chip, before = proven(card), len(card.log)
     with pytest.raises(NotRedeemable, match="redeeming"):
-        redeem(stack(card), found, REQUEST)
+        redeem(stack(card), chip, REQUEST)
     assert len(card.log) == before
 
 
