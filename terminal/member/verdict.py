@@ -2,7 +2,8 @@
 
 The order of the checks: application, issuer, authenticity, hotlist, dates, and last whether clock and hotlist can be
 relied on. Dates and hotlist are checked only on a genuine card, so that a forged card never gets the verdict "expired".
-Reading stops as soon as the verdict is certain. ``verify`` raises nothing for faults of card or reader.
+Reading stops as soon as the verdict is certain, but for a blocked application. ``verify`` raises nothing for faults of
+card or reader.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -146,9 +148,10 @@ class _Counter:
                 f"This counter's trust list is not in force ({period}); {advice}.",
                 "trust list in force",
             )
-        card, authority = self._read(self._select(aid))
-        keys = self._prove(card, authority)
-        self.facts = facts = MemberFacts.of(card)
+        application = self._select(aid)
+        if application.blocked:
+            raise self._blocked(application)
+        facts, keys = self._identify(application)
         self._refused(facts)
         self._dates(facts, keys)
         self._doubts()
@@ -164,13 +167,25 @@ class _Counter:
             if refused.sw == _NOT_PERSONALIZED:
                 raise _not_ours("The chip of this card has not been personalized") from None
             raise
-        if application.blocked:
-            raise _Decided(
-                VerdictCode.SUSPENDED, "The member application on this card is blocked.", "application blocked"
-            )
+        return application
+
+    def _blocked(self, application: SelectedApplication) -> _Decided:
+        """The verdict on a blocked application. Its records are read where that goes: whoever unblocks it, or finishes
+        a torn redemption, needs to know the card."""
+        with suppress(CardError, CodecError, _Decided):
+            self._identify(application)
+        proof = Proof.NONE if self.facts is None else self.proof
+        sentence = "The member application on this card is blocked."
+        return _Decided(VerdictCode.SUSPENDED, sentence, "application blocked", proof)
+
+    def _identify(self, application: SelectedApplication) -> tuple[MemberFacts, list[tuple[Signed, PublicKey]]]:
+        """Read and authenticate the card: the facts, and the certificates for their dates."""
         if not self.trust.knows(application.rid):
             raise self._unknown_issuer(application.rid.hex().upper())
-        return application
+        card, authority = self._read(application)
+        keys = self._prove(card, authority)
+        self.facts = facts = MemberFacts.of(card)
+        return facts, keys
 
     def _read(self, application: SelectedApplication) -> tuple[MemberCard, CaKey]:
         """Read the certificates first: other records only for a card of a trusted federation."""

@@ -11,6 +11,7 @@ import pytest
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, CardMalformed, CardRefused, CodecError
 from terminal.member.evidence import RedemptionEvidence
+from terminal.member.outcome import Proof, VerdictCode
 from terminal.member.proven import ProvenCard
 from terminal.member.recovery import read_log, recover
 from terminal.member.redemption import Redemption, RedemptionStatus, redeem
@@ -69,6 +70,19 @@ def test_a_redemption_that_the_card_counted_is_finished_with_its_whole_proof() -
     assert redemption.evidence.counter == 0x42
     assert redemption.request == REQUEST
     assert (card.used, card.atc) == (4, 0x42)
+
+
+def test_a_card_that_was_blocked_meanwhile_is_recovered_all_the_same() -> None:
+    card = RedeemingCard()
+    torn(card, counted=True)
+    fci = card._answer(bytes.fromhex("00A40400"))[:-2]
+    card.answers["A4"] = fci + bytes.fromhex("6283")
+    verdict = verify(stack(card), trust=TRUST, hotlist=hotlist(), at=NOW)
+    assert (verdict.code, verdict.proof) == (VerdictCode.SUSPENDED, Proof.OFFLINE_DYNAMIC)
+    assert verdict.card is not None
+    redemption = recover(stack(card), verdict.card, REQUEST)
+    assert redemption is not None
+    assert redemption.done
 
 
 @pytest.mark.parametrize("before", [0, 1, 9, 10, 12])

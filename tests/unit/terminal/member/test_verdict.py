@@ -314,6 +314,41 @@ def test_a_blocked_application_is_suspended(with_fci: bool) -> None:
     assert (verdict.code, verdict.check) == (VerdictCode.SUSPENDED, "application blocked")
 
 
+def test_a_blocked_card_says_whose_it_is_where_it_is_genuine() -> None:
+    card = Issue().card()
+    card.answers[SELECT] = card._answer(bytes.fromhex("00A40400"))[:-2] + bytes.fromhex("6283")
+    verdict = judge(card)
+    assert (verdict.code, verdict.proof) == (VerdictCode.SUSPENDED, Proof.OFFLINE_DYNAMIC)
+    assert verdict.member is not None
+    assert verdict.member.card_number == NUMBER
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {OPTIONS: "6985"},
+        {AUTHENTICATE: "6985"},
+        {"00B20114": "6A83"},
+        {"00B20114": "7000" + "9000"},
+        {"00B2010C": tlv("70", tlv("5A", bytes.fromhex("91561300"))).hex() + "9000"},
+    ],
+)
+def test_a_blocked_card_that_cannot_be_read_or_proven_is_suspended_without_a_member(answers: dict[str, str]) -> None:
+    card = Issue().card()
+    card.answers[SELECT] = card._answer(bytes.fromhex("00A40400"))[:-2] + bytes.fromhex("6283")
+    card.answers |= {header: bytes.fromhex(answer) for header, answer in answers.items()}
+    verdict = judge(card)
+    assert (verdict.code, verdict.proof, verdict.member) == (VerdictCode.SUSPENDED, Proof.NONE, None)
+    assert verdict.card is None
+
+
+def test_a_blocked_card_of_an_unknown_federation_is_not_read() -> None:
+    card = Issue().card()
+    card.answers[SELECT] = card._answer(bytes.fromhex("00A40400"))[:-2] + bytes.fromhex("6283")
+    verdict = judge(card, trust=TrustList.of([], LIST_ISSUE))
+    assert (verdict.code, len(card.log)) == (VerdictCode.SUSPENDED, 1)
+
+
 @pytest.mark.parametrize("at", range(10))
 def test_a_card_pulled_at_any_command(at: int) -> None:
     card = Issue().card()
