@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.page import with_section
 from benchmarks.table import Row
 
-BENCHMARKS = ("start", "tlv", "card", "channel", "kernel", "intake", "line", "payment", "service")
+BENCHMARKS = ("start", "tlv", "card", "channel", "kernel", "intake", "line", "payment", "redemption", "service")
 
 
 def main() -> int:
