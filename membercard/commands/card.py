@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,11 +23,11 @@ from terminal.apdu import Atr, Sender, Trace, TraceEntry, Transport, stack
 from terminal.errors import CardError, CardRefused, CodecError
 from terminal.globalplatform import AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
-from terminal.member.contents import element_rows, has_no_application, read_contents
+from terminal.member.contents import element_rows, has_no_application, read_contents, redemption_rows
 from terminal.member.lists import CounterLists
 from terminal.member.outcome import Verdict
 from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
-from terminal.member.reading import MemberCard
+from terminal.member.reading import MemberCard, select
 from terminal.member.values import Period
 from terminal.member.verdict import verify
 
@@ -107,6 +109,26 @@ def read(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
     title = language.text("Member application {aid}", aid=card.application.name.hex().upper())
     short = [(*row[:3], language.sentence(row.element), _shortened(_in_words(row.tag, row.value))) for row in rows]
     output.show(output.table(title, ["SFI", "record", "tag", "element", "value"], short))
+
+
+@app.command("log")
+def log(reader: ReaderUrl, wait: Wait = 0, json: output.Json = False) -> None:
+    """Show the redemptions that the card has on record, the newest first. Nothing signs them.
+
+    Example: membercard card log --reader pcsc:0
+    """
+    with card_in(reader, wait) as transport:
+        sender = stack(transport)
+        with _of_member_cards():
+            application = select(sender, member_aid())
+        rows = list(redemption_rows(sender, application))
+    if json:
+        output.as_json([row._asdict() for row in rows])
+    elif not rows:
+        output.say("no redemption is on record")
+    else:
+        columns = ["", "transaction", "time", "merchant", "benefit", "quantity", "used"]
+        output.show(output.table(language.text("Redemptions"), columns, rows))
 
 
 @app.command("info")
@@ -304,8 +326,15 @@ def _personalized(sender: Sender) -> str:
 
 def _member_card(sender: Sender) -> MemberCard:
     """The member application. Raises NoMemberCard where the card has none, or none that was personalized."""
-    try:
+    with _of_member_cards():
         return read_contents(sender, member_aid())
+
+
+@contextmanager
+def _of_member_cards() -> Iterator[None]:
+    """Raises NoMemberCard where a card refuses for having no member application."""
+    try:
+        yield
     except CardRefused as e:
         if not has_no_application(e):
             raise

@@ -8,12 +8,8 @@ from typing import Final
 from terminal.crypto.rsa import RsaPublic
 from terminal.emv.data.masking import masked_pan
 from terminal.emv.data.tags import (
-    TAG_6F_FCI,
     TAG_9A_TRANSACTION_DATE,
-    TAG_9F4D_LOG_ENTRY,
     TAG_9F37_UNPREDICTABLE_NUMBER,
-    TAG_A5_FCI_PROPRIETARY,
-    TAG_BF0C_FCI_DISCRETIONARY,
 )
 from terminal.errors import NotRedeemable
 from terminal.member import elements
@@ -22,8 +18,6 @@ from terminal.tlv import Dol
 
 MOST_DATA: Final = 255
 """Bytes of command data: short commands only. EMV 4.4 Book 1, 9.4."""
-LOG: Final = (4, 10)
-"""File and records of the redemption log. docs/redemption.md, The log."""
 _NEEDED: Final = (
     (TAG_9A_TRANSACTION_DATE, 3),
     (TAG_9F37_UNPREDICTABLE_NUMBER, 4),
@@ -62,10 +56,8 @@ class ProvenCard:
 
     @property
     def log(self) -> tuple[int, int]:
-        """File and number of records of the redemption log, by the log entry of the FCI. EMV 4.4 Book 3, D2."""
-        path = (TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, TAG_9F4D_LOG_ENTRY)
-        entry = self.card.application.fci.present(*path) or bytes(LOG)
-        return (entry[0], entry[1]) if len(entry) == 2 and 1 <= entry[0] <= 30 and entry[1] else LOG
+        """File and number of records of the redemption log."""
+        return self.card.application.log
 
     @property
     def redemption_list(self) -> Dol:

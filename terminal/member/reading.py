@@ -17,6 +17,7 @@ from terminal.emv.data.elements.element import Element
 from terminal.emv.data.records import Afl, Record, read_record
 from terminal.emv.data.tags import (
     TAG_6F_FCI,
+    TAG_9F4D_LOG_ENTRY,
     TAG_77_FORMAT_2,
     TAG_80_FORMAT_1,
     TAG_82_AIP,
@@ -24,6 +25,7 @@ from terminal.emv.data.tags import (
     TAG_84_DF_NAME,
     TAG_94_AFL,
     TAG_A5_FCI_PROPRIETARY,
+    TAG_BF0C_FCI_DISCRETIONARY,
 )
 from terminal.errors import CardMalformed, CodecError, TlvError
 from terminal.member import elements
@@ -36,6 +38,8 @@ T = TypeVar("T")
 
 CERTIFICATE_SFI: Final = 2
 PROTECTED_SFI: Final = 5
+LOG: Final = (4, 10)
+"""File and records of the redemption log. docs/redemption.md, The log."""
 APPLICATION_BLOCKED: Final = 0x6283
 MOST_RECORDS: Final = 64
 """Far more than a member card has; a card that lists thousands must not block a counter."""
@@ -84,6 +88,13 @@ class SelectedApplication:
     def pdol(self) -> Dol:
         """What the card asks for in GET PROCESSING OPTIONS; empty where it has no PDOL. Raises TlvError."""
         return Dol.parse(self.fci.get(TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, elements.PDOL.tag) or b"")
+
+    @property
+    def log(self) -> tuple[int, int]:
+        """File and number of records of the redemption log, ``LOG`` without a log entry (9F4D). EMV 4.4 Book 3, D2."""
+        path = (TAG_6F_FCI, TAG_A5_FCI_PROPRIETARY, TAG_BF0C_FCI_DISCRETIONARY, TAG_9F4D_LOG_ENTRY)
+        entry = self.fci.present(*path) or b""
+        return (entry[0], entry[1]) if len(entry) == 2 and 1 <= entry[0] <= 30 and entry[1] else LOG
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from terminal.errors import CardMalformed, TlvError
 from terminal.member import elements
 from terminal.member.card_data import read_data
 from terminal.member.evidence import TC, RedemptionEvidence
-from terminal.member.proven import LOG, ProvenCard
+from terminal.member.proven import ProvenCard
+from terminal.member.reading import LOG
 from terminal.member.redemption import Redemption, RedemptionStatus, redeem
 from terminal.member.redemption_request import RedemptionRequest
 from terminal.tlv import Dol

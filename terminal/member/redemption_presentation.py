@@ -1,4 +1,4 @@
-"""How each result of a redemption and each refusal of a card is shown, in both languages. Data only.
+"""How each result of a redemption or a script and each refusal of a card is shown, in both languages. Data only.
 
 Pages, command line and receipts read these tables. A new status or flag has its row here.
 """
@@ -13,6 +13,7 @@ from typing import Final
 from terminal.member.cvr import MemberCvr
 from terminal.member.presentation import Phrase, Tone
 from terminal.member.redemption import RedemptionStatus
+from terminal.member.scripts import UpdateStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +121,22 @@ REFUSALS: Final[Mapping[MemberCvr, RedemptionPresentation]] = MappingProxyType(
     }
 )
 """By the flag of the card verification results (``cvr.REASONS``)."""
+
+UPDATES: Final[Mapping[UpdateStatus, RedemptionPresentation]] = MappingProxyType(
+    {
+        UpdateStatus.DONE: RedemptionPresentation(
+            Tone.OK, Phrase("卡片已更新", "The card is up to date"), Phrase("可以取卡", "Take the card")
+        ),
+        UpdateStatus.VOID: RedemptionPresentation(
+            Tone.DOUBT,
+            Phrase("卡片状态已变，更新作废", "The card has changed since, the update is void"),
+            Phrase("向工会取得新的更新后再试", "Get the next update from the union, then try again"),
+        ),
+        UpdateStatus.REFUSED: RedemptionPresentation(
+            Tone.WARN,
+            Phrase("卡片拒绝更新", "The card refused the update"),
+            Phrase("请联系工会", "Call the union"),
+        ),
+    }
+)
+"""By the result of a script."""

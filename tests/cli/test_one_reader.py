@@ -8,7 +8,7 @@ from membercard import cli
 from membercard.wiring import readers
 from terminal.apdu.pcsc.events import ReaderInfo
 
-COMMANDS = (("card", "info"), ("card", "read"), ("gp", "info"), ("emv", "log"))
+COMMANDS = (("card", "info"), ("card", "read"), ("card", "log"), ("gp", "info"), ("emv", "log"))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

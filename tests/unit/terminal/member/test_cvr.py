@@ -9,7 +9,8 @@ from terminal.errors import CodecError
 from terminal.member.cvr import REASONS, MemberCvr, RedemptionData
 from terminal.member.elements import MEMBER_AID, dictionary
 from terminal.member.redemption import RedemptionStatus
-from terminal.member.redemption_presentation import REFUSALS, RESULTS
+from terminal.member.redemption_presentation import REFUSALS, RESULTS, UPDATES
+from terminal.member.scripts import UpdateStatus
 
 
 def explained(data: str) -> list[str]:
@@ -77,6 +78,7 @@ def test_data_in_another_form_are_refused(data: str) -> None:
 def test_every_result_and_every_reason_has_words_in_both_languages() -> None:
     assert set(RESULTS) == set(RedemptionStatus)
     assert set(REFUSALS) == set(REASONS)
-    rows = [*RESULTS.values(), *REFUSALS.values()]
+    assert set(UPDATES) == set(UpdateStatus)
+    rows = [*RESULTS.values(), *REFUSALS.values(), *UPDATES.values()]
     assert all((row.tone.sign, row.word.zh, row.word.en, row.next.zh, row.next.en) for row in rows)
     assert len({row.word.zh for row in rows}) == len({row.word.en for row in rows}) == len(rows)

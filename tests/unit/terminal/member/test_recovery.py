@@ -10,9 +10,11 @@ import pytest
 
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, CardMalformed, CardRefused, CodecError
+from terminal.member.contents import redemption_rows
 from terminal.member.evidence import RedemptionEvidence
 from terminal.member.outcome import Proof, VerdictCode
 from terminal.member.proven import ProvenCard
+from terminal.member.reading import select
 from terminal.member.recovery import read_log, recover
 from terminal.member.redemption import Redemption, RedemptionStatus, redeem
 from terminal.member.redemption_request import RedemptionRequest
@@ -230,6 +232,21 @@ def test_the_log_is_read_newest_first_and_only_as_far_as_needed() -> None:
 
 def log_format(dol: str) -> str:
     return tlv("9F4F", bytes.fromhex(dol)).hex() + "9000"
+
+
+def test_the_log_in_words() -> None:
+    card = RedeemingCard(limit=50)
+    elsewhere(card, 2)
+    record = bytearray(card.log_records[1])
+    record[2:8] = bytes.fromhex("261399106000")
+    record[8:11] = b"\x1b\xff "
+    record[-14:] = bytes(14)
+    card.log_records[1] = bytes(record)
+    sender = stack(card)
+    assert list(redemption_rows(sender, select(sender))) == [
+        (1, 0x43, "2026-11-22 11:00:00", "CINEMA", "0101", 1, "5/50"),
+        (2, 0x42, "261399106000", "\x1b\\xff EMA", "0101", 1, "0" * 28),
+    ]
 
 
 @pytest.mark.parametrize(
