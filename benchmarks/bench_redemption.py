@@ -22,8 +22,8 @@ from simulators.readers.reader import SimCard
 from simulators.readers.timing import Cost, TimedCard, TimingModel, Wire
 from terminal.apdu import Sender, stack
 from terminal.member.hotlist import Hotlist
-from terminal.member.redemption import Redemption, redeem
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.redeem import Redemption, redeem
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
 from terminal.member.verdict import verify

@@ -18,7 +18,7 @@ from terminal.member import elements
 from terminal.member.cvr import RedemptionData
 from terminal.member.elements import ELEMENTS, MEMBER_AID
 from terminal.member.reading import MemberCard, SelectedApplication, read_card
-from terminal.member.recovery import read_log
+from terminal.member.redemption.recovery import read_log
 from terminal.member.values import value_text
 from terminal.member.verdict import CHINA
 

@@ -11,7 +11,7 @@ from terminal.emv.data.elements.element import Element
 from terminal.errors import CodecError
 from terminal.keys import EMV_CSK, KeyCustody, KeyRef, PinBlock, Udks
 from terminal.member import elements
-from terminal.member.evidence import RedemptionEvidence
+from terminal.member.redemption.evidence import RedemptionEvidence
 from terminal.member.scripts import MAC_LENGTH, CardScript
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from terminal.apdu import Command
 from terminal.errors import CodecError
-from terminal.member.evidence import RedemptionEvidence
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import RedemptionEvidence
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.scripts import CardScript
 from terminal.tlv import Dol
 

@@ -8,8 +8,8 @@ from terminal.emv.data.explain import explain_readable
 from terminal.errors import CodecError
 from terminal.member.cvr import REASONS, MemberCvr, RedemptionData
 from terminal.member.elements import MEMBER_AID, dictionary
-from terminal.member.redemption import RedemptionStatus
-from terminal.member.redemption_presentation import REFUSALS, RESULTS, UPDATES
+from terminal.member.redemption.presentation import REFUSALS, RESULTS, UPDATES
+from terminal.member.redemption.redeem import RedemptionStatus
 from terminal.member.scripts import UpdateStatus
 
 

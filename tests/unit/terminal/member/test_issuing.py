@@ -10,11 +10,11 @@ import pytest
 from terminal.apdu import stack
 from terminal.errors import KeyMisuse, KeyNotFound
 from terminal.keys import Algorithm, KeyRef, MemoryCustody, Purpose
-from terminal.member.evidence import RedemptionEvidence
 from terminal.member.issuing import proves
-from terminal.member.recovery import recover
-from terminal.member.redemption import Redemption, RedemptionStatus, redeem
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import RedemptionEvidence
+from terminal.member.redemption.recovery import recover
+from terminal.member.redemption.redeem import Redemption, RedemptionStatus, redeem
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.verdict import verify
 from terminal.secret import Secret
 from tests.support.cards.member_issuer import NOW, TRUST, hotlist

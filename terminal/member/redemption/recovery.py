@@ -20,11 +20,11 @@ from terminal.emv.data.tags import (
 from terminal.errors import CardMalformed, TlvError
 from terminal.member import elements
 from terminal.member.card_data import read_data
-from terminal.member.evidence import TC, RedemptionEvidence
 from terminal.member.proven import ProvenCard
 from terminal.member.reading import LOG
-from terminal.member.redemption import Redemption, RedemptionStatus, redeem
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import TC, RedemptionEvidence
+from terminal.member.redemption.redeem import Redemption, RedemptionStatus, redeem
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.tlv import Dol
 
 _END: Final = frozenset((0x6A83, 0x6A82))

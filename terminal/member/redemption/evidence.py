@@ -26,7 +26,7 @@ from terminal.emv.data.tags import (
 from terminal.errors import CodecError, TlvError
 from terminal.member import elements
 from terminal.member.cvr import RedemptionData
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.tlv import Dol, decode, encode, tlv
 
 TC, AAC = 0x40, 0x00

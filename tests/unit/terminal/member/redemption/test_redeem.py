@@ -14,12 +14,12 @@ from pyemv.ac import generate_ac
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, CardMalformed, CardRefused, CodecError, NotRedeemable
 from terminal.member.cvr import MemberCvr
-from terminal.member.evidence import RedemptionEvidence
 from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.proven import ProvenCard
-from terminal.member.redemption import Redemption, RedemptionStatus, redeem
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import RedemptionEvidence
+from terminal.member.redemption.redeem import Redemption, RedemptionStatus, redeem
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.verdict import verify
 from tests.support.cards import rsa_signer as make
 from tests.support.cards.member_issuer import (

@@ -24,9 +24,9 @@ from terminal.emv.data.tags import (
 )
 from terminal.errors import CardMalformed, CodecError
 from terminal.member.cvr import MemberCvr, RedemptionData
-from terminal.member.evidence import AAC, TC, RedemptionEvidence
 from terminal.member.proven import ProvenCard
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import AAC, TC, RedemptionEvidence
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.tlv import Tlvs, decode
 
 _OPERATION: Final = "redeeming (GENERATE AC)"

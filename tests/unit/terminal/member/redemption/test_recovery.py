@@ -11,13 +11,13 @@ import pytest
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, CardMalformed, CardRefused, CodecError
 from terminal.member.contents import redemption_rows
-from terminal.member.evidence import RedemptionEvidence
 from terminal.member.outcome import Proof, VerdictCode
 from terminal.member.proven import ProvenCard
 from terminal.member.reading import select
-from terminal.member.recovery import read_log, recover
-from terminal.member.redemption import Redemption, RedemptionStatus, redeem
-from terminal.member.redemption_request import RedemptionRequest
+from terminal.member.redemption.evidence import RedemptionEvidence
+from terminal.member.redemption.recovery import read_log, recover
+from terminal.member.redemption.redeem import Redemption, RedemptionStatus, redeem
+from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.verdict import verify
 from tests.support.cards.member_issuer import NOW, TRUST, hotlist, tlv
 from tests.support.cards.redeeming_card import CDOL1, LOG_FORMAT, RedeemingCard, issue

@@ -12,7 +12,7 @@ from typing import Final
 
 from terminal.member.cvr import MemberCvr
 from terminal.member.presentation import Phrase, Tone
-from terminal.member.redemption import RedemptionStatus
+from terminal.member.redemption.redeem import RedemptionStatus
 from terminal.member.scripts import UpdateStatus
 
 
