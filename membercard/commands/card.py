@@ -214,8 +214,8 @@ _SIGNS = {Tone.OK: "✓", Tone.DOUBT: "?"}
 _COLOURS = {Tone.OK: "green", Tone.WARN: "yellow", Tone.BAD: "red", Tone.DOUBT: "magenta", Tone.IDLE: "red"}
 
 
-_WORDED = ("DF25", "DF26", "DF28", "DF2B")
-"""Sex, category, entitlements and masked identity."""
+_WORDED = ("DF25", "DF26", "DF28", "DF2B", "DF2D")
+"""Sex, category, entitlements, masked identity and activation."""
 _LEFT = {
     Period.DAY: "{benefit}: {left} of {limit} this day",
     Period.MONTH: "{benefit}: {left} of {limit} this month",
