@@ -20,7 +20,7 @@ demo | doctor | profile check
 roster check | roster import
 batch list | batch show | batch approve | batch prepare | batch report | batch release | batch close | batch discard
 perso run
-card info | card read | card verify | card trace
+card info | card read | card verify | card trace | card log
 tlv decode
 readers list | readers watch
 gp info | gp list | gp install | gp load | gp delete | gp put-key | gp store-data | gp apdu
@@ -147,6 +147,8 @@ def test_json_of_card_commands(home: IssuerDirectory) -> None:
     verdict = home.cli.ok("card", "verify", "--reader", home.card, "--json").json
     assert {"verdict", "sentence", "failed_check", "proven", "at", "member", "entitlements"} <= set(verdict)
     assert (verdict["verdict"], verdict["failed_check"]) == ("ACTIVE", None)
+    assert home.cli.ok("card", "log", "--reader", home.card, "--json").json == []
+    assert home.cli.ok("card", "log", "--reader", home.card).out == "no redemption is on record\n"
     read = home.cli.ok("card", "read", "--reader", home.card, "--json").json
     assert read["aid"] == "F04D454D4245520101"
     assert all(set(element) == {"sfi", "record", "tag", "element", "value"} for element in read["elements"])
