@@ -24,7 +24,7 @@ _KIND, _SCRIPTS = 0x00C0_0000, 0x0F
 _AAC, _TC = 0x0000_0000, 0x0040_0000
 
 
-class MemberCvr(BitField):
+class CvrFlag(BitField):
     """Card verification results: four bytes, the first their length (03). docs/redemption.md, CVR."""
 
     @staticmethod
@@ -53,17 +53,17 @@ class MemberCvr(BitField):
 
 
 REASONS: Final = (
-    MemberCvr.BLOCKED,
-    MemberCvr.NOT_ACTIVATED,
-    MemberCvr.NO_SUCH_CLASS,
-    MemberCvr.NO_QUANTITY,
-    MemberCvr.NO_DATE,
-    MemberCvr.DATE_BEFORE_LAST,
-    MemberCvr.DATE_BEFORE_PERIOD,
-    MemberCvr.LIMIT_EXCEEDED,
-    MemberCvr.PIN_MISSING,
-    MemberCvr.COUNTER_USED_UP,
-    MemberCvr.AAC_REQUESTED,
+    CvrFlag.BLOCKED,
+    CvrFlag.NOT_ACTIVATED,
+    CvrFlag.NO_SUCH_CLASS,
+    CvrFlag.NO_QUANTITY,
+    CvrFlag.NO_DATE,
+    CvrFlag.DATE_BEFORE_LAST,
+    CvrFlag.DATE_BEFORE_PERIOD,
+    CvrFlag.LIMIT_EXCEEDED,
+    CvrFlag.PIN_MISSING,
+    CvrFlag.COUNTER_USED_UP,
+    CvrFlag.AAC_REQUESTED,
 )
 """The flags of an AAC that say why there is no TC; the first is the one to name where there is room for one."""
 
@@ -80,7 +80,7 @@ class RedemptionData:
     version: int
     approved: bool
     """Whether the results are those of a TC."""
-    flags: MemberCvr
+    flags: CvrFlag
     scripts: int
     algorithm: int
     used: int
@@ -93,7 +93,7 @@ class RedemptionData:
         if len(data) != LENGTH or (data[:1], data[3:4], data[8:9]) != (_OWN, _RESULTS, _COUNTS):
             raise CodecError("this is not the issuer application data of a redemption")
         bits = int.from_bytes(b"\x00" + data[4:7], "big")
-        flags = MemberCvr(bits & ~(_KIND | _SCRIPTS))
+        flags = CvrFlag(bits & ~(_KIND | _SCRIPTS))
         if bits & _KIND not in (_AAC, _TC) or flags.unnamed:
             raise CodecError(f"card verification results {data[3:7].hex().upper()} have no meaning")
         start = Day.read(data[11:]) if any(data[11:]) else None
@@ -101,7 +101,7 @@ class RedemptionData:
         return cls(data[1], data[2], approved, flags, bits & _SCRIPTS, data[7], data[9], data[10], start)
 
     @property
-    def reasons(self) -> tuple[MemberCvr, ...]:
+    def reasons(self) -> tuple[CvrFlag, ...]:
         """Why there is no TC, the most important reason first; empty for a TC of a sound card."""
         return tuple(flag for flag in REASONS if flag & self.flags)
 
@@ -116,7 +116,7 @@ class MemberData(IssuerData):
         ),
         ("0701", Iad(b"", None, None, b"", b"\x07\x01")),
     )
-    BITS: ClassVar = tuple((byte - 1, bit, text) for flag in MemberCvr for byte, bit, text in flag.places())
+    BITS: ClassVar = tuple((byte - 1, bit, text) for flag in CvrFlag for byte, bit, text in flag.places())
 
     @classmethod
     def cut(cls, data: bytes) -> Iad | None:
@@ -134,7 +134,7 @@ class MemberData(IssuerData):
     def _results(cls, cvr: bytes) -> Iterator[ElementPart]:
         bits = int.from_bytes(cvr, "big")
         yield ElementPart("cryptogram", "TC" if bits & _KIND == _TC else "AAC")
-        for byte, bit, text in MemberCvr(bits & ~(_KIND | _SCRIPTS) & 0x00FF_FFFF).places():
+        for byte, bit, text in CvrFlag(bits & ~(_KIND | _SCRIPTS) & 0x00FF_FFFF).places():
             yield ElementPart(f"byte {byte} bit {bit}", text)
         yield ElementPart("script commands since issue, modulo 16", str(bits & _SCRIPTS))
 

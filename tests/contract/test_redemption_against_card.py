@@ -24,7 +24,7 @@ from terminal.errors import CardRefused, TransportError
 from terminal.keys import ApplicationKeys, KeyRef, PinFormat
 from terminal.member import elements
 from terminal.member.card_data import read_data
-from terminal.member.cvr import MemberCvr
+from terminal.member.cvr import CvrFlag
 from terminal.member.hotlist import Hotlist
 from terminal.member.issuing import (
     ScriptStep,
@@ -213,7 +213,7 @@ def test_each_redemption_has_the_next_transaction_counter_and_the_limit_holds(ca
         transactions.append(redemption.evidence.counter)
     assert transactions == list(range(transactions[0], transactions[0] + 6))
     refused = card.redeemed(replace(REQUEST, quantity=1, unpredictable=b"last"))
-    assert (refused.status, refused.reasons) == (RedemptionStatus.REFUSED, (MemberCvr.LIMIT_EXCEEDED,))
+    assert (refused.status, refused.reasons) == (RedemptionStatus.REFUSED, (CvrFlag.LIMIT_EXCEEDED,))
     assert refused.evidence is not None
     assert refused.evidence.counter == transactions[-1]
     assert proven_to_the_issuer(refused)
@@ -223,14 +223,14 @@ def test_each_redemption_has_the_next_transaction_counter_and_the_limit_holds(ca
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"benefit_class": "0999"}, MemberCvr.NO_SUCH_CLASS),
-        ({"quantity": 13}, MemberCvr.LIMIT_EXCEEDED),
-        ({"quantity": 255}, MemberCvr.LIMIT_EXCEEDED),
-        ({"day": date(2025, 12, 31)}, MemberCvr.DATE_BEFORE_PERIOD),
+        ({"benefit_class": "0999"}, CvrFlag.NO_SUCH_CLASS),
+        ({"quantity": 13}, CvrFlag.LIMIT_EXCEEDED),
+        ({"quantity": 255}, CvrFlag.LIMIT_EXCEEDED),
+        ({"day": date(2025, 12, 31)}, CvrFlag.DATE_BEFORE_PERIOD),
     ],
 )
 def test_a_refusal_names_its_reason_and_counts_nothing(
-    card: IssuedCard, change: dict[str, object], reason: MemberCvr
+    card: IssuedCard, change: dict[str, object], reason: CvrFlag
 ) -> None:
     before = card.counters()
     redemption = card.redeemed(replace(REQUEST, **change))  # type: ignore[arg-type]
@@ -243,7 +243,7 @@ def test_a_date_before_the_last_one_is_refused(card: IssuedCard) -> None:
     assert card.redeemed().done
     earlier = replace(REQUEST, day=date(2026, 11, 21), unpredictable=bytes(4))
     redemption = card.redeemed(earlier)
-    assert (redemption.status, redemption.reasons) == (RedemptionStatus.REFUSED, (MemberCvr.DATE_BEFORE_LAST,))
+    assert (redemption.status, redemption.reasons) == (RedemptionStatus.REFUSED, (CvrFlag.DATE_BEFORE_LAST,))
     sender = card.inserted()
     select(sender)
     assert read_data(sender, elements.LAST_REDEMPTION) == TODAY
@@ -257,7 +257,7 @@ def test_a_new_period_begins_unused(card: IssuedCard) -> None:
     data = redemption.data
     assert redemption.done
     assert data is not None
-    assert (data.used, data.start, data.flags) == (2, date(2027, 1, 1), MemberCvr.NEW_PERIOD)
+    assert (data.used, data.start, data.flags) == (2, date(2027, 1, 1), CvrFlag.NEW_PERIOD)
 
 
 def test_entitlements_of_a_script_are_what_the_card_counts(card: IssuedCard) -> None:
@@ -269,10 +269,10 @@ def test_entitlements_of_a_script_are_what_the_card_counts(card: IssuedCard) -> 
         return card.redeemed(replace(REQUEST, benefit_class=benefit, quantity=quantity, unpredictable=number))
 
     assert requested("0501").done
-    assert requested("0501").reasons == (MemberCvr.LIMIT_EXCEEDED,)
-    assert requested("0601").reasons == (MemberCvr.DATE_BEFORE_PERIOD,)
-    assert requested("0401").reasons == (MemberCvr.PIN_MISSING,)
-    assert requested("0401", 3).reasons == (MemberCvr.LIMIT_EXCEEDED, MemberCvr.PIN_MISSING)
+    assert requested("0501").reasons == (CvrFlag.LIMIT_EXCEEDED,)
+    assert requested("0601").reasons == (CvrFlag.DATE_BEFORE_PERIOD,)
+    assert requested("0401").reasons == (CvrFlag.PIN_MISSING,)
+    assert requested("0401", 3).reasons == (CvrFlag.LIMIT_EXCEEDED, CvrFlag.PIN_MISSING)
     sender = card.inserted()
     proven = card.proven(sender)
     assert verify_pin(sender, Secret(b"000000")) == PinCheck(False, 2)
@@ -282,7 +282,7 @@ def test_entitlements_of_a_script_are_what_the_card_counts(card: IssuedCard) -> 
     data = redemption.data
     assert redemption.done
     assert data is not None
-    assert (data.flags & MemberCvr.PIN_VERIFIED, data.scripts) == (MemberCvr.PIN_VERIFIED, 2)
+    assert (data.flags & CvrFlag.PIN_VERIFIED, data.scripts) == (CvrFlag.PIN_VERIFIED, 2)
     assert proven_to_the_issuer(redemption)
 
 
@@ -294,7 +294,7 @@ def test_a_blocked_application_refuses_and_is_unblocked(card: IssuedCard) -> Non
     assert verdict.card is not None
     redemption = redeem(sender, verdict.card, REQUEST)
     card.removed()
-    assert (redemption.status, redemption.reasons) == (RedemptionStatus.REFUSED, (MemberCvr.BLOCKED,))
+    assert (redemption.status, redemption.reasons) == (RedemptionStatus.REFUSED, (CvrFlag.BLOCKED,))
     card.updated(unblock_application())
     assert card.redeemed().done
 
@@ -455,7 +455,7 @@ def test_a_script_of_another_card_is_refused_and_the_card_says_so(card: IssuedCa
     assert (outcome.status, outcome.refusal, outcome.counter) == (UpdateStatus.REFUSED, 0x6988, counter)
     data = card.redeemed().data
     assert data is not None
-    assert data.flags == MemberCvr.SCRIPT_REFUSED
+    assert data.flags == CvrFlag.SCRIPT_REFUSED
 
 
 def test_an_element_in_a_signed_record_is_not_set(card: IssuedCard) -> None:

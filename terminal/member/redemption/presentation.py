@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from terminal.member.cvr import MemberCvr
+from terminal.member.cvr import CvrFlag
 from terminal.member.presentation import Phrase, Tone
 from terminal.member.redemption.redeem import RedemptionStatus
 from terminal.member.scripts import UpdateStatus
@@ -61,59 +61,59 @@ RESULTS: Final[Mapping[RedemptionStatus, RedemptionPresentation]] = MappingProxy
     }
 )
 
-REFUSALS: Final[Mapping[MemberCvr, RedemptionPresentation]] = MappingProxyType(
+REFUSALS: Final[Mapping[CvrFlag, RedemptionPresentation]] = MappingProxyType(
     {
-        MemberCvr.BLOCKED: RedemptionPresentation(
+        CvrFlag.BLOCKED: RedemptionPresentation(
             Tone.BAD,
             Phrase("会员应用已锁定", "The member application is blocked"),
             Phrase("请会员联系工会", "The member should call the union"),
         ),
-        MemberCvr.NOT_ACTIVATED: RedemptionPresentation(
+        CvrFlag.NOT_ACTIVATED: RedemptionPresentation(
             Tone.WARN,
             Phrase("卡片尚未激活", "The card is not activated"),
             Phrase("请会员到工会服务窗口激活", "The member activates it at a window of the union"),
         ),
-        MemberCvr.NO_SUCH_CLASS: RedemptionPresentation(
+        CvrFlag.NO_SUCH_CLASS: RedemptionPresentation(
             Tone.WARN,
             Phrase("此卡没有该项权益", "The card does not have this benefit"),
             Phrase("请选择其他权益", "Choose another benefit"),
         ),
-        MemberCvr.NO_QUANTITY: RedemptionPresentation(
+        CvrFlag.NO_QUANTITY: RedemptionPresentation(
             Tone.WARN,
             Phrase("数量为零", "The quantity is zero"),
             Phrase("请输入数量", "Enter a quantity"),
         ),
-        MemberCvr.NO_DATE: RedemptionPresentation(
+        CvrFlag.NO_DATE: RedemptionPresentation(
             Tone.DOUBT,
             Phrase("本机日期无效", "The date of this counter is none"),
             Phrase("请校准本机时钟", "Set the clock right"),
         ),
-        MemberCvr.DATE_BEFORE_LAST: RedemptionPresentation(
+        CvrFlag.DATE_BEFORE_LAST: RedemptionPresentation(
             Tone.DOUBT,
             Phrase("日期早于上次核销", "The date is before the last redemption"),
             Phrase("请校准本机时钟", "Check the clock of this counter"),
         ),
-        MemberCvr.DATE_BEFORE_PERIOD: RedemptionPresentation(
+        CvrFlag.DATE_BEFORE_PERIOD: RedemptionPresentation(
             Tone.WARN,
             Phrase("权益尚未开始", "The benefit has not begun"),
             Phrase("请在权益开始日之后再来", "It can be used from its first day on"),
         ),
-        MemberCvr.LIMIT_EXCEEDED: RedemptionPresentation(
+        CvrFlag.LIMIT_EXCEEDED: RedemptionPresentation(
             Tone.WARN,
             Phrase("超出本期次数", "More than what is left in this period"),
             Phrase("请减少数量，或待下一期", "Take fewer, or wait for the next period"),
         ),
-        MemberCvr.PIN_MISSING: RedemptionPresentation(
+        CvrFlag.PIN_MISSING: RedemptionPresentation(
             Tone.WARN,
             Phrase("需要验证卡片密码", "The PIN of the card is needed"),
             Phrase("请会员输入密码后重试", "Ask the member to enter it, then try again"),
         ),
-        MemberCvr.COUNTER_USED_UP: RedemptionPresentation(
+        CvrFlag.COUNTER_USED_UP: RedemptionPresentation(
             Tone.WARN,
             Phrase("卡片交易次数已用尽", "The card has no transaction left"),
             Phrase("请会员到工会换卡", "The union replaces the card"),
         ),
-        MemberCvr.AAC_REQUESTED: RedemptionPresentation(
+        CvrFlag.AAC_REQUESTED: RedemptionPresentation(
             Tone.IDLE,
             Phrase("本机取消了核销", "This counter declined"),
             Phrase("未扣次数", "Nothing was counted"),

@@ -23,7 +23,7 @@ from terminal.emv.data.tags import (
     TAG_77_FORMAT_2,
 )
 from terminal.errors import CardMalformed, CodecError
-from terminal.member.cvr import MemberCvr, RedemptionData
+from terminal.member.cvr import CvrFlag, RedemptionData
 from terminal.member.proven import ProvenCard
 from terminal.member.redemption.evidence import AAC, TC, RedemptionEvidence
 from terminal.member.redemption.request import RedemptionRequest
@@ -64,7 +64,7 @@ class Redemption:
     status: RedemptionStatus
     request: RedemptionRequest
     evidence: RedemptionEvidence | None
-    reasons: tuple[MemberCvr, ...] = ()
+    reasons: tuple[CvrFlag, ...] = ()
     check: str | None = None
 
     @property

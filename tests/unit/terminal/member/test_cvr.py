@@ -6,7 +6,7 @@ import pytest
 
 from terminal.emv.data.explain import explain_readable
 from terminal.errors import CodecError
-from terminal.member.cvr import REASONS, MemberCvr, RedemptionData
+from terminal.member.cvr import REASONS, CvrFlag, RedemptionData
 from terminal.member.elements import MEMBER_AID, dictionary
 from terminal.member.redemption.presentation import REFUSALS, RESULTS, UPDATES
 from terminal.member.redemption.redeem import RedemptionStatus
@@ -56,7 +56,7 @@ def test_the_elements_of_a_redemption_in_words() -> None:
 
 
 def test_every_flag_is_decoded_by_itself() -> None:
-    for flag in MemberCvr:
+    for flag in CvrFlag:
         results = (int(flag) | 0x0300_0000).to_bytes(4, "big")
         data = RedemptionData.decode(b"\x07\x01\x00" + results + bytes.fromhex("0005040C260101"))
         assert (data.flags, data.approved, data.scripts) == (flag, False, 0)

@@ -13,7 +13,7 @@ from pyemv.ac import generate_ac
 
 from terminal.apdu import stack
 from terminal.errors import CardError, CardGone, CardMalformed, CardRefused, CodecError, NotRedeemable
-from terminal.member.cvr import MemberCvr
+from terminal.member.cvr import CvrFlag
 from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.proven import ProvenCard
@@ -443,7 +443,7 @@ def test_a_request_out_of_form_is_refused(bad: dict[str, object]) -> None:
 
 
 def test_every_flag_of_the_results_has_its_place() -> None:
-    places = [place for flag in MemberCvr for place in flag.places()]
+    places = [place for flag in CvrFlag for place in flag.places()]
     assert [(byte, bit) for byte, bit, _ in places] == [
         *((2, bit) for bit in range(6, 0, -1)),
         *((3, bit) for bit in range(8, 0, -1)),
