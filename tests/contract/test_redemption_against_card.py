@@ -19,12 +19,12 @@ from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.faults import Faults, InjectedFault
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import Sender, stack
+from terminal.apdu import Command, Sender, stack
 from terminal.errors import CardRefused, TransportError
 from terminal.keys import ApplicationKeys, KeyRef, PinFormat
 from terminal.member import elements
 from terminal.member.card_data import read_data
-from terminal.member.cvr import CvrFlag
+from terminal.member.cvr import CvrFlag, RedemptionData
 from terminal.member.hotlist import Hotlist
 from terminal.member.issuing import (
     ScriptStep,
@@ -49,6 +49,7 @@ from terminal.member.trust import TrustList
 from terminal.member.values import Entitlement, Period
 from terminal.member.verdict import verify
 from terminal.secret import Secret
+from terminal.tlv import decode
 from tests.support import issuer
 from tests.support.cards.card_bench import SCP02, SCP03, Bench, fast_directory
 
@@ -237,6 +238,28 @@ def test_a_refusal_names_its_reason_and_counts_nothing(
     assert (redemption.status, redemption.reasons) == (RedemptionStatus.REFUSED, (reason,))
     assert proven_to_the_issuer(redemption)
     assert (card.counters(), card.used()) == (before, 0)
+
+
+@pytest.mark.parametrize(
+    ("p1", "tag", "value", "reason"),
+    [
+        (0x50, 0x9A, "261322", CvrFlag.NO_DATE),
+        (0x50, 0xDF32, "00", CvrFlag.NO_QUANTITY),
+        (0x00, 0xDF32, "01", CvrFlag.AAC_REQUESTED),
+    ],
+)
+def test_what_no_request_asks_is_refused_with_its_reason(
+    card: IssuedCard, p1: int, tag: int, value: str, reason: CvrFlag
+) -> None:
+    sender = card.inserted()
+    wanted = card.proven(sender).redemption_list
+    data = wanted.fill({**REQUEST.values, tag: bytes.fromhex(value)}, elements.FORMATS)
+    answer = decode(sender.send(Command(0x80, 0xAE, p1, 0x00, data, ne=256)).data)
+    card.removed()
+    issuer_data = answer.need(0x77, 0x9F10)
+    assert answer.need(0x77, 0x9F27) == b"\x00"
+    assert reason in RedemptionData.decode(issuer_data).reasons
+    assert card.used() == 0
 
 
 def test_a_date_before_the_last_one_is_refused(card: IssuedCard) -> None:
