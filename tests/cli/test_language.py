@@ -81,6 +81,9 @@ def test_the_audit_names_actions_in_words_beside_their_codes(home: IssuerDirecto
 
 
 def test_people_lanes_and_data_elements_are_named_in_words(home: IssuerDirectory) -> None:
+    elements = home.cli.ok("card", "read", "--reader", home.card, "--json").json["elements"]
+    member = {row["tag"]: str(row["value"]) for row in elements}  # which of them it is depends on the lanes
+    identity = member["DF2B"].replace("ID", "证件").replace(", phone", "，手机")
     wanted = {
         ("batch", "show", home.done): ["clerk（未经验证）", "reviewer（未经验证）"],
         ("batch", "report", home.done): ["通道 1", "clerk（未经验证）"],
@@ -89,10 +92,10 @@ def test_people_lanes_and_data_elements_are_named_in_words(home: IssuerDirectory
         ("card", "read", "--reader", home.card): [
             "会员姓名",
             "会籍有效期至",
-            "孙韩",
-            "女",
+            member["DF24"],
+            {"male": "男", "female": "女"}[member["DF25"]],
             "在职",
-            "证件 …0029，手机 …0002",
+            identity,
         ],
         ("card", "verify", "--reader", home.card): ["有效期至", "0101：本年剩 12/12、0201：本年剩 4/4"],
     }
