@@ -6,6 +6,8 @@ shows, is refused: anchors, aliases, merge keys and tags (YAML 1.2.2, 3.2.2 and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -53,11 +55,16 @@ def parse_model(model: type[M], text: str, name: str, kind: str) -> M:
 
     No value of the file is repeated in a message.
     """
+    return parse_located(model, text, name, kind)[0]
+
+
+def parse_located(model: type[M], text: str, name: str, kind: str) -> tuple[M, Callable[[tuple[int | str, ...]], int]]:
+    """As ``parse_model``, with a function that gives the line of a field by its path. Raises CodecError."""
     data = _load(text, name)
     if not isinstance(data, dict):
         raise CodecError(f"{name}: a {kind} is a mapping with the fields {', '.join(model.model_fields)}")
     try:
-        return model.model_validate(data)
+        return model.model_validate(data), partial(_line, data)
     except ValidationError as fault:
         errors = fault.errors(include_input=False, include_url=False)
         lines = [_sentence(name, data, f["loc"], f["msg"], f["type"]) for f in errors[:_MOST_FAULTS]]
@@ -107,7 +114,22 @@ def _tagged(event: Event) -> bool:
 
 
 def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, kind: str) -> str:
-    """One fault with the line of the deepest place in the file that the field's path reaches."""
+    """One fault with its line."""
+    line = _line(data, loc)
+    field = ".".join(map(str, loc)) or "file"
+    text = {
+        "missing": "this field is required",
+        "extra_forbidden": "no such field",
+        "string_type": "write the value in quotation marks",
+        "tuple_type": "write a list, such as [a, b]",
+        "model_type": "write a mapping, such as {a: b}",
+        "dict_type": "write a mapping, such as {a: b}",
+    }.get(kind)
+    return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"
+
+
+def _line(data: Any, loc: tuple[int | str, ...]) -> int:
+    """The line of the deepest place in the file that the field's path reaches."""
     line, node = 1, data
     for key in loc:
         if not (isinstance(node, dict | list) and hasattr(node, "lc")):
@@ -119,13 +141,4 @@ def _sentence(name: str, data: Any, loc: tuple[int | str, ...], message: str, ki
         if position is None:  # an empty mapping or list has no positions
             break
         line, node = position[0] + 1, node[key]  # type: ignore[index]
-    field = ".".join(map(str, loc)) or "file"
-    text = {
-        "missing": "this field is required",
-        "extra_forbidden": "no such field",
-        "string_type": "write the value in quotation marks",
-        "tuple_type": "write a list, such as [a, b]",
-        "model_type": "write a mapping, such as {a: b}",
-        "dict_type": "write a mapping, such as {a: b}",
-    }.get(kind)
-    return f"{name}:{line}: {field}: {text or message.removeprefix('Value error, ')}"
+    return line
