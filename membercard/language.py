@@ -19,6 +19,8 @@ _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _EXAMPLE = "Example: "
 _CLAUSE = "; "
+_PLACED = re.compile(r"(?P<place>[^\s:]+:[0-9]+: [\w.-]+): (?P<fault>.+)")
+"""A fault of a YAML file, with its place (terminal.emv.transaction.yamlfile)."""
 _ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+", "count": "[0-9,]+"}
 """Names of fields that hold a number and nothing else, with its pattern."""
 _VERBATIM = frozenset({"person", "other_person"})
@@ -73,12 +75,17 @@ def sentence(english: str) -> str:
     """A finished English sentence in the current language, such as an error of another package.
 
     It is found by the message that it was composed with, then clause by clause between semicolons; a sentence that no
-    message fits is returned as it is.
+    message fits is returned as it is. Of several lines each is one; what stands before it in a list of faults, file,
+    line and field, stays.
     """
     if current() is not Language.CHINESE or not english:
         return english
     if english in catalogue():
         return catalogue()[english]
+    if "\n" in english:
+        return "\n".join(map(sentence, english.split("\n")))
+    if placed := _PLACED.fullmatch(english):
+        return f"{placed['place']}: {sentence(placed['fault'])}"
     for pattern, fields, chinese in _patterns():
         if match := pattern.fullmatch(english):
             parts = dict(zip(fields, match.groups(), strict=True))

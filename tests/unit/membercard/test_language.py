@@ -144,6 +144,15 @@ def test_a_finished_sentence_takes_the_message_that_composed_it() -> None:
     assert language.sentence("nobody wrote this sentence") == "nobody wrote this sentence"
 
 
+def test_faults_of_a_file_are_translated_line_by_line_behind_their_places() -> None:
+    language.choose(Language.CHINESE)
+    faults = "own.yaml:4: member.aid: an AID has 5 to 16 bytes, this one has 1\nown.yaml:7: covers: no such field"
+    assert (
+        language.sentence(faults)
+        == "own.yaml:4: member.aid: AID 为 5 至 16 字节，此处为 1 字节\nown.yaml:7: covers: 没有此字段"
+    )
+
+
 def test_values_are_never_taken_for_fields() -> None:
     language.choose(Language.CHINESE)
     assert language.text("{id}: discarded", id="{name}") == "{name}：已放弃"
