@@ -19,7 +19,19 @@ from rich.table import Table
 from benchmarks.page import with_section
 from benchmarks.table import Row
 
-BENCHMARKS = ("start", "tlv", "card", "channel", "kernel", "intake", "line", "payment", "redemption", "service")
+BENCHMARKS = (
+    "start",
+    "tlv",
+    "card",
+    "channel",
+    "kernel",
+    "intake",
+    "line",
+    "payment",
+    "redemption",
+    "programme",
+    "service",
+)
 
 
 def main() -> int:

@@ -46,7 +46,7 @@ apidoc_modules = [
         "implicit_namespaces": False,
         "include_private": False,
     }
-    for room in ("terminal", "simulators", "registry", "personalize", "reader_service", "membercard")
+    for room in ("terminal", "simulators", "registry", "personalize", "programme", "reader_service", "membercard")
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -19,13 +19,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "images" / "rooms"
-ROOMS = ("membercard", "reader_service", "personalize", "registry", "terminal", "simulators")
+ROOMS = ("membercard", "reader_service", "personalize", "programme", "registry", "terminal", "simulators")
 INSIDE = (*ROOMS, "terminal.emv")
 """Each of these gets a picture of its inside."""
 COLOURS = {
     "membercard": "#fde8d7",
     "reader_service": "#fdf3c7",
     "personalize": "#e3f1d4",
+    "programme": "#d8f1ea",
     "registry": "#d9eefc",
     "terminal": "#e4e1f7",
     "simulators": "#f7dfe9",

@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(
-    r"`((?:membercard|reader_service|personalize|registry|terminal|simulators|tests|scripts|docs(?!/_build))/[\w./-]*)`"
+    r"`((?:membercard|reader_service|personalize|programme|registry|terminal|simulators|tests|scripts|docs(?!/_build))/[\w./-]*)`"
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BUILT = {"docs/api-reference.md"}

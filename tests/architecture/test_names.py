@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from tests.support.paths import ROOT
 
-ROOMS = ("membercard", "personalize", "reader_service", "registry", "simulators", "terminal")
+ROOMS = ("membercard", "personalize", "programme", "reader_service", "registry", "simulators", "terminal")
 
 # Names that two files may define, each with its reason.
 SHARED: dict[str, str] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("terminal", "registry", "personalize", "reader_service", "membercard")
+ROOMS = ("terminal", "registry", "personalize", "programme", "reader_service", "membercard")
 
 
 def calls(name: str) -> dict[str, list[ast.Call]]:

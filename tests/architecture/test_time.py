@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("terminal", "registry", "personalize", "reader_service", "membercard", "simulators")
+ROOMS = ("terminal", "registry", "personalize", "programme", "reader_service", "membercard", "simulators")
 _NEVER = {
     ("date", "today"),
     ("date", "fromtimestamp"),

@@ -12,7 +12,17 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PROGRAM = ("membercard", "personalize", "reader_service", "registry", "simulators", "terminal", "benchmarks", "scripts")
+PROGRAM = (
+    "membercard",
+    "personalize",
+    "programme",
+    "reader_service",
+    "registry",
+    "simulators",
+    "terminal",
+    "benchmarks",
+    "scripts",
+)
 PRIVATE = frozenset(
     "alone asked deed deeds desk desks door doors drawer drawers found furniture gate gates ground grounds hopper "
     "hoppers house houses hub hubs keeper keepers kept made office offices reasoned said seams seat seats told twin "

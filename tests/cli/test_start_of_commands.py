@@ -13,7 +13,15 @@ from membercard.command_table import TABLE
 from tests.support.cli import IssuerDirectory
 from tests.support.waiting import PATIENCE
 
-ROOMS = {"personalize", "reader_service", "registry", "simulators", "membercard.commands", "membercard.settings"}
+ROOMS = {
+    "personalize",
+    "programme",
+    "reader_service",
+    "registry",
+    "simulators",
+    "membercard.commands",
+    "membercard.settings",
+}
 ROOT = """
 import json, sys
 from membercard import cli

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-_PACKAGES = ("membercard", "personalize", "reader_service", "registry", "simulators", "terminal")
+_PACKAGES = ("membercard", "personalize", "programme", "reader_service", "registry", "simulators", "terminal")
 _PRELOADED = (
     "alembic.command",
     "alembic.runtime.migration",

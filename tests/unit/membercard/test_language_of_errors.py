@@ -24,6 +24,7 @@ ROOMS = (
     "terminal/member",
     "terminal/emv",
     "personalize",
+    "programme",
     "registry",
 )
 PROGRAMMING = {"TypeError", "KeyError", "TranscriptError", "_FAULTS[answer]", "ReadBackError", "_wrong_keys"}

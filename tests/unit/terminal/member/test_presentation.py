@@ -10,7 +10,7 @@ from terminal.member.outcome import VerdictCode
 from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone, presentation
 from tests.support.paths import ROOT
 
-ROOMS = ("membercard", "personalize", "reader_service", "registry", "terminal")
+ROOMS = ("membercard", "personalize", "programme", "reader_service", "registry", "terminal")
 OWN = {"terminal/member/outcome.py", "terminal/member/presentation.py", "terminal/member/verdict.py"}
 STYLES = ROOT / "reader_service" / "pages" / "static"
 

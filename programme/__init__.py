@@ -1,0 +1,1 @@
+"""What a union's members get for their card: the programme file, its rules, its editions."""

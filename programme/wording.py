@@ -1,0 +1,86 @@
+"""Texts in Chinese and English, and how amounts, percentages and days are written in them.
+
+Amounts are integers in fen, percentages integers in hundredths of a percent; the programme file has them in yuan and
+percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+_HIGHEST: Final = 1_000_000_000
+"""More than any price: ten million yuan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text for a person, in both languages."""
+
+    zh: str
+    en: str
+
+    def __str__(self) -> str:
+        return f"{self.zh} / {self.en}"
+
+
+class ProgrammeSection(BaseModel):
+    """A section of the programme file: no unknown fields, frozen, values not repeated in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+
+class Wording(ProgrammeSection):
+    """A text of the programme file in both languages. The linter refuses an empty one."""
+
+    zh: str = ""
+    en: str = ""
+
+
+def joined(texts: Iterable[Wording]) -> Sentence:
+    """A list of texts in one line."""
+    listed = tuple(texts)
+    return Sentence("、".join(text.zh for text in listed), ", ".join(text.en for text in listed))
+
+
+def yuan(fen: int) -> str:
+    """An amount in fen as yuan with two decimals."""
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def percent_text(hundredths: int) -> str:
+    """A percentage in hundredths of a percent: ``78``, ``97.5``."""
+    whole, rest = divmod(hundredths, 100)
+    return f"{whole}.{rest:02d}".rstrip("0") if rest else str(whole)
+
+
+def day_text(day: date) -> str:
+    """A day, as counters read it."""
+    return day.isoformat()
+
+
+def _hundredths(value: object) -> int:
+    """Hundredths of a number that has at most two decimals, written as a number or as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("write a number, such as 200 or 12.50")
+    try:
+        hundredths = Decimal(str(value)) * 100
+        whole = int(hundredths)
+    except (InvalidOperation, OverflowError, ValueError):
+        raise ValueError("write a number, such as 200 or 12.50") from None
+    if whole != hundredths:
+        raise ValueError("at most two decimals")
+    if not 0 <= whole <= _HIGHEST:
+        raise ValueError("not below zero, and at most 10,000,000")
+    return whole
+
+
+Yuan = Annotated[int, BeforeValidator(_hundredths), PlainSerializer(yuan)]
+"""An amount: yuan in the file, fen in the program."""
+Percent = Annotated[int, BeforeValidator(_hundredths), PlainSerializer(percent_text)]
+"""A percentage: percent in the file, hundredths of a percent in the program."""
