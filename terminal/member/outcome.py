@@ -26,6 +26,8 @@ class VerdictCode(StrEnum):
     CLOCK_BEHIND = "CLOCK_BEHIND"
     EXPIRED = "EXPIRED"
     NOT_YET_VALID = "NOT_YET_VALID"
+    NOT_ACTIVATED = "NOT_ACTIVATED"
+    """Genuine and in time, and its member has not activated it."""
     SUSPENDED = "SUSPENDED"
     LOST = "LOST"
     """Reported lost or stolen."""
@@ -42,6 +44,11 @@ class VerdictCode(StrEnum):
 OUT_OF_TIME: Final = frozenset((VerdictCode.EXPIRED, VerdictCode.NOT_YET_VALID))
 NOT_THE_CARD: Final = OUT_OF_TIME | {VerdictCode.UNKNOWN_ISSUER}
 """Verdicts that a card with the right data gets by the day, or by the trust list."""
+
+
+def in_order(*, activated: bool) -> VerdictCode:
+    """The verdict on a card with which all is as it should be, before and after its activation."""
+    return VerdictCode.ACTIVE if activated else VerdictCode.NOT_ACTIVATED
 
 
 class Proof(StrEnum):
@@ -84,6 +91,8 @@ class MemberFacts:
     """Administrative division of the issuing federation, 6 digits."""
     cover_ends: date | None
     entitlements: tuple[Entitlement, ...]
+    activated: bool = True
+    """False for a card that its member has to activate first; a card that does not ask for it counts as activated."""
 
     @classmethod
     def of(cls, card: MemberCard) -> Self:
@@ -104,6 +113,7 @@ class MemberFacts:
             scheme=card.get(elements.SCHEME),
             cover_ends=card.get(elements.COVER_ENDS),
             entitlements=card.get(elements.ENTITLEMENTS) or (),
+            activated=not card.has(elements.ACTIVATED_ON) or card.get(elements.ACTIVATED_ON) is not None,
         )
 
     @property

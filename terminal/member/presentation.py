@@ -133,6 +133,13 @@ PRESENTATIONS: Final[Mapping[VerdictCode, Presentation]] = MappingProxyType(
             Phrase("未到生效日", "Not valid yet"),
             Phrase("自生效日起方可使用", "Good only from its first day on"),
         ),
+        VerdictCode.NOT_ACTIVATED: Presentation(
+            Tone.WARN,
+            "plum",
+            CountedAs.REFUSED,
+            Phrase("未激活", "Not activated"),
+            Phrase("请会员携本人身份证件到工会窗口激活此卡", "The member activates it at a union window, with an ID"),
+        ),
         VerdictCode.SUSPENDED: Presentation(
             Tone.BAD,
             "accent",

@@ -152,6 +152,10 @@ class MemberCard:
         except CodecError as error:
             raise CardMalformed(f"reading the card: {error}") from error
 
+    def has(self, element: Element[T]) -> bool:
+        """Whether the card has the element, whatever its value."""
+        return element.tag in self.values
+
     def need(self, element: Element[T]) -> T:
         """The decoded element. Raises CardMalformed where the card has none."""
         value = self.get(element)

@@ -1,9 +1,9 @@
 """A counter's verdict on the card in its reader. EMV 4.4 Book 2, 5-6; Book 3, 10.1-10.4; docs/card-layout.md.
 
-The order of the checks: application, issuer, authenticity, hotlist, dates, and last whether clock and hotlist can be
-relied on. Dates and hotlist are checked only on a genuine card, so that a forged card never gets the verdict "expired".
-Reading stops as soon as the verdict is certain, but for a blocked application. ``verify`` raises nothing for faults of
-card or reader.
+The order of the checks: application, issuer, authenticity, hotlist, dates, activation, and last whether clock and
+hotlist can be relied on. Dates and hotlist are checked only on a genuine card, so that a forged card never gets the
+verdict "expired". Reading stops as soon as the verdict is certain, but for a blocked application. ``verify`` raises
+nothing for faults of card or reader.
 """
 
 from __future__ import annotations
@@ -154,6 +154,9 @@ class _Counter:
         facts, keys = self._identify(application)
         self._refused(facts)
         self._dates(facts, keys)
+        if not facts.activated:
+            sentence = "The card is genuine and the membership is valid, but the member has not activated the card."
+            raise _Decided(VerdictCode.NOT_ACTIVATED, sentence, "activated on", self.proof)
         self._doubts()
 
     def _select(self, aid: bytes) -> SelectedApplication:

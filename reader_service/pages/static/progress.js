@@ -11,7 +11,7 @@ function colours() {
   const probe = document.createElement("i");
   document.body.append(probe);
   const computed = {};
-  for (const name of ["ink", "muted", "line", "edge", "accent", "ok", "bad", "warn", "violet", "teal", "rose", "olive", "sky", "copper", "brown", "indigo"]) {
+  for (const name of ["ink", "muted", "line", "edge", "accent", "ok", "bad", "warn", "violet", "teal", "rose", "olive", "sky", "copper", "brown", "indigo", "plum"]) {
     probe.style.color = `var(--${name})`;
     computed[name] = getComputedStyle(probe).color;
   }

@@ -39,6 +39,14 @@ def test_a_card_that_was_not_compared_with_a_current_hotlist_has_a_tone_of_its_o
     assert "doubt:" in (STYLES / "sound.js").read_text()
 
 
+def test_a_card_to_be_activated_is_refused_with_a_word_to_its_member() -> None:
+    row = presentation("NOT_ACTIVATED")
+    assert row is not None
+    assert (row.tone, row.counted, row.word.zh) == (Tone.WARN, CountedAs.REFUSED, "未激活")
+    assert "窗口" in row.next.zh
+    assert "window" in row.next.en
+
+
 def test_a_code_of_another_version_has_no_row() -> None:
     assert presentation("RECALLED") is None
 

@@ -15,7 +15,7 @@ from terminal.member.lists import HotlistState, ListPolicy
 from terminal.member.outcome import Proof, Verdict, VerdictCode
 from terminal.member.signed import Issue as ListIssue
 from terminal.member.trust import TrustList
-from terminal.member.values import Period
+from terminal.member.values import Category, Period
 from terminal.member.verdict import _LISTED, verify
 from tests.support.cards.member_issuer import (
     LIST_ISSUE,
@@ -442,3 +442,51 @@ def test_nothing_personal_in_the_repr_or_the_sentence() -> None:
         assert "张伟" not in text
         assert NUMBER not in text
         assert "123X" not in text
+
+
+def needing_activation(activated_on: str) -> Issue:
+    return replace(Issue(), validity={**Issue().validity, "DF2D": activated_on})
+
+
+def test_a_card_that_was_not_activated_is_genuine_and_refused() -> None:
+    verdict = judge(needing_activation("000000").card())
+    assert (verdict.code, verdict.check, verdict.proof) == (
+        VerdictCode.NOT_ACTIVATED,
+        "activated on",
+        Proof.OFFLINE_DYNAMIC,
+    )
+    assert verdict.sentence.endswith("but the member has not activated the card.")
+    assert not verdict.accepted
+    assert verdict.member is not None
+    assert verdict.card is not None, "a window activates it in the same insertion"
+
+
+def test_an_activated_card_is_active() -> None:
+    verdict = judge(needing_activation("261101").card())
+    assert verdict.code is VerdictCode.ACTIVE
+    assert verdict.member is not None
+    assert verdict.member.activated
+
+
+def test_hotlist_and_dates_come_before_the_activation_and_a_missing_hotlist_after_it() -> None:
+    card = needing_activation("000000")
+    lost = hotlist(HotCard(NUMBER, 1, HotlistReason.LOST, date(2026, 11, 20)))
+    assert judge(card.card(), hot=lost).code is VerdictCode.LOST
+    assert judge(card.dates(DF27="261121").card()).code is VerdictCode.EXPIRED
+    assert verify(stack(card.card()), trust=TRUST, hotlist=None, at=NOW).code is VerdictCode.NOT_ACTIVATED
+
+
+def test_nobody_between_card_and_counter_can_activate_a_card() -> None:
+    card = needing_activation("000000").card()
+    card.tamper = lambda command, answer: answer.replace(tlv("DF2D", bytes(3)), tlv("DF2D", b"\x26\x11\x01"))
+    assert judge(card).code is VerdictCode.NOT_GENUINE
+
+
+def test_a_card_of_before_with_its_category_in_the_signed_record_reads_as_a_new_one() -> None:
+    new = replace(Issue(), identity={t: v for t, v in Issue().identity.items() if t != "DF26"})
+    new = replace(new, validity={**new.validity, "DF26": "03"})
+    old = replace(Issue(), identity={**Issue().identity, "DF26": "03"})
+    facts = [judge(card.card()).member for card in (old, new)]
+    assert facts[0] == facts[1]
+    assert facts[0] is not None
+    assert facts[0].category is Category.MODEL_WORKER
