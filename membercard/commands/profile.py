@@ -14,7 +14,7 @@ from personalize.errors import ProfileError
 
 if TYPE_CHECKING:
     from personalize.profiles.payment import PaymentApplication
-    from personalize.profiles.profile import Profile
+    from personalize.profiles.profile import EntitlementSection, Profile
 
 app = typer.Typer()
 
@@ -49,7 +49,7 @@ def check(
 def _table(profile: Profile) -> Table:
     member, line = profile.member, profile.line
     pin = f"{member.pin.digits} random digits, {member.pin.tries} tries" if member.pin else "none"
-    rights = [f"{e.benefit_class}: {e.limit} a {e.period}" for e in member.entitlements]
+    rights = [_right(entitlement) for entitlement in member.entitlements]
     rows = (
         ("scheme", profile.scheme),
         ("card numbers", f"{profile.card_number.prefix} + {profile.card_number.serial_digits} digits + Luhn"),
@@ -61,6 +61,7 @@ def _table(profile: Profile) -> Table:
         ),
         ("member application", f"{member.aid}, version {member.version}, label {member.label!r}"),
         ("entitlements", text(", ").join(map(sentence, rights)) or "none"),
+        ("activation", member.activation),
         ("PIN", pin),
         ("chip key", f"RSA {member.icc_key_bits}, exponent {member.icc_exponent}"),
         ("trust", f"RID {profile.trust.scheme_rid}, CA index {profile.trust.ca_index}"),
@@ -78,6 +79,12 @@ def _table(profile: Profile) -> Table:
     )
     table.show_header = False
     return table
+
+
+def _right(entitlement: EntitlementSection) -> str:
+    often = "once" if entitlement.period == "once" else f"a {entitlement.period}"
+    start = f"; from {entitlement.start}" if entitlement.start else ""
+    return f"{entitlement.benefit_class}: {entitlement.limit} {often}{start}{'; with PIN' if entitlement.pin else ''}"
 
 
 def _payment(payment: PaymentApplication | None) -> tuple[tuple[str, str], ...]:

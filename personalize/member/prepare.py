@@ -49,8 +49,8 @@ from terminal.tlv import tlv
 
 _LOG = bytes((4, 10))
 """Log entry: SFI 4, ten records. EMV 4.4 Book 3, Annex D."""
-PROTECTED, READ_KEYS = 0x0501, 0x8030
-"""DGIs of the record that is read with the read keys, and of these keys."""
+VALIDITY, PROTECTED, READ_KEYS = 0x0102, 0x0501, 0x8030
+"""DGIs of the record that scripts change, of the record that is read with the read keys, and of these keys."""
 
 
 class MemberPreparer:
@@ -67,7 +67,7 @@ class MemberPreparer:
         ac, smi, smc = (custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
         self._masters = (ac, smi, smc)
         self._read_master = custody.latest("imk-read")
-        self._shared = {0x0102: record(self._validity_record()), 0x0103: record(self._lists())}
+        self._shared = {0x0103: record(self._lists())}
         self._shared |= {0x0301: record(self._entitlements()), 0x9102: self._fci()}
         self._shared[0x9104] = join((TAG_82_AIP, self._aip()), (TAG_94_AFL, self._afl()))
 
@@ -93,7 +93,7 @@ class MemberPreparer:
             DossierPart(0x9102, shared[0x9102]),
             DossierPart(0x9104, shared[0x9104]),
             DossierPart(0x0101, signed[0]),
-            DossierPart(0x0102, shared[0x0102]),
+            DossierPart(VALIDITY, record(self._validity_record(member))),
             DossierPart(0x0103, signed[1]),
             *self._certificate_parts(card_number, card.key, static),
             DossierPart(0x0301, shared[0x0301]),
@@ -129,19 +129,23 @@ class MemberPreparer:
             item(elements.UNIT_NAME, member.unit_name),
             item(elements.MEMBER_NAME, member.person.name),
             item(elements.SEX, member.person.sex),
-            item(elements.CATEGORY, _category(member.category)),
             item(elements.SCHEME, self.profile.scheme),
             item(
                 elements.MASKED_IDENTITY, MaskedIdentity(member.person.number_on_card[-4:], member.person.mobile[-4:])
             ),
         )
 
-    def _validity_record(self) -> bytes:
+    def _validity_record(self, member: MemberToPrepare) -> bytes:
+        """The elements that scripts of the office change. Only a card that needs activation has DF2D."""
         validity = self.profile.validity
-        return join(
+        items = [
             item(elements.VALID_THROUGH, years_after(self.today, validity.membership_years)),
             item(elements.COVER_ENDS, years_after(self.today, validity.cover_years)),
-        )
+            item(elements.CATEGORY, _category(member.category)),
+        ]
+        if self.profile.member.activation == "required":
+            items.append(item(elements.ACTIVATED_ON, None))
+        return join(*items)
 
     def _lists(self) -> bytes:
         layout = self.profile.member
@@ -230,12 +234,12 @@ class MemberPreparer:
 
 
 def _entitlement(entry: EntitlementSection, today: date) -> Entitlement:
-    """An entitlement of which nothing is used, in the period that ``today`` is in."""
-    start = today
-    if entry.period != "day":
+    """An entitlement of which nothing is used, in the period that ``today`` is in, or in the first one before that."""
+    start, period = entry.start or today, Period[entry.period.upper()]
+    if entry.start is None and entry.period in ("month", "quarter", "year"):
         month = {"month": today.month, "quarter": (today.month - 1) // 3 * 3 + 1, "year": 1}[entry.period]
         start = today.replace(month=month, day=1)
-    return Entitlement(entry.benefit_class, entry.limit, 0, Period[entry.period.upper()], start)
+    return Entitlement(entry.benefit_class, entry.limit, 0, period, start, entry.pin).on(today)
 
 
 def _category(number: int) -> Category:

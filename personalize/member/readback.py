@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from personalize.dossiers.dossier import DossierApplication
 from personalize.errors import LineStopped, ReadBackError
-from personalize.member.prepare import PROTECTED, READ_KEYS
+from personalize.member.prepare import PROTECTED, READ_KEYS, VALIDITY
 from personalize.protocols import ReadBackRun, same
 from personalize.reasons import RejectCode
 from terminal.apdu import Command, Response, Sender
@@ -14,11 +14,12 @@ from terminal.errors import CardMalformed, MembercardError, TransportError
 from terminal.globalplatform import FULL, HostAuthentication, open_channel
 from terminal.keys import CardKeys, Sealed
 from terminal.localtime import date_time
+from terminal.member import elements
 from terminal.member.hotlist import Hotlist
-from terminal.member.outcome import NOT_THE_CARD, OUT_OF_TIME, VerdictCode
+from terminal.member.outcome import NOT_THE_CARD, OUT_OF_TIME, VerdictCode, in_order
 from terminal.member.signed import Issue
 from terminal.member.verdict import verify
-from terminal.tlv import tlv
+from terminal.tlv import decode, tlv
 
 _SELECT, _OPTIONS, _READ_RECORD = 0xA4, 0xA8, 0xB2
 
@@ -58,12 +59,18 @@ def read_back_member(run: ReadBackRun, member: DossierApplication) -> dict[str, 
         now = date_time(run.at)
         sentence = f"the chip holds its data, but at {now} a counter says: {verdict.sentence}"
         raise LineStopped(f"{sentence} See that clock, time_zone and profile are right", code)
-    if verdict.code is not VerdictCode.ACTIVE:
+    if verdict.code is not _expected(member):
         sentence = f"{verdict.code}, {verdict.sentence}"
         raise ReadBackError("the verdict", sentence, RejectCode.READ_BACK_VERDICT, verdict=verdict.code.value)
     _compare(member, recorder.answers)
     _compare_protected(run, member)
     return {"verdict": verdict.code.value, "proven": verdict.proof.value}
+
+
+def _expected(member: DossierApplication) -> VerdictCode:
+    """The verdict on a card with these data: good, and for a member to activate where it has to be."""
+    validity = decode(member.records()[VALIDITY >> 8, VALIDITY & 0xFF])[0].children
+    return in_order(activated=validity.get(elements.ACTIVATED_ON.tag) != bytes(3))
 
 
 def _compare(application: DossierApplication, answers: list[tuple[Command, Response]], *, whole: bool = True) -> None:

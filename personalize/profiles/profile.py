@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -47,11 +48,23 @@ class Validity(Section):
 
 
 class EntitlementSection(Section):
-    """One entry of DF28."""
+    """One entry of DF28.
+
+    ``start`` is the first day of the first period; without it, the first day of the calendar period in which the card
+    is prepared. ``pin``: a redemption demands the PIN of the card.
+    """
 
     benefit_class: str = Field(pattern=r"^[0-9]{4}$")
     limit: int = Field(ge=1, le=255)
-    period: Literal["day", "month", "quarter", "year"] = "year"
+    period: Literal["day", "month", "quarter", "year", "once"] = "year"
+    start: date | None = Field(None, ge=date(2000, 1, 1), le=date(2049, 12, 31))
+    pin: bool = False
+
+    @model_validator(mode="after")
+    def _every_month(self) -> EntitlementSection:
+        if self.start is not None and self.period in ("month", "quarter", "year") and self.start.day > 28:
+            raise ValueError("a period of months starts on a day that every month has, 1 to 28")
+        return self
 
 
 class MemberApplication(Section):
@@ -69,7 +82,8 @@ class MemberApplication(Section):
     cdol1: DolHex = "9F02069F1A025F2A029A039F21039C019F37049F1C089F160FDF3102DF32019505"
     cdol2: DolHex = "8A0291109505"
     cvm_list: Hex = "00000000000000001F03"
-    entitlements: tuple[EntitlementSection, ...] = Field((), max_length=20)
+    entitlements: tuple[EntitlementSection, ...] = Field((), max_length=30)
+    activation: Literal["none", "required"] = "none"
     pin: PinRule | None = None
     static_signature: bool = False
     icc_key_bits: int = Field(1152, ge=1024, le=1408, multiple_of=16)
@@ -90,6 +104,8 @@ class MemberApplication(Section):
         classes = [e.benefit_class for e in self.entitlements]
         if len(set(classes)) < len(classes):
             raise ValueError("a benefit class is listed twice")
+        if self.pin is None and any(e.pin for e in self.entitlements):
+            raise ValueError("an entitlement demands the PIN, and the card has none")
         return self
 
 

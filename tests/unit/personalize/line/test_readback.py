@@ -13,6 +13,7 @@ from personalize.errors import LineStopped, ReadBackError
 from personalize.line.execute import Job, process
 from personalize.line.outcome import CardOutcome
 from personalize.line.readback import read_back
+from personalize.profiles.profile import default_profile
 from registry.values import Claim
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
@@ -112,6 +113,20 @@ def personalized(bench: Bench) -> PersonalizedCard:
 
 def test_a_chip_that_is_what_its_dossier_says(personalized: PersonalizedCard) -> None:
     assert personalized.read_back()["verdict"] == VerdictCode.ACTIVE.value
+
+
+def test_a_card_to_be_activated_is_proven_and_stays_to_be_activated() -> None:
+    shipped = default_profile()
+    profile = shipped.model_copy(update={"member": shipped.member.model_copy(update={"activation": "required"})})
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=profile)
+        card = make(bench)
+        assert card.read_back()["verdict"] == VerdictCode.NOT_ACTIVATED.value
+        (recorded,) = bench.registry.cards.of_batch(bench.batch)
+        assert recorded.result["verdict"] == VerdictCode.NOT_ACTIVATED.value
+        with pytest.raises(ReadBackError, match="verdict"):
+            card.read_back(in_answer(READ, bytes.fromhex("DF2D03000000"), bytes.fromhex("DF2D03261122")))
+        bench.registry.close()
 
 
 def in_answer(ins: int, old: bytes, new: bytes) -> Change:

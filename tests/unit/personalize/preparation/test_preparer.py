@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import date
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +14,7 @@ from personalize.dossiers.dossier import Dossier
 from personalize.errors import DossierError, PrepareError
 from personalize.preparation import batch
 from personalize.preparation.batch import prepare_chunk, worker_spec
-from personalize.profiles.profile import default_profile
+from personalize.profiles.profile import EntitlementSection, default_profile
 from registry.admin.audit import AuditFilter
 from registry.errors import RegistryConflict
 from registry.values import NewDossier
@@ -45,6 +46,46 @@ def test_the_identity_record(dossier: Dossier) -> None:
     assert items.need(0xDF24).decode("gb18030") == "孙波磊"
     assert items.need(0xDF2B) == b"39744135"
     assert items.need(0x5F24).hex() == "361122"
+
+
+def test_the_category_is_where_a_script_can_change_it(dossier: Dossier) -> None:
+    records = dossier.member.records()
+    assert decode(records[1, 1])[0].children.find(0xDF26) is None
+    validity = decode(records[1, 2])[0].children
+    assert [str(item.tag) for item in validity] == ["DF27", "DF29", "DF26"]
+    assert validity.need(0xDF26) == b"\x00"
+
+
+def test_a_card_to_be_activated_has_no_day_of_activation_yet(tmp_path: Path) -> None:
+    validity = decode(prepared(tmp_path, activation="required").member.records()[1, 2])[0].children
+    assert [str(item.tag) for item in validity] == ["DF27", "DF29", "DF26", "DF2D"]
+    assert validity.need(0xDF2D) == bytes(3)
+
+
+@pytest.mark.parametrize(
+    ("entry", "encoded"),
+    [
+        ({}, "0101 0C 00 04 260101"),
+        ({"pin": True}, "0101 0C 00 84 260101"),
+        ({"period": "day"}, "0101 0C 00 01 261122"),
+        ({"period": "once"}, "0101 0C 00 05 261122"),
+        ({"period": "once", "start": date(2026, 12, 15), "pin": True}, "0101 0C 00 85 261215"),
+        ({"period": "year", "start": date(2024, 12, 15)}, "0101 0C 00 04 251215"),
+        ({"period": "month", "start": date(2026, 8, 23)}, "0101 0C 00 02 261023"),
+        ({"period": "quarter", "start": date(2027, 1, 1)}, "0101 0C 00 03 270101"),
+    ],
+)
+def test_an_entitlement_starts_in_the_period_of_the_day(tmp_path: Path, entry: dict[str, object], encoded: str) -> None:
+    entitlement = EntitlementSection(benefit_class="0101", limit=12, **entry)  # type: ignore[arg-type]
+    record = prepared(tmp_path, entitlements=(entitlement,)).member.records()[3, 1]
+    assert decode(record)[0].children.need(0xDF28) == bytes.fromhex(encoded)
+
+
+def prepared(directory: Path, **layout: object) -> Dossier:
+    """A dossier of the default profile with other fields of its member application."""
+    profile = default_profile()
+    changed = profile.model_copy(update={"member": profile.member.model_copy(update=layout)})
+    return issuer.preparer(changed).prepare(issuer.member(), NUMBER, issuer.pool(directory).make())
 
 
 def test_certificates_recover_to_the_keys_they_certify(dossier: Dossier, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from stdnum import luhn
 
 from personalize.encoding import years_after
 from personalize.errors import ProfileError
-from personalize.profiles.profile import default_profile, load_profile, parse_profile
+from personalize.profiles.profile import default_profile, load_profile, parse_profile, shipped_profile
 from terminal.keys import Diversification, Scp
 
 MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'
@@ -47,6 +47,11 @@ def test_card_numbers_run_out_with_a_sentence() -> None:
         ("membr: {}", 4, "no such field"),
         ("member:\n  pin: {digits: 3}", 5, "digits"),
         ("member:\n  entitlements:\n    - {benefit_class: '01', limit: 1}", 6, "benefit_class"),
+        ("member:\n  entitlements:\n    - {benefit_class: '0101', limit: 1, pin: true}", 4, "and the card has none"),
+        ("member:\n  entitlements:\n    - {benefit_class: '0101', limit: 1, start: 2026-01-29}", 6, "1 to 28"),
+        ("member:\n  entitlements:\n    - {benefit_class: '0101', limit: 1, start: 2050-01-01}", 6, "start"),
+        ("member:\n  entitlements:\n    - {benefit_class: '0101', limit: 1, period: week}", 6, "period"),
+        ("member: {activation: later}", 4, "activation"),
         ("trust: {certificate_years: 3}", 1, "expire before"),
         ("member: {cvm_list: '000000000000000041031F03'}", 4, "exactly if"),
         ("member:\n  pin: {tries: 3}", 4, "exactly if"),
@@ -107,3 +112,22 @@ def test_a_field_missing_in_an_empty_entry_is_a_sentence() -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(MINIMAL + "member:\n  entitlements: [{}]", "own.yaml")
     assert "own.yaml:5: member.entitlements.0.benefit_class: this field is required" in str(caught.value)
+
+
+def test_an_entitlement_that_is_used_once_may_start_on_any_day() -> None:
+    entry = "{benefit_class: '0101', limit: 1, period: once, start: 2026-12-31}"
+    (entitlement,) = parse_profile(MINIMAL + f"member:\n  entitlements: [{entry}]", "own.yaml").member.entitlements
+    assert (entitlement.period, entitlement.start, entitlement.pin) == ("once", date(2026, 12, 31), False)
+
+
+def test_thirty_entitlements_fit_a_card_and_one_more_does_not() -> None:
+    entries = [f"{{benefit_class: '{number:04d}', limit: 1}}" for number in range(31)]
+    parsed = parse_profile(MINIMAL + f"member:\n  entitlements: [{', '.join(entries[:30])}]", "own.yaml")
+    assert len(parsed.member.entitlements) == 30
+    with pytest.raises(ProfileError, match="at most 30"):
+        parse_profile(MINIMAL + f"member:\n  entitlements: [{', '.join(entries)}]", "own.yaml")
+
+
+def test_no_shipped_profile_asks_for_activation_unless_a_federation_chooses_it() -> None:
+    assert shipped_profile("union-member").member.activation == "none"
+    assert shipped_profile("union-member-bank").member.activation == "none"
