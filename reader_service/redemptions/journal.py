@@ -36,7 +36,7 @@ LONGEST_TEXT: Final = 200
 _PLACES: Final = 100
 """Damaged places in one row."""
 _ROWS_OF_INTENT: Final = 4
-"""Rows that an intent needs room for: itself, torn, its result, a reversal."""
+"""Rows that an intent needs room for: itself, one more while it is open, its result, a reversal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +168,20 @@ class RedemptionJournal:
             return self._open[row.number]
 
     def torn(self, intent: Intent, at: datetime) -> None:
-        """Note that no answer came; the intent stays open. Raises RowMisplaced, JournalUnavailable."""
+        """Note that no answer came, or none in form; the intent stays open. Raises RowMisplaced, JournalFull,
+        JournalUnavailable."""
+        self._stays_open(intent, RowKind.TORN, at)
+
+    def not_proven(self, intent: Intent, at: datetime, *, reason: str) -> None:
+        """Note that the answer proves nothing; the card may have counted, so that the intent stays open. Raises as
+        ``torn``."""
+        self._stays_open(intent, RowKind.NOT_PROVEN, at, reason=_short(reason))
+
+    def _stays_open(self, intent: Intent, kind: RowKind, at: datetime, **data: str) -> None:
         with self._lock:
             self._need(intent)
-            self._append(RowKind.TORN, at, intent=intent.number)
+            self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
+            self._append(kind, at, intent=intent.number, **data)
 
     def finish(self, intent: Intent, result: IntentResult, at: datetime) -> JournalRow:
         """Write down what came of an intent, and return when the disk has it: only then anything may be given.

@@ -26,7 +26,7 @@ _LARGEST_NUMBER: Final = 2**53 - 1
 
 
 class RowKind(StrEnum):
-    """What a row records. All but the first four kinds and those of the journal itself end an intent."""
+    """What a row records. ``ENDS_INTENT`` names the kinds after which nothing is open of an intent."""
 
     OPENED = "opened"
     """The first row."""
@@ -45,11 +45,12 @@ class RowKind(StrEnum):
     REFUSED = "refused"
     """The card counted nothing and says why: ``reason``."""
     NOT_PROVEN = "not-proven"
-    """The answer proves nothing: nothing is given. ``reason`` names the failed check."""
+    """The answer proves nothing: nothing is given, and the intent stays open, since the card may have counted.
+    ``reason`` names the failed check."""
     NOT_COUNTED = "not-counted"
     """The card never saw the request, or its log proves that it counted nothing."""
     UNKNOWN = "unknown"
-    """Ten later redemptions fill the card's log: only the office finds out."""
+    """Ten later redemptions fill the card's log, or a person gave the request up: only the office finds out."""
     UPLOADED = "uploaded"
     """The office has every row up to ``through``."""
     CUT = "cut"
@@ -62,7 +63,7 @@ class RowKind(StrEnum):
 COUNTED: Final = frozenset((RowKind.REDEEMED, RowKind.RECOVERED))
 """Rows with the evidence of a redemption."""
 ENDS_INTENT: Final = COUNTED | {
-    RowKind.REPEATED, RowKind.REFUSED, RowKind.NOT_PROVEN, RowKind.NOT_COUNTED, RowKind.UNKNOWN
+    RowKind.REPEATED, RowKind.REFUSED, RowKind.NOT_COUNTED, RowKind.UNKNOWN
 }  # fmt: skip
 """Rows after which nothing is open of an intent."""
 

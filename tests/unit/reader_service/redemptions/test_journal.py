@@ -53,6 +53,12 @@ def redeem_on(journal: RedemptionJournal, counters: list[int]) -> None:
         counted(journal, counter=counters[-1])
 
 
+def tear_on(journal: RedemptionJournal, intent: Intent) -> None:
+    """Note torn insertions of one card until the journal refuses."""
+    while True:
+        journal.torn(intent, AT)
+
+
 def test_a_redemption_is_an_intent_and_a_result(folder: Path) -> None:
     with opened(folder) as journal:
         row = counted(journal)
@@ -98,17 +104,45 @@ def test_a_torn_redemption_stays_open_until_the_card_is_back(folder: Path) -> No
                 late()
 
 
-@pytest.mark.parametrize("kind", [RowKind.REFUSED, RowKind.NOT_PROVEN, RowKind.NOT_COUNTED, RowKind.UNKNOWN])
+@pytest.mark.parametrize("kind", [RowKind.REFUSED, RowKind.NOT_COUNTED, RowKind.UNKNOWN])
 def test_a_result_without_a_count_has_its_reason(folder: Path, kind: RowKind) -> None:
     with opened(folder) as journal:
         row = journal.finish(journal.begin(CARD, 1, REQUEST, AT), IntentResult(kind, reason="LIMIT\n EXCEEDED"), AT)
         assert row.data == {"intent": 2, "reason": "LIMIT EXCEEDED"}
 
 
+def test_a_redemption_that_is_not_proven_stays_open_for_its_recovery(folder: Path) -> None:
+    with opened(folder) as journal:
+        intent = journal.begin(CARD, 1, REQUEST, AT)
+        journal.not_proven(intent, AT, reason="dynamic signature:\n hash")
+        assert list(journal.rows())[-1].data == {"intent": 2, "reason": "dynamic signature: hash"}
+    with opened(folder) as again:
+        assert again.open_intent(CARD, 1) == intent
+        with pytest.raises(RedemptionPending):
+            again.begin(CARD, 1, REQUEST, AT)
+        again.finish(intent, IntentResult(RowKind.RECOVERED, 1, EVIDENCE), AT)
+        assert again.open_intents == ()
+
+
+def test_an_open_intent_keeps_the_room_for_its_result(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with opened(folder) as journal:
+        intent = journal.begin(CARD, 1, REQUEST, AT)
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(JournalFull):
+            tear_on(journal, intent)
+        size = (folder / "journal").stat().st_size
+        journal.finish(intent, IntentResult(RowKind.RECOVERED, 1, EVIDENCE), AT)
+        assert journal.open_intents == ()
+        assert (folder / "journal").stat().st_size == size
+
+
 def test_only_results_end_an_intent(folder: Path) -> None:
     with opened(folder) as journal:
         intent = journal.begin(CARD, 1, REQUEST, AT)
-        for kind in (RowKind.REPEATED, RowKind.TORN, RowKind.UPLOADED, RowKind.OPENED):
+        for kind in (RowKind.REPEATED, RowKind.NOT_PROVEN, RowKind.TORN, RowKind.UPLOADED, RowKind.OPENED):
             with pytest.raises(CodecError, match="no result of an intent"):
                 journal.finish(intent, IntentResult(kind), AT)
 
