@@ -83,6 +83,7 @@ TABLE: Final = (
     Listed("card", "card", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."),
     Listed("lists", "lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed("readers", "readers", HelpPanel.COUNTER, "List and watch readers."),
+    Listed("loss", "loss", HelpPanel.ADMINISTRATION, "Lost cards: hotlist, replacement, reports for the bank (挂失)."),
     Listed("unit", "unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which (单位)."),
     Listed("user", "user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
     Listed("audit", "audit", HelpPanel.ADMINISTRATION, "What was done, and whether the record of it is whole."),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from personalize.errors import PrepareError
 from personalize.profiles.profile import Profile, Trust
+from registry.members.hotlist import Edition
 from registry.store import Registry
 from registry.values import HotlistEntry
 from terminal.crypto.rsa import RsaPublic
@@ -58,19 +59,27 @@ def signed_lists(
     Days are in the zone of ``at``. They are an edition of the registry, so that versions grow even where the clock was
     set back. Raises RegistryError, CustodyError, PrepareError.
     """
+    hotlist = publish_hotlist(custody, registry, at.tzinfo, by=by)
+    signer = custody.latest("list-signer")
+    trust = own_trust(custody, profile.trust, at)
+    trust = replace(trust, issue=replace(trust.issue, version=max(trust.issue.version, hotlist.version)))
+    written = trust.write(public_key(custody.info(signer)), lambda message: custody.sign(signer, message))
+    return {"trust.json": written, "hotlist.json": hotlist.signed}
+
+
+def publish_hotlist(custody: KeyCustody, registry: Registry, zone: tzinfo | None, *, by: str) -> Edition:
+    """The current hotlist as a new edition, signed with ``list-signer``; its days are in ``zone``.
+
+    Raises RegistryError, CustodyError, PrepareError.
+    """
     signer = custody.latest("list-signer")
     key = public_key(custody.info(signer))
 
-    def sign(message: bytes) -> bytes:
-        return custody.sign(signer, message)
+    def signed(version: int, issued: datetime, entries: Sequence[HotlistEntry]) -> bytes:
+        cards = hotlist_of(entries, issued.astimezone(zone), version)
+        return cards.write(key, lambda message: custody.sign(signer, message))
 
-    def edition(version: int, issued: datetime, entries: Sequence[HotlistEntry]) -> bytes:
-        return hotlist_of(entries, issued.astimezone(at.tzinfo), version).write(key, sign)
-
-    hotlist = registry.hotlist.publish(edition, by=by)
-    trust = own_trust(custody, profile.trust, at)
-    trust = replace(trust, issue=replace(trust.issue, version=max(trust.issue.version, hotlist.version)))
-    return {"trust.json": trust.write(key, sign), "hotlist.json": hotlist.signed}
+    return registry.hotlist.publish(signed, by=by)
 
 
 def public_key(info: KeyInfo) -> RsaPublic:

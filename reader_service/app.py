@@ -33,6 +33,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
+from reader_service.api.window import losses
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
 from reader_service.http.resource import PREFIX
@@ -64,6 +65,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     batches.router,
     members.router,
     cards.router,
+    losses.router,
     lists.router,
     audit.router,
     statistics.router,

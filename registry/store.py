@@ -33,8 +33,10 @@ from registry.db.privacy import PersonalData
 from registry.db.witness import Witness
 from registry.errors import RegistryError
 from registry.line.line import Line
+from registry.members.bank_reports import BankReports
 from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
+from registry.members.losses import Losses
 from registry.members.members import Members
 from registry.members.search import fill_indexes
 from registry.members.verdicts import Verdicts
@@ -74,6 +76,8 @@ class Registry:
         # members and their cards
         self.members = Members(context)
         self.cards = Cards(context)
+        self.losses = Losses(context)
+        self.bank_reports = BankReports(context)
         self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
         # administration

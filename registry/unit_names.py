@@ -28,12 +28,12 @@ def whole_name(name: str, above: str) -> str:
     if not name or not above:
         return BETWEEN.join(levels(name or above))
     over, own = levels(above), levels(name)
-    if [*map(spelling, own[: len(over)])] == [*map(spelling, over)] or _same(name, over[-1]):
+    if [*map(spelling, own[: len(over)])] == [*map(spelling, over)] or same_organisation(name, over[-1]):
         return BETWEEN.join(own if len(own) > len(over) else over)
     return BETWEEN.join((*over, *own))
 
 
-def _same(one: str, other: str) -> bool:
+def same_organisation(one: str, other: str) -> bool:
     """Whether two names are those of one organisation and its union."""
     stems = [_UNION.sub("", spelling(name)) for name in (one, other)]
     return one == other or (stems[0] == stems[1] != "")

@@ -18,7 +18,19 @@ from reader_service.pages.words import Words
 from registry.admin.audit import AuditFilter
 
 ROWS: Final = 100
-SUBJECTS: Final = ("batch", "card", "chip", "delivery", "hotlist", "member", "reader", "token", "unit", "user")
+SUBJECTS: Final = (
+    "batch",
+    "card",
+    "chip",
+    "delivery",
+    "hotlist",
+    "member",
+    "reader",
+    "report",
+    "token",
+    "unit",
+    "user",
+)
 """Kinds of subjects; an identifier follows, after a colon."""
 GROUPS: Final = (
     "roster.",
@@ -38,6 +50,7 @@ GROUPS: Final = (
     "list.",
     "restore.",
     "plan.",
+    "bank.",
 )
 """Prefixes of actions, for the filter."""
 

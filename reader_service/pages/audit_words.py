@@ -26,7 +26,9 @@ def _value(t: Words, name: str, value: Fact) -> str:
         return t("audit.yes" if value else "audit.no")
     if name in ("roles", "new_roles"):
         return t("shell.comma").join(t.either(f"role.{role}", role) for role in str(value).replace(",", " ").split())
-    if name == "because":
+    if name in ("channel", "caller"):
+        return t.either(f"losses.{name}-{value}", str(value))
+    if name in ("because", "state"):
         return t.either(f"registry.state-{value}", str(value))
     if name == "new_language":
         return t.either(f"users.language-{value}", str(value))

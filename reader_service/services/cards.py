@@ -62,7 +62,8 @@ CARD_STEPS: Final = {
             "loss",
             CardState.LOST,
             "Report a card as lost",
-            "This is final: the card goes on the hotlist. `replace` issues another one.",
+            "The card goes on the hotlist. `POST /losses` does this and orders the replacement; `POST "
+            "/losses/{number}/unlist` undoes it.",
         ),
         CardStep("withdraw", CardState.WITHDRAWN, "Withdraw a card", "This is final: the card goes on the hotlist."),
     )

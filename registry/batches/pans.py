@@ -25,7 +25,7 @@ class Pans:
     def of_cards(self, card_numbers: Sequence[str]) -> dict[str, str]:
         """PANs of these member cards, by card number; cards without one are left out."""
         with self._context.read() as conn:
-            return _of_cards(conn, self._context.personal, card_numbers)
+            return pans_of_cards(conn, self._context.personal, card_numbers)
 
     def taken(self, numbers: Sequence[str]) -> set[str]:
         """Those of these PANs that belong to a card already."""
@@ -42,7 +42,7 @@ def record_pans(conn: Connection, personal: PersonalData, new: Collection[NewDos
     """Bind the PANs of new dossiers to their cards, once and for all. Raises RegistryConflict where card or PAN is
     bound otherwise."""
     wanted = {dossier.card_number: dossier.pan for dossier in new if dossier.pan}
-    bound = _of_cards(conn, personal, list(wanted))
+    bound = pans_of_cards(conn, personal, list(wanted))
     if any(bound[card] != wanted[card] for card in bound):
         sentence = "a card that is made again keeps its PAN, and this one has another"
         raise RegistryConflict(sentence, reason="pan-differs")
@@ -66,7 +66,7 @@ def record_pans(conn: Connection, personal: PersonalData, new: Collection[NewDos
         )
 
 
-def _of_cards(conn: Connection, personal: PersonalData, card_numbers: Sequence[str]) -> dict[str, str]:
+def pans_of_cards(conn: Connection, personal: PersonalData, card_numbers: Sequence[str]) -> dict[str, str]:
     """The PANs of these member cards, those that have one."""
     of_card = {}
     for at in range(0, len(card_numbers), _CHUNK):

@@ -176,10 +176,15 @@ class Reviews:
                     raise _not_sent(batch_id)
                 sentence = f"batch {batch_id} is with the reviewers already"
                 raise RegistryConflict(sentence, reason="batch-sent", batch=batch_id)
-            values = {"batch_id": batch_id, "at": self._context.clock(), "by": by, "step": step.value, "reason": reason}
-            conn.execute(insert(reviews).values(values))
+            record_step(conn, batch_id, ReviewEvent(self._context.clock(), by, step, reason))
             action = "batch.submit" if step is ReviewStep.SUBMITTED else "batch.return"
             self._context.audit(conn, by, action, f"batch:{batch_id}", reason)
+
+
+def record_step(conn: Connection, batch_id: str, event: ReviewEvent) -> None:
+    """Store a step of a draft; the caller has checked that it is next."""
+    values = {"batch_id": batch_id, "at": event.at, "by": event.by, "step": event.step.value, "reason": event.reason}
+    conn.execute(insert(reviews).values(values))
 
 
 def refuse_unsent(conn: Connection, batch_id: str) -> None:

@@ -20,7 +20,7 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import REPLACEMENT, scrub
-from registry.db.tables import LIVING, card_events, cards, claims, dossiers, members
+from registry.db.tables import LIVING, card_events, cards, claims, dossiers, losses, members
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.hotlist import hotlist_add, hotlist_lift
 from registry.members.views import member_row, settled_member, view, without_name
@@ -153,22 +153,33 @@ class Cards:
             row = settled_member(conn, card.member_id)
             reason = without_name(open_person(self._context.personal, row), reason)
             change = CardChange(by, "", reason, self._context.clock())
-            newest = view(conn, card.member_id)
-            if newest.card_number != card_number:
-                sentence = f"card {card_number} has a successor: {newest.card_number}"
-                raise RegistryConflict(sentence, reason="card-succeeded", card=str(newest.card_number))
-            if card.state.value in LIVING:
-                change_card(conn, card_number, cause, change)
-            if card.state is not CardState.REPLACED:
-                change_card(conn, card_number, CardState.REPLACED, change)
-            following = f"{card_number}-{card.sequence}"
-            source, day = f"replacement of card {following}", self._context.day(change.at)
-            digest = self._context.personal.content_index(f"{REPLACEMENT}{following}")
-            origin = Origin(source, digest, by, change.at, day)
-            batch_id = create_replacement(conn, self._context.personal, card.member_id, card_number, origin)
-            subject = f"card:{following}"
+            batch_id = order_replacement(conn, self._context, card, cause, change)
+            subject = f"card:{card_number}-{card.sequence}"
             self._context.audit(conn, by, "card.replaced", subject, reason, because=cause.value, batch=batch_id)
             return batch_on_record(conn, batch_id)
+
+
+def order_replacement(
+    conn: Connection, context: RegistryContext, card: Card, because: CardState, change: CardChange
+) -> str:
+    """Create a draft batch for the next card of that number and return its id; a living card ends. The member is
+    settled (``settled_member``). Raises RegistryConflict for a card with a successor."""
+    number = card.card_number
+    newest = view(conn, card.member_id)
+    if newest.card_number != number:
+        sentence = f"card {number} has a successor: {newest.card_number}"
+        raise RegistryConflict(sentence, reason="card-succeeded", card=str(newest.card_number))
+    if card.state.value in LIVING:
+        change_card(conn, number, because, change)
+    if card.state is not CardState.REPLACED:
+        change_card(conn, number, CardState.REPLACED, change)
+    following = f"{number}-{card.sequence}"
+    digest = context.personal.content_index(f"{REPLACEMENT}{following}")
+    origin = Origin(f"replacement of card {following}", digest, change.by, change.at, context.day(change.at))
+    batch_id = create_replacement(conn, context.personal, card.member_id, number, origin)
+    lost = (losses.c.card_number == number, losses.c.sequence == card.sequence, losses.c.unlisted_at.is_(None))
+    conn.execute(update(losses).where(*lost).values(batch_id=batch_id))
+    return batch_id
 
 
 def card_on_record(conn: Connection, card_number: str, sequence: int | None = None) -> Card:
@@ -187,7 +198,7 @@ def change_card(
 ) -> None:
     """Move a card to its next state and update the hotlist. Raises NotOnRecord, RegistryConflict."""
     chosen = (
-        select(cards.c.state, cards.c.sequence)
+        select(cards.c.state, cards.c.sequence, cards.c.member_id)
         .where(cards.c.card_number == card_number)
         .order_by(cards.c.sequence.desc())
         .limit(1)
@@ -201,13 +212,33 @@ def change_card(
         choice = f"can become {' or '.join(allowed) or 'nothing any more'}, not {new}"
         sentence = f"card {card_number} is {row.state}; it {choice if new not in allowed else f'is not {only_from}'}"
         raise RegistryConflict(sentence, reason="card-state", card=card_number)
-    key = (cards.c.card_number == card_number, cards.c.sequence == row.sequence)
-    conn.execute(update(cards).where(*key).values(state=new.value))
-    record_event(conn, card_number, row.sequence, new, change)
-    if new in _LISTED or (new is CardState.REPLACED and row.state == CardState.EXPIRED):
+    _move(conn, card_number, row.sequence, new, change)
+    if new is CardState.REPLACED and row.state == CardState.EXPIRED:
         hotlist_add(conn, card_number, row.sequence, new.value, change.at)
+    if new is CardState.LOST:
+        loss = {"by": change.by, "at": change.at, "place": change.place, "reason": change.reason}
+        key = {"card_number": card_number, "sequence": row.sequence, "member_id": row.member_id}
+        conn.execute(insert(losses).values(**key, **loss))
+
+
+def reinstate(conn: Connection, card: Card, change: CardChange) -> CardState:
+    """Give an ended card the state back that it had when it was living last; a suspended one stays on the hotlist. The
+    caller has checked that its member has no other."""
+    own = (card_events.c.card_number == card.card_number, card_events.c.sequence == card.sequence)
+    living = select(card_events.c.event).where(*own, card_events.c.event.in_(LIVING)).order_by(card_events.c.id.desc())
+    state = CardState(conn.execute(living.limit(1)).scalar_one())
+    _move(conn, card.card_number, card.sequence, state, change)
+    return state
+
+
+def _move(conn: Connection, card_number: str, sequence: int, new: CardState, change: CardChange) -> None:
+    key = (cards.c.card_number == card_number, cards.c.sequence == sequence)
+    conn.execute(update(cards).where(*key).values(state=new.value))
+    record_event(conn, card_number, sequence, new, change)
+    if new in _LISTED:
+        hotlist_add(conn, card_number, sequence, new.value, change.at)
     elif new.value in LIVING:
-        hotlist_lift(conn, card_number, row.sequence, change.at)
+        hotlist_lift(conn, card_number, sequence, change.at)
 
 
 def next_states(state: CardState) -> tuple[CardState, ...]:

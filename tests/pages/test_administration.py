@@ -180,13 +180,20 @@ def test_a_card_is_locked_unlocked_lost_and_replaced(sessions: Sessions, at: Ser
     for step, words, state in (
         ("suspend", "is locked", CardState.SUSPENDED),
         ("unlock", "is unlocked", CardState.ACTIVE),
-        ("loss", "reported lost", CardState.LOST),
-        ("replace", "Replacement batch", CardState.REPLACED),
     ):
         ask(page, f"{step}-{card.dossier_id}", f"reason for {step}")
         expect_message(page, words)
         assert at.service.registry.cards.card(number).state is state
-    assert page.locator("[commandfor^=loss-]").count() == 0
+    page.click(f"a[href='/registry/{someone.member_id}/loss']")
+    page.fill("textarea[name=reason]", "reason for loss")
+    page.uncheck("input[name=replace]")
+    page.click("form#loss button[type=submit]")
+    expect_message(page, "is recorded, and a new hotlist is published")
+    assert at.service.registry.cards.card(number).state is CardState.LOST
+    page.goto(f"/registry/{someone.member_id}")
+    ask(page, f"replace-{card.dossier_id}", "reason for replace")
+    expect_message(page, "Replacement batch")
+    assert at.service.registry.cards.card(number).state is CardState.REPLACED
     history = page.locator("section[aria-labelledby=history-title] tbody tr")
     for row, reason in zip(range(2), ("reason for replace", "reason for loss"), strict=True):
         expect(history.nth(row)).to_contain_text(reason)

@@ -108,6 +108,11 @@
     button.textContent = button.dataset.copied;
   });
 
+  // --- paper ---------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-print]")) print();
+  });
+
   // --- messages ------------------------------------------------------------------------------------------------------
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-close]");

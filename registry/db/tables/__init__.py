@@ -38,6 +38,7 @@ from registry.db.tables.production import (
     units,
     verdicts,
 )
+from registry.db.tables.window import bank_reports, losses
 
 __all__ = [
     "ENDED",
@@ -47,6 +48,7 @@ __all__ = [
     "UtcTime",
     "audit",
     "audit_head",
+    "bank_reports",
     "batches",
     "card_events",
     "cards",
@@ -60,6 +62,7 @@ __all__ = [
     "failures",
     "hotlist",
     "journal",
+    "losses",
     "member_events",
     "members",
     "metadata",

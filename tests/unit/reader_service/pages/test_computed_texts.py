@@ -16,7 +16,7 @@ from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
 from personalize.reasons import RejectCode
 from reader_service.access import passwords
-from reader_service.pages import audit, developer, intake, progress, registry, shell, station, words
+from reader_service.pages import audit, developer, intake, losses, progress, registry, shell, station, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from reader_service.services.cards import CARD_STEPS
@@ -26,6 +26,8 @@ from reader_service.services.signatures import SignatureKind
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.line.outcome import MISSING
+from registry.members.identity import CallerKind, Question
+from registry.members.losses import LossChannel
 from registry.ranges import RangeKind
 from registry.restore import restores
 from registry.values import BatchState, CardState
@@ -191,7 +193,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("audit.break-", ""): breaks,
     ("audit.fact-", ""): facts,
     ("audit.fault-", ""): breaks,
-    ("audit.subject-", ""): of((*audit.SUBJECTS, "schedule")),
+    ("audit.subject-", ""): of((*audit.SUBJECTS, "schedule", "losses")),
     ("audit.group-", ""): of(group[:-1] for group in audit.GROUPS),
     ("counter.benefit.", ""): of(("0101", "0201", "0301")),
     ("counter.category.", ""): of(one.name.lower() for one in Category),
@@ -212,6 +214,11 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("intake.only-", ""): of(intake._KINDS),
     ("intake.state-", ""): of(("draft", *ReviewStep)),
     ("intake.step-", ""): of(ReviewStep),
+    ("losses.caller-", ""): of(CallerKind),
+    ("losses.channel-", ""): of(LossChannel),
+    ("losses.only-", ""): of(("all", *losses._LISTED)),
+    ("losses.question-", ""): of(Question),
+    ("losses.", ""): of((*(f"channel-{one}" for one in LossChannel), *(f"caller-{one}" for one in CallerKind))),
     ("place.", ""): of(entry.name for entry in shell.PLACES),
     ("problem.field.", ""): password_faults,
     ("progress.", ""): of(("p50", "p90", "p95", "p99", "most")),

@@ -1,0 +1,1 @@
+"""Resources of a window: one member's matter from beginning to end."""

@@ -1,0 +1,1 @@
+"""Use-cases of a window: one member's matter from beginning to end."""
