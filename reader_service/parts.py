@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from personalize.line.execute import Job
+from programme.programme import Programme
 from registry.ranges import RangeUse, SerialRange
 from registry.store import Registry
 from terminal.apdu import Reader
@@ -18,6 +19,7 @@ from terminal.emv.transaction.config import TerminalConfig, shipped_config
 from terminal.keys import KeyCustody
 from terminal.member.elements import MEMBER_AID, dictionary
 from terminal.member.lists import CounterLists
+from terminal.member.signed import Issue
 
 
 class LineParts(Protocol):
@@ -42,6 +44,30 @@ class LineParts(Protocol):
         ...
 
 
+class ProgrammeInForce(Protocol):
+    """A programme with the issue of the edition that a counter has."""
+
+    @property
+    def programme(self) -> Programme: ...
+    @property
+    def issue(self) -> Issue: ...
+
+
+@dataclass(frozen=True)
+class CounterPlace:
+    """The counter of a merchant that redeems benefits.
+
+    ``merchant`` is the merchant identifier (9F16), ``terminal`` the terminal identification (9F1C), ``name`` stands on
+    receipts, ``kinds`` are the kinds of merchant of the programme. ``edition`` reads the programme edition in use.
+    """
+
+    merchant: str
+    terminal: str
+    name: str
+    kinds: tuple[str, ...]
+    edition: Callable[[], ProgrammeInForce]
+
+
 @dataclass(frozen=True)
 class ServiceParts:
     """Everything that the service works with. ``lists`` reads the signed lists; it works without a database where a
@@ -64,6 +90,8 @@ class ServiceParts:
     zone: tzinfo = UTC
     """The time zone of calendar days and of what people read."""
     lease: timedelta = timedelta(seconds=60)
+    place: CounterPlace | None = None
+    """The merchant's counter that redeems here; None where nothing is redeemed."""
     card_folder: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
     dictionary: Dictionary = field(default_factory=dictionary)

@@ -8,11 +8,10 @@ opening, and the card says at its next insertion what became of it (docs/redempt
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reader_service.redemptions.errors import (
     ClockSetBack,
@@ -22,6 +21,7 @@ from reader_service.redemptions.errors import (
     RedemptionRepeated,
     RowMisplaced,
 )
+from reader_service.redemptions.intents import Intent, IntentResult, UploadBatch
 from reader_service.redemptions.sealed_log import Damage, SealedLog
 from terminal.errors import CodecError
 from terminal.localtime import date_time
@@ -39,47 +39,6 @@ _ROWS_OF_INTENT: Final = 4
 """Rows that an intent needs room for: itself, one more while it is open, its result, a reversal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A request that is on the disk. ``number`` is that of its row; ``request`` its bytes."""
-
-    number: int
-    at: datetime
-    card_number: str = field(repr=False)
-    sequence: int
-    request: bytes = field(repr=False)
-    cashier: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IntentResult:
-    """What came of an intent. ``counter`` and ``evidence`` belong to what the card counted; ``reason`` to the rest."""
-
-    kind: RowKind
-    counter: int = 0
-    evidence: bytes = field(default=b"", repr=False)
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadBatch:
-    """Rows for the office in their order, and the hash of the row before the first."""
-
-    journal: str
-    previous: bytes
-    rows: tuple[JournalRow, ...]
-
-    @property
-    def through(self) -> int:
-        """The number of the last row."""
-        return self.rows[-1].number
-
-    def to_json(self) -> dict[str, Any]:
-        """The body of an upload."""
-        rows = [row.to_json() for row in self.rows]
-        return {"journal": self.journal, "previous": self.previous.hex(), "rows": rows}
-
-
 class RedemptionJournal:
     """The open journal. Safe for many threads of one process; a second process is refused."""
 
@@ -88,6 +47,9 @@ class RedemptionJournal:
         self._lock = threading.Lock()
         self._open: dict[int, Intent] = {}
         self._counted: dict[tuple[str, int, int], int] = {}
+        self._of_card: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        self._about: dict[int, int] = {}
+        self._redemptions: set[int] = set()
         self._reversed: set[int] = set()
         self._through = 0
         self._waiting: list[int] = []
@@ -149,7 +111,23 @@ class RedemptionJournal:
         with self._lock:
             return self._intent_of(card_number, sequence)
 
-    def begin(self, card_number: str, sequence: int, request: bytes, at: datetime, *, cashier: str = "") -> Intent:
+    def intent(self, number: int) -> Intent:
+        """An open intent. Raises RowMisplaced."""
+        with self._lock:
+            if number not in self._open:
+                raise RowMisplaced(f"the intent of row {number} has ended, or is of another journal")
+            return self._open[number]
+
+    def begin(
+        self,
+        card_number: str,
+        sequence: int,
+        request: bytes,
+        at: datetime,
+        *,
+        cashier: str = "",
+        details: Mapping[str, str | int] | None = None,
+    ) -> Intent:
         """Write down what a card is about to be asked, and return when the disk has it.
 
         Raises, before anything is written: JournalDamaged, ClockSetBack, RedemptionPending where an earlier intent of
@@ -164,7 +142,8 @@ class RedemptionJournal:
                 )
             self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
             card: dict[str, str | int] = {"card": card_number, "sequence": sequence}
-            row = self._append(RowKind.INTENT, at, **card, request=request.hex(), cashier=_short(cashier))
+            own = {name: _short(value) if isinstance(value, str) else value for name, value in (details or {}).items()}
+            row = self._append(RowKind.INTENT, at, **card, request=request.hex(), cashier=_short(cashier), **own)
             return self._open[row.number]
 
     def torn(self, intent: Intent, at: datetime) -> None:
@@ -213,7 +192,7 @@ class RedemptionJournal:
         JournalDamaged, ClockSetBack, JournalUnavailable."""
         with self._lock:
             self._check(at)
-            if number not in self._counted.values():
+            if number not in self._redemptions:
                 raise RowMisplaced(f"row {number} of the journal is no redemption")
             if number in self._reversed:
                 raise RowMisplaced(f"the redemption of row {number} was taken back before")
@@ -269,6 +248,37 @@ class RedemptionJournal:
             self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
             self._append(RowKind.UPLOADED, at, through=through)
 
+    def counted_of(self, card_number: str, sequence: int) -> list[tuple[Intent, JournalRow]]:
+        """The redemptions of a card, each with its intent, in their order, without those that were taken back. Raises
+        JournalUnavailable."""
+        with self._lock:
+            places = self._of_card.get((card_number, sequence), [])
+            return [
+                (Intent.of(self._row(intent)), self._row(number))
+                for intent, number in places
+                if number not in self._reversed
+            ]
+
+    def last_of(self, intent: Intent) -> JournalRow:
+        """The last row about an intent: torn, not proven or its result. Raises RowMisplaced, JournalUnavailable."""
+        with self._lock:
+            return self._row(self._about.get(intent.number, 0))
+
+    def row(self, number: int) -> JournalRow:
+        """One sound row. Raises RowMisplaced for one that is not on record, JournalUnavailable."""
+        with self._lock:
+            return self._row(number)
+
+    def _row(self, number: int) -> JournalRow:
+        row = next((row for row, _ in self._log.read(number)), None)
+        if row is None or row.number != number:
+            raise RowMisplaced(f"row {number} of the journal is not on record")
+        return row
+
+    def was_reversed(self, number: int) -> bool:
+        """Whether the redemption of row ``number`` was taken back."""
+        return number in self._reversed
+
     def rows(self, first: int = 1) -> Iterator[JournalRow]:
         """The sound rows from a number on. Raises JournalUnavailable."""
         with self._lock:
@@ -320,14 +330,17 @@ class RedemptionJournal:
             self._waiting.append(row.number)
 
     def _change(self, row: JournalRow) -> None:
+        if row.kind in ENDS_INTENT or row.kind in (RowKind.TORN, RowKind.NOT_PROVEN):
+            self._about[row.amount("intent")] = row.number
         if row.kind is RowKind.INTENT:
-            self._open[row.number] = Intent(
-                row.number, row.at, row.text("card"), row.amount("sequence"), row.octets("request"), row.text("cashier")
-            )
+            self._open[row.number] = Intent.of(row)
         elif row.kind in ENDS_INTENT:
             self._open.pop(row.amount("intent"), None)
             if row.kind in COUNTED:
-                self._counted[row.text("card"), row.amount("sequence"), row.amount("counter")] = row.number
+                card = row.text("card"), row.amount("sequence")
+                self._counted[(*card, row.amount("counter"))] = row.number
+                self._of_card.setdefault(card, []).append((row.amount("intent"), row.number))
+                self._redemptions.add(row.number)
         elif row.kind is RowKind.REVERSED:
             self._reversed.add(row.amount("redemption"))
         elif row.kind is RowKind.UPLOADED:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reader_service.redemptions.errors import JournalDamaged
-from reader_service.redemptions.journal import IntentResult, RedemptionJournal
+from reader_service.redemptions.intents import IntentResult
+from reader_service.redemptions.journal import RedemptionJournal
 from terminal.member.journal_rows import JournalRow, RowKind
 from tests.support.paths import ROOT
 from tests.unit.reader_service.redemptions.test_journal import AT, CARD, OTHER, REQUEST, counted, kinds, opened
@@ -160,7 +161,8 @@ KILLED = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from reader_service.redemptions.journal import IntentResult, RedemptionJournal
+from reader_service.redemptions.intents import IntentResult
+from reader_service.redemptions.journal import RedemptionJournal
 from terminal.member.journal_rows import RowKind
 at = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
 journal = RedemptionJournal.open(Path(sys.argv[1]), at)

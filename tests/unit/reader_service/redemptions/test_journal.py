@@ -18,7 +18,8 @@ from reader_service.redemptions.errors import (
     RedemptionRepeated,
     RowMisplaced,
 )
-from reader_service.redemptions.journal import Intent, IntentResult, RedemptionJournal
+from reader_service.redemptions.intents import Intent, IntentResult
+from reader_service.redemptions.journal import RedemptionJournal
 from terminal.errors import CodecError
 from terminal.member.journal_rows import NO_ROW, JournalRow, RowKind
 from tests.support.bad_environment import small_disk

@@ -1,0 +1,223 @@
+"""Redemptions at a counter, between the verdict and the receipt: what became of a torn one, what the member can have,
+and the redemption itself. docs/redemption.md, docs/redemption-journal.md.
+
+The journal has every request before the card is asked, and every result before it is shown. ``sender`` speaks with the
+card of the verdict, in the same insertion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from programme.outcome import Allowed, Refused
+from programme.programme import Offer, Programme
+from programme.sentences import title
+from reader_service.parts import CounterPlace, ProgrammeInForce
+from reader_service.redemptions.errors import RedemptionRepeated
+from reader_service.redemptions.intents import Intent, IntentResult
+from reader_service.redemptions.journal import RedemptionJournal
+from reader_service.redemptions.offers import BenefitChoice, CounterOffer, decided, offers_of
+from reader_service.redemptions.record import CounterRecord, record_of
+from terminal.apdu import Sender
+from terminal.errors import CardError, CodecError, NotRedeemable, TransportError
+from terminal.localtime import date_time
+from terminal.member.journal_rows import JournalRow, RowKind
+from terminal.member.outcome import Verdict
+from terminal.member.pin import PinCheck, verify_pin
+from terminal.member.proven import ProvenCard
+from terminal.member.redemption.recovery import recover
+from terminal.member.redemption.redeem import Redemption, RedemptionStatus, redeem
+from terminal.member.redemption.request import RedemptionRequest
+from terminal.member.signed import ListOutdated
+from terminal.secret import Secret
+
+_COUNTED = {RedemptionStatus.DONE: RowKind.REDEEMED, RedemptionStatus.LOGGED: RowKind.RECOVERED}
+
+
+@dataclass(frozen=True, slots=True)
+class PinRefused:
+    """The PIN was wrong: nothing was asked of the card. ``tries_left`` is 0 for a PIN that is blocked."""
+
+    tries_left: int
+
+
+class CounterRedemptions:
+    """The redemptions of one counter over its open journal. Safe for several readers; one card is in one of them."""
+
+    def __init__(self, journal: RedemptionJournal, place: CounterPlace, zone: tzinfo) -> None:
+        self.journal, self.place, self.zone = journal, place, zone
+
+    def recover(self, sender: Sender, verdict: Verdict, at: datetime) -> CounterRecord | None:
+        """What became of an earlier request to this card that got no answer, or no proof; None where there is none.
+
+        Comes before anything else of an insertion. After a result with another outcome than NOT_COUNTED the next
+        redemption needs a new verdict. Raises JournalError. Where the card does not answer, the request stays open.
+        """
+        card = verdict.card
+        intent = None if card is None else self.journal.open_intent(card.card_number, card.sequence)
+        if card is None or intent is None:
+            return None
+        try:
+            outcome = recover(sender, card, RedemptionRequest.decode(intent.request))
+        except (CardError, TransportError, CodecError):
+            self.journal.torn(intent, at)
+            return self._last(intent)
+        if outcome is None:
+            row = self.journal.finish(intent, IntentResult(RowKind.NOT_COUNTED), at)
+            return self._record(intent, row)
+        return self._ended(intent, outcome, at, counted=RowKind.RECOVERED)
+
+    def offers(self, verdict: Verdict, at: datetime) -> tuple[CounterOffer, ...]:
+        """What the member of an accepted card can have here, with the reason where not; empty for any other card.
+
+        Raises ListOutdated for a programme edition that is not in force now, and what reading it raises.
+        """
+        facts = verdict.member
+        if not verdict.accepted or facts is None or verdict.card is None:
+            return ()
+        programme = self._programme(at).programme
+        earlier = self.journal.counted_of(facts.card_number, facts.sequence)
+        return offers_of(programme, self.place.kinds, facts, earlier, at.astimezone(self.zone))
+
+    def redeem(
+        self,
+        sender: Sender,
+        verdict: Verdict,
+        choice: BenefitChoice,
+        at: datetime,
+        *,
+        cashier: str,
+        pin: Secret | None = None,
+    ) -> CounterRecord | Refused | PinRefused:
+        """Redeem one choice, once for a verdict: a second one needs a new verdict.
+
+        Refused: by the programme, nothing was asked of the card. Raises NotRedeemable for a card that no redemption can
+        be asked of, ListOutdated, NotInProgramme, JournalError before the card is asked; JournalUnavailable where the
+        result is not certain to be on the disk: then nothing may be given, and the request is open.
+        """
+        card, facts = verdict.card, verdict.member
+        if not verdict.accepted or card is None or facts is None:
+            raise NotRedeemable("redeeming: the verdict on this card allows no redemption")
+        edition = self._programme(at)
+        local = at.astimezone(self.zone)
+        offer = self._offer_here(edition.programme, choice.benefit)
+        earlier = self.journal.counted_of(card.card_number, card.sequence)
+        decision = decided(edition.programme, choice, facts, earlier, local)
+        if isinstance(decision, Refused):
+            return decision
+        wanted = next((one for one in facts.entitlements if one.benefit_class == offer.benefit.benefit_class), None)
+        request = self._request(offer, choice, decision, local)
+        request.fill(card.redemption_list)  # raises before anything is written
+        if wanted is not None and wanted.pin:
+            checked = _pin_checked(sender, pin)
+            if not checked.verified:
+                return PinRefused(checked.tries_left or 0)
+        details = _details(offer, choice, decision, edition)
+        intent = self.journal.begin(
+            card.card_number, card.sequence, request.encode(), at, cashier=cashier, details=details
+        )
+        return self._sent(sender, card, intent, request, at)
+
+    def give_up(self, number: int, at: datetime, *, by: str, reason: str) -> CounterRecord:
+        """End an open intent whose card does not come back, or never proves anything: the office finds out. Raises
+        RowMisplaced, JournalError."""
+        intent = self.journal.intent(number)
+        row = self.journal.finish(intent, IntentResult(RowKind.UNKNOWN, reason=f"{by}: {reason}"), at)
+        return self._record(intent, row)
+
+    def record(self, number: int) -> CounterRecord:
+        """The redemption whose result is row ``number``. Raises RowMisplaced, CodecError for another row."""
+        row = self.journal.row(number)
+        intent = Intent.of(self.journal.row(row.amount("intent")))
+        return self._record(intent, row)
+
+    def _sent(
+        self, sender: Sender, card: ProvenCard, intent: Intent, request: RedemptionRequest, at: datetime
+    ) -> CounterRecord:
+        try:
+            result = redeem(sender, card, request)
+        except (CardError, TransportError, CodecError):
+            self.journal.torn(intent, at)
+            return self._last(intent)
+        return self._ended(intent, result, at, counted=RowKind.REDEEMED)
+
+    def _ended(self, intent: Intent, outcome: Redemption, at: datetime, *, counted: RowKind) -> CounterRecord:
+        """Write down what the card answered; only a record that comes back may be shown."""
+        status, evidence = outcome.status, outcome.evidence
+        if status is RedemptionStatus.NOT_PROVEN:
+            self.journal.not_proven(intent, at, reason=outcome.check or "")
+            return self._last(intent)
+        if status in _COUNTED and evidence is not None:
+            result = IntentResult(counted, evidence.counter, evidence.encode())
+        elif status is RedemptionStatus.UNKNOWN:
+            result = IntentResult(RowKind.UNKNOWN)
+        else:
+            result = IntentResult(RowKind.REFUSED, reason=" ".join(str(flag.name) for flag in outcome.reasons))
+        try:
+            row = self.journal.finish(intent, result, at)
+        except RedemptionRepeated:
+            return self._last(intent)
+        return self._record(intent, row)
+
+    def _last(self, intent: Intent) -> CounterRecord:
+        """The record of the row that was written last about an intent."""
+        return self._record(intent, self.journal.last_of(intent))
+
+    def _record(self, intent: Intent, row: JournalRow) -> CounterRecord:
+        return record_of(intent, row, self.zone, reversed_since=self.journal.was_reversed(row.number))
+
+    def _programme(self, at: datetime) -> ProgrammeInForce:
+        edition = self.place.edition()
+        issue = edition.issue
+        if not issue.current(at):
+            first, last = (date_time(moment, self.zone) for moment in (issue.issued, issue.expires))
+            raise ListOutdated(
+                f"the programme edition {issue.version} is in force from {first} to {last}, and the clock of this "
+                f"counter stands at {date_time(at, self.zone)}: get the newest edition, or set the clock right"
+            )
+        return edition
+
+    def _offer_here(self, programme: Programme, benefit: str) -> Offer:
+        offer = programme.offer(benefit)
+        if offer.benefit.benefit_class is None or not set(self.place.kinds).intersection(offer.benefit.merchants):
+            raise NotRedeemable(f"redeeming: benefit {benefit} is not redeemed at this counter")
+        return offer
+
+    def _request(self, offer: Offer, choice: BenefitChoice, decision: Allowed, local: datetime) -> RedemptionRequest:
+        return RedemptionRequest(
+            benefit_class=offer.benefit.benefit_class or "",
+            quantity=choice.request.quantity,
+            amount=decision.price,
+            day=local.date(),
+            clock=local.time().replace(microsecond=0, tzinfo=None),
+            merchant=self.place.merchant,
+            terminal=self.place.terminal,
+        )
+
+
+def _pin_checked(sender: Sender, pin: Secret | None) -> PinCheck:
+    if pin is None:
+        raise NotRedeemable("redeeming: this benefit needs the PIN of the card")
+    return verify_pin(sender, pin)
+
+
+def _details(
+    offer: Offer, choice: BenefitChoice, decision: Allowed, edition: ProgrammeInForce
+) -> Mapping[str, str | int]:
+    """The counter's own values about a request, for the receipt and later decisions."""
+    named = title(offer, offer.product(choice.request.product))
+    details: dict[str, str | int] = {
+        "benefit": choice.benefit,
+        "product": choice.request.product,
+        "title": named.zh,
+        "title_en": named.en,
+        "saved": decision.saved,
+        "edition": edition.issue.version,
+    }
+    if decision.list_price is not None:
+        details["list"] = decision.list_price
+    if choice.request.event:
+        details["event"] = choice.request.event
+    return details
