@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 project = "membercard"
 copyright = "the membercard maintainers, Apache-2.0"
-extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 root_doc = "index"

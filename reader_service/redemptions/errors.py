@@ -1,14 +1,16 @@
 """Faults of the redemption journal, all under ``JournalError``::
 
-JournalError
-├── JournalBusy           another program has the journal open
-├── JournalUnavailable    it cannot be read or written: permission, a broken disk, a missing part
-├── JournalFull           no room for a redemption and its result
-├── JournalDamaged        rows were changed or removed: a person has to take note first
-├── ClockSetBack          the clock stands before the last row
-├── RedemptionPending     an earlier redemption of this card is open: it is recovered first
-├── RedemptionRepeated    the card answered with a transaction counter that has a row already
-└── RowMisplaced          a row that does not follow from those on record
+    JournalError
+    ├── JournalBusy           another program has the journal open
+    ├── JournalUnavailable    it cannot be read or written: permission, a broken disk, a missing part
+    ├── JournalFull           no room for a redemption and its result
+    ├── JournalDamaged        rows were changed or removed: a person has to take note first
+    ├── ClockSetBack          the clock stands before the last row
+    ├── RedemptionPending     an earlier redemption of this card is open: it is recovered first
+    ├── RedemptionRepeated    the card answered with a transaction counter that has a row already
+    └── RowMisplaced          a row that does not follow from those on record
+
+No message has a card number.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from terminal.errors import MembercardError
 
 
 class JournalError(MembercardError):
-    """A fault of the redemption journal. No message has a card number."""
+    """A fault of the redemption journal."""
 
 
 class JournalBusy(JournalError):
