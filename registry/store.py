@@ -41,6 +41,10 @@ from registry.members.members import Members
 from registry.members.search import fill_indexes
 from registry.members.verdicts import Verdicts
 from registry.migrations import migrate
+from registry.programme.booking import Booking
+from registry.programme.findings import Findings
+from registry.programme.merchants import Merchants
+from registry.programme.redemptions import Redemptions
 from registry.restore.restores import Restores
 from terminal.keys.custody import KeyCustody
 
@@ -80,6 +84,11 @@ class Registry:
         self.bank_reports = BankReports(context)
         self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
+        # the programme
+        self.merchants = Merchants(context)
+        self.booking = Booking(context)
+        self.redemptions = Redemptions(context)
+        self.findings = Findings(context)
         # administration
         self.users = Users(context)
         self.sessions = Sessions(context)

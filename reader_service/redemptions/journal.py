@@ -154,9 +154,10 @@ class RedemptionJournal:
     def not_proven(self, intent: Intent, at: datetime, *, reason: str) -> None:
         """Note that the answer proves nothing; the card may have counted, so that the intent stays open. Raises as
         ``torn``."""
-        self._stays_open(intent, RowKind.NOT_PROVEN, at, reason=_short(reason))
+        card: dict[str, str | int] = {"card": intent.card_number, "sequence": intent.sequence}
+        self._stays_open(intent, RowKind.NOT_PROVEN, at, **card, reason=_short(reason))
 
-    def _stays_open(self, intent: Intent, kind: RowKind, at: datetime, **data: str) -> None:
+    def _stays_open(self, intent: Intent, kind: RowKind, at: datetime, **data: str | int) -> None:
         with self._lock:
             self._need(intent)
             self._log.reserve(_ROWS_OF_INTENT * (len(self._open) + 1))
@@ -170,12 +171,15 @@ class RedemptionJournal:
         """
         if result.kind not in ENDS_INTENT - {RowKind.REPEATED}:
             raise CodecError(f"a row of kind {result.kind} is no result of an intent")
-        data: dict[str, str | int] = {"intent": intent.number}
+        data: dict[str, str | int] = {
+            "intent": intent.number,
+            "card": intent.card_number,
+            "sequence": intent.sequence,
+        }
         with self._lock:
             self._need(intent)
             if result.kind not in COUNTED:
                 return self._append(result.kind, at, **data, reason=_short(result.reason))
-            data |= {"card": intent.card_number, "sequence": intent.sequence}
             data |= {"counter": result.counter, "evidence": result.evidence.hex()}
             earlier = self._counted.get((intent.card_number, intent.sequence, result.counter))
             if earlier is None:
@@ -227,12 +231,14 @@ class RedemptionJournal:
         with self._lock:
             if not self._waiting:
                 return None
-            taken, previous = [], b""
+            taken: list[JournalRow] = []
+            previous = last = b""
             for row, before in self._log.read(self._through + 1):
+                if taken and (len(taken) == rows or row.number != taken[-1].number + 1 or before != last):
+                    break  # the rows of a batch follow each other
                 previous = previous or before
+                last = row.link(before)
                 taken.append(row)
-                if len(taken) == rows:
-                    break
             return UploadBatch(self.name, previous, tuple(taken))
 
     def uploaded(self, through: int, at: datetime) -> None:

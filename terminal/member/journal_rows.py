@@ -22,6 +22,7 @@ NO_ROW: Final = bytes(HASH_LENGTH)
 """The hash before the first row."""
 LARGEST_ROW: Final = 4096
 """Bytes of an encoded row at most. The evidence of a redemption with RSA of 1984 bits has some 800 hex digits."""
+_YEARS: Final = range(2000, 2100)
 _LARGEST_NUMBER: Final = 2**53 - 1
 
 
@@ -81,6 +82,8 @@ class JournalRow:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
             raise CodecError("a row of a journal has a time with a time zone")
+        if self.at.year not in _YEARS:
+            raise CodecError("a row of a journal is of 2000 to 2099")
         if not 1 <= self.number <= _LARGEST_NUMBER:
             raise CodecError("rows of a journal are numbered from 1")
         for name, value in self.data.items():

@@ -70,6 +70,7 @@ tokens = Table(
     Column("needs_consent", Boolean, nullable=False, server_default=text("false")),
     Column("consented_by", ForeignKey("users.id")),
     Column("consented_at", UtcTime),
+    Column("outlet_id", ForeignKey("outlets.id")),  # of a counter; NULL for a token of anything else
     CheckConstraint("length(token_hash) = 32", name="token_hash"),
     CheckConstraint("consented_by <> made_by", name="consent"),
     sqlite_autoincrement=True,

@@ -10,6 +10,7 @@ from reader_service.http.errors import Problem
 from reader_service.pages.shell import sentence_of
 from reader_service.pages.words import LANGUAGES, words
 from registry.errors import CHIP_VERIFIED, NOT_WANTED, OWN_WORK
+from registry.programme.merchants import RULES
 from tests.support.paths import ROOT
 
 ROOMS = ("registry", "personalize", "membercard")
@@ -55,6 +56,16 @@ def test_every_reason_has_a_sentence_in_both_languages_that_asks_for_what_it_car
                 odd.append((where, language, key))
     assert odd == []
     assert len({(code, reason) for code, reason, *_ in places}) > 60
+
+
+def test_every_rule_of_a_merchant_has_a_sentence_in_both_languages() -> None:
+    missing = [
+        (language, rule)
+        for language in LANGUAGES
+        for rule in RULES
+        if f"problem.conflict.{rule}" not in words(language)._texts
+    ]
+    assert missing == []
 
 
 def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:

@@ -109,14 +109,19 @@ def test_a_torn_redemption_stays_open_until_the_card_is_back(folder: Path) -> No
 def test_a_result_without_a_count_has_its_reason(folder: Path, kind: RowKind) -> None:
     with opened(folder) as journal:
         row = journal.finish(journal.begin(CARD, 1, REQUEST, AT), IntentResult(kind, reason="LIMIT\n EXCEEDED"), AT)
-        assert row.data == {"intent": 2, "reason": "LIMIT EXCEEDED"}
+        assert row.data == {"intent": 2, "card": CARD, "sequence": 1, "reason": "LIMIT EXCEEDED"}
 
 
 def test_a_redemption_that_is_not_proven_stays_open_for_its_recovery(folder: Path) -> None:
     with opened(folder) as journal:
         intent = journal.begin(CARD, 1, REQUEST, AT)
         journal.not_proven(intent, AT, reason="dynamic signature:\n hash")
-        assert list(journal.rows())[-1].data == {"intent": 2, "reason": "dynamic signature: hash"}
+        assert list(journal.rows())[-1].data == {
+            "intent": 2,
+            "card": CARD,
+            "sequence": 1,
+            "reason": "dynamic signature: hash",
+        }
     with opened(folder) as again:
         assert again.open_intent(CARD, 1) == intent
         with pytest.raises(RedemptionPending):

@@ -1,0 +1,330 @@
+"""Booking of what counters upload: proven, counted once, in order; whatever is wrong becomes a finding.
+
+An upload is one transaction. Repeated, whole or in part, it changes nothing: a redemption is named by its card and its
+transaction counter, a finding by the row that it comes from. Rows of the cards are locked, so that two counters with
+one card wait for each other.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from sqlalchemy import Connection, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from registry.db.context import RegistryContext
+from registry.db.privacy import scrub
+from registry.db.tables import ENDED, card_events, cards, counter_journals, findings, redemptions, reversals
+from registry.errors import RegistryConflict
+from registry.programme.findings import RESOLVED, add_findings, resolve
+from registry.programme.judgement import (
+    BookedUse,
+    Contract,
+    FindingKind,
+    Mark,
+    Prove,
+    ProvenUse,
+    gaps,
+    mark_of_ended_card,
+    marks_of_order,
+    marks_of_place,
+    proven_use,
+)
+from registry.programme.merchants import contract_of
+from registry.programme.work import Card, Upload, UploadWork
+from terminal.errors import CodecError
+from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRow, RowKind
+
+MOST_ROWS: Final = 500
+"""Rows of one upload."""
+_LONGEST_TEXT: Final = 200
+_CARD: Final = re.compile(r"[0-9]{12,19}")
+_ROW_MARKS: Final = {
+    RowKind.UNKNOWN: FindingKind.UNKNOWN_OUTCOME,
+    RowKind.NOT_PROVEN: FindingKind.NOT_PROVEN,
+    RowKind.CUT: FindingKind.JOURNAL_CUT,
+    RowKind.ACKNOWLEDGED: FindingKind.JOURNAL_ACKNOWLEDGED,
+}
+"""Rows of a journal that a person looks at."""
+_SHOWN: Final = ("bytes", "by", "reason")
+"""What a finding shows of such a row."""
+_CARD_OF_BOOKED: Final = tuple_(redemptions.c.card_number, redemptions.c.sequence)
+_BOOKED: Final = select(
+    redemptions.c.card_number,
+    redemptions.c.sequence,
+    redemptions.c.atc,
+    redemptions.c.day,
+    redemptions.c.benefit_class,
+    redemptions.c.quantity,
+    redemptions.c.used,
+    redemptions.c.period_start,
+    redemptions.c.scripts,
+    redemptions.c.cryptogram,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingResult:
+    """The office has every row up to ``through``. ``booked`` redemptions are new, ``known`` were booked before;
+    ``findings`` counts those of this upload by kind, old ones included."""
+
+    through: int
+    booked: int
+    known: int
+    reversed: int
+    findings: Mapping[str, int]
+
+
+class Booking:
+    """Booking of the uploads of one registry."""
+
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+
+    def book(self, outlet: int, upload: Upload, prove: Prove, *, by: str) -> BookingResult:
+        """Book an upload of an outlet's counter.
+
+        Raises RegistryConflict for a journal of another outlet (``journal-outlet``) and rows that no journal has
+        (``upload-rows``), NotOnRecord for an unknown outlet; whatever ``prove`` raises. Then nothing was changed.
+        """
+        last = _last_hash(upload)
+        judged = [(row, proven_use(row, prove)) for row in upload.rows if row.kind in COUNTED]
+        uses = [use for _, use in judged if isinstance(use, ProvenUse)]
+        with self._context.write() as conn:
+            work = UploadWork(upload, outlet, self._context.clock())
+            contract = contract_of(conn, outlet, {use.merchant for use in uses}, {use.terminal for use in uses})
+            _follow(conn, work, last)
+            for row in upload.rows:
+                self._mark_row(work, row)
+            self._judge(conn, work, contract, judged)
+            if work.booked:
+                conn.execute(insert(redemptions), work.booked)
+            self._reverse(conn, work)
+            new = add_findings(conn, work.findings)
+            if work.booked or work.reversed or new:
+                subject, booked = f"outlet:{outlet}", len(work.booked)
+                taken_back = len(work.reversed)
+                audit = self._context.audit
+                audit(conn, by, "redemption.book", subject, booked=booked, reversed=taken_back, findings=new)
+        kinds = Counter(str(row["kind"]) for row in work.findings)
+        return BookingResult(upload.rows[-1].number, len(work.booked), work.known, len(work.reversed), dict(kinds))
+
+    def through(self, outlet: int, journal: str) -> int:
+        """The number of the last row that the office has of a journal; 0 for a new one. Raises RegistryConflict for a
+        journal of another outlet."""
+        chosen = select(counter_journals).where(counter_journals.c.name == journal)
+        with self._context.read() as conn:
+            row = conn.execute(chosen).one_or_none()
+        if row is None:
+            return 0
+        _same_outlet(row.outlet_id, outlet)
+        return int(row.through)
+
+    def _mark_row(self, work: UploadWork, row: JournalRow) -> None:
+        kind = _ROW_MARKS.get(row.kind)
+        if kind is None:
+            return
+        facts = {name: _clean(row.data[name]) for name in _SHOWN if row.data.get(name)}
+        number, sequence = row.data.get("card"), row.data.get("sequence")
+        named = isinstance(number, str) and _CARD.fullmatch(number) and isinstance(sequence, int)
+        work.mark(row, Mark(kind, facts), (str(number), int(sequence or 0) % 100) if named else None)
+
+    def _judge(
+        self,
+        conn: Connection,
+        work: UploadWork,
+        contract: Contract,
+        judged: Iterable[tuple[JournalRow, ProvenUse | Mark]],
+    ) -> None:
+        """Book what is proven, in the order of the rows, with the marks of each."""
+        rows = list(judged)
+        wanted = sorted({use.card for _, use in rows if isinstance(use, ProvenUse)})
+        states = _locked_cards(conn, wanted)
+        ended = self._ended(conn, [card for card, state in states.items() if state in ENDED])
+        booked = _booked(conn, states)
+        today, changed = self._context.day(work.now), set()
+        for row, use in rows:
+            if isinstance(use, Mark):
+                work.mark(row, use)
+                continue
+            if use.card not in states:
+                work.mark(row, Mark(FindingKind.UNKNOWN_CARD), use.card, use.atc)
+                continue
+            others = booked[use.card]
+            same = next((one for one in others if one.atc == use.atc), None)
+            if same is not None:
+                if same.cryptogram == use.cryptogram:
+                    work.known += 1
+                else:
+                    work.mark(row, Mark(FindingKind.ATC_DOUBLED), use.card, use.atc)
+                continue
+            for mark in (*marks_of_place(use, contract, today), *marks_of_order(use, others)):
+                work.mark(row, mark, use.card, use.atc)
+            if (end := mark_of_ended_card(use, ended.get(use.card))) is not None:
+                work.mark(row, end, use.card, use.atc)
+            work.book(row, use)
+            insort(others, use.as_booked(), key=lambda one: one.atc)
+            changed.add(use.card)
+        _mark_gaps(conn, work, {card: [one.atc for one in booked[card]] for card in changed})
+
+    def _ended(self, conn: Connection, wanted: Collection[Card]) -> dict[Card, date]:
+        """The day on which each of these cards ended."""
+        if not wanted:
+            return {}
+        chosen = (
+            select(card_events.c.card_number, card_events.c.sequence, func.min(card_events.c.at).label("at"))
+            .where(
+                tuple_(card_events.c.card_number, card_events.c.sequence).in_(wanted), card_events.c.event.in_(ENDED)
+            )
+            .group_by(card_events.c.card_number, card_events.c.sequence)
+        )
+        return {(row.card_number, row.sequence): self._context.day(row.at) for row in conn.execute(chosen)}
+
+    def _reverse(self, conn: Connection, work: UploadWork) -> None:
+        """Book the reversals of an upload: of redemptions of the same journal, on the same day, once."""
+        rows = [row for row in work.upload.rows if row.kind is RowKind.REVERSED]
+        if not rows:
+            return
+        numbers = [number for row in rows if isinstance(number := row.data.get("redemption"), int)]
+        mine = (redemptions.c.journal == work.upload.journal, redemptions.c.number.in_(numbers))
+        chosen = select(redemptions.c.id, redemptions.c.number, redemptions.c.day, reversals.c.at.label("reversed_at"))
+        chosen = chosen.join(reversals, reversals.c.redemption_id == redemptions.c.id, isouter=True).where(*mine)
+        booked = {row.number: row for row in conn.execute(chosen)}
+        taken: set[int] = set()
+        for row in rows:
+            number = row.data.get("redemption", "")
+            one = booked.get(number)
+            if one is None or one.id in taken or (one.reversed_at is not None and one.reversed_at != row.at):
+                work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": _clean(number)}))
+            elif one.reversed_at is None and self._context.day(row.at).isoformat() != one.day:
+                facts = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
+                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts))
+            elif one.reversed_at is None:
+                taken.add(one.id)
+                texts = {name: str(_clean(row.data.get(name, ""))) for name in ("by", "reason")}
+                work.reversed.append({"redemption_id": one.id, "at": row.at, "booked_at": work.now, **texts})
+        if work.reversed:
+            conn.execute(insert(reversals), work.reversed)
+
+
+def _last_hash(upload: Upload) -> bytes:
+    """The hash of the last row. Raises RegistryConflict for rows that no journal has."""
+    numbers = [row.number for row in upload.rows]
+    sound = 1 <= len(numbers) <= MOST_ROWS and len(upload.previous) == HASH_LENGTH
+    try:
+        digest = upload.previous
+        for row in upload.rows:
+            digest = row.link(digest)
+    except CodecError:
+        sound = False
+    if not sound or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        sentence = f"an upload has 1 to {MOST_ROWS} rows of a journal, whose numbers follow each other"
+        raise RegistryConflict(sentence, reason="upload-rows", most=MOST_ROWS)
+    return digest
+
+
+def _follow(conn: Connection, work: UploadWork, last: bytes) -> None:
+    """Compare the upload with what is on record of its journal, and note how far it has come."""
+    upload, first = work.upload, work.upload.rows[0].number
+    new = {"name": upload.journal, "outlet_id": work.outlet, "through": 0, "head": NO_ROW, "uploaded_at": work.now}
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    conn.execute(dialect.insert(counter_journals).values(new).on_conflict_do_nothing())
+    this = counter_journals.c.name == upload.journal
+    known = conn.execute(select(counter_journals).where(this).with_for_update()).one()
+    _same_outlet(known.outlet_id, work.outlet)
+    if first > known.through + 1:
+        work.mark_journal(FindingKind.JOURNAL_GAP, known.through + 1, first - 1)
+    forked = _hash_at(upload, known.through) not in (None, bytes(known.head))
+    if forked:
+        work.mark_journal(FindingKind.JOURNAL_FORKED, known.through, first)
+    number = upload.rows[-1].number
+    if forked or number > known.through:
+        conn.execute(update(counter_journals).where(this).values(through=number, head=last, uploaded_at=work.now))
+
+
+def _hash_at(upload: Upload, number: int) -> bytes | None:
+    """The hash that an upload has for a row; None where it does not reach that row."""
+    digest = upload.previous
+    if upload.rows[0].number == number + 1:
+        return digest
+    for row in upload.rows:
+        digest = row.link(digest)
+        if row.number == number:
+            return digest
+    return None
+
+
+def _same_outlet(present: int, outlet: int) -> None:
+    if present != outlet:
+        raise RegistryConflict("this journal is one of another outlet", reason="journal-outlet")
+
+
+def _locked_cards(conn: Connection, wanted: Collection[Card]) -> dict[Card, str]:
+    """The state of each of these cards that is on record; their rows are held until the end of the transaction."""
+    if not wanted:
+        return {}
+    chosen = (
+        select(cards.c.card_number, cards.c.sequence, cards.c.state)
+        .where(tuple_(cards.c.card_number, cards.c.sequence).in_(wanted))
+        .order_by(cards.c.card_number, cards.c.sequence)
+        .with_for_update(key_share=True)
+    )
+    return {(number, sequence): state for number, sequence, state in conn.execute(chosen)}
+
+
+def _booked(conn: Connection, wanted: Collection[Card]) -> dict[Card, list[BookedUse]]:
+    """All redemptions of these cards, in the order of their transaction counters."""
+    booked: dict[Card, list[BookedUse]] = {card: [] for card in wanted}
+    if not booked:
+        return booked
+    chosen = _BOOKED.where(_CARD_OF_BOOKED.in_(list(booked))).order_by(redemptions.c.atc)
+    for row in conn.execute(chosen):
+        start = date.fromisoformat(row.period_start) if row.period_start else None
+        booked[row.card_number, row.sequence].append(
+            BookedUse(
+                row.atc,
+                date.fromisoformat(row.day),
+                row.benefit_class,
+                row.quantity,
+                row.used,
+                start,
+                row.scripts,
+                bytes(row.cryptogram),
+            )
+        )
+    return booked
+
+
+def _mark_gaps(conn: Connection, work: UploadWork, counters: Mapping[Card, Collection[int]]) -> None:
+    """Bring the findings of missing transaction counters up to date: what has arrived is resolved."""
+    if not counters:
+        return
+    card = tuple_(findings.c.card_number, findings.c.sequence)
+    chosen = select(findings).where(findings.c.kind == FindingKind.ATC_GAP.value, card.in_(list(counters)))
+    open_gaps: dict[tuple[Card, int, int], int] = {}
+    decided: list[tuple[Card, int, int]] = []
+    for row in conn.execute(chosen):
+        gap = ((row.card_number, row.sequence), row.atc, row.atc_until)
+        if row.closed_at is None:
+            open_gaps[gap] = row.id
+        elif row.decision != RESOLVED:
+            decided.append(gap)
+    missing = {(card, *gap) for card, present in counters.items() for gap in gaps(present)}
+    resolve(conn, [number for gap, number in open_gaps.items() if gap not in missing], work.now, "uploaded")
+    for owner, first, last in sorted(missing - set(open_gaps)):
+        if not any(owner == card and begin <= first and last <= end for card, begin, end in decided):
+            work.mark_gap(owner, first, last)
+
+
+def _clean(value: object) -> str | int:
+    """A value of a counter's row as it may be stored and shown: printable, short, without personal numbers."""
+    if isinstance(value, int):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    return scrub(" ".join(text.split())[:_LONGEST_TEXT])

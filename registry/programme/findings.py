@@ -1,0 +1,150 @@
+"""Findings of booking: the work list that a person goes through, and the decision with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from registry.db.context import RegistryContext, reason_given
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.tables import findings
+from registry.errors import NotOnRecord, RegistryConflict
+
+DECISIONS: Final = ("accepted", "refused")
+"""What a person decides; ``resolved`` is what the registry itself closes."""
+RESOLVED: Final = "resolved"
+REGISTRY: Final = "registry"
+"""Who closes what has resolved itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A finding. ``holds``: its redemption is not settled before a person has decided. ``atc_until`` is the last
+    transaction counter of a gap. ``decision`` is accepted, refused or resolved; None while it is open."""
+
+    id: int
+    kind: str
+    at: datetime
+    holds: bool
+    outlet: int | None
+    card_number: str | None
+    sequence: int | None
+    atc: int | None
+    atc_until: int | None
+    journal: str | None
+    number: int | None
+    facts: Mapping[str, str | int]
+    closed_at: datetime | None
+    closed_by: str | None
+    decision: str | None
+    reason: str | None
+
+
+class Findings:
+    """Repository of findings."""
+
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+
+    def page(
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        kind: str | None = None,
+        outlet: int | None = None,
+        closed: bool = False,
+    ) -> Page[Finding]:
+        """Open findings, or closed ones, the oldest first. Raises BadCursor."""
+        state = findings.c.closed_at.is_not(None) if closed else findings.c.closed_at.is_(None)
+        chosen = select(findings).where(state).order_by(findings.c.id).limit(cut(limit) + 1)
+        if kind is not None:
+            chosen = chosen.where(findings.c.kind == kind)
+        if outlet is not None:
+            chosen = chosen.where(findings.c.outlet_id == outlet)
+        if cursor is not None:
+            chosen = chosen.where(findings.c.id > read_cursor(cursor, int)[0])
+        with self._context.read() as conn:
+            return page_of(conn.execute(chosen).all(), limit, _finding, lambda row: [row.id])
+
+    def finding(self, number: int) -> Finding:
+        """Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return _finding(_row(conn, number))
+
+    def close(self, number: int, decision: str, *, by: str, reason: str) -> Finding:
+        """Decide an open finding, for ever. Raises NotOnRecord, RegistryConflict for one that is closed already and
+        for another decision than accepted and refused."""
+        why = reason_given(reason)
+        if decision not in DECISIONS:
+            raise RegistryConflict("a finding is accepted or refused", reason="finding-decision")
+        with self._context.write() as conn:
+            values = {"closed_at": self._context.clock(), "closed_by": by, "decision": decision, "reason": why}
+            open_one = (findings.c.id == number, findings.c.closed_at.is_(None))
+            if not conn.execute(update(findings).where(*open_one).values(values)).rowcount:
+                _row(conn, number)
+                raise RegistryConflict(f"finding {number} is closed already", reason="finding-closed", finding=number)
+            closed = _finding(_row(conn, number))
+            self._context.audit(
+                conn, by, "finding.close", f"finding:{number}", why, kind=closed.kind, decision=decision
+            )
+            return closed
+
+
+def finding_digest(*parts: str | int | None) -> str:
+    """The key by which the same finding is recognized again."""
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+
+
+def add_findings(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Store findings but those that are on record, and give the number of new ones. The caller holds what makes them
+    unique: the journal or the card."""
+    if not rows:
+        return 0
+    wanted = {str(row["digest"]): row for row in rows}
+    known = set(conn.execute(select(findings.c.digest).where(findings.c.digest.in_(list(wanted)))).scalars())
+    new = [row for digest, row in wanted.items() if digest not in known]
+    if new:
+        conn.execute(insert(findings), new)
+    return len(new)
+
+
+def resolve(conn: Connection, numbers: Sequence[int], at: datetime, reason: str) -> None:
+    """Close findings that have resolved themselves."""
+    if numbers:
+        values = {"closed_at": at, "closed_by": REGISTRY, "decision": RESOLVED, "reason": reason}
+        conn.execute(update(findings).where(findings.c.id.in_(numbers)).values(values))
+
+
+def _row(conn: Connection, number: int) -> Row[Any]:
+    row = conn.execute(select(findings).where(findings.c.id == number)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"there is no finding {number}", reason="finding", finding=number)
+    return row
+
+
+def _finding(row: Row[Any]) -> Finding:
+    return Finding(
+        id=row.id,
+        kind=row.kind,
+        at=row.at,
+        holds=row.holds,
+        outlet=row.outlet_id,
+        card_number=row.card_number,
+        sequence=row.sequence,
+        atc=row.atc,
+        atc_until=row.atc_until,
+        journal=row.journal,
+        number=row.number,
+        facts=json.loads(row.facts),
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        decision=row.decision,
+        reason=row.reason,
+    )

@@ -1,0 +1,325 @@
+"""Merchants whose counters take member cards: contract, benefits, outlets with their terminals, and the account.
+
+The account is sealed; everything else is business data in clear. Nothing is deleted: a merchant ends, an outlet closes,
+and late uploads still find them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from registry.db.context import RegistryContext, reason_given
+from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.privacy import mask_id
+from registry.db.tables import merchant_benefits, merchants, outlets, terminals
+from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.judgement import Contract
+from terminal.names import all_visible
+
+_TERMINAL: Final = re.compile(r"[0-9A-Za-z]{8}")
+_BENEFIT: Final = re.compile(r"[0-9]{4}")
+_ACCOUNT: Final = re.compile(r"[0-9A-Za-z-]{6,34}")
+_LONGEST: Final = 100
+RULES: Final = {
+    "merchant-number": "a merchant identifier is 1 to 15 printable ASCII characters, without blanks around it",
+    "merchant-name": "a name is 1 to 100 printable characters",
+    "merchant-contract": "the contract ends before it begins",
+    "merchant-benefit": "a contract has at least one benefit class of four digits",
+    "merchant-account": "an account is 6 to 34 letters and digits",
+    "outlet-name": "each outlet has a name of its own",
+    "outlet-address": "an address is at most 100 printable characters",
+    "terminal-number": "a terminal identification is 8 letters and digits, and is listed once",
+}
+"""The rules of a merchant, by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewOutlet:
+    """An outlet with its terminal identifications (tag 9F1C, 8 letters and digits)."""
+
+    name: str
+    address: str = ""
+    terminals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewMerchant:
+    """A merchant as a person enters it. ``number`` is the merchant identifier (tag 9F16, 1 to 15 printable ASCII
+    characters); ``benefits`` are classes of four digits; an empty ``account`` leaves the one on record."""
+
+    number: str
+    name: str
+    contract_from: date
+    contract_until: date
+    benefits: tuple[str, ...]
+    outlets: tuple[NewOutlet, ...] = ()
+    name_en: str = ""
+    account: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutletView:
+    """An outlet on record. ``terminals`` are those in use."""
+
+    id: int
+    name: str
+    address: str
+    closed_at: datetime | None
+    terminals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantView:
+    """A merchant on record. ``account`` shows the last four characters; it is empty where none is on record."""
+
+    number: str
+    name: str
+    name_en: str
+    account: str
+    contract_from: date
+    contract_until: date
+    benefits: tuple[str, ...]
+    outlets: tuple[OutletView, ...]
+    ended_at: datetime | None
+
+
+class UnsoundMerchant(RegistryConflict):
+    """A merchant that breaks one of ``RULES``."""
+
+    def __init__(self, merchant: NewMerchant, fault: str) -> None:
+        super().__init__(f"merchant {merchant.number[:15]}: {RULES[fault]}", reason=fault)
+
+
+def faults_of(merchant: NewMerchant) -> Iterator[str]:
+    """The rules that a merchant breaks, as reasons of a refusal; none for a sound one."""
+    number = merchant.number
+    if not (1 <= len(number) <= 15 and number.isascii() and number.isprintable() and number == number.strip()):
+        yield "merchant-number"
+    if not _text(merchant.name) or (merchant.name_en and not _text(merchant.name_en)):
+        yield "merchant-name"
+    if merchant.contract_until < merchant.contract_from:
+        yield "merchant-contract"
+    if not merchant.benefits or not all(map(_BENEFIT.fullmatch, merchant.benefits)):
+        yield "merchant-benefit"
+    if merchant.account and not _ACCOUNT.fullmatch(merchant.account):
+        yield "merchant-account"
+    names = [outlet.name for outlet in merchant.outlets]
+    if not all(map(_text, names)) or len(set(names)) < len(names):
+        yield "outlet-name"
+    if not all(not outlet.address or _text(outlet.address) for outlet in merchant.outlets):
+        yield "outlet-address"
+    listed = [terminal for outlet in merchant.outlets for terminal in outlet.terminals]
+    if not all(map(_TERMINAL.fullmatch, listed)) or len(set(listed)) < len(listed):
+        yield "terminal-number"
+
+
+class Merchants:
+    """Repository of merchants."""
+
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+
+    def put(self, *wanted: NewMerchant, by: str) -> list[MerchantView]:
+        """Record merchants or change them, all of them or none. Outlets and terminals are added to those on record; a
+        terminal of another outlet is refused. A merchant that has ended goes on again.
+
+        Raises RegistryConflict, its reason one of ``faults_of``, ``merchant-twice`` or ``terminal-taken``.
+        """
+        for merchant in wanted:
+            for fault in faults_of(merchant):
+                raise UnsoundMerchant(merchant, fault)
+        if len({merchant.number for merchant in wanted}) < len(wanted):
+            raise RegistryConflict("two of these merchants have one number", reason="merchant-twice")
+        if not wanted:
+            return []
+        with self._context.write() as conn:
+            for merchant in wanted:
+                self._put(conn, merchant)
+            views = [_view(conn, merchant.number) for merchant in wanted]
+            subject = f"merchant:{wanted[0].number}" if len(wanted) == 1 else "merchants"
+            self._context.audit(conn, by, "merchant.put", subject, merchants=len(wanted))
+            return views
+
+    def end(self, number: str, *, by: str, reason: str) -> MerchantView:
+        """End a merchant now; repeated, it changes nothing. Raises NotOnRecord, RegistryConflict."""
+        why = reason_given(reason)
+        with self._context.write() as conn:
+            row = _merchant(conn, number)
+            if row.ended_at is None:
+                conn.execute(update(merchants).where(merchants.c.id == row.id).values(ended_at=self._context.clock()))
+                self._context.audit(conn, by, "merchant.end", f"merchant:{number}", why)
+            return _view(conn, number)
+
+    def close_outlet(self, outlet: int, *, by: str, reason: str) -> MerchantView:
+        """Close an outlet, whose terminals are retired; repeated, it changes nothing. Raises NotOnRecord,
+        RegistryConflict."""
+        why = reason_given(reason)
+        with self._context.write() as conn:
+            row = _outlet(conn, outlet)
+            if row.closed_at is None:
+                now = self._context.clock()
+                conn.execute(update(outlets).where(outlets.c.id == outlet).values(closed_at=now))
+                living = (terminals.c.outlet_id == outlet, terminals.c.retired_at.is_(None))
+                conn.execute(update(terminals).where(*living).values(retired_at=now))
+                self._context.audit(conn, by, "outlet.close", f"outlet:{outlet}", why, merchant=row.number)
+            return _view(conn, row.number)
+
+    def merchant(self, number: str) -> MerchantView:
+        """Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return _view(conn, number)
+
+    def page(self, cursor: str | None = None, limit: int = 50, *, text: str = "") -> Page[MerchantView]:
+        """All merchants, or those with this text in number or name, by number. Raises BadCursor."""
+        chosen = select(merchants).order_by(merchants.c.number).limit(cut(limit) + 1)
+        if text:
+            chosen = chosen.where(
+                merchants.c.number.contains(text, autoescape=True) | merchants.c.name.contains(text, autoescape=True)
+            )
+        if cursor is not None:
+            chosen = chosen.where(merchants.c.number > read_cursor(cursor, str)[0])
+        with self._context.read() as conn:
+            rows = conn.execute(chosen).all()
+            views = dict(zip([row.id for row in rows], _views(conn, rows), strict=True))
+        return page_of(rows, limit, lambda row: views[row.id], lambda row: [row.number])
+
+    def account(self, number: str, *, by: str, reason: str) -> str:
+        """The account in clear, for a payout; each look is audited. Raises NotOnRecord, RegistryConflict."""
+        why = reason_given(reason)
+        with self._context.write() as conn:
+            row = _merchant(conn, number)
+            if row.sealed is None:
+                raise NotOnRecord(f"merchant {number} has no account on record", reason="account", merchant=number)
+            fields = self._context.personal.open_fields(row.seal_key, bytes(row.sealed), _place(number), ("account",))
+            self._context.audit(conn, by, "merchant.account", f"merchant:{number}", why)
+            return str(fields["account"])
+
+    def _put(self, conn: Connection, merchant: NewMerchant) -> None:
+        values: dict[str, Any] = {
+            "name": merchant.name.strip(),
+            "name_en": merchant.name_en.strip(),
+            "contract_from": merchant.contract_from.isoformat(),
+            "contract_until": merchant.contract_until.isoformat(),
+            "ended_at": None,
+        }
+        if merchant.account:
+            key, place = self._context.personal.seal_key(), _place(merchant.number)
+            sealed = self._context.personal.seal_fields(key, place, {"account": merchant.account})
+            values |= {"account_masked": mask_id(merchant.account), "sealed": sealed, "seal_key": str(key)}
+        changed = conn.execute(update(merchants).where(merchants.c.number == merchant.number).values(values))
+        if not changed.rowcount:
+            first = {"number": merchant.number, "created_at": self._context.clock(), "account_masked": ""}
+            conn.execute(insert(merchants).values(first | values))
+        number = _merchant(conn, merchant.number).id
+        conn.execute(delete(merchant_benefits).where(merchant_benefits.c.merchant_id == number))
+        agreed = [{"merchant_id": number, "benefit_class": one} for one in sorted(set(merchant.benefits))]
+        conn.execute(insert(merchant_benefits), agreed)
+        for outlet in merchant.outlets:
+            _put_outlet(conn, number, outlet)
+
+
+def contract_of(conn: Connection, outlet: int, named: Collection[str], listed: Collection[str]) -> Contract:
+    """The contract behind an outlet, with those of the named merchants and listed terminals that are on record. Raises
+    NotOnRecord."""
+    row = _outlet(conn, outlet)
+    merchant = _merchant(conn, row.number)
+    agreed = select(merchant_benefits.c.benefit_class).where(merchant_benefits.c.merchant_id == merchant.id)
+    known = select(merchants.c.number).where(merchants.c.number.in_(list(named)))
+    places = select(terminals.c.terminal, terminals.c.outlet_id).where(terminals.c.terminal.in_(list(listed)))
+    last = date.fromisoformat(merchant.contract_until)
+    if merchant.ended_at is not None:
+        last = min(last, merchant.ended_at.date())
+    return Contract(
+        outlet=outlet,
+        merchant=merchant.number,
+        first=date.fromisoformat(merchant.contract_from),
+        last=last,
+        benefits=frozenset(conn.execute(agreed).scalars()),
+        terminals={terminal: place for terminal, place in conn.execute(places)},
+        merchants=frozenset(conn.execute(known).scalars()),
+    )
+
+
+def _put_outlet(conn: Connection, merchant: int, outlet: NewOutlet) -> None:
+    mine = (outlets.c.merchant_id == merchant, outlets.c.name == outlet.name.strip())
+    values: dict[str, Any] = {"address": outlet.address.strip(), "closed_at": None}
+    if not conn.execute(update(outlets).where(*mine).values(values)).rowcount:
+        conn.execute(insert(outlets).values(merchant_id=merchant, name=outlet.name.strip(), **values))
+    number: int = conn.execute(select(outlets.c.id).where(*mine)).scalar_one()
+    chosen = select(terminals.c.terminal, terminals.c.outlet_id, terminals.c.retired_at)
+    known = {row.terminal: row for row in conn.execute(chosen.where(terminals.c.terminal.in_(outlet.terminals)))}
+    for terminal in outlet.terminals:
+        row = known.get(terminal)
+        if row is None:
+            conn.execute(insert(terminals).values(terminal=terminal, outlet_id=number))
+        elif row.outlet_id != number:
+            sentence = f"terminal {terminal} belongs to another outlet; one that moves gets a new identification"
+            raise RegistryConflict(sentence, reason="terminal-taken", terminal=terminal)
+        elif row.retired_at is not None:
+            conn.execute(update(terminals).where(terminals.c.terminal == terminal).values(retired_at=None))
+
+
+def _merchant(conn: Connection, number: str) -> Row[Any]:
+    row = conn.execute(select(merchants).where(merchants.c.number == number)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"there is no merchant {number}", reason="merchant", merchant=number)
+    return row
+
+
+def _outlet(conn: Connection, outlet: int) -> Row[Any]:
+    chosen = select(outlets, merchants.c.number).join(merchants, merchants.c.id == outlets.c.merchant_id)
+    row = conn.execute(chosen.where(outlets.c.id == outlet)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"there is no outlet {outlet}", reason="outlet", outlet=outlet)
+    return row
+
+
+def _view(conn: Connection, number: str) -> MerchantView:
+    return _views(conn, [_merchant(conn, number)])[0]
+
+
+def _views(conn: Connection, rows: Sequence[Row[Any]]) -> list[MerchantView]:
+    ids = [row.id for row in rows]
+    agreed: dict[int, list[str]] = {number: [] for number in ids}
+    chosen = select(merchant_benefits).where(merchant_benefits.c.merchant_id.in_(ids))
+    for merchant, benefit in conn.execute(chosen.order_by(merchant_benefits.c.benefit_class)):
+        agreed[merchant].append(benefit)
+    places = conn.execute(select(outlets).where(outlets.c.merchant_id.in_(ids)).order_by(outlets.c.id)).all()
+    used = select(terminals.c.outlet_id, terminals.c.terminal).where(
+        terminals.c.outlet_id.in_([place.id for place in places]), terminals.c.retired_at.is_(None)
+    )
+    listed: dict[int, list[str]] = {place.id: [] for place in places}
+    for outlet, terminal in conn.execute(used.order_by(terminals.c.terminal)):
+        listed[outlet].append(terminal)
+    views: dict[int, list[OutletView]] = {number: [] for number in ids}
+    for place in places:
+        view = OutletView(place.id, place.name, place.address, place.closed_at, tuple(listed[place.id]))
+        views[place.merchant_id].append(view)
+    return [
+        MerchantView(
+            number=row.number,
+            name=row.name,
+            name_en=row.name_en,
+            account=row.account_masked,
+            contract_from=date.fromisoformat(row.contract_from),
+            contract_until=date.fromisoformat(row.contract_until),
+            benefits=tuple(agreed[row.id]),
+            outlets=tuple(views[row.id]),
+            ended_at=row.ended_at,
+        )
+        for row in rows
+    ]
+
+
+def _text(text: str) -> bool:
+    return len(text) <= _LONGEST and all_visible(text)
+
+
+def _place(number: str) -> str:
+    return f"merchants.sealed/{number}"

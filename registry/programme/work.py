@@ -1,0 +1,95 @@
+"""What one upload comes to: the rows to insert, gathered before they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from registry.programme.findings import finding_digest
+from registry.programme.judgement import HOLDS, NOT_BOOKED, Facts, FindingKind, Mark, ProvenUse
+from terminal.member.journal_rows import NO_ROW, JournalRow
+
+Card = tuple[str, int]
+"""Card number and sequence."""
+_LONGEST_EVIDENCE: Final = 4096
+_NO_PLACE: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("card_number", "sequence", "atc", "atc_until", "journal", "number", "evidence")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Rows of one counter's journal, whose numbers follow each other, and the hash of the row before the first."""
+
+    journal: str
+    previous: bytes
+    rows: tuple[JournalRow, ...]
+
+
+@dataclass(slots=True)
+class UploadWork:
+    """Rows for the tables, from one upload of an outlet."""
+
+    upload: Upload
+    outlet: int
+    now: datetime
+    booked: list[dict[str, Any]] = field(default_factory=list)
+    known: int = 0
+    reversed: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+    def book(self, row: JournalRow, use: ProvenUse) -> None:
+        """A redemption to insert."""
+        self.booked.append(
+            {
+                "card_number": use.card_number,
+                "sequence": use.sequence,
+                "atc": use.atc,
+                "outlet_id": self.outlet,
+                "merchant": use.merchant,
+                "terminal": use.terminal,
+                "benefit_class": use.benefit_class,
+                "quantity": use.quantity,
+                "amount": use.amount,
+                "day": use.day.isoformat(),
+                "clock": use.clock.isoformat(),
+                "used": use.used,
+                "limit": use.limit,
+                "period_start": use.start and use.start.isoformat(),
+                "scripts": use.scripts,
+                "signed": use.signed,
+                "cryptogram": use.cryptogram,
+                "evidence": use.evidence,
+                "journal": self.upload.journal,
+                "number": row.number,
+                "at": row.at,
+                "booked_at": self.now,
+            }
+        )
+
+    def mark(self, row: JournalRow, mark: Mark, card: Card | None = None, atc: int | None = None) -> None:
+        """Note what is wrong with a row, which is named by its number and its hash: a journal whose older copy went on
+        has two rows of one number."""
+        number, sequence = card or (None, None)
+        evidence = str(row.data.get("evidence", "")).encode()[:_LONGEST_EVIDENCE] if mark.kind in NOT_BOOKED else None
+        place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence}
+        digest = finding_digest(mark.kind, self.upload.journal, row.number, row.link(NO_ROW).hex())
+        self._add(mark.kind, digest, mark.facts, journal=self.upload.journal, number=row.number, **place)
+
+    def mark_journal(self, kind: FindingKind, first: int, last: int) -> None:
+        """Note what is wrong with the journal between two rows."""
+        digest = finding_digest(kind, self.upload.journal, first, last, self.upload.previous.hex())
+        self._add(kind, digest, {"first": first, "last": last}, journal=self.upload.journal, number=last)
+
+    def mark_gap(self, card: Card, first: int, last: int) -> None:
+        """Note transaction counters of a card that nobody has uploaded."""
+        place = {"card_number": card[0], "sequence": card[1], "atc": first, "atc_until": last}
+        self._add(FindingKind.ATC_GAP, finding_digest(FindingKind.ATC_GAP, *card, first, last), {}, **place)
+
+    def _add(self, kind: FindingKind, digest: str, facts: Facts, **place: object) -> None:
+        text = json.dumps(dict(facts), ensure_ascii=False)
+        row = {"digest": digest, "kind": kind.value, "at": self.now, "holds": kind in HOLDS, "outlet_id": self.outlet}
+        self.findings.append({**_NO_PLACE, **row, "facts": text, **place})
