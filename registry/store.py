@@ -39,6 +39,7 @@ from registry.members.hotlist import HotlistEditions
 from registry.members.losses import Losses
 from registry.members.members import Members
 from registry.members.search import fill_indexes
+from registry.members.updates import CardUpdates
 from registry.members.verdicts import Verdicts
 from registry.migrations import migrate
 from registry.programme.booking import Booking
@@ -82,6 +83,7 @@ class Registry:
         self.cards = Cards(context)
         self.losses = Losses(context)
         self.bank_reports = BankReports(context)
+        self.updates = CardUpdates(context)
         self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
         # the programme

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, insert, select, update
 
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
@@ -20,7 +21,7 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import REPLACEMENT, scrub
-from registry.db.tables import LIVING, card_events, cards, claims, dossiers, losses, members
+from registry.db.tables import LIVING, card_events, card_updates, cards, claims, dossiers, losses, members
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.hotlist import hotlist_add, hotlist_lift
 from registry.members.views import member_row, settled_member, view, without_name
@@ -198,7 +199,7 @@ def change_card(
 ) -> None:
     """Move a card to its next state and update the hotlist. Raises NotOnRecord, RegistryConflict."""
     chosen = (
-        select(cards.c.state, cards.c.sequence, cards.c.member_id)
+        select(cards.c.state, cards.c.sequence, cards.c.member_id, cards.c.result)
         .where(cards.c.card_number == card_number)
         .order_by(cards.c.sequence.desc())
         .limit(1)
@@ -212,6 +213,8 @@ def change_card(
         choice = f"can become {' or '.join(allowed) or 'nothing any more'}, not {new}"
         sentence = f"card {card_number} is {row.state}; it {choice if new not in allowed else f'is not {only_from}'}"
         raise RegistryConflict(sentence, reason="card-state", card=card_number)
+    if (row.state, new) == (CardState.DELIVERED, CardState.ACTIVE) and needs_activation(json.loads(row.result)):
+        _refuse_unconfirmed(conn, card_number, row.sequence)
     _move(conn, card_number, row.sequence, new, change)
     if new is CardState.REPLACED and row.state == CardState.EXPIRED:
         hotlist_add(conn, card_number, row.sequence, new.value, change.at)
@@ -239,6 +242,24 @@ def _move(conn: Connection, card_number: str, sequence: int, new: CardState, cha
         hotlist_add(conn, card_number, sequence, new.value, change.at)
     elif new.value in LIVING:
         hotlist_lift(conn, card_number, sequence, change.at)
+
+
+def _refuse_unconfirmed(conn: Connection, card_number: str, sequence: int) -> None:
+    """Raises RegistryConflict for a card whose chip has not confirmed its activation."""
+    confirmed = exists().where(
+        card_updates.c.card_number == card_number,
+        card_updates.c.sequence == sequence,
+        card_updates.c.kind == "activation",
+        card_updates.c.state == "done",
+    )
+    if not conn.execute(select(confirmed)).scalar():
+        sentence = f"card {card_number} is activated on its chip, with its member present: insert it at a window"
+        raise RegistryConflict(sentence, reason="card-needs-activation", card=card_number)
+
+
+def needs_activation(result: Mapping[str, object]) -> bool:
+    """Whether the read-back with this result proved a card for its member to activate; it may be activated since."""
+    return result.get("verdict") == "NOT_ACTIVATED"
 
 
 def next_states(state: CardState) -> tuple[CardState, ...]:

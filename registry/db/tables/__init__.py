@@ -48,6 +48,7 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
+from registry.db.tables.updates import card_scripts, card_updates
 from registry.db.tables.window import bank_reports, losses
 
 __all__ = [
@@ -61,6 +62,8 @@ __all__ = [
     "bank_reports",
     "batches",
     "card_events",
+    "card_scripts",
+    "card_updates",
     "cards",
     "chips",
     "claims",

@@ -1,0 +1,164 @@
+"""Changes on an issued chip while it is in a reader: what the office wants becomes a script, runs, and is recorded.
+
+The order makes a tear harmless: the script is on record before its first command is sent, and how much of it ran is
+asked of the card, in the same insertion or in the next. docs/redemption.md, Scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from registry.members.updates import CardUpdates, OpenScript, UpdateKind, WantedChange
+from terminal.apdu import Sender
+from terminal.emv.data.elements.element import Element
+from terminal.keys import KeyCustody
+from terminal.member import elements
+from terminal.member.card_data import read_data
+from terminal.member.issuing import ScriptStep, block_application, put_data, unblock_application, write_script
+from terminal.member.proven import ProvenCard
+from terminal.member.scripts import CardScript, UpdateStatus, update
+from terminal.member.values import Entitlement
+
+ELEMENTS: Final[dict[UpdateKind, Element[Any]]] = {
+    UpdateKind.ACTIVATION: elements.ACTIVATED_ON,
+    UpdateKind.CATEGORY: elements.CATEGORY,
+    UpdateKind.COVER: elements.COVER_ENDS,
+    UpdateKind.ENTITLEMENTS: elements.ENTITLEMENTS,
+    UpdateKind.VALIDITY: elements.VALID_THROUGH,
+}
+"""The data element of each kind of change but the block."""
+_BLOCK: Final = b"\x01"
+_FIXED: Final = "this card has the value in a signed record, or not at all"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReport:
+    """What an insertion changed on a card: ``done`` is on the chip now, ``refused`` is a change with the reason why the
+    chip does not take it."""
+
+    done: tuple[WantedChange, ...] = ()
+    refused: tuple[tuple[UpdateKind, str], ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRunner:
+    """Who changes cards: the record of what is wanted, the keys, the acting person, the station, and the day."""
+
+    updates: CardUpdates
+    custody: KeyCustody
+    by: str
+    place: str
+    today: date
+
+    def run(self, sender: Sender, card: ProvenCard, *, only_block: bool = False) -> UpdateReport:
+        """Finish an unfinished script of the selected application, then run what is wanted of this card.
+
+        ``only_block``: only a block or unblock, for a card that is on the hotlist. Raises TransportError where the card
+        left: the next insertion finishes it; CardRefused, CardMalformed, CustodyError, RegistryError.
+        """
+        number, sequence = card.card_number, card.sequence
+        done: list[WantedChange] = []
+        refused: list[tuple[UpdateKind, str]] = []
+        unfinished = self.updates.open_script(number, sequence)
+        if unfinished is not None:
+            done += self._send(sender, unfinished)
+        wanted = [
+            one for one in self.updates.pending(number, sequence) if not only_block or one.kind is UpdateKind.BLOCK
+        ]
+        steps: list[tuple[WantedChange, ScriptStep]] = []
+        settled: list[int] = []
+        for one in wanted:
+            if _fixed(one, card):
+                self.updates.refuse(one.id, _FIXED, by=self.by, place=self.place)
+                refused.append((one.kind, _FIXED))
+            elif (step := step_for(one, card, self.today)) is None:
+                settled.append(one.id)
+            else:
+                steps.append((one, step))
+        done += self.updates.settle(settled, by=self.by, place=self.place)
+        if steps:
+            done += self._write(sender, card, steps)
+            still = {one.id for one in done}
+            ended = self.updates.of_card(number, sequence)
+            refused += [(one.kind, one.refusal) for one in ended if one.refusal and _sent(one, steps, still)]
+        return UpdateReport(tuple(done), tuple(refused))
+
+    def _write(
+        self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]
+    ) -> tuple[WantedChange, ...]:
+        number, sequence = card.card_number, card.sequence
+        ac, smi, smc = (self.custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
+        keys = self.custody.application_keys((ac, smi, smc), number, sequence)
+        atc, counter = read_data(sender, elements.TRANSACTION_COUNTER), read_data(sender, elements.SCRIPT_COUNTER)
+        commands = [step for _, step in steps]
+        script = write_script(self.custody, keys, commands, atc=atc, counter=counter).encode()
+        ids = [one.id for one, _ in steps]
+        script_id = self.updates.begin(number, sequence, script, ids, by=self.by, place=self.place)
+        return self._send(sender, OpenScript(script_id, script))
+
+    def _send(self, sender: Sender, open_script: OpenScript) -> tuple[WantedChange, ...]:
+        outcome = update(sender, CardScript.decode(open_script.script))
+        refusal = str(outcome.refusal) if outcome.status is UpdateStatus.REFUSED else ""
+        ran = outcome.before + outcome.ran
+        return self.updates.finish(open_script.id, ran, refusal=refusal, by=self.by, place=self.place)
+
+
+def step_for(wanted: WantedChange, card: ProvenCard, today: date) -> ScriptStep | None:
+    """The command of a wanted change; None where the chip has the value already. Raises CodecError for a value that is
+    none."""
+    if wanted.kind is UpdateKind.BLOCK:
+        block = wanted.value == _BLOCK
+        if block is card.card.application.blocked:
+            return None
+        return block_application() if block else unblock_application()
+    element = ELEMENTS[wanted.kind]
+    value = element.decode(wanted.value)
+    if wanted.kind is UpdateKind.ENTITLEMENTS:
+        value = merged(value, card.card.get(elements.ENTITLEMENTS) or (), today)
+    return None if element.encode(value) == card.card.values.get(element.tag) else put_data(element, value)
+
+
+def merged(wanted: tuple[Entitlement, ...], held: tuple[Entitlement, ...], today: date) -> tuple[Entitlement, ...]:
+    """The wanted entitlements with what the chip has counted: uses of the period that goes on stay used, and a series
+    of periods that the chip has begun goes on until the wanted one begins of itself."""
+    counted = {entitlement.benefit_class: entitlement for entitlement in held}
+    return tuple([_counted(new, counted.get(new.benefit_class), today) for new in wanted])
+
+
+def encoded(kind: UpdateKind, value: object) -> bytes:
+    """The value of a wanted change as it is stored: a date, a category, entitlements, or for a block whether the card
+    is to be blocked. Raises CodecError."""
+    if kind is UpdateKind.BLOCK:
+        return _BLOCK if value else b"\x00"
+    return ELEMENTS[kind].encode(value)
+
+
+def value_of(wanted: WantedChange) -> object:
+    """The wanted value, as ``encoded`` took it. Raises CodecError."""
+    return wanted.value == _BLOCK if wanted.kind is UpdateKind.BLOCK else ELEMENTS[wanted.kind].decode(wanted.value)
+
+
+def _counted(new: Entitlement, old: Entitlement | None, today: date) -> Entitlement:
+    if old is None or old.period is not new.period:
+        return new
+    goes_on = old.on(max(today, new.start)).start == new.on(max(today, new.start)).start
+    return new._replace(used=old.used, start=old.start) if goes_on else new
+
+
+def _fixed(wanted: WantedChange, card: ProvenCard) -> bool:
+    """Whether no script can change this on the card."""
+    if wanted.kind is UpdateKind.BLOCK:
+        return False
+    tag = ELEMENTS[wanted.kind].tag
+    return not any(not record.signed and any(x.tag == tag for x in record.objects) for record in card.card.records)
+
+
+def _sent(ended: WantedChange, steps: Sequence[tuple[WantedChange, ScriptStep]], done: set[int]) -> bool:
+    return ended.id not in done and any(ended.id == one.id for one, _ in steps)

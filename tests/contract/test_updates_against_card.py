@@ -1,0 +1,235 @@
+"""What the office wants on a card, run on the virtual card and recorded in the registry, torn everywhere.
+
+The card is personalized by the line with the shipped profile and activation, delivered, and inserted at a window.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from personalize.line.execute import process
+from personalize.profiles.profile import default_profile
+from personalize.updates import UpdateReport, UpdateRunner, encoded
+from registry.members.updates import UpdateKind
+from registry.store import Registry
+from registry.values import CardState
+from simulators.card.config import CardConfig, ProductionData
+from simulators.readers.faults import Faults, InjectedFault
+from simulators.readers.reader import SimCard
+from simulators.virtual_card import VirtualCard
+from terminal.apdu import LinkProtocol, Sender, stack
+from terminal.errors import TransportError
+from terminal.member.hotlist import Hotlist
+from terminal.member.outcome import Verdict, VerdictCode
+from terminal.member.redemption.redeem import redeem
+from terminal.member.redemption.request import RedemptionRequest
+from terminal.member.signed import Issue
+from terminal.member.trust import TrustList
+from terminal.member.values import Category, Entitlement, Period
+from terminal.member.verdict import verify
+from tests.support import issuer
+from tests.support.cards.card_bench import Bench, fast_directory
+
+TODAY = date(2026, 11, 22)
+PARK = Entitlement("0101", 12, 0, Period.YEAR, date(2026, 1, 1))
+REQUEST = RedemptionRequest("0101", 2, 2_000, TODAY, time(12, 0), "PARK-EAST", "T0000001", bytes.fromhex("0BADF00D"))
+
+
+@dataclass
+class Window:
+    """A window with one delivered card, in its file, and the registry."""
+
+    registry: Registry
+    path: Path
+    number: str
+    trust: TrustList
+    at: datetime
+
+    def copied(self, directory: Path) -> Window:
+        shutil.copyfile(self.path, directory / "issued.card")
+        self.registry.close()
+        shutil.copyfile(self.path.parent / "registry.db", directory / "registry.db")
+        registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
+        return Window(registry, directory / "issued.card", self.number, self.trust, self.at)
+
+    def want(self, wanted: dict[UpdateKind, object]) -> None:
+        values = {kind: encoded(kind, value) for kind, value in wanted.items()}
+        self.registry.updates.want(self.number, values, by="会籍科", reason="新年度")
+
+    def activate(self) -> None:
+        """The member is present and identified; nothing is on the chip yet."""
+        day = encoded(UpdateKind.ACTIVATION, TODAY)
+        self.registry.updates.activate(self.number, 1, day, by="窗口", shown="身份证", place="网点 7")
+
+    def inserted(self, fault: str = "", *, redeems: bool = False) -> tuple[Verdict, UpdateReport, Verdict]:
+        """One insertion: verdict, updates, and the verdict after them. Raises TransportError for a tear."""
+        chip = VirtualCard.open(self.path)
+        faults = Faults([InjectedFault.parse(fault)] if fault else (), sleep=lambda seconds: None)
+        sender = stack(SimCard(faults.on(chip, chip), chip.config.protocol))
+        try:
+            before = self._verdict(sender)
+            assert before.card is not None
+            if redeems:
+                assert redeem(sender, before.card, REQUEST).done
+            runner = UpdateRunner(self.registry.updates, issuer.custody(), "窗口", "网点 7", TODAY)
+            report = runner.run(sender, before.card)
+            return before, report, self._verdict(sender)
+        finally:
+            chip.tear = None
+            chip.power_off()
+
+    def _verdict(self, sender: Sender) -> Verdict:
+        hotlist = Hotlist.of((), Issue(1, self.at, self.at))
+        verdict = verify(sender, trust=self.trust, hotlist=hotlist, at=self.at)
+        if verdict.code is VerdictCode.CARD_FAULT:
+            raise TransportError(verdict.sentence)
+        return verdict
+
+    @property
+    def state(self) -> CardState:
+        return self.registry.cards.card(self.number).state
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(one.kind.value, one.state.value) for one in self.registry.updates.of_card(self.number, 1)]
+
+
+@pytest.fixture(scope="module")
+def issued() -> Iterator[Window]:
+    shipped = default_profile()
+    profile = shipped.model_copy(update={"member": shipped.member.model_copy(update={"activation": "required"})})
+    with fast_directory() as directory:
+        bench = Bench(directory, 1, profile=profile)
+        chip = VirtualCard.create(directory / "issued.card", CardConfig(ProductionData(0x78), LinkProtocol.T1, 3))
+        line, job = SimCard(chip, chip.config.protocol), bench.job()
+        report = process(line, job, "contract", lambda serial: True)
+        assert not report.reason, report.reason
+        line.close()
+        (card,) = bench.registry.cards.of_batch(bench.batch)
+        for state in ("packed", "delivered"):
+            bench.registry.cards.change(card.card_number, state, "前台", "")
+        yield Window(bench.registry, directory / "issued.card", card.card_number, job.trust, job.now())
+        bench.registry.close()
+
+
+@pytest.fixture
+def window(issued: Window, tmp_path: Path) -> Iterator[Window]:
+    copy = issued.copied(tmp_path)
+    yield copy
+    copy.registry.close()
+
+
+def test_a_card_is_activated_at_a_window_in_one_insertion(window: Window) -> None:
+    assert window.state is CardState.DELIVERED
+    window.activate()
+    before, report, after = window.inserted()
+    assert (before.code, after.code) == (VerdictCode.NOT_ACTIVATED, VerdictCode.ACTIVE)
+    assert [one.kind for one in report.done] == [UpdateKind.ACTIVATION]
+    assert window.state is CardState.ACTIVE
+    assert window.inserted()[1].done == ()
+
+
+def test_without_a_member_who_was_identified_nothing_is_activated(window: Window) -> None:
+    before, report, after = window.inserted()
+    assert (before.code, after.code, report.done) == (VerdictCode.NOT_ACTIVATED, VerdictCode.NOT_ACTIVATED, ())
+
+
+def test_all_wanted_changes_run_in_one_insertion(window: Window) -> None:
+    wanted: dict[UpdateKind, object] = {
+        UpdateKind.VALIDITY: date(2036, 12, 31),
+        UpdateKind.COVER: date(2028, 6, 30),
+        UpdateKind.CATEGORY: Category.RETIRED,
+        UpdateKind.ENTITLEMENTS: (PARK._replace(limit=20),),
+    }
+    window.want(wanted)
+    _, report, after = window.inserted()
+    assert {one.kind for one in report.done} == set(wanted)
+    assert after.member is not None
+    assert (after.member.valid_through, after.member.cover_ends, after.member.category, after.member.entitlements) == (
+        tuple(wanted.values())
+    )
+
+
+def test_what_the_chip_counted_stays_counted_in_the_entitlements_of_a_new_year(window: Window) -> None:
+    window.activate()
+    window.inserted()
+    window.inserted(redeems=True)
+    film = Entitlement("0401", 2, 0, Period.MONTH, date(2026, 11, 1))
+    window.want({UpdateKind.ENTITLEMENTS: (PARK._replace(limit=20, start=date(2027, 1, 1)), film)})
+    _, _, after = window.inserted()
+    assert after.member is not None
+    assert after.member.entitlements == (PARK._replace(limit=20, used=2), film)
+    assert after.member.entitlements[0].left(date(2027, 1, 1)) == 20
+
+
+def test_a_card_is_blocked_and_unblocked(window: Window) -> None:
+    window.want({UpdateKind.BLOCK: True})
+    assert window.inserted()[2].code is VerdictCode.SUSPENDED
+    window.want({UpdateKind.BLOCK: False})
+    before, _, after = window.inserted()
+    assert (before.code, after.code) == (VerdictCode.SUSPENDED, VerdictCode.NOT_ACTIVATED)
+    assert window.states() == [("block", "done"), ("block", "done")]
+
+
+def test_what_the_chip_has_already_needs_no_script(window: Window) -> None:
+    window.want({UpdateKind.CATEGORY: Category.IN_POST})
+    assert [one.kind for one in window.inserted()[1].done] == [UpdateKind.CATEGORY]
+    assert window.registry.updates.open_script(window.number, 1) is None
+
+
+TEARS = ["tear-apdu:{}", "tear-apdu:{}+", "tear-page:{}", "tear-page:{}+"]
+
+
+@pytest.mark.parametrize("tear", TEARS)
+def test_a_tear_anywhere_is_finished_at_the_next_insertion(window: Window, tmp_path: Path, tear: str) -> None:
+    """Whatever the tear left, the next insertion gives what was wanted, once, and the registry agrees with the chip."""
+    window.activate()
+    window.want({UpdateKind.VALIDITY: date(2036, 12, 31), UpdateKind.COVER: date(2028, 6, 30)})
+    ran = set()
+    for index in count():
+        directory = tmp_path / f"{index}"
+        directory.mkdir()
+        torn = window.copied(directory)
+        window.registry = issuer.registry(f"sqlite:///{window.path.parent / 'registry.db'}")
+        try:
+            torn.inserted(tear.format(index))
+        except TransportError:
+            ran.add(sum(state == "done" for _, state in torn.states()))
+            assert torn.inserted()[2].code is VerdictCode.ACTIVE, tear.format(index)
+            again = torn.inserted()
+        else:
+            break
+        finally:
+            states, state = torn.states(), torn.state
+            torn.registry.close()
+            shutil.rmtree(directory)
+        assert states == [("activation", "done"), ("validity", "done"), ("cover", "done")], tear.format(index)
+        assert state is CardState.ACTIVE
+        assert again[1] == UpdateReport()
+        assert again[2].member is not None
+        assert (again[2].member.valid_through, again[2].member.cover_ends) == (date(2036, 12, 31), date(2028, 6, 30))
+    assert index >= (13 if "apdu" in tear else 3)
+    assert ran <= {0, 3}, "an outcome is recorded once it is known"
+
+
+def test_a_redemption_after_a_tear_makes_the_rest_of_the_script_anew(window: Window) -> None:
+    """Ten commands are the verdict, four ask for the counters; the next changes the validity."""
+    window.activate()
+    window.inserted()
+    window.want({UpdateKind.VALIDITY: date(2036, 12, 31), UpdateKind.COVER: date(2028, 6, 30)})
+    with pytest.raises(TransportError):
+        window.inserted("tear-apdu:14+")
+    assert window.states()[1:] == [("validity", "sent"), ("cover", "sent")]
+    before, report, after = window.inserted(redeems=True)
+    assert before.member is not None
+    assert after.member is not None
+    assert (before.member.valid_through, before.member.cover_ends) == (date(2036, 12, 31), date(2027, 11, 22))
+    assert [one.kind for one in report.done] == [UpdateKind.VALIDITY, UpdateKind.COVER]
+    assert (after.member.valid_through, after.member.cover_ends) == (date(2036, 12, 31), date(2028, 6, 30))
+    assert [state for _, state in window.states()] == ["done"] * 3

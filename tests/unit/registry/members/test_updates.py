@@ -1,0 +1,180 @@
+"""What the office wants on issued chips, the scripts that were sent, and what came of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry.errors import NotOnRecord, RegistryConflict, RegistryError
+from registry.members.cards import needs_activation
+from registry.members.updates import UpdateKind, UpdateState
+from registry.store import Registry
+from registry.values import Card, CardState
+from terminal.keys.memory import MemoryCustody
+from tests.support.registry.registrar import SetClock, claimed, ready
+
+VALIDITY, COVER = {UpdateKind.VALIDITY: b"\x36\x12\x31"}, {UpdateKind.COVER: b"\x28\x06\x30"}
+DAY = b"\x26\x11\x22"
+
+
+@pytest.fixture
+def card(registry: Registry, custody: MemoryCustody) -> Card:
+    """A delivered card that its member has to activate."""
+    verified = registry.line.verified(
+        claimed(registry, ready(registry, custody, 1), 1), {"verdict": "NOT_ACTIVATED"}, 1.0
+    )
+    for state in ("packed", "delivered"):
+        registry.cards.change(verified.card_number, state, "前台", "")
+    return registry.cards.card(verified.card_number)
+
+
+def states(registry: Registry, card: Card) -> list[tuple[str, str]]:
+    return [(one.kind.value, one.state.value) for one in registry.updates.of_card(card.card_number, card.sequence)]
+
+
+def sent(registry: Registry, card: Card) -> int:
+    """The id of a script of everything that is pending."""
+    pending = registry.updates.pending(card.card_number, card.sequence)
+    ids = [one.id for one in pending]
+    return registry.updates.begin(card.card_number, card.sequence, b"script", ids, by="窗口", place="网点 7")
+
+
+def test_a_wanted_change_waits_until_its_script_ran(registry: Registry, clock: SetClock, card: Card) -> None:
+    assert not registry.updates.any_waiting()
+    (wanted,) = registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    assert (wanted.state, wanted.value, wanted.wanted_by, wanted.reason) == (
+        UpdateState.PENDING,
+        b"\x36\x12\x31",
+        "会籍科",
+        "续期",
+    )
+    script_id = sent(registry, card)
+    open_script = registry.updates.open_script(card.card_number, card.sequence)
+    assert open_script is not None
+    assert (open_script.id, open_script.script) == (script_id, b"script")
+    assert states(registry, card) == [("validity", "sent")]
+    assert registry.updates.any_waiting()
+    (done,) = registry.updates.finish(script_id, 1, by="窗口", place="网点 7")
+    assert (done.id, done.state, done.ended_at, done.ended_by, done.place) == (
+        wanted.id,
+        UpdateState.DONE,
+        clock(),
+        "窗口",
+        "网点 7",
+    )
+    assert registry.updates.open_script(card.card_number, card.sequence) is None
+    assert not registry.updates.any_waiting()
+    assert registry.updates.finish(script_id, 1, by="窗口", place="") == ()
+
+
+def test_of_a_script_that_ran_in_part_the_rest_is_wanted_again(registry: Registry, card: Card) -> None:
+    registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    registry.updates.want(card.card_number, COVER, by="会籍科", reason="续保")
+    done = registry.updates.finish(sent(registry, card), 1, by="窗口", place="")
+    assert [one.kind for one in done] == [UpdateKind.VALIDITY]
+    assert [one.kind for one in registry.updates.pending(card.card_number, card.sequence)] == [UpdateKind.COVER]
+
+
+def test_what_the_card_refused_is_not_tried_again(registry: Registry, card: Card) -> None:
+    registry.updates.want(card.card_number, VALIDITY | COVER, by="会籍科", reason="续期")
+    registry.updates.finish(sent(registry, card), 0, refusal="6A88", by="窗口", place="")
+    assert states(registry, card) == [("validity", "refused"), ("cover", "pending")]
+    assert registry.updates.of_card(card.card_number, card.sequence)[0].refusal == "6A88"
+
+
+def test_a_newer_wish_takes_the_place_of_one_that_waits(registry: Registry, card: Card) -> None:
+    registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    registry.updates.want(card.card_number, {UpdateKind.VALIDITY: b"\x37\x12\x31"}, by="会籍科", reason="更正")
+    assert states(registry, card) == [("validity", "withdrawn"), ("validity", "pending")]
+
+
+def test_a_newer_wish_holds_where_the_earlier_one_did_not_run(registry: Registry, card: Card) -> None:
+    registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    script_id = sent(registry, card)
+    registry.updates.want(card.card_number, {UpdateKind.VALIDITY: b"\x37\x12\x31"}, by="会籍科", reason="更正")
+    registry.updates.finish(script_id, 0, by="窗口", place="")
+    assert states(registry, card) == [("validity", "withdrawn"), ("validity", "pending")]
+
+
+def test_a_card_has_one_open_script(registry: Registry, card: Card) -> None:
+    registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    sent(registry, card)
+    registry.updates.want(card.card_number, COVER, by="会籍科", reason="续保")
+    with pytest.raises(RegistryError):
+        sent(registry, card)
+    assert states(registry, card) == [("validity", "sent"), ("cover", "pending")]
+
+
+def test_a_pending_change_is_taken_back_and_a_sent_one_is_not(registry: Registry, card: Card) -> None:
+    (wanted,) = registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    assert registry.updates.withdraw(wanted.id, by="会籍科", reason="误录").state is UpdateState.WITHDRAWN
+    (other,) = registry.updates.want(card.card_number, COVER, by="会籍科", reason="续保")
+    sent(registry, card)
+    with pytest.raises(RegistryConflict, match="is sent and cannot be taken back"):
+        registry.updates.withdraw(other.id, by="会籍科", reason="误录")
+    with pytest.raises(NotOnRecord, match="no wanted change 999"):
+        registry.updates.withdraw(999, by="会籍科", reason="误录")
+
+
+def test_a_card_is_active_when_its_chip_has_confirmed_and_not_before(registry: Registry, card: Card) -> None:
+    with pytest.raises(RegistryConflict, match="with its member present") as refused:
+        registry.cards.change(card.card_number, "active", "前台", "签收")
+    assert refused.value.reason == "card-needs-activation"
+    registry.updates.activate(card.card_number, 1, DAY, by="窗口", shown="身份证 13010219800101123X", place="网点 7")
+    script_id = sent(registry, card)
+    assert registry.cards.card(card.card_number).state is CardState.DELIVERED
+    registry.updates.finish(script_id, 1, by="窗口", place="网点 7")
+    assert registry.cards.card(card.card_number).state is CardState.ACTIVE
+    event = registry.cards.events(card.card_number)[-1]
+    assert (event.event, event.by, event.place) == ("active", "窗口", "网点 7")
+    assert "13010219800101123X" not in event.reason
+    actions = [row.entry.action for row in registry.audit.page().items]
+    assert actions[:2] == ["card.update", "card.identify"]
+    registry.cards.change(card.card_number, "suspended", "前台", "")
+    registry.cards.change(card.card_number, "active", "前台", "")
+
+
+def test_an_activation_that_did_not_run_leaves_the_card_delivered(registry: Registry, card: Card) -> None:
+    registry.updates.activate(card.card_number, 1, DAY, by="窗口", shown="身份证", place="")
+    registry.updates.finish(sent(registry, card), 0, by="窗口", place="")
+    assert registry.cards.card(card.card_number).state is CardState.DELIVERED
+    assert states(registry, card) == [("activation", "pending")]
+
+
+def test_a_card_of_before_goes_its_way_without_a_chip(registry: Registry, custody: MemoryCustody) -> None:
+    old = registry.line.verified(claimed(registry, ready(registry, custody, 1), 1), {"verdict": "ACTIVE"}, 1.0)
+    assert not needs_activation(old.result)
+    for state in ("packed", "delivered", "active"):
+        registry.cards.change(old.card_number, state, "前台", "")
+    assert registry.cards.card(old.card_number).state is CardState.ACTIVE
+
+
+def test_only_a_delivered_card_is_activated_for_a_member_who_was_identified(
+    registry: Registry, custody: MemoryCustody
+) -> None:
+    verified = registry.line.verified(
+        claimed(registry, ready(registry, custody, 1), 1), {"verdict": "NOT_ACTIVATED"}, 1.0
+    )
+    with pytest.raises(RegistryConflict, match="is verified; only a delivered card"):
+        registry.updates.activate(verified.card_number, 1, DAY, by="窗口", shown="身份证", place="")
+    with pytest.raises(RegistryConflict, match="what identified the member"):
+        registry.updates.activate(verified.card_number, 1, DAY, by="窗口", shown=" ", place="")
+    with pytest.raises(RegistryConflict, match="with its member present"):
+        registry.updates.want(verified.card_number, {UpdateKind.ACTIVATION: DAY}, by="会籍科", reason="代办")
+
+
+def test_nothing_but_a_block_is_wanted_on_a_card_that_has_ended(registry: Registry, card: Card) -> None:
+    registry.cards.change(card.card_number, "lost", "前台", "")
+    with pytest.raises(RegistryConflict, match="is lost: nothing on it is changed"):
+        registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    registry.updates.want(card.card_number, {UpdateKind.BLOCK: b"\x01"}, by="会籍科", reason="挂失")
+    assert states(registry, card) == [("block", "pending")]
+
+
+def test_wanted_changes_come_in_pages_newest_first(registry: Registry, card: Card) -> None:
+    for kind in (UpdateKind.VALIDITY, UpdateKind.COVER, UpdateKind.CATEGORY):
+        registry.updates.want(card.card_number, {kind: b"\x01"}, by="会籍科", reason="批量")
+    first = registry.updates.page(limit=2, card_number=card.card_number)
+    assert [one.kind.value for one in first.items] == ["category", "cover"]
+    assert [one.kind.value for one in registry.updates.page(first.next, 2).items] == ["validity"]
+    with pytest.raises(RegistryConflict, match="reason"):
+        registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason=" ")
