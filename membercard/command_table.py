@@ -82,6 +82,12 @@ TABLE: Final = (
     Listed("perso", "perso", HelpPanel.ISSUING, "Personalize cards over one or many readers (办卡)."),
     Listed("card", "card", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."),
     Listed("lists", "lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
+    Listed(
+        "programme",
+        "programme",
+        HelpPanel.COUNTER,
+        "What members get for their card: programme files checked, shown and published to counters (服务方案).",
+    ),
     Listed("readers", "readers", HelpPanel.COUNTER, "List and watch readers."),
     Listed("loss", "loss", HelpPanel.ADMINISTRATION, "Lost cards: hotlist, replacement, reports for the bank (挂失)."),
     Listed("unit", "unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which (单位)."),

@@ -22,7 +22,11 @@ class ProgrammeFileError(ProgrammeError):
 
 
 class ProgrammeUnfit(ProgrammeError):
-    """A programme file with findings of the linter, which no counter gets."""
+    """A programme file with findings of the linter, which no counter gets: one line for each, also in Chinese."""
+
+    def __init__(self, english: str, chinese: str) -> None:
+        super().__init__(english)
+        self.chinese = chinese
 
 
 class NotInProgramme(ProgrammeError):

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from programme.errors import ProgrammeUnfit
 from programme.lint import chip, conditions, days, prices, steps, translations
 from programme.lint.finding import ProgrammeFinding
 from programme.programme import LineOf, Location, Programme, ProgrammeFile
+from programme.wording import Sentence
 
 _RULES: Final[tuple[Callable[[Programme], Iterator[ProgrammeFinding]], ...]] = (
     translations.check,
@@ -30,7 +32,13 @@ class PlacedFinding:
     file: str
     line: int
     field: str
-    finding: ProgrammeFinding
+    rule: str
+    text: Sentence
+
+    @property
+    def place(self) -> str:
+        """File, line and field, as faults of the file have them."""
+        return f"{self.file}:{self.line}: {self.field}"
 
 
 def findings(programme: Programme) -> list[ProgrammeFinding]:
@@ -44,6 +52,15 @@ def placed(file: ProgrammeFile) -> list[PlacedFinding]:
     return sorted(listed, key=lambda finding: finding.line)
 
 
+def refuse_unfit(file: ProgrammeFile) -> None:
+    """Raises ProgrammeUnfit with one line for each finding."""
+    if faults := placed(file):
+        raise ProgrammeUnfit(
+            "\n".join(f"{fault.place}: {fault.text.en}" for fault in faults),
+            "\n".join(f"{fault.place}: {fault.text.zh}" for fault in faults),
+        )
+
+
 def _placed(name: str, line: LineOf, finding: ProgrammeFinding) -> PlacedFinding:
     location: Location = finding.location
-    return PlacedFinding(name, line(location), ".".join(map(str, location)), finding)
+    return PlacedFinding(name, line(location), ".".join(map(str, location)), finding.rule, finding.text)

@@ -4,6 +4,7 @@ with file, line and field."""
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -102,8 +103,9 @@ class Programme(ProgrammeSection):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the programme's values: equal digests mean equal programmes."""
-        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+        """SHA-256 of the programme's values, as ``to_json`` has them: equal digests mean equal programmes."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The values as a JSON object, which ``from_json`` reads. Sections that are not used are left out."""

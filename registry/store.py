@@ -13,6 +13,7 @@ from registry.admin.idempotency import IdempotencyKeys
 from registry.admin.login_failures import LoginFailures
 from registry.admin.name_keys import refold_names
 from registry.admin.plans import Plans
+from registry.admin.programmes import ProgrammeEditions
 from registry.admin.sessions import Sessions
 from registry.admin.stations import Stations
 from registry.admin.statistics import Statistics
@@ -101,6 +102,7 @@ class Registry:
         self.stations = Stations(context)
         self.units = Units(context)
         self.plans = Plans(context)
+        self.programme_editions = ProgrammeEditions(context)
         self.statistics = Statistics(context)
         self.restores = Restores(context)
 

@@ -14,10 +14,11 @@ from membercard.errors import SettingsError
 from membercard.language import text
 from membercard.wiring import identity
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, list_policy, read_key
+from membercard.wiring.programme_edition import EDITION, PROGRAMME
 from membercard.wiring.seen_lists import FOLDER, SeenLists, fingerprint
 from terminal.member.hotlist import Hotlist
 from terminal.member.lists import HotlistState
-from terminal.member.signed import Issue
+from terminal.member.signed import Issue, read
 from terminal.member.trust import TrustList
 
 app = typer.Typer()
@@ -82,6 +83,10 @@ def show(json: output.Json = False) -> None:
         _row("trust list", trust.issue, _IN_FORCE[trust.current(at)], record.newest(mark, "trust")),
         _row("hotlist", None if hotlist is None else hotlist.issue, state.value, record.newest(mark, "hotlist")),
     ]
+    programme = directory / PROGRAMME
+    if programme.exists():
+        issue = read(EDITION, programme.read_bytes(), key)[1]
+        rows.append(_row(EDITION, issue, _IN_FORCE[issue.current(at)], record.newest(mark, "programme")))
     behind, other_key = policy.clock_behind(at), record.pinned not in ("", mark)
     if json:
         facts = {"key": mark, "key_changed": other_key, "clock_seen": record.clock, "clock_behind": behind}

@@ -27,7 +27,7 @@ from terminal import private_files
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import IntegrityError
 from terminal.localtime import date_time
-from terminal.member.lists import CounterLists
+from terminal.member.lists import CounterLists, ListPolicy
 from terminal.member.signed import Issue, ListOutdated
 from terminal.member.trust import TrustList
 
@@ -39,7 +39,7 @@ _TAKEN: Final = (errno.EEXIST, errno.ENOTEMPTY)
 _KEY_BYTES: Final = 32
 _CLOCK_STEP: Final = timedelta(minutes=1)
 """How often a running clock is written down."""
-_KINDS: Final = {"trust": "trust list", "hotlist": "hotlist"}
+_KINDS: Final = {"trust": "trust list", "hotlist": "hotlist", "programme": "programme edition"}
 
 
 class ListKeyChanged(IntegrityError):
@@ -110,17 +110,12 @@ class SeenLists:
         before = self.record()
         lists = self._with_newest_trust(lists, key, before.newest(mark, "trust"))
         issues = {"trust": lists.trust.issue} | ({"hotlist": lists.hotlist.issue} if lists.hotlist is not None else {})
-        if pin and before.pinned not in ("", mark):
-            raise ListKeyChanged(
-                f"the list key of this counter is another than before ({mark[:16]}, it was {before.pinned[:16]}); if "
-                f"the issuer has changed it, compare the fingerprint with the issuer's and run: {RESET}"
-            )
+        if pin:
+            _refuse_other_key(before.pinned, mark)
         for name, issue in issues.items():
             _refuse_older(name, before.newest(mark, name), issue)
         in_force = all(issue.current(at) for issue in issues.values())  # a clock far in the future notes nothing
-        clock = before.clock
-        if in_force and (clock is None or at > clock + _CLOCK_STEP):
-            clock = at
+        clock = _later(before.clock, at) if in_force else before.clock
         after = replace(before, clock=clock, pinned=mark if pin else before.pinned)
         for name, issue in issues.items():
             after = after.with_edition(mark, name, issue)
@@ -132,6 +127,23 @@ class SeenLists:
                 reason = error.strerror or "the system refused"
                 fault = fault or f"the lists are used, but not noted in {self.folder}: {reason}"
         return replace(lists, policy=replace(lists.policy, clock_seen=before.clock), fault=fault)
+
+    def accept_programme(self, issue: Issue, key: RsaPublic, at: datetime, file: bytes) -> None:
+        """Note an edition of the programme that is in force, after it was compared with the record; the file is stored.
+
+        Raises ListOutdated for an older edition or a clock that was set back, ListKeyChanged, IntegrityError for a
+        record that was changed or removed, OSError for one that cannot be read or written.
+        """
+        mark, before = fingerprint(key), self.record()
+        _refuse_other_key(before.pinned, mark)
+        newest = before.newest(mark, "programme")
+        _refuse_older("programme", newest, issue)
+        if ListPolicy(clock_seen=before.clock).clock_behind(at):
+            seen = date_time(before.clock or at, at.tzinfo)
+            raise ListOutdated(f"the clock of this counter was set back: it was at {seen} before; set it right")
+        after = replace(before, pinned=mark, clock=_later(before.clock, at)).with_edition(mark, "programme", issue)
+        if after != before:
+            self._write(after, mark, {"programme": file})
 
     def _with_newest_trust(
         self, lists: CounterLists, key: RsaPublic, newest: tuple[int, datetime] | None
@@ -264,6 +276,19 @@ class SeenLists:
 def fingerprint(key: RsaPublic) -> str:
     """SHA-256 over modulus and exponent of a list key, 64 hex digits."""
     return hashlib.sha256(f"{key.n:x}:{key.e}".encode()).hexdigest()
+
+
+def _later(clock: datetime | None, at: datetime) -> datetime:
+    """The clock to write down: it runs in steps."""
+    return at if clock is None or at > clock + _CLOCK_STEP else clock
+
+
+def _refuse_other_key(pinned: str, mark: str) -> None:
+    if pinned not in ("", mark):
+        raise ListKeyChanged(
+            f"the list key of this counter is another than before ({mark[:16]}, it was {pinned[:16]}); if "
+            f"the issuer has changed it, compare the fingerprint with the issuer's and run: {RESET}"
+        )
 
 
 def _refuse_older(name: str, newest: tuple[int, datetime] | None, issue: Issue) -> None:

@@ -296,6 +296,22 @@ editions = Table(
     Column("signed", LargeBinary, nullable=False),
 )
 
+# What counters were given of the programme; triggers keep the rows from being changed or deleted.
+programme_editions = Table(
+    "programme_editions",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("programme", Text, nullable=False),
+    Column("division", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("expires", UtcTime, nullable=False),
+    Column("signed", LargeBinary, nullable=False),
+    CheckConstraint("length(division) = 6", name="division"),
+    CheckConstraint("length(digest) = 64", name="digest"),
+)
+
 # Changes of each edition of the hotlist against the previous one; a NULL reason: the card was lifted.
 edition_changes = Table(
     "edition_changes",

@@ -13,10 +13,7 @@ CARD = 'counted: card\nclass: "0101"\n'
 
 def lint(benefit: str, head: str = HEAD) -> list[tuple[str, str]]:
     """Fields and English sentences of the findings."""
-    return [
-        (row.field.removeprefix("benefits.benefit."), row.finding.text.en)
-        for row in placed(programme_file(benefit, head))
-    ]
+    return [(row.field.removeprefix("benefits.benefit."), row.text.en) for row in placed(programme_file(benefit, head))]
 
 
 @pytest.mark.parametrize("name", examples())
@@ -27,7 +24,7 @@ def test_the_examples_have_no_finding(name: str) -> None:
 def test_a_finding_has_its_line() -> None:
     (row,) = placed(programme_file("counted: none\nlimits:\n  - {count: 1, per: day}\n" + ONE_PRODUCT))
     assert (row.file, row.line, row.field) == ("own.yaml", 14, "benefits.benefit.limits.0")
-    assert row.finding.text.zh == "须由工会计数（counted: office）"
+    assert row.text.zh == "须由工会计数（counted: office）"
 
 
 @pytest.mark.parametrize(
