@@ -20,7 +20,7 @@ class Role(StrEnum):
     REGISTRAR = "registrar"
     """Imports rosters, looks after members and their cards."""
     COUNTER = "counter"
-    """Verifies cards at a merchant's counter."""
+    """Verifies cards and redeems benefits at a merchant's counter."""
     DEVELOPER = "developer"
     """Speaks to cards in bytes."""
     AUDITOR = "auditor"
@@ -38,6 +38,7 @@ class Permission(StrEnum):
     APDU = "apdu"
     DECODE = "decode"
     VERIFY = "verify"
+    REDEEM = "redeem"
     ROSTERS_VIEW = "rosters:view"
     ROSTERS_UPLOAD = "rosters:upload"
     ROSTERS_APPROVE = "rosters:approve"
@@ -95,7 +96,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.PLANS_SET,
         )
     ),
-    Role.COUNTER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.LISTS_FETCH)),
+    Role.COUNTER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.REDEEM, _P.LISTS_FETCH)),
     Role.DEVELOPER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.APDU, _P.DECODE, _P.VERIFY)),
     Role.AUDITOR: frozenset(
         (_P.AUDIT, _P.STATISTICS, _P.ROSTERS_VIEW, _P.BATCHES_VIEW, _P.LISTS_FETCH, _P.METRICS, _P.LANES_VIEW)

@@ -18,6 +18,7 @@ from reader_service.services.lanes import LaneService
 from reader_service.services.lists import ListService
 from reader_service.services.members import MemberService
 from reader_service.services.reading import ReadingService
+from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.rosters import RosterService
 from reader_service.services.signatures import SignatureService
 from reader_service.services.statistics import StatisticsService
@@ -40,7 +41,10 @@ class ReaderService:
         self.readers = ReaderManager(parts, self.bus)
         self.leases = self.readers.leases
         self.developer = DeveloperService(parts, self.bus, self.readers)
-        self.counter = CounterService(parts, self.bus, self.readers, traces=self.developer.traces)
+        self.redemptions = RedemptionService(parts, self.bus, self.readers)
+        self.counter = CounterService(
+            parts, self.bus, self.readers, traces=self.developer.traces, redemptions=self.redemptions
+        )
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh
@@ -61,8 +65,11 @@ class ReaderService:
         self._started = ExitStack()
 
     def start(self) -> None:
-        """Open the readers and start to watch. Raises ReaderNotFound for a reader URL that names no reader."""
+        """Open the journal and the readers, and start to watch. Raises ReaderNotFound for a reader URL that names no
+        reader, JournalError (busy: another service redeems with this journal)."""
         with ExitStack() as undo:
+            undo.callback(self.redemptions.close)
+            self.redemptions.open()
             undo.callback(self.bus.close)
             undo.callback(self.readers.close)
             self.readers.start()

@@ -35,6 +35,8 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "lane.state": Permission.LANES_VIEW,
     "lane.card": Permission.LANES_VIEW,
     "verdict": Permission.VERIFY,
+    "redemption.offers": Permission.REDEEM,
+    "redemption.result": Permission.REDEEM,
     "batch.changed": Permission.BATCHES_VIEW,
     "hotlist.published": Permission.LISTS_FETCH,
     "trace": Permission.APDU,

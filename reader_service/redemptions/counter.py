@@ -15,13 +15,13 @@ from programme.outcome import Allowed, Refused
 from programme.programme import Offer, Programme
 from programme.sentences import title
 from reader_service.parts import CounterPlace, ProgrammeInForce
-from reader_service.redemptions.errors import RedemptionRepeated
+from reader_service.redemptions.errors import EditionMissing, RedemptionRepeated
 from reader_service.redemptions.intents import Intent, IntentResult
 from reader_service.redemptions.journal import RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer, decided, offers_of
 from reader_service.redemptions.record import CounterRecord, record_of
 from terminal.apdu import Sender
-from terminal.errors import CardError, CodecError, NotRedeemable, TransportError
+from terminal.errors import CardError, CodecError, MembercardError, NotRedeemable, TransportError
 from terminal.localtime import date_time
 from terminal.member.journal_rows import JournalRow, RowKind
 from terminal.member.outcome import Verdict
@@ -72,7 +72,7 @@ class CounterRedemptions:
     def offers(self, verdict: Verdict, at: datetime) -> tuple[CounterOffer, ...]:
         """What the member of an accepted card can have here, with the reason where not; empty for any other card.
 
-        Raises ListOutdated for a programme edition that is not in force now, and what reading it raises.
+        Raises ListOutdated for a programme edition that is not in force now, EditionMissing where none can be read.
         """
         facts = verdict.member
         if not verdict.accepted or facts is None or verdict.card is None:
@@ -93,9 +93,9 @@ class CounterRedemptions:
     ) -> CounterRecord | Refused | PinRefused:
         """Redeem one choice, once for a verdict: a second one needs a new verdict.
 
-        Refused: by the programme, nothing was asked of the card. Raises NotRedeemable for a card that no redemption can
-        be asked of, ListOutdated, NotInProgramme, JournalError before the card is asked; JournalUnavailable where the
-        result is not certain to be on the disk: then nothing may be given, and the request is open.
+        Refused: by the programme, nothing was asked of the card. Raises, before the card is asked, NotRedeemable for a
+        card that cannot redeem, ListOutdated, EditionMissing, NotInProgramme, JournalError; JournalUnavailable where
+        the result is not certain to be on the disk: then nothing may be given, and the request is open.
         """
         card, facts = verdict.card, verdict.member
         if not verdict.accepted or card is None or facts is None:
@@ -169,7 +169,12 @@ class CounterRedemptions:
         return record_of(intent, row, self.zone, reversed_since=self.journal.was_reversed(row.number))
 
     def _programme(self, at: datetime) -> ProgrammeInForce:
-        edition = self.place.edition()
+        try:
+            edition = self.place.edition()
+        except ListOutdated:
+            raise
+        except (MembercardError, OSError) as fault:
+            raise EditionMissing(f"nothing is redeemed without a programme edition: {fault}") from fault
         issue = edition.issue
         if not issue.current(at):
             first, last = (date_time(moment, self.zone) for moment in (issue.issued, issue.expires))

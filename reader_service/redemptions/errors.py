@@ -1,5 +1,6 @@
-"""Faults of the redemption journal, all under ``JournalError``::
+"""Faults of redemptions at a counter; those of the journal are under ``JournalError``::
 
+    EditionMissing            no programme edition can be read: none is there, or it is forged or damaged
     JournalError
     ├── JournalBusy           another program has the journal open
     ├── JournalUnavailable    it cannot be read or written: permission, a broken disk, a missing part
@@ -16,6 +17,10 @@ No message has a card number.
 from __future__ import annotations
 
 from terminal.errors import MembercardError
+
+
+class EditionMissing(MembercardError):
+    """The counter has no programme edition that it may use."""
 
 
 class JournalError(MembercardError):

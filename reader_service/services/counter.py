@@ -21,6 +21,7 @@ from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import reader_named
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
+from reader_service.services.redeeming.redemptions import RedemptionService
 from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
 from terminal.apdu import Disposition, Trace, Transport, stack
@@ -83,7 +84,8 @@ class CounterService:
     """Verdicts, the lists they are based on, which are read again in the background, and the log of verdicts, which
     waits for the database.
 
-    ``traces``: the live trace of each reader that a developer watches. Event: verdict (topic: reader id, data:
+    ``traces``: the live trace of each reader that a developer watches. ``redemptions`` follow a verdict in the same
+    insertion. Event: verdict (topic: reader id, data:
     VerdictView.to_json()), for every verdict at a reader.
     """
 
@@ -94,8 +96,10 @@ class CounterService:
         readers: ReaderManager,
         *,
         traces: Mapping[str, Trace] | None = None,
+        redemptions: RedemptionService | None = None,
         refresh: float = _REFRESH,
     ) -> None:
+        self._redemptions = redemptions
         self._parts, self._bus, self._readers, self._refresh = parts, bus, readers, refresh
         self._traces: Mapping[str, Trace] = {} if traces is None else traces
         self._lists: CounterLists | None = None
@@ -172,12 +176,16 @@ class CounterService:
         lists = self._lists_now()
         when = (at or self._parts.clock()).astimezone(self._parts.zone)
         began = time.perf_counter()
-        with _powered(session) as card:
+        redemptions = self._redemptions_at(reader_id)
+        if redemptions is not None:
+            redemptions.begins(reader_id)
+        with _powered(session, stays=redemptions is not None) as card:
             if card is None:
                 verdict = _mute(lists, when)
             else:
                 sender = stack(card, self._traces.get(reader_id))
-                verdict = verify(
+                judge = partial(
+                    verify,
                     sender,
                     trust=lists.trust,
                     hotlist=lists.hotlist,
@@ -185,12 +193,24 @@ class CounterService:
                     policy=lists.policy,
                     aid=self._parts.member_aid,
                 )
+                verdict = judge()
+                if redemptions is not None:
+                    verdict = redemptions.verified(reader_id, sender, verdict, judge)
         seconds = time.perf_counter() - began
         view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))
         self._bus.publish("verdict", reader_id, view.to_json())
+        if redemptions is not None:
+            redemptions.announce(reader_id)
         number = verdict.member.card_number if verdict.member else ""
         self._notes.append(VerdictNote(when, self._parts.station, reader_id, verdict.code.value, seconds, number))
         return view
+
+    def _redemptions_at(self, reader_id: str) -> RedemptionService | None:
+        """Redemptions, at a reader in counter mode of a merchant."""
+        service = self._redemptions
+        if service is None or not service.enabled or self._readers.view(reader_id).mode is not Mode.COUNTER:
+            return None
+        return service
 
     def _lists_now(self) -> CounterLists:
         """Raises Unavailable."""
@@ -254,15 +274,19 @@ class CounterService:
 
 
 @contextmanager
-def _powered(session: ReaderSession) -> Iterator[Transport | None]:
-    """The card in the slot; None for one without an answer to reset. Raises TransportError, NoCard for an
-    empty slot."""
+def _powered(session: ReaderSession, *, stays: bool) -> Iterator[Transport | None]:
+    """The card in the slot, which ``stays`` powered for a redemption or not; None for one without an answer to reset.
+    Raises TransportError, NoCard for an empty slot."""
     try:
         card = session.connect()
     except NoCard:
         if not session.wait_for_card(0):
             raise
         yield None
+        return
+    if stays:
+        session.powered_card = card
+        yield card
         return
     try:
         yield card

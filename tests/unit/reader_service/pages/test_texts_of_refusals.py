@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from reader_service.http.errors import Problem
 from reader_service.pages.shell import sentence_of
 from reader_service.pages.words import LANGUAGES, words
+from reader_service.services.redeeming.refusals import REASONS
 from registry.errors import CHIP_VERIFIED, NOT_WANTED, OWN_WORK
 from registry.programme.merchants import RULES
 from tests.support.paths import ROOT
@@ -66,6 +67,11 @@ def test_every_rule_of_a_merchant_has_a_sentence_in_both_languages() -> None:
         if f"problem.conflict.{rule}" not in words(language)._texts
     ]
     assert missing == []
+
+
+def test_every_reason_of_a_redemption_has_a_sentence_in_both_languages() -> None:
+    wanted = {f"problem.conflict.{reason}" for reason in (*REASONS, "insertion-over", "no-merchant")}
+    assert {key for key in wanted for language in LANGUAGES if key not in words(language)} == set()
 
 
 def test_a_sentence_without_a_reason_of_its_own_is_never_lost() -> None:

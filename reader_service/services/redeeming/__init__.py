@@ -1,0 +1,1 @@
+"""Redemptions at the readers of this machine: insertions, results, the queue for the office, and the cashiers."""

@@ -1,0 +1,231 @@
+"""Redemptions at the readers in counter mode: what a torn one became, what the member can have, and the redemption.
+
+The card of a verdict stays powered while it is in the reader, so that the redemption is in the same insertion.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from programme.outcome import Refused
+from reader_service.errors import Conflict, NotFound
+from reader_service.events import EventBus
+from reader_service.parts import ServiceParts
+from reader_service.principal import Permission, Principal
+from reader_service.readers.manager import ReaderManager
+from reader_service.readers.worker import ReaderSession
+from reader_service.redemptions.counter import CounterRedemptions, PinRefused
+from reader_service.redemptions.intents import Intent
+from reader_service.redemptions.journal import FOLDER, RedemptionJournal
+from reader_service.redemptions.offers import BenefitChoice, CounterOffer
+from reader_service.redemptions.record import CounterOutcome, CounterRecord
+from reader_service.registry_errors import needs_reason
+from reader_service.services.redeeming.refusals import translate_redemption_faults
+from terminal.apdu import Sender
+from terminal.errors import MembercardError
+from terminal.member.outcome import Verdict
+from terminal.secret import Secret
+
+REDEEMING: Final = 20.0
+"""Seconds after which a redemption counts as hung."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardOffers:
+    """What the member whose card is in a reader can have. ``insertion`` names this insertion of the card; a redemption
+    needs it. ``recovered`` is what became of an earlier request; ``reason`` and ``fault``: why nothing is offered."""
+
+    reader: str
+    insertion: str
+    offers: tuple[CounterOffer, ...]
+    recovered: CounterRecord | None = None
+    reason: str = ""
+    fault: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """For events and other programs."""
+        return {
+            "reader": self.reader,
+            "insertion": self.insertion,
+            "offers": [offer.to_json() for offer in self.offers],
+            "recovered": self.recovered and self.recovered.to_json(),
+            "reason": self.reason,
+            "fault": self.fault,
+        }
+
+
+@dataclass(slots=True)
+class _Insertion:
+    """A card in a reader, verified. ``spent``: its verdict has been used for a redemption."""
+
+    offers: CardOffers
+    sender: Sender = field(repr=False)
+    verdict: Verdict
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionQueue:
+    """The state of the journal: rows that wait for the office, requests without a result, and damaged places."""
+
+    waiting: int
+    open: int
+    damaged: int
+
+
+class RedemptionService:
+    """The use-cases. Without a merchant in the settings there are none: ``enabled`` is False.
+
+    Events (topic: reader id): redemption.offers (data: CardOffers.to_json()) after the verdict on a card;
+    redemption.result (data: CounterRecord.to_json()) after a redemption.
+    """
+
+    def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
+        self._parts, self._bus, self._readers = parts, bus, readers
+        self._counter: CounterRedemptions | None = None
+        self._lock = threading.Lock()
+        self._insertions: dict[str, _Insertion] = {}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether this service redeems."""
+        return self._counter is not None
+
+    def open(self) -> None:
+        """Open the journal. Raises JournalBusy where another service has it open, JournalUnavailable, JournalFull."""
+        place = self._parts.place
+        if place is not None:
+            journal = RedemptionJournal.open(self._parts.data_dir / FOLDER, self._parts.clock())
+            self._counter = CounterRedemptions(journal, place, self._parts.zone)
+
+    def close(self) -> None:
+        """Close the journal. Safe to call twice."""
+        if self._counter is not None:
+            self._counter.journal.close()
+
+    # --- on the reader's thread, around a verdict --------------------------------------------------------------------
+
+    def begins(self, reader_id: str) -> None:
+        """A card is verified now: nothing is redeemed by an earlier verdict any more."""
+        with self._lock:
+            self._insertions.pop(reader_id, None)
+
+    def verified(self, reader_id: str, sender: Sender, verdict: Verdict, again: Callable[[], Verdict]) -> Verdict:
+        """Recover an earlier request to the card, and note what can be redeemed. Returns the verdict that counts, which
+        is ``again()`` where the recovery has used up the first."""
+        counter = self._counter
+        if counter is None or verdict.card is None:
+            return verdict
+        at = self._parts.clock()
+        recovered, reason, fault = None, "", ""
+        offers: tuple[CounterOffer, ...] = ()
+        try:
+            with translate_redemption_faults():
+                recovered = counter.recover(sender, verdict, at)
+                if recovered is not None and recovered.outcome is not CounterOutcome.NOT_COUNTED:
+                    verdict = again()
+                if recovered is None or recovered.outcome is not CounterOutcome.TORN:
+                    offers = counter.offers(verdict, at)
+        except Conflict as refusal:
+            reason, fault = str(refusal.params["reason"]), str(refusal)
+        card = CardOffers(reader_id, secrets.token_hex(8), offers, recovered, reason, fault)
+        with self._lock:
+            self._insertions[reader_id] = _Insertion(card, sender, verdict)
+        return verdict
+
+    def announce(self, reader_id: str) -> None:
+        """Publish what the member can have, after the verdict was published."""
+        insertion = self._insertion(reader_id)
+        if insertion is not None:
+            self._bus.publish("redemption.offers", reader_id, insertion.offers.to_json())
+
+    # --- use-cases ---------------------------------------------------------------------------------------------------
+
+    def offers(self, p: Principal, reader_id: str) -> CardOffers:
+        """REDEEM. What the member whose card is in the reader can have. Raises NotFound where no card was verified."""
+        p.need(Permission.REDEEM)
+        insertion = self._insertion(reader_id)
+        if insertion is None:
+            raise NotFound("no card in this reader was verified for a redemption", reader=reader_id)
+        return insertion.offers
+
+    def redeem(
+        self, p: Principal, reader_id: str, insertion: str, choice: BenefitChoice, *, pin: Secret | None = None
+    ) -> CounterRecord | Refused | PinRefused:
+        """REDEEM. Redeem a choice on the card of an insertion.
+
+        Raises Conflict (``insertion-over``: the card was taken out or used for a redemption; the faults of journal and
+        edition), NotFound for an unknown benefit, LeaseLost for a reader that is not in counter mode, ReaderOut.
+        """
+        p.need(Permission.REDEEM)
+        job = partial(self._redeem, p, reader_id, insertion, choice, pin)
+        return self._readers.use(p, reader_id, "", job, REDEEMING, counter=True)
+
+    def record(self, p: Principal, number: int) -> CounterRecord:
+        """REDEEM. The redemption whose result is that row of the journal. Raises NotFound."""
+        p.need(Permission.REDEEM)
+        try:
+            return self._need().record(number)
+        except MembercardError as fault:
+            raise NotFound(f"row {number} of the journal is no redemption") from fault
+
+    def queue(self, p: Principal) -> RedemptionQueue:
+        """REDEEM. What waits at this counter."""
+        p.need(Permission.REDEEM)
+        journal = self._need().journal
+        return RedemptionQueue(journal.waiting, len(journal.open_intents), len(journal.damage))
+
+    def open_requests(self, p: Principal) -> tuple[Intent, ...]:
+        """REDEEM. Requests whose cards have to come back."""
+        p.need(Permission.REDEEM)
+        return self._need().journal.open_intents
+
+    def give_up(self, p: Principal, number: int, reason: str) -> CounterRecord:
+        """REDEEM. End a request whose card does not come back: the office finds out. Raises Conflict, Invalid."""
+        p.need(Permission.REDEEM)
+        with translate_redemption_faults():
+            return self._need().give_up(number, self._parts.clock(), by=p.name, reason=needs_reason(reason))
+
+    def acknowledge(self, p: Principal, reason: str) -> None:
+        """REDEEM. Take note of a damaged journal, or of a clock that was set back. Raises Conflict, Invalid."""
+        p.need(Permission.REDEEM)
+        with translate_redemption_faults():
+            self._need().journal.acknowledge(self._parts.clock(), by=p.name, reason=needs_reason(reason))
+
+    def _redeem(
+        self,
+        p: Principal,
+        reader_id: str,
+        wanted: str,
+        choice: BenefitChoice,
+        pin: Secret | None,
+        session: ReaderSession,
+    ) -> CounterRecord | Refused | PinRefused:
+        counter, insertion = self._need(), self._insertion(reader_id)
+        present = session.powered_card is not None and session.wait_for_card(0)
+        if insertion is None or insertion.offers.insertion != wanted or insertion.spent or not present:
+            raise Conflict(
+                "this card was taken out or used for a redemption since: insert it again", reason="insertion-over"
+            )
+        with translate_redemption_faults():
+            at: datetime = self._parts.clock()
+            result = counter.redeem(insertion.sender, insertion.verdict, choice, at, cashier=p.name, pin=pin)
+        if isinstance(result, CounterRecord):
+            insertion.spent = True
+            self._bus.publish("redemption.result", reader_id, result.to_json())
+        return result
+
+    def _insertion(self, reader_id: str) -> _Insertion | None:
+        with self._lock:
+            return self._insertions.get(reader_id)
+
+    def _need(self) -> CounterRedemptions:
+        if self._counter is None:
+            raise Conflict("nothing is redeemed here: the settings name no merchant", reason="no-merchant")
+        return self._counter
