@@ -90,6 +90,7 @@ TABLE: Final = (
     ),
     Listed("readers", "readers", HelpPanel.COUNTER, "List and watch readers."),
     Listed("loss", "loss", HelpPanel.ADMINISTRATION, "Lost cards: hotlist, replacement, reports for the bank (挂失)."),
+    Listed("amendment", "amendment", HelpPanel.ADMINISTRATION, "A member's new name or mobile number (更正)."),
     Listed("unit", "unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which (单位)."),
     Listed("user", "user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
     Listed("audit", "audit", HelpPanel.ADMINISTRATION, "What was done, and whether the record of it is whole."),

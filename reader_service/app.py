@@ -33,7 +33,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
-from reader_service.api.window import losses
+from reader_service.api.window import amendments, losses
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
 from reader_service.http.resource import PREFIX
@@ -66,6 +66,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     members.router,
     cards.router,
     losses.router,
+    amendments.router,
     lists.router,
     audit.router,
     statistics.router,

@@ -50,6 +50,7 @@ class Permission(StrEnum):
     MEMBERS_FIND = "members:find"
     MEMBERS_UNMASK = "members:unmask"
     MEMBERS_CHANGE = "members:change"
+    AMENDMENTS_VIEW = "amendments:view"
     CARDS_VIEW = "cards:view"
     CARDS_CHANGE = "cards:change"
     LISTS_FETCH = "lists:fetch"
@@ -79,7 +80,16 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.STATISTICS,
         )
     ),
-    Role.REVIEWER: frozenset((_P.ROSTERS_VIEW, _P.ROSTERS_APPROVE, _P.BATCHES_VIEW, _P.BATCHES_CLOSE, _P.STATISTICS)),
+    Role.REVIEWER: frozenset(
+        (
+            _P.ROSTERS_VIEW,
+            _P.ROSTERS_APPROVE,
+            _P.AMENDMENTS_VIEW,
+            _P.BATCHES_VIEW,
+            _P.BATCHES_CLOSE,
+            _P.STATISTICS,
+        )
+    ),
     Role.REGISTRAR: frozenset(
         (
             _P.ROSTERS_VIEW,
@@ -88,6 +98,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.MEMBERS_FIND,
             _P.MEMBERS_UNMASK,
             _P.MEMBERS_CHANGE,
+            _P.AMENDMENTS_VIEW,
             _P.CARDS_VIEW,
             _P.CARDS_CHANGE,
             _P.LISTS_FETCH,

@@ -24,6 +24,7 @@ from reader_service.services.signatures import SignatureService
 from reader_service.services.statistics import StatisticsService
 from reader_service.services.units import UnitService
 from reader_service.services.users import UserService
+from reader_service.services.window.amendments import AmendmentService
 from reader_service.services.window.losses import LossService
 
 
@@ -59,6 +60,7 @@ class ReaderService:
         self.units = UnitService(parts)
         self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
+        self.amendments = AmendmentService(parts, self.bus, on_hotlist=refresh)
         self.losses = LossService(parts, self.bus, self.lists, self.accounts, on_hotlist=refresh)
         self.readers.on_added = self.counter.reader_added
         self.readers.on_forgotten = self._forgotten

@@ -34,6 +34,7 @@ from registry.db.privacy import PersonalData
 from registry.db.witness import Witness
 from registry.errors import RegistryError
 from registry.line.line import Line
+from registry.members.amendments import Amendments
 from registry.members.bank_reports import BankReports
 from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
@@ -81,6 +82,7 @@ class Registry:
         self.line = Line(context)
         # members and their cards
         self.members = Members(context)
+        self.amendments = Amendments(context)
         self.cards = Cards(context)
         self.losses = Losses(context)
         self.bank_reports = BankReports(context)

@@ -18,6 +18,7 @@ _KINDS = {
     "correction": "correct a returned roster",
     "closing": "sign to close a batch",
     "consent": "consent to a token",
+    "amendment": "decide on amended data",
 }
 
 
@@ -63,6 +64,8 @@ def waiting(
         output.say("approve a draft with: membercard batch approve BATCH --by NAME")
     if "closing" in kinds:
         output.say("close a batch with: membercard batch close BATCH --by NAME --second NAME")
+    if "amendment" in kinds:
+        output.say("decide on amended data with: membercard amendment approve NUMBER --by NAME")
     if "consent" in kinds:
         output.say("a second administrator consents to a token on the Users page")
 

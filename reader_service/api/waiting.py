@@ -17,7 +17,7 @@ class WaitingSignatureResponse(ResponseModel):
     """A signature that is missing. `by` requested it; `own`: the caller did, so that somebody else gives it."""
 
     kind: SignatureKind
-    key: str = Field(description="The batch, or the number of the token.", examples=["B20261122-001"])
+    key: str = Field(description="The batch, or the number of the token or amendment.", examples=["B20261122-001"])
     subject: str = Field(description="The unit, or the label of the token.")
     by: str
     at: datetime
@@ -27,8 +27,9 @@ class WaitingSignatureResponse(ResponseModel):
 @router.get(
     "",
     summary="List what waits for a second person",
-    description="The oldest comes first: rosters to review or to correct, batches to close, tokens to consent to, as "
-    "the caller's roles allow, and what the caller requested. A token is no second person: its list is empty.",
+    description="The oldest comes first: rosters to review or to correct, batches to close, tokens to consent to, "
+    "amendments to decide, as the caller's roles allow, and what the caller requested. A token is no second person: "
+    "its list is empty.",
 )
 def waiting(service: Svc, caller: Caller) -> list[WaitingSignatureResponse]:
     return [WaitingSignatureResponse.model_validate(one) for one in service.signatures.waiting(caller)]

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from reader_service.http.errors import Page
 from reader_service.pages import (
+    amendments,
     audit,
     counter,
     developer,
@@ -35,6 +36,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     counter.router,
     intake.router,
     losses.router,
+    amendments.router,
     registry.router,
     progress.router,
     units.router,

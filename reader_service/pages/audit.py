@@ -51,6 +51,7 @@ GROUPS: Final = (
     "restore.",
     "plan.",
     "bank.",
+    "amendment.",
 )
 """Prefixes of actions, for the filter."""
 

@@ -26,6 +26,8 @@ def _value(t: Words, name: str, value: Fact) -> str:
         return t("audit.yes" if value else "audit.no")
     if name in ("roles", "new_roles"):
         return t("shell.comma").join(t.either(f"role.{role}", role) for role in str(value).replace(",", " ").split())
+    if name == "fields":
+        return t("shell.comma").join(t.either(f"amendments.field-{one}", one) for one in str(value).split())
     if name in ("channel", "caller"):
         return t.either(f"losses.{name}-{value}", str(value))
     if name in ("because", "state"):

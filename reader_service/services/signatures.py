@@ -14,6 +14,7 @@ from reader_service.services.batches import SIGNATURE_LASTS, SIGNED
 from registry.admin.audit import AuditFilter
 from registry.batches.reviews import ReviewEvent
 from registry.db.paging import MOST
+from registry.members.amendments import AmendmentState
 from registry.store import Registry
 from registry.values import Batch, BatchState
 from terminal.names import same_name
@@ -26,6 +27,7 @@ class SignatureKind(StrEnum):
     CLOSING = "closing"  # a finished batch that one person signed
     CONSENT = "consent"  # a token that reads members
     CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
+    AMENDMENT = "amendment"  # a new name or mobile number of a member
 
 
 PERMISSIONS: Final = {
@@ -33,14 +35,16 @@ PERMISSIONS: Final = {
     SignatureKind.CLOSING: Permission.BATCHES_CLOSE,
     SignatureKind.CONSENT: Permission.USERS,
     SignatureKind.CORRECTION: Permission.ROSTERS_UPLOAD,
+    SignatureKind.AMENDMENT: Permission.ROSTERS_APPROVE,
 }
 """Who may give each."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingSignature:
-    """A signature that is missing. ``key`` is the batch or the token's number, ``subject`` the unit or the token's
-    label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so that somebody else gives it."""
+    """A signature that is missing. ``key`` is the batch or the number of a token or an amendment, ``subject`` the
+    unit or the token's label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so that somebody else
+    gives it."""
 
     kind: SignatureKind
     key: str
@@ -82,7 +86,18 @@ class _Signatures:
 
     def of(self, p: Principal, *, unsent: bool) -> list[WaitingSignature]:
         drafts = self._drafts(p) if unsent else []
-        return [*drafts, *self._reviews(p), *self._closings(p), *self._consents(p)]
+        return [*drafts, *self._reviews(p), *self._closings(p), *self._consents(p), *self._amendments(p)]
+
+    def _amendments(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.AMENDMENTS_VIEW):
+            return []
+        waiting = self._registry.amendments.page(None, MOST, state=AmendmentState.WAITING).items
+        people = self._registry.users.people([one.by for one in waiting])
+        return [
+            WaitingSignature(SignatureKind.AMENDMENT, str(one.number), one.unit, one.by, one.at, own)
+            for one in waiting
+            if (own := same_name(people[one.by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
+        ]
 
     def _drafts(self, p: Principal) -> list[WaitingSignature]:
         if not (p.may(Permission.ROSTERS_APPROVE) or p.may(Permission.ROSTERS_UPLOAD)):

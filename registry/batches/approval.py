@@ -195,10 +195,11 @@ def _apply_changes(conn: Connection, personal: PersonalData, batch_id: str) -> N
     if changes:
         conn.execute(update(members).where(members.c.id == bindparam("member")), changes)
         for change in changes:
-            _forget_waiting_dossiers(conn, change["member"])
+            forget_waiting_dossiers(conn, change["member"])
 
 
-def _forget_waiting_dossiers(conn: Connection, member_id: int) -> None:
+def forget_waiting_dossiers(conn: Connection, member_id: int) -> None:
+    """Delete the dossiers of a member that no chip has yet, so that they are prepared again from the new data."""
     claimed = exists().where(claims.c.dossier_id == dossiers.c.id)
     waiting = select(dossiers.c.id, dossiers.c.card_number).where(dossiers.c.member_id == member_id, ~claimed)
     for row in conn.execute(waiting.where(dossiers.c.state == "waiting").with_for_update()).all():

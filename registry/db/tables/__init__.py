@@ -50,7 +50,7 @@ from registry.db.tables.programme import (
     terminals,
 )
 from registry.db.tables.updates import card_scripts, card_updates
-from registry.db.tables.window import bank_reports, losses
+from registry.db.tables.window import amendments, bank_reports, losses
 
 __all__ = [
     "ENDED",
@@ -58,6 +58,7 @@ __all__ = [
     "OPEN",
     "RowId",
     "UtcTime",
+    "amendments",
     "audit",
     "audit_head",
     "bank_reports",

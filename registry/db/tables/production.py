@@ -75,7 +75,7 @@ member_events = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
-    one_of("event", "transferred", "withdrawn", "returned"),
+    one_of("event", "transferred", "withdrawn", "returned", "amended"),
     sqlite_autoincrement=True,
 )
 

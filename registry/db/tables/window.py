@@ -1,8 +1,9 @@
-"""Tables of the life of a card after its issue: losses, and the reports of losses for the bank."""
+"""Tables of the life of a card after its issue: losses, the reports of them for the bank, and amended data."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -59,3 +60,28 @@ losses = Table(
     sqlite_autoincrement=True,
 )
 Index("uq_losses_listed", losses.c.card_number, losses.c.sequence, unique=True, **where("unlisted_at IS NULL"))
+
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("member_id", ForeignKey("members.id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # name, mobile
+    Column("sealed", LargeBinary, nullable=False),  # the new values
+    Column("seal_key", Text, nullable=False),
+    Column("new_card", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("decided_by", Text),
+    Column("decided_reason", Text, nullable=False, server_default=text("''")),
+    Column("batch_id", ForeignKey("batches.id"), index=True),  # of the new card
+    one_of("state", "waiting", "approved", "refused", "cancelled"),
+    one_of("fields", "name", "mobile", "name mobile"),
+    CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("state NOT IN ('approved', 'refused') OR decided_by <> by", name="second_person"),
+    sqlite_autoincrement=True,
+)
+Index("uq_amendments_waiting", amendments.c.member_id, unique=True, **where("state = 'waiting'"))

@@ -26,6 +26,7 @@ from reader_service.services.signatures import SignatureKind
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.line.outcome import MISSING
+from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
 from registry.ranges import RangeKind
@@ -105,6 +106,7 @@ def _strings(node: ast.expr, module: ast.Module) -> Iterator[str]:
 
 
 IN_ACTIONS = {
+    "amendment.": tuple(state for state in AmendmentState if state is not AmendmentState.WAITING),
     "card.": tuple(CardState),
     "lane.": tuple(command.name for command in LANE_COMMANDS.values() if command.audited),
     "new_": ("display", "roles", "language"),
@@ -188,6 +190,8 @@ def of(values: Iterable[object]) -> Callable[[], list[str]]:
 
 
 VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
+    ("amendments.field-", ""): of(FIELDS),
+    ("amendments.state-", ""): of(AmendmentState),
     ("audit.action-", ""): actions,
     ("audit.actor-", ""): of((UNNAMED_ACTOR, "first start", "somebody", "registry", restores.LANE)),
     ("audit.break-", ""): breaks,
