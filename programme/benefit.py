@@ -148,13 +148,15 @@ class LimitedStock(ProgrammeSection):
 
 
 class Benefit(ProgrammeSection):
-    """What members get from a kind of merchant, with every rule about it. ``text`` is a note for the cashier."""
+    """What members get from a kind of merchant, with every rule about it. ``text`` is a note for the cashier;
+    ``pin``: the card counts a use only after its PIN."""
 
     name: Wording
     text: Wording | None = None
     merchants: tuple[Code, ...] = Field(min_length=1, max_length=50)
     counted: Counting
     benefit_class: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = Field(None, alias="class")
+    pin: Literal[True] | None = None
     eligibility: Eligibility = Eligibility()
     show: tuple[Code, ...] = Field((), max_length=10)
     questions: dict[Code, Wording] = Field(default_factory=dict, max_length=10)
@@ -171,6 +173,8 @@ class Benefit(ProgrammeSection):
                 raise ValueError(f"{what} names {code}, which this benefit does not have")
         if (self.benefit_class is None) != (self.counted != "card"):
             raise ValueError("a benefit that the card counts has a class, and no other has one")
+        if self.pin and self.counted != "card":
+            raise ValueError("only the card can ask for its PIN: counted: card")
         if not self.sold and any(limit.per == "season" for limit in self.limits):
             raise ValueError("a limit per season needs the seasons: the windows of sold")
         return self

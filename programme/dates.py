@@ -9,7 +9,7 @@ import calendar
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from programme.wording import ProgrammeSection
 
@@ -17,6 +17,7 @@ Period = Literal["day", "month", "quarter", "year"]
 PERIOD_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _LEAP_YEAR: Final = 2000
 _SHORTEST: Final = 28
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
 
 class MonthDay(NamedTuple):
@@ -45,13 +46,18 @@ def _month_day(value: object) -> MonthDay:
 
 def _day(value: object) -> date | MonthDay:
     if isinstance(value, date) and not isinstance(value, datetime):
-        return value
+        return _of_this_century(value)
     try:
-        if isinstance(value, str) and len(value) == 10:
-            return date.fromisoformat(value)
-        return _month_day(value)
+        day = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else _month_day(value)
     except ValueError:
         raise ValueError("write a day as 2026-12-15, or as 12-15 for every year") from None
+    return day if isinstance(day, MonthDay) else _of_this_century(day)
+
+
+def _of_this_century(day: date) -> date:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise ValueError("a day of the years 2000 to 2099")
+    return day
 
 
 def _clock_time(value: object) -> time:
@@ -63,6 +69,7 @@ def _clock_time(value: object) -> time:
     raise ValueError('write a time as hours and minutes, such as "08:30"')
 
 
+CenturyDay = Annotated[date, AfterValidator(_of_this_century)]
 YearlyDay = Annotated[MonthDay, PlainValidator(_month_day), PlainSerializer(str)]
 Day = Annotated[date | MonthDay, PlainValidator(_day), PlainSerializer(str)]
 ClockTime = Annotated[time, BeforeValidator(_clock_time), PlainSerializer(lambda at: f"{at:%H:%M}")]
@@ -78,8 +85,8 @@ class DateSpan(NamedTuple):
 class ValidDates(ProgrammeSection):
     """Days from the first through the last, both in a certain year."""
 
-    first: date = Field(alias="from")
-    last: date = Field(alias="through")
+    first: CenturyDay = Field(alias="from")
+    last: CenturyDay = Field(alias="through")
 
 
 class OpenHours(ProgrammeSection):
@@ -128,7 +135,7 @@ class SaleWindow(ProgrammeSection):
         """The windows that begin in the year of the day, in the one before and in the one after."""
         if isinstance(self.first, MonthDay) and isinstance(self.last, MonthDay):
             over_new_year = self.last < self.first
-            years = range(max(1, day.year - 1), min(9998, day.year + 1) + 1)
+            years = range(day.year - 1, day.year + 2)
             return [DateSpan(self.first.of(year), self.last.of(year + over_new_year)) for year in years]
         if isinstance(self.first, date) and isinstance(self.last, date):
             return [DateSpan(self.first, self.last)]
@@ -169,7 +176,11 @@ def _in_month(year: int, month: int, day: int) -> date:
 
 def birthday(birth: date, age: int) -> date:
     """The day on which somebody reaches an age. Who was born on 29 February reaches it on 1 March in other years."""
-    try:
-        return birth.replace(year=birth.year + age)
-    except ValueError:
-        return date(birth.year + age, 3, 1)
+    year = birth.year + age
+    if year > date.max.year:
+        return date.max
+    return (
+        date(year, 3, 1)
+        if (birth.month, birth.day) == (2, 29) and not calendar.isleap(year)
+        else birth.replace(year=year)
+    )

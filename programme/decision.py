@@ -75,6 +75,7 @@ def decide(
         request.quantity,
         left,
         offer.documents,
+        bool(offer.benefit.pin),
         through,
         sentence,
     )

@@ -35,6 +35,8 @@ def explained(offer: Offer) -> Iterator[Sentence]:
     if offer.documents:
         seen = joined(offer.documents)
         yield Sentence(f"须查看{seen.zh}", f"the cashier looks at: {seen.en}")
+    if benefit.pin:
+        yield Sentence("须输入密码", "with the PIN of the card")
     yield _COUNTED[benefit.counted]
     if benefit.text is not None:
         yield Sentence(benefit.text.zh, benefit.text.en)

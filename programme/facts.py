@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Self
 
 from programme.errors import ProgrammeError
+from terminal.member.outcome import MemberFacts
 from terminal.member.values import Category, Entitlement
 
 
@@ -27,6 +29,17 @@ class Beneficiary:
     issued: date | None = None
     birth: date | None = field(default=None, repr=False)
     children: tuple[date, ...] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_card(cls, facts: MemberFacts) -> Self:
+        """What a verified card says of its member, without the registry."""
+        return cls(
+            federation=facts.scheme,
+            category=facts.category,
+            unit=facts.unit_code,
+            cover_ends=facts.cover_ends,
+            issued=facts.effective,
+        )
 
     @property
     def in_hardship(self) -> bool | None:
@@ -85,6 +98,11 @@ class PastUses:
     complete: bool = False
     card: Mapping[str, Entitlement] = field(default_factory=dict)
     taken: Mapping[str, int] | None = None
+
+    @classmethod
+    def of_card(cls, facts: MemberFacts, uses: Sequence[BenefitUse] = ()) -> Self:
+        """What a verified card has counted, with the uses that this counter knows."""
+        return cls(uses, card={entry.benefit_class: entry for entry in facts.entitlements})
 
     def valid(self) -> list[BenefitUse]:
         """The uses that were not reversed."""

@@ -78,7 +78,7 @@ class Allowed:
     """A member may have it: amounts in fen, fees included in ``price``.
 
     ``uses`` are counted; ``left`` are left after them, None without a limit. ``show`` is what the cashier looks at
-    first; ``gives_through`` the last day of what the use gives.
+    first, ``pin`` whether the member enters the PIN; ``gives_through`` the last day of what the use gives.
     """
 
     price: int
@@ -88,6 +88,7 @@ class Allowed:
     uses: int
     left: int | None
     show: tuple[Wording, ...]
+    pin: bool
     gives_through: date | None
     sentence: Sentence
 

@@ -82,6 +82,9 @@ def allowed(
         seen = joined(offer.documents)
         zh.append(f"请查看{seen.zh}")
         en.append(f"look at: {seen.en}")
+    if offer.benefit.pin:
+        zh.append("请会员输入密码")
+        en.append("the member enters the PIN")
     if left is not None:
         zh.append(f"此后还剩 {left} 次")
         en.append(f"{left} left after this")

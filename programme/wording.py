@@ -12,10 +12,12 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-_HIGHEST: Final = 1_000_000_000
-"""More than any price: ten million yuan."""
+_HIGHEST: Final = 10_000_000
+"""More than any price in yuan."""
+_LONGEST: Final = 200
+"""Characters of a text: it stands on one line of a receipt, or a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class ProgrammeSection(BaseModel):
 class Wording(ProgrammeSection):
     """A text of the programme file in both languages. The linter refuses an empty one."""
 
-    zh: str = ""
-    en: str = ""
+    zh: str = Field("", max_length=_LONGEST)
+    en: str = Field("", max_length=_LONGEST)
 
 
 def joined(texts: Iterable[Wording]) -> Sentence:
@@ -69,15 +71,17 @@ def _hundredths(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("write a number, such as 200 or 12.50")
     try:
-        hundredths = Decimal(str(value)) * 100
-        whole = int(hundredths)
-    except (InvalidOperation, OverflowError, ValueError):
-        raise ValueError("write a number, such as 200 or 12.50") from None
-    if whole != hundredths:
-        raise ValueError("at most two decimals")
-    if not 0 <= whole <= _HIGHEST:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise ValueError("write a number, such as 200 or 12.50")
+    if not 0 <= number <= _HIGHEST:  # first of all: a number in a few letters may have a million digits
         raise ValueError("not below zero, and at most 10,000,000")
-    return whole
+    hundredths = number * 100
+    if hundredths != int(hundredths):
+        raise ValueError("at most two decimals")
+    return int(hundredths)
 
 
 Yuan = Annotated[int, BeforeValidator(_hundredths), PlainSerializer(yuan)]

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import pytest
 
+from programme.dates import birthday
 from programme.decision import decide
 from programme.facts import Beneficiary, BenefitRequest, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused
@@ -117,6 +118,11 @@ def test_the_conditions_of_the_programme_hold_for_each_benefit() -> None:
         "Benefit: for members in post, retired members only; not possible unless the member's data change"
     )
     assert refused.sentence.zh == "权益：仅限在职会员、退休会员；会员情况变化后才可办理"
+
+
+@pytest.mark.parametrize(("birth", "day"), [(date(9990, 1, 1), date.max), (date(2024, 2, 29), date(2084, 2, 29))])
+def test_every_birthday_is_a_day(birth: date, day: date) -> None:
+    assert birthday(birth, 60) == day
 
 
 def test_dates_of_birth_do_not_print_themselves() -> None:
