@@ -33,6 +33,8 @@ from registry.db.database import BUSY_SECONDS, Database
 from registry.db.privacy import PersonalData
 from registry.db.witness import Witness
 from registry.errors import RegistryError
+from registry.handover.boxes import Boxes
+from registry.handover.moves import Moves
 from registry.line.line import Line
 from registry.members.amendments import Amendments
 from registry.members.bank_reports import BankReports
@@ -94,6 +96,9 @@ class Registry:
         self.booking = Booking(context)
         self.redemptions = Redemptions(context)
         self.findings = Findings(context)
+        # packing and hand-over
+        self.boxes = Boxes(context)
+        self.moves = Moves(context)
         # administration
         self.users = Users(context)
         self.sessions = Sessions(context)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, extract, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, extract, func, not_, or_, select
 
 from registry.batches.units import belonging
 from registry.db.context import RegistryContext
@@ -17,7 +17,7 @@ from registry.unit_names import names_above
 from registry.values import CardState
 
 # Every card that reaches its member passes this state once; those that ended before were never handed over.
-_HANDED_OVER: Final = card_events.c.event == CardState.DELIVERED.value
+_HANDED_OVER: Final = and_(card_events.c.event == CardState.DELIVERED.value, not_(card_events.c.undone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,15 @@ _EVENT = insert(card_events)
 
 @dataclass(frozen=True, slots=True)
 class CardChange:
-    """Who changes a card, where, why and when."""
+    """Who changes a card, where, why and when. ``move``: the move of many cards that this is part of, or
+    ``undoes``."""
 
     by: str
     place: str
     reason: str
     at: datetime
+    move: int | None = None
+    undoes: bool = False
 
 
 class Cards:
@@ -196,10 +199,13 @@ def card_on_record(conn: Connection, card_number: str, sequence: int | None = No
 
 def change_card(
     conn: Connection, card_number: str, new: CardState, change: CardChange, only_from: CardState | None = None
-) -> None:
-    """Move a card to its next state and update the hotlist. Raises NotOnRecord, RegistryConflict."""
+) -> tuple[int, CardState]:
+    """Move a card to its next state and update the hotlist; returns its sequence and the state before.
+
+    Raises NotOnRecord, RegistryConflict.
+    """
     chosen = (
-        select(cards.c.state, cards.c.sequence, cards.c.member_id, cards.c.result)
+        select(cards.c.state, cards.c.sequence)
         .where(cards.c.card_number == card_number)
         .order_by(cards.c.sequence.desc())
         .limit(1)
@@ -213,14 +219,24 @@ def change_card(
         choice = f"can become {' or '.join(allowed) or 'nothing any more'}, not {new}"
         sentence = f"card {card_number} is {row.state}; it {choice if new not in allowed else f'is not {only_from}'}"
         raise RegistryConflict(sentence, reason="card-state", card=card_number)
-    if (row.state, new) == (CardState.DELIVERED, CardState.ACTIVE) and needs_activation(json.loads(row.result)):
-        _refuse_unconfirmed(conn, card_number, row.sequence)
-    _move(conn, card_number, row.sequence, new, change)
-    if new is CardState.REPLACED and row.state == CardState.EXPIRED:
-        hotlist_add(conn, card_number, row.sequence, new.value, change.at)
+    set_state(conn, (card_number, row.sequence), CardState(row.state), new, change)
+    return row.sequence, CardState(row.state)
+
+
+def set_state(conn: Connection, card: tuple[str, int], before: CardState, new: CardState, change: CardChange) -> None:
+    """Put the card of that number and sequence, whose row the caller holds, into a state that was found allowed."""
+    number, sequence = card
+    if (before, new) == (CardState.DELIVERED, CardState.ACTIVE):
+        own = (cards.c.card_number == number, cards.c.sequence == sequence)
+        if needs_activation(json.loads(conn.execute(select(cards.c.result).where(*own)).scalar_one())):
+            _refuse_unconfirmed(conn, number, sequence)
+    _move(conn, number, sequence, new, change)
+    if new is CardState.REPLACED and before is CardState.EXPIRED:
+        hotlist_add(conn, number, sequence, new.value, change.at)
     if new is CardState.LOST:
+        owner = select(cards.c.member_id).where(cards.c.card_number == number, cards.c.sequence == sequence)
         loss = {"by": change.by, "at": change.at, "place": change.place, "reason": change.reason}
-        key = {"card_number": card_number, "sequence": row.sequence, "member_id": row.member_id}
+        key = {"card_number": number, "sequence": sequence, "member_id": owner.scalar_subquery()}
         conn.execute(insert(losses).values(**key, **loss))
 
 
@@ -278,6 +294,8 @@ def record_event(conn: Connection, card_number: str, sequence: int, event: CardS
             "by": change.by,
             "place": change.place,
             "reason": change.reason,
+            "move_id": change.move,
+            "undone": change.undoes,
         },
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, exists, insert, select, update
 
@@ -33,6 +33,9 @@ from registry.person import Person
 from registry.unit_names import BETWEEN, levels
 from registry.values import CardState
 from terminal.names import all_visible
+
+IN_STOCK: Final = "in-stock"
+"""Event of a card that came back into stock, or whose packing was undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,13 @@ class Members:
         own = select(member_events).where(member_events.c.member_id == member_id).order_by(member_events.c.id)
         with self._context.read() as conn:
             view(conn, member_id)
-            history = [
-                MemberEvent(row.at, row.event, row.by, row.reason, row.place, f"{row.card_number}-{row.sequence}")
-                for row in conn.execute(of_cards)
-            ]
+            known: set[str] = set()
+            history: list[MemberEvent] = []
+            for row in conn.execute(of_cards):
+                card = f"{row.card_number}-{row.sequence}"
+                event = IN_STOCK if row.event == CardState.VERIFIED and card in known else row.event
+                history.append(MemberEvent(row.at, event, row.by, row.reason, row.place, card))
+                known.add(card)
             history += [MemberEvent(row.at, row.event, row.by, row.reason, row.detail, "") for row in conn.execute(own)]
         return sorted(history, key=lambda event: event.at)
 

@@ -13,6 +13,7 @@ from registry.db.tables.administration import (
     users,
 )
 from registry.db.tables.columns import RowId, UtcTime, metadata
+from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.production import (
     ENDED,
     LIVING,
@@ -54,7 +55,9 @@ from registry.db.tables.window import amendments, bank_reports, losses
 
 __all__ = [
     "ENDED",
+    "LEVELS",
     "LIVING",
+    "MOVES",
     "OPEN",
     "RowId",
     "UtcTime",
@@ -63,6 +66,8 @@ __all__ = [
     "audit_head",
     "bank_reports",
     "batches",
+    "box_cards",
+    "boxes",
     "card_events",
     "card_scripts",
     "card_updates",
@@ -85,6 +90,8 @@ __all__ = [
     "merchant_benefits",
     "merchants",
     "metadata",
+    "move_cards",
+    "moves",
     "originals",
     "outlets",
     "pans",

@@ -265,6 +265,8 @@ card_events = Table(
     Column("by", Text, nullable=False),
     Column("place", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("move_id", ForeignKey("moves.id")),  # of the move that it is part of
+    Column("undone", Boolean, nullable=False, server_default=text("false")),  # it was, or it undoes one
     ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
     one_of("event", *LIVING, *ENDED),
     Index("ix_card_events_card_number_sequence", "card_number", "sequence"),
