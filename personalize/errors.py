@@ -18,7 +18,8 @@
     ├── KeyPoolError      the pool of chip keys cannot be read or written
     ├── ChipUnfit         a chip in a state that this line never leaves it in: to the reject bin
     │   └── ReadBackError what the chip returned differs from the dossier; carries .field
-    └── LineStopped       a lane or a batch stopped, for a reason that is not a card
+    ├── LineStopped       a lane or a batch stopped, for a reason that is not a card
+    └── NoChineseFont     a sheet cannot be printed on this machine
 
 A row or a chip that is rejected is an outcome: it returns and is not raised.
 """
@@ -145,3 +146,7 @@ class LineStopped(PersonalizeError):
     def __init__(self, message: str, code: str = "too-many", **params: str) -> None:
         super().__init__(message)
         self.code, self.params = code, params
+
+
+class NoChineseFont(PersonalizeError):
+    """This machine has no font with Chinese letters."""
