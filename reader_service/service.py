@@ -11,12 +11,14 @@ from reader_service.parts import ServiceParts
 from reader_service.readers.manager import ReaderManager
 from reader_service.services.audit import AuditService
 from reader_service.services.batches import BatchService
+from reader_service.services.boxes import BoxService
 from reader_service.services.cards import CardService
 from reader_service.services.counter import CounterService
 from reader_service.services.developer import DeveloperService
 from reader_service.services.lanes import LaneService
 from reader_service.services.lists import ListService
 from reader_service.services.members import MemberService
+from reader_service.services.moves import MoveService
 from reader_service.services.reading import ReadingService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.rosters import RosterService
@@ -53,6 +55,8 @@ class ReaderService:
         self.batches = BatchService(parts, self.bus)
         self.members = MemberService(parts, self.bus, on_hotlist=refresh)
         self.cards = CardService(parts, self.bus, on_hotlist=refresh)
+        self.boxes = BoxService(parts, self.readers)
+        self.moves = MoveService(parts, on_hotlist=refresh)
         self.lists = ListService(parts, self.bus, on_hotlist=refresh)
         self.audit = AuditService(parts, self.bus)
         self.statistics = StatisticsService(parts, self.bus)

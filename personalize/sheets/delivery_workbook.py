@@ -69,9 +69,16 @@ def _section(sheet: Any, content: BoxSheet, section: SheetSection) -> None:
     for column, (title, _) in enumerate(_COLUMNS, start=1):
         _write(sheet, _FIRST, column, title, bold=True, framed=True)
     for row, line in enumerate(section.lines, start=_FIRST + 1):
-        cells = (line.place, line.name, line.member_number, masked_pan(line.card_number), None, None)
-        for column, value in enumerate(cells, start=1):
-            _write(sheet, row, column, value, framed=True)
+        cells: tuple[object, ...] = (
+            line.place,
+            line.name,
+            line.member_number,
+            masked_pan(line.card_number),
+            None,
+            None,
+        )
+        for column, cell in enumerate(cells, start=1):
+            _write(sheet, row, column, cell, framed=True)
         sheet.row_dimensions[row].height = _ROW_POINTS
     after = _FIRST + len(section.lines) + 1
     _write(sheet, after, 1, f"合计 total: {len(section.lines)} 张", bold=True)
