@@ -80,6 +80,12 @@ TABLE: Final = (
         "dossier", "dossier", HelpPanel.ISSUING, "What cards will be given: shown, compared, exchanged with a bank."
     ),
     Listed("perso", "perso", HelpPanel.ISSUING, "Personalize cards over one or many readers (办卡)."),
+    Listed(
+        "box",
+        "box.commands",
+        HelpPanel.ISSUING,
+        "Boxes of cards: packed, handed over level by level, signed for (装箱发放).",
+    ),
     Listed("card", "card", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."),
     Listed("lists", "lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed(

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import and_, select, update
 
 from registry.batches.lookup import batch_on_record
-from registry.batches.persons import open_person
 from registry.batches.units import part_of_unit
 from registry.db.actors import refuse_same_person
 from registry.db.audit_chain import Fact
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, read_cursor, write_cursor
 from registry.db.privacy import scrub
-from registry.db.tables import ENDED, box_cards, boxes, cards, members, units
+from registry.db.tables import ENDED, box_cards, boxes
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.handover import lookup
 from registry.handover.filling import CAPACITY, create_boxes
 from registry.handover.lookup import BOX_ID, box_on_record, card_meant, card_of, lock_box, named, scanned
 from registry.handover.moves import lock_cards, record_move, settle
+from registry.handover.sheets import sheet_of
 from registry.handover.values import (
     Box,
     BoxCard,
@@ -31,8 +30,6 @@ from registry.handover.values import (
     Level,
     Move,
     Places,
-    SheetLine,
-    SheetSection,
     Tick,
 )
 from registry.members.cards import CardChange
@@ -103,6 +100,16 @@ class Boxes:
         with self._context.read() as conn:
             box_on_record(conn, box_id)
             return _cards(conn, box_id)
+
+    def card_of_line(self, box_id: str, line: int) -> str:
+        """Number and sequence of the card on a line of the delivery list. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            box_on_record(conn, box_id)
+            for card in _cards(conn, box_id):
+                if card.place == line:
+                    return named([(card.card_number, card.sequence)])
+        sentence = f"there is no line {line} on the list of box {box_id}"
+        raise NotOnRecord(sentence, reason="box-line", box=box_id, line=line)
 
     def places(self, batch_id: str) -> Places:
         """The cards of a batch by place; their sum is the number of its cards. Raises NotOnRecord."""
@@ -310,39 +317,11 @@ class Boxes:
     def sheet(self, box_id: str, by: str) -> BoxSheet:
         """What the delivery list and the labels of a box are printed from, with names in clear; the audit entry is
         committed before they are returned. Raises NotOnRecord."""
-        chosen = (
-            select(members, box_cards.c.place, box_cards.c.card_number, box_cards.c.sequence)
-            .add_columns(units.c.name.label("unit"))
-            .join(cards, cards.c.member_id == members.c.id)
-            .join(box_cards, lookup.SAME_CARD)
-            .join(units, units.c.id == box_cards.c.unit_id)
-            .where(box_cards.c.box_id == box_id, box_cards.c.out_at.is_(None))
-            .order_by(box_cards.c.place)
-        )
         with self._context.write() as conn:
-            box = box_on_record(conn, box_id)
-            of_batch = select(boxes.c.id).where(boxes.c.batch_id == box.batch_id, boxes.c.stage != "discarded")
-            others = list(conn.execute(of_batch.order_by(boxes.c.id)).scalars())
-            rows = conn.execute(chosen).all()
-            self._context.audit(conn, by, "box.sheet", f"box:{box_id}", cards=len(rows))
-            sections = tuple(
-                SheetSection(
-                    unit,
-                    tuple(
-                        SheetLine(
-                            row.place,
-                            row.member_number,
-                            open_person(self._context.personal, row).name,
-                            row.card_number,
-                            row.sequence,
-                        )
-                        for row in lines
-                    ),
-                )
-                for unit, lines in groupby(rows, key=lambda row: str(row.unit))
-            )
-        number = others.index(box_id) + 1 if box_id in others else 0
-        return BoxSheet(box, number, len(others), self._context.day(self._context.clock()), sections)
+            content = sheet_of(conn, self._context, box_id)
+            lines = sum(len(section.lines) for section in content.sections)
+            self._context.audit(conn, by, "box.sheet", f"box:{box_id}", cards=lines)
+        return content
 
 
 def _cards(conn: Any, box_id: str) -> list[BoxCard]:

@@ -44,8 +44,9 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box. Its units are in the order of their dividers; level and recipient are those of the last hand-over, empty
-    before the first. Of the cards in it, some are ticked off, signed for, or unsigned and to be sent back."""
+    """A box of cards for units. Its units are in the order of their dividers; level and recipient are those of the last
+    hand-over, empty before the first. Of the cards in it, some are ticked off, signed for, or unsigned and to be sent
+    back."""
 
     id: str
     batch_id: str
