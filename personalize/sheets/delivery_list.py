@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from personalize.sheets.page import A4, MARGIN, Column, Sheet, labelled, rows_by_page, table_head, table_row
+from personalize.sheets.page import A4, MARGIN, Column, PaperSheet, labelled, rows_by_page, table_head, table_row
 from registry.handover.values import BoxSheet, SheetSection
 from registry.unit_names import own_name
 from terminal.emv.data.masking import masked_pan
@@ -34,14 +34,14 @@ _LEVELS: Final = ("市 City", "区 District", "单位 Unit")
 
 def delivery_list(content: BoxSheet) -> bytes:
     """The list as a PDF file of A4 pages. Raises NoChineseFont."""
-    sheet = Sheet(f"{TITLE[0]} {content.box.id}", content.day)
+    sheet = PaperSheet(f"{TITLE[0]} {content.box.id}", content.day)
     _box_page(sheet, content)
     for section in content.sections:
         _section(sheet, content, section)
     return sheet.bytes()
 
 
-def _box_page(sheet: Sheet, content: BoxSheet) -> None:
+def _box_page(sheet: PaperSheet, content: BoxSheet) -> None:
     """Units behind their dividers with their counts, and the way of the box from level to level."""
     sheet.page()
     _heading(sheet, content, ("卡箱交接单", "Hand-over sheet of a box"), "", content.box.cards)
@@ -70,7 +70,7 @@ def _box_page(sheet: Sheet, content: BoxSheet) -> None:
     _foot(sheet, content, 1, 1, "")
 
 
-def _section(sheet: Sheet, content: BoxSheet, section: SheetSection) -> None:
+def _section(sheet: PaperSheet, content: BoxSheet, section: SheetSection) -> None:
     pages = rows_by_page(len(section.lines), ROWS)
     start = 0
     for page, count in enumerate(pages, start=1):
@@ -92,7 +92,7 @@ def _section(sheet: Sheet, content: BoxSheet, section: SheetSection) -> None:
         _foot(sheet, content, page, len(pages), section.unit)
 
 
-def _heading(sheet: Sheet, content: BoxSheet, title: tuple[str, str], unit: str, cards: int) -> None:
+def _heading(sheet: PaperSheet, content: BoxSheet, title: tuple[str, str], unit: str, cards: int) -> None:
     """Title, facts and the QR code with the number of the box."""
     code = 26.0
     width = _WIDTH - code - 6
@@ -120,7 +120,7 @@ def _heading(sheet: Sheet, content: BoxSheet, title: tuple[str, str], unit: str,
     sheet.text(x - 2, 41, code + 4, 5, content.box.id, size=8, align="C")
 
 
-def _receipt(sheet: Sheet, y: float, cards: int) -> None:
+def _receipt(sheet: PaperSheet, y: float, cards: int) -> None:
     """What the contact of the unit fills in and signs."""
     half = _WIDTH / 2
     sheet.frame(MARGIN, y, _WIDTH, 20)
@@ -131,7 +131,7 @@ def _receipt(sheet: Sheet, y: float, cards: int) -> None:
     sheet.text(MARGIN + half + 25, y + 10, half - 27, 8, "日期 Date：", size=10)
 
 
-def _foot(sheet: Sheet, content: BoxSheet, page: int, pages: int, unit: str) -> None:
+def _foot(sheet: PaperSheet, content: BoxSheet, page: int, pages: int, unit: str) -> None:
     if sheet.lacking:
         hint = "〓：本机字库缺此字，请手写补上。A character that no font here has: write it in by hand."
         sheet.text(MARGIN, A4[1] - 17, _WIDTH, 4, hint, size=7.5)

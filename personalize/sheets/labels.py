@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from personalize.sheets.page import Sheet, labelled
+from personalize.sheets.page import PaperSheet, labelled
 from registry.handover.values import BoxSheet, SheetLine, SheetSection
 from registry.unit_names import own_name
 from terminal.emv.data.masking import masked_pan
@@ -18,7 +18,7 @@ _INSIDE: Final = 5.0
 def labels(content: BoxSheet) -> bytes:
     """One label for each card, in the order of the delivery list, and before each unit one for its divider. Raises
     NoChineseFont."""
-    sheet = Sheet(f"信封标签 {content.box.id}", content.day)
+    sheet = PaperSheet(f"信封标签 {content.box.id}", content.day)
     every: list[tuple[SheetSection, SheetLine | None]] = []
     for section in content.sections:
         every += [(section, None), *((section, line) for line in section.lines)]
@@ -34,7 +34,7 @@ def labels(content: BoxSheet) -> bytes:
     return sheet.bytes()
 
 
-def _divider(sheet: Sheet, x: float, y: float, content: BoxSheet, section: SheetSection) -> None:
+def _divider(sheet: PaperSheet, x: float, y: float, content: BoxSheet, section: SheetSection) -> None:
     sheet.frame(x + 2, y + 2, _WIDTH - 4, _HEIGHT - 4)
     inside = _WIDTH - 2 * _INSIDE - 20
     sheet.text(x + _INSIDE, y + 4, inside, 18, section.unit, size=12, bold=True, lines=3)
@@ -43,7 +43,7 @@ def _divider(sheet: Sheet, x: float, y: float, content: BoxSheet, section: Sheet
     sheet.code(x + _WIDTH - _INSIDE - 18, y + 6, 18, content.box.id)
 
 
-def _label(sheet: Sheet, x: float, y: float, content: BoxSheet, section: SheetSection, line: SheetLine) -> None:
+def _label(sheet: PaperSheet, x: float, y: float, content: BoxSheet, section: SheetSection, line: SheetLine) -> None:
     inside = _WIDTH - 2 * _INSIDE
     sheet.text(x + _INSIDE, y + 4, inside - 12, 10, line.name, size=18, bold=True, lines=2)
     sheet.text(x + _WIDTH - _INSIDE - 12, y + 4, 12, 10, str(line.place), size=14, align="R")

@@ -6,7 +6,7 @@ Lengths are in millimetres, sizes of letters in points.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from personalize.sheets.fonts import FontFile, chinese_font, further_fonts
@@ -28,7 +28,7 @@ _BOLD: Final = 0.28
 """Width of the outline that makes letters bold, as the fonts come in one weight."""
 
 
-class Sheet:
+class PaperSheet:
     """A document that is being written. ``lacking`` are characters that no font of the machine has."""
 
     def __init__(self, title: str, day: date) -> None:
@@ -45,7 +45,7 @@ class Sheet:
         self.pdf.set_title(title)
         self.pdf.set_lang("zh-CN")
         self.pdf.set_creator("membercard")
-        self.pdf.set_creation_date(datetime.combine(day, time()).astimezone())
+        self.pdf.set_creation_date(datetime.combine(day, time(), UTC))
         self._added: dict[int, str] = {}
         self._use(0, 10)
 
@@ -218,7 +218,7 @@ Column = tuple[str, str, float, str]
 """A column: its title in Chinese and English, its width, and how its text stands (L, C, R)."""
 
 
-def table_head(sheet: Sheet, x: float, y: float, height: float, columns: tuple[Column, ...]) -> None:
+def table_head(sheet: PaperSheet, x: float, y: float, height: float, columns: tuple[Column, ...]) -> None:
     """The titles of columns, one language below the other."""
     for chinese, english, width, _ in columns:
         sheet.frame(x, y, width, height, shade=True)
@@ -228,7 +228,7 @@ def table_head(sheet: Sheet, x: float, y: float, height: float, columns: tuple[C
 
 
 def table_row(
-    sheet: Sheet, x: float, y: float, height: float, columns: tuple[Column, ...], cells: tuple[Any, ...]
+    sheet: PaperSheet, x: float, y: float, height: float, columns: tuple[Column, ...], cells: tuple[Any, ...]
 ) -> None:
     """One row; a cell of None stays free for a signature."""
     for (_, _, width, align), cell in zip(columns, cells, strict=True):

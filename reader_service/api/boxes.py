@@ -24,7 +24,7 @@ from reader_service.http.schemas import (
     problems,
 )
 from registry.handover.filling import CAPACITY, MOST_IN_BOX
-from registry.handover.values import Box, BoxCard, BoxStage, Level, Move, Place, Tick
+from registry.handover.values import Box, BoxCard, BoxStage, CardPlace, Level, Move, Tick
 
 router = Resource(prefix="/boxes", tags=["boxes"], responses=problems(*ALWAYS))
 
@@ -85,7 +85,7 @@ class ReceiptRequest(RequestModel):
     signed: int | None = Field(None, ge=0, description="The number of signatures on the list, which is compared.")
 
 
-class FoundResponse(ResponseModel):
+class BoxOfScanResponse(ResponseModel):
     """The box of a scan."""
 
     box: str = Field(examples=["X20261122-001"])
@@ -95,7 +95,7 @@ class PlacesResponse(ResponseModel):
     """The cards of a batch by place, and their number."""
 
     cards: int
-    places: dict[Place, int]
+    places: dict[CardPlace, int]
 
 
 @router.get("", summary="List boxes", description="The newest box comes first. Role: registrar.")
@@ -148,8 +148,8 @@ def places(
     description="The scan is the code of a box, or a card that is in one. Role: registrar.",
     responses=problems(404),
 )
-def find(service: Svc, caller: Caller, what: ScanRequest) -> FoundResponse:
-    return FoundResponse(box=service.boxes.of_scan(caller, what.scan))
+def find(service: Svc, caller: Caller, what: ScanRequest) -> BoxOfScanResponse:
+    return BoxOfScanResponse(box=service.boxes.of_scan(caller, what.scan))
 
 
 @router.get(

@@ -16,7 +16,7 @@ from reader_service.readers.worker import ReaderSession
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
 from registry.handover.filling import CAPACITY
-from registry.handover.values import Box, BoxCard, BoxSheet, BoxStage, Level, Move, Places, Tick
+from registry.handover.values import Box, BoxCard, BoxSheet, BoxStage, CardPlaces, Level, Move, Tick
 from terminal.apdu import Disposition, stack
 from terminal.errors import CardError, CodecError
 from terminal.member.contents import read_contents
@@ -61,7 +61,7 @@ class BoxService:
         with translate_registry_errors():
             return self._registry.boxes.cards(box_id)
 
-    def places(self, p: Principal, batch_id: str) -> Places:
+    def places(self, p: Principal, batch_id: str) -> CardPlaces:
         """The cards of a batch by place. Raises NotFound."""
         p.need(Permission.CARDS_VIEW)
         with translate_registry_errors():

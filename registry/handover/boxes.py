@@ -27,9 +27,9 @@ from registry.handover.values import (
     BoxCard,
     BoxSheet,
     BoxStage,
+    CardPlaces,
     Level,
     Move,
-    Places,
     Tick,
 )
 from registry.members.cards import CardChange
@@ -111,7 +111,7 @@ class Boxes:
         sentence = f"there is no line {line} on the list of box {box_id}"
         raise NotOnRecord(sentence, reason="box-line", box=box_id, line=line)
 
-    def places(self, batch_id: str) -> Places:
+    def places(self, batch_id: str) -> CardPlaces:
         """The cards of a batch by place; their sum is the number of its cards. Raises NotOnRecord."""
         with self._context.read() as conn:
             batch_on_record(conn, batch_id)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 
 from registry.db.tables import ENDED, box_cards, boxes, card_events, cards, dossiers, members, move_cards, moves, units
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.handover.values import Box, BoxCard, BoxStage, Move, Place, Places
+from registry.handover.values import Box, BoxCard, BoxStage, CardPlace, CardPlaces, Move
 from registry.values import CardState
 
 _CARD: Final = re.compile(r"([0-9]{13,19})(?:-([0-9]{1,2}))?")
@@ -31,10 +31,10 @@ def no_box(box_id: str) -> NotOnRecord:
 
 def box_on_record(conn: Connection, box_id: str) -> Box:
     """Raises NotOnRecord."""
-    found = boxes_of(conn, conn.execute(selected_boxes().where(boxes.c.id == box_id)).all())
-    if not found:
+    listed = boxes_of(conn, conn.execute(selected_boxes().where(boxes.c.id == box_id)).all())
+    if not listed:
         raise no_box(box_id)
-    return found[0]
+    return listed[0]
 
 
 def lock_box(conn: Connection, box_id: str, *stages: BoxStage) -> BoxStage:
@@ -46,7 +46,7 @@ def lock_box(conn: Connection, box_id: str, *stages: BoxStage) -> BoxStage:
     if stage not in stages:
         wanted = " or ".join(one.value for one in stages)
         sentence = f"box {box_id} is {stage}; for this it has to be {wanted}"
-        raise RegistryConflict(sentence, reason=f"box-not-{stages[0].value}", box=box_id, stage=stage)
+        raise RegistryConflict(sentence, reason="box-stage", box=box_id, stage=stage)
     return BoxStage(stage)
 
 
@@ -169,19 +169,19 @@ def place_of() -> ColumnElement[str]:
     """The place of the card in the row, over ``cards`` and, as an outer join, its place in a box."""
     inside, ticked = box_cards.c.id.is_not(None), box_cards.c.ticked_at.is_not(None)
     return case(
-        (cards.c.state.in_(ENDED), Place.ENDED.value),
-        (cards.c.state.in_(("active", "suspended")), Place.IN_USE.value),
-        (cards.c.state == "delivered", Place.DELIVERED.value),
-        (and_(inside, boxes.c.stage == "open", ticked), Place.TICKED.value),
-        (and_(inside, boxes.c.stage == "open"), Place.TO_TICK.value),
-        (and_(inside, box_cards.c.signed.is_(False)), Place.UNSIGNED.value),
-        (and_(inside, boxes.c.stage.in_(("sent", "received"))), Place.ON_THE_WAY.value),
-        (cards.c.state == "packed", Place.PACKED.value),
-        else_=Place.STOCK.value,
+        (cards.c.state.in_(ENDED), CardPlace.ENDED.value),
+        (cards.c.state.in_(("active", "suspended")), CardPlace.IN_USE.value),
+        (cards.c.state == "delivered", CardPlace.DELIVERED.value),
+        (and_(inside, boxes.c.stage == "open", ticked), CardPlace.TICKED.value),
+        (and_(inside, boxes.c.stage == "open"), CardPlace.TO_TICK.value),
+        (and_(inside, box_cards.c.signed.is_(False)), CardPlace.UNSIGNED.value),
+        (and_(inside, boxes.c.stage.in_(("sent", "received"))), CardPlace.ON_THE_WAY.value),
+        (cards.c.state == "packed", CardPlace.PACKED.value),
+        else_=CardPlace.STOCK.value,
     )
 
 
-def places(conn: Connection, batch_id: str) -> Places:
+def places(conn: Connection, batch_id: str) -> CardPlaces:
     """The cards of a batch by place."""
     joined = (
         cards.join(dossiers, dossiers.c.id == cards.c.dossier_id)
@@ -190,8 +190,8 @@ def places(conn: Connection, batch_id: str) -> Places:
     )
     place = place_of().label("place")
     counted = select(place, func.count()).select_from(joined).where(dossiers.c.batch_id == batch_id).group_by(place)
-    counts = {Place(name): number for name, number in conn.execute(counted)}
-    return {one: counts.get(one, 0) for one in Place}
+    counts = {CardPlace(name): number for name, number in conn.execute(counted)}
+    return {one: counts.get(one, 0) for one in CardPlace}
 
 
 def moves_of(conn: Connection, chosen: Select[Any]) -> list[Move]:

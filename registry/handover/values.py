@@ -28,7 +28,7 @@ class Level(StrEnum):
     UNIT = "unit"
 
 
-class Place(StrEnum):
+class CardPlace(StrEnum):
     """Where a card of a batch is. Every card is in exactly one place."""
 
     STOCK = "stock"  # of those who issue, in no box
@@ -140,5 +140,5 @@ class BoxSheet:
     sections: tuple[SheetSection, ...]
 
 
-Places = Mapping[Place, int]
+CardPlaces = Mapping[CardPlace, int]
 """Cards of a batch by place; every place is there."""

@@ -66,7 +66,7 @@ def test_many_cards_take_a_step_and_it_is_undone(issued: tuple[Cli, str]) -> Non
     assert [one["id"] for one in cli.ok("box", "list", "--stage", "discarded", "--json").json] == [box["id"]]
 
 
-def test_the_list_is_written_with_names_for_its_owner_alone(issued: tuple[Cli, str], tmp_path: Path) -> None:
+def test_the_list_is_written_with_names_and_nobody_else_reads_it(issued: tuple[Cli, str], tmp_path: Path) -> None:
     cli, batch = issued
     box = cli.ok("box", "create", batch, "--by", "packer", "--json").json[0]["id"]
     for name, more in (("list.pdf", ()), ("list.xlsx", ()), ("labels.pdf", ("--labels",))):

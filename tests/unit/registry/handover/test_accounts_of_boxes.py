@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from registry.errors import RegistryConflict
-from registry.handover.values import BoxStage, Level, Place
+from registry.handover.values import BoxStage, CardPlace, Level
 from registry.store import Registry
 from registry.values import CardState
 from tests.support.registry.registrar import SetClock, approved, claimed, custodian, new_registry, prepare, row
@@ -122,9 +122,9 @@ class Packing(RuleBasedStateMachine):
         keys = [(card.card_number, card.sequence) for _, card in inside]
         assert len(keys) == len(set(keys)), "no card is in two boxes"
         away = [(box, card) for box, card in inside if card.state in (CardState.VERIFIED, CardState.PACKED)]
-        assert places[Place.TICKED] == sum(box.stage is BoxStage.OPEN and card.ticked for box, card in away)
-        assert places[Place.TO_TICK] == sum(box.stage is BoxStage.OPEN and not card.ticked for box, card in away)
-        assert places[Place.UNSIGNED] == sum(card.signed is False for _, card in away)
+        assert places[CardPlace.TICKED] == sum(box.stage is BoxStage.OPEN and card.ticked for box, card in away)
+        assert places[CardPlace.TO_TICK] == sum(box.stage is BoxStage.OPEN and not card.ticked for box, card in away)
+        assert places[CardPlace.UNSIGNED] == sum(card.signed is False for _, card in away)
         for box, card in away:
             assert box.stage is not BoxStage.DISCARDED
             assert box.stage is BoxStage.OPEN or card.state is CardState.PACKED, "a closed box has packed cards"

@@ -8,7 +8,7 @@ import pytest
 
 from registry.errors import OWN_WORK, NotOnRecord, RegistryConflict
 from registry.handover.filling import distributed
-from registry.handover.values import Box, BoxStage, Level, Place
+from registry.handover.values import Box, BoxStage, CardPlace, Level
 from registry.store import Registry
 from registry.values import Card, CardState
 from terminal.keys.memory import MemoryCustody
@@ -197,10 +197,10 @@ def test_a_receipt_delivers_what_was_signed_and_keeps_the_rest_for_return(
     received = registry.boxes.box(box.id)
     assert (received.stage, received.signed, received.unsigned) == (BoxStage.RECEIVED, 2, 1)
     places = registry.boxes.places(box.batch_id)
-    assert (places[Place.DELIVERED], places[Place.UNSIGNED], sum(places.values())) == (2, 1, 3)
+    assert (places[CardPlace.DELIVERED], places[CardPlace.UNSIGNED], sum(places.values())) == (2, 1, 3)
     returned = registry.moves.return_unsigned(box.id, "李娜", "on sick leave")
     assert (returned.step, returned.cards, returned.reason) == ("return", 1, "on sick leave")
-    assert registry.boxes.places(box.batch_id)[Place.STOCK] == 1
+    assert registry.boxes.places(box.batch_id)[CardPlace.STOCK] == 1
     assert [one.cards for one in registry.boxes.create(box.batch_id, "李娜")] == [1]
     with pytest.raises(RegistryConflict, match="took the next step"):
         registry.moves.undo(returned.id, "李娜")
