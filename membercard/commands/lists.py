@@ -35,7 +35,8 @@ def publish(
         typer.Option(help="Who does this, with a password if there are users; a token or the machine, if not given."),
     ] = None,
 ) -> None:
-    """Write the files that counters need offline: signed trust list, signed hotlist, and the key to verify them.
+    """Write the files that counters need offline: signed trust list, signed hotlist, the newest programme where one was
+    published, and the key to verify them.
 
     Each call is an edition with a higher version than the one before: counters refuse an older one.
 
@@ -50,6 +51,9 @@ def publish(
     with settings.open_registry(keystore) as registry:
         person = identity.actor_or_machine(registry, by, Permission.LISTS_PUBLISH)
         written = signed_lists(keystore, registry, profile, settings.load().now(), by=person)
+        edition = registry.programme_editions.newest()
+        if edition is not None and edition.expires > settings.load().now():
+            written[PROGRAMME] = edition.signed
     written[LIST_KEY] = key_file(keystore)
     for name, content in written.items():
         output.write_file(directory / name, content, public=True)

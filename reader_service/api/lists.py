@@ -127,6 +127,18 @@ def trust(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> Re
 
 
 @router.get(
+    "/programme",
+    summary="Get the newest programme",
+    description="Gives the signed edition of the programme that counters decide by. Roles: counter, operator, "
+    "registrar, auditor.",
+    response_class=Response,
+    responses={**_SIGNED, **problems(404, s404=("not-found", "no programme was published yet"))},
+)
+def programme(service: Svc, caller: Caller, if_none_match: IfNoneMatch = None) -> Response:
+    return _signed(service.lists.programme(caller), if_none_match)
+
+
+@router.get(
     "/key",
     summary="Get the key that verifies the lists",
     description="Fetch it once over a trusted channel; the lists may then come over any channel. Roles: counter, "

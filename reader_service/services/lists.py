@@ -1,4 +1,4 @@
-"""The signed lists of the counters: hotlist editions, the trust list, and the key that verifies them."""
+"""The signed lists of the counters: hotlist editions, the trust list, the programme, and the key that verifies them."""
 
 from __future__ import annotations
 
@@ -139,6 +139,15 @@ class ListService:
                 trusted = self._parts.lists().trust
             self._trust = _Trust(self._signed_trust(trusted, now), trusted, now)
             return self._trust.signed
+
+    def programme(self, p: Principal) -> SignedList:
+        """The newest edition of the programme. Raises NotFound where none was published yet."""
+        p.need(Permission.LISTS_FETCH)
+        with translate_registry_errors():
+            edition = self._registry.programme_editions.newest()
+        if edition is None:
+            raise NotFound("no programme was published yet", reason="programme")
+        return SignedList(edition.version, edition.at, edition.signed)
 
     def key(self, p: Principal) -> dict[str, object]:
         """The public key that verifies the lists: {"n": hex, "e": int}, as counters store it."""

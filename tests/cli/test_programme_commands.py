@@ -126,8 +126,9 @@ def test_a_file_with_findings_is_not_published(home: IssuerDirectory, tmp_path: 
 def test_the_lists_of_a_counter_show_its_programme(home: IssuerDirectory, tmp_path: Path) -> None:
     issuer = home.copy(tmp_path / "home").cli
     counter = Cli(tmp_path / "counter", passphrase=None)
-    issuer.ok("lists", "publish", counter.data)
-    issuer.ok("programme", "publish", BEIJING, "--to", counter.data)
+    assert "programme.json" not in issuer.ok("lists", "publish", counter.data).out
+    issuer.ok("programme", "publish", BEIJING)
+    assert f"{counter.data}/programme.json" in issuer.ok("lists", "publish", counter.data).out
     rows = counter.ok("lists", "show", "--json").json["lists"]
     assert [(row["name"], row["state"]) for row in rows] == [
         ("trust list", "current"),

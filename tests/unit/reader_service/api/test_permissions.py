@@ -135,6 +135,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /lists/hotlist/editions/{version}": P.LISTS_FETCH,
     "GET /lists/hotlist/delta": P.LISTS_FETCH,
     "GET /lists/trust": P.LISTS_FETCH,
+    "GET /lists/programme": P.LISTS_FETCH,
     "GET /lists/key": P.LISTS_FETCH,
     "GET /audit": P.AUDIT,
     "GET /audit/verify": P.AUDIT,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from personalize.lists import public_key
+from programme.editions import ProgrammeEdition
+from programme.programme import example
+from programme.publishing import publish
 from reader_service.errors import Forbidden, Invalid, NotFound
 from reader_service.services.audit import AuditService
 from reader_service.services.lists import ListService
@@ -46,6 +49,21 @@ def test_an_edition_is_signed_versioned_and_published(rig: RegistryRig, service:
     assert service.publish(CLERK).version == edition.version + 1
     assert [line.version for line in service.page(COUNTER).items] == [edition.version + 1, edition.version]
     assert service.hotlist(COUNTER).etag != fetched.etag
+
+
+def test_the_newest_programme_is_fetched_as_it_was_published(rig: RegistryRig, service: ListService) -> None:
+    with pytest.raises(NotFound, match="no programme was published"):
+        service.programme(COUNTER)
+    keys, signer = custody(), custody().latest("list-signer")
+    for name in ("hebei", "beijing"):
+        edition = publish(
+            rig.registry, example(name), key(), lambda message: keys.sign(signer, message), by="李娜", zone=UTC
+        )
+    fetched = service.programme(COUNTER)
+    read = ProgrammeEdition.load(fetched.content, key(), at=rig.clock.now, at_least=edition.version)
+    assert (read.programme.programme, read.issue.version) == ("beijing", fetched.version)
+    with pytest.raises(Forbidden):
+        service.programme(NOBODY)
 
 
 def test_a_difference_makes_the_signed_edition(rig: RegistryRig, service: ListService) -> None:
