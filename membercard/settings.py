@@ -69,6 +69,8 @@ class Settings(BaseModel):
     """Age in days from which a counter's hotlist is too old: a good card is then no longer ACTIVE."""
     lease_seconds: float = Field(120, ge=1, le=86400)
     """How long a lane holds a claimed chip; only after that can the chip be reported as lost."""
+    counters_activate: bool = False
+    """Whether the counters of this station may activate cards, as a window does."""
     time_zone: str = CHINA
     """IANA name of the zone that dates cards, batches, pages, tables and files, whatever the machine's zone is."""
     dossier_days: int = Field(366, ge=1, le=3660)

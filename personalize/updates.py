@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from registry.members.updates import CardUpdates, OpenScript, UpdateKind, WantedChange
+from registry.errors import RegistryConflict
+from registry.members.updates import CardUpdates, OpenScript, UpdateKind, UpdateState, WantedChange
 from terminal.apdu import Sender
 from terminal.emv.data.elements.element import Element
 from terminal.keys import KeyCustody
@@ -41,10 +42,13 @@ class UpdateReport:
 
     done: tuple[WantedChange, ...] = ()
     refused: tuple[tuple[UpdateKind, str], ...] = ()
+    unfinished: bool = False
+    """The card left before its script was done: the next insertion finishes it."""
 
     @property
-    def changed(self) -> bool:
-        return bool(self.done)
+    def kinds(self) -> tuple[UpdateKind, ...]:
+        """What is on the chip now."""
+        return tuple(one.kind for one in self.done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,26 @@ class UpdateRunner:
             ended = self.updates.of_card(number, sequence)
             refused += [(one.kind, one.refusal) for one in ended if one.refusal and _sent(one, steps, still)]
         return UpdateReport(tuple(done), tuple(refused))
+
+    def activate(self, sender: Sender, card: ProvenCard, shown: str) -> UpdateReport:
+        """Activate the selected application, with its member present; ``shown`` is what identified the member. What
+        else is wanted of the card runs too. An activation that was torn is finished.
+
+        Raises as ``run``, and RegistryConflict for a card that was activated, or needs no activation.
+        """
+        number, sequence = card.card_number, card.sequence
+        rows = self.updates.of_card(number, sequence)
+        if any(one.kind is UpdateKind.ACTIVATION and one.state is UpdateState.SENT for one in rows):
+            return self.run(sender, card)
+        if not card.card.has(elements.ACTIVATED_ON):
+            sentence = f"card {number} needs no activation"
+            raise RegistryConflict(sentence, reason="card-needs-no-activation", card=number)
+        if (activated := card.card.get(elements.ACTIVATED_ON)) is not None:
+            sentence = f"card {number} was activated on {activated}"
+            raise RegistryConflict(sentence, reason="card-activated", card=number, day=activated.isoformat())
+        day = elements.ACTIVATED_ON.encode(self.today)
+        self.updates.activate(number, sequence, day, by=self.by, shown=shown, place=self.place)
+        return self.run(sender, card)
 
     def _write(
         self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]

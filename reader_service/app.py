@@ -35,7 +35,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
-from reader_service.api.window import amendments, losses
+from reader_service.api.window import amendments, losses, updates
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
 from reader_service.http.resource import PREFIX
@@ -71,6 +71,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     amendments.router,
     boxes.router,
     moves.router,
+    updates.router,
     lists.router,
     audit.router,
     statistics.router,

@@ -90,6 +90,8 @@ class ServiceParts:
     zone: tzinfo = UTC
     """The time zone of calendar days and of what people read."""
     lease: timedelta = timedelta(seconds=60)
+    counters_activate: bool = False
+    """Whether a counter may activate cards, as a window does."""
     place: CounterPlace | None = None
     """The merchant's counter that redeems here; None where nothing is redeemed."""
     card_folder: Path | None = None

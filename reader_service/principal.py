@@ -53,6 +53,7 @@ class Permission(StrEnum):
     AMENDMENTS_VIEW = "amendments:view"
     CARDS_VIEW = "cards:view"
     CARDS_CHANGE = "cards:change"
+    CARDS_ACTIVATE = "cards:activate"
     LISTS_FETCH = "lists:fetch"
     LISTS_PUBLISH = "lists:publish"
     STATISTICS = "statistics"
@@ -101,6 +102,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.AMENDMENTS_VIEW,
             _P.CARDS_VIEW,
             _P.CARDS_CHANGE,
+            _P.CARDS_ACTIVATE,
             _P.LISTS_FETCH,
             _P.LISTS_PUBLISH,
             _P.STATISTICS,

@@ -27,7 +27,9 @@ from reader_service.services.statistics import StatisticsService
 from reader_service.services.units import UnitService
 from reader_service.services.users import UserService
 from reader_service.services.window.amendments import AmendmentService
+from reader_service.services.window.insertion import InsertionUpdates
 from reader_service.services.window.losses import LossService
+from reader_service.services.window.updates import UpdateService
 
 
 class ReaderService:
@@ -45,9 +47,16 @@ class ReaderService:
         self.leases = self.readers.leases
         self.developer = DeveloperService(parts, self.bus, self.readers)
         self.redemptions = RedemptionService(parts, self.bus, self.readers)
+        insertions = InsertionUpdates(parts)
         self.counter = CounterService(
-            parts, self.bus, self.readers, traces=self.developer.traces, redemptions=self.redemptions
+            parts,
+            self.bus,
+            self.readers,
+            traces=self.developer.traces,
+            redemptions=self.redemptions,
+            insertions=insertions,
         )
+        self.updates = UpdateService(parts, self.readers, self.counter, insertions)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh

@@ -75,6 +75,7 @@ def station_parts(
         reader_urls=tuple(readers),
         pcsc=pcsc,
         counters=dict(counters or {}),
+        counters_activate=current.counters_activate,
         card_folder=current.data_dir / SLOT_CARDS if current.simulation else None,
         terminal=terminal_config(None),
         scheme=profile.scheme,

@@ -11,7 +11,7 @@ from pydantic import Field
 from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
-from reader_service.services.cards import CARD_STEPS, CardStep, steps_from
+from reader_service.services.cards import CARD_STEPS, CardStep, steps_of
 from registry.values import CardEvent, CardState
 
 router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))
@@ -87,7 +87,7 @@ def show(service: Svc, caller: Caller, number: CardNumber) -> CardDetailResponse
     card = service.cards.card(caller, number)
     account = service.cards.payment_numbers(caller, [number]).get(number)
     published = CardResponse.model_validate(card).model_dump()
-    return CardDetailResponse(**published, allowed=list(steps_from(card.state)), payment_number=account)
+    return CardDetailResponse(**published, allowed=list(steps_of(card)), payment_number=account)
 
 
 @router.get(

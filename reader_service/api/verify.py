@@ -12,6 +12,7 @@ from pydantic import Field
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
 from reader_service.services.counter import ListsAge
+from registry.members.updates import UpdateKind
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
 
@@ -73,6 +74,10 @@ class VerdictResponse(ResponseModel):
     reader_name: str
     seconds: float
     lists: ListsAge
+    updates: list[UpdateKind] = Field(
+        examples=[["validity"]], description="Ordered changes that this insertion wrote on the chip."
+    )
+    update_unfinished: bool = Field(description="The card left before its changes were done; insert it again.")
 
 
 @router.post(

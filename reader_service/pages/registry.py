@@ -16,7 +16,7 @@ from reader_service.http.resource import Svc
 from reader_service.pages.shell import PageShell, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
-from reader_service.services.cards import CARD_STEPS, steps_from
+from reader_service.services.cards import CARD_STEPS, steps_of
 from registry.members.cards import ENDS
 from registry.values import Card, CardState
 
@@ -87,7 +87,7 @@ def member(request: Request, shell: PageShell, service: Svc, member_id: int) -> 
         "registry_member.html",
         member=service.members.member(who, member_id),
         accounts=service.cards.payment_numbers(who, [card.card_number for card in cards]),
-        cards=[(card, steps_from(card.state) if may_change else ()) for card in reversed(cards)],
+        cards=[(card, steps_of(card) if may_change else ()) for card in reversed(cards)],
         history=service.members.history(who, member_id)[::-1],
         ends_of=_ends_of(shell.words(request)),
     )

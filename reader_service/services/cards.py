@@ -12,7 +12,7 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
-from registry.members.cards import ENDS, next_states
+from registry.members.cards import ENDS, needs_activation, next_states
 from registry.values import Batch, Card, CardEvent, CardState
 from terminal.emv.data.masking import masked_pan
 
@@ -78,6 +78,12 @@ def steps_from(state: CardState) -> tuple[str, ...]:
     return (*steps, "replace") if state is not CardState.REPLACED else ()
 
 
+def steps_of(card: Card) -> tuple[str, ...]:
+    """As ``steps_from``, for this card: one that is activated on its chip is not activated by hand."""
+    by_chip = card.state is CardState.DELIVERED and needs_activation(card.result)
+    return tuple(step for step in steps_from(card.state) if not (by_chip and step == "activate"))
+
+
 class CardService:
     """Every change raises Invalid without a reason, NotFound, or Conflict where the card's state forbids it.
     ``on_hotlist`` is called when a card enters or leaves the hotlist, so that this service's counters know at once."""
@@ -128,7 +134,7 @@ class CardService:
 
     def allowed(self, p: Principal, number: str) -> tuple[str, ...]:
         """Names of the steps that this card can take now. Raises NotFound."""
-        return steps_from(self.card(p, number).state)
+        return steps_of(self.card(p, number))
 
     def take_step(self, p: Principal, number: str, step: CardStep, reason: str) -> Card:
         """Take a step of CARD_STEPS."""

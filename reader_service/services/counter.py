@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+from personalize.updates import UpdateReport
 from reader_service.errors import Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
@@ -22,9 +23,10 @@ from reader_service.readers.names import reader_named
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
 from reader_service.services.redeeming.redemptions import RedemptionService
+from reader_service.services.window.insertion import InsertionUpdates
 from registry.errors import RegistryConflict, RegistryError
 from registry.members.verdicts import VerdictNote
-from terminal.apdu import Disposition, Trace, Transport, stack
+from terminal.apdu import Disposition, Sender, Trace, Transport, stack
 from terminal.errors import MembercardError, NoCard
 from terminal.member.lists import CounterLists, HotlistState
 from terminal.member.outcome import Proof, Verdict, VerdictCode
@@ -72,12 +74,16 @@ class VerdictView:
     seconds: float
     verdict: Verdict
     lists: ListsAge
+    updates: UpdateReport = field(default_factory=UpdateReport)
+    """What this insertion changed on the chip."""
 
     def to_json(self) -> dict[str, Any]:
-        """Verdict.to_json() and {"reader", "reader_name", "seconds", "lists"}; identity and card number are masked."""
+        """Verdict.to_json() and {"reader", "reader_name", "seconds", "lists", "updates", "update_unfinished"}; identity
+        and card number are masked."""
         lists = self.lists.to_json()
         own = {"reader": self.reader, "reader_name": self.name, "seconds": round(self.seconds, 4), "lists": lists}
-        return self.verdict.to_json() | own
+        updates = {"updates": list(self.updates.kinds), "update_unfinished": self.updates.unfinished}
+        return self.verdict.to_json() | own | updates
 
 
 class CounterService:
@@ -98,10 +104,12 @@ class CounterService:
         traces: Mapping[str, Trace] | None = None,
         redemptions: RedemptionService | None = None,
         refresh: float = _REFRESH,
+        insertions: InsertionUpdates | None = None,
     ) -> None:
         self._redemptions = redemptions
         self._parts, self._bus, self._readers, self._refresh = parts, bus, readers, refresh
         self._traces: Mapping[str, Trace] = {} if traces is None else traces
+        self._insertions = insertions or InsertionUpdates(parts)
         self._lists: CounterLists | None = None
         self._notes: deque[VerdictNote] = deque(maxlen=MOST_NOTES)
         self._lists_fault = ""
@@ -172,8 +180,22 @@ class CounterService:
             data = {"part": "counter", "reader": reader_id, "sentence": str(fault)}
             self._bus.publish("service.fault", reader_id, data)
 
-    def _verify(self, reader_id: str, at: datetime | None, session: ReaderSession) -> VerdictView:
-        lists = self._lists_now()
+    def visit(
+        self, reader_id: str, session: ReaderSession, work: Callable[[Sender, Verdict], UpdateReport]
+    ) -> VerdictView:
+        """Verify the card and change it by ``work``, on the reader's thread; the verdict is that afterwards. Raises
+        what ``work`` raises."""
+        return self._verify(reader_id, None, session, work)
+
+    def _verify(
+        self,
+        reader_id: str,
+        at: datetime | None,
+        session: ReaderSession,
+        work: Callable[[Sender, Verdict], UpdateReport] | None = None,
+    ) -> VerdictView:
+        """``work`` changes a card that was verified; without one, what is wanted of it runs and never fails."""
+        lists, report = self._lists_now(), UpdateReport()
         when = (at or self._parts.clock()).astimezone(self._parts.zone)
         began = time.perf_counter()
         redemptions = self._redemptions_at(reader_id)
@@ -184,20 +206,19 @@ class CounterService:
                 verdict = _mute(lists, when)
             else:
                 sender = stack(card, self._traces.get(reader_id))
-                judge = partial(
-                    verify,
-                    sender,
-                    trust=lists.trust,
-                    hotlist=lists.hotlist,
-                    at=when,
-                    policy=lists.policy,
-                    aid=self._parts.member_aid,
-                )
+                judge = partial(self._judge, sender, lists, when)
                 verdict = judge()
+                if work is not None:
+                    report = work(sender, verdict)
+                elif verdict.card is not None:
+                    report = self._insertions.at_counter(sender, verdict)
+                if report.done:
+                    verdict = judge()
                 if redemptions is not None:
                     verdict = redemptions.verified(reader_id, sender, verdict, judge)
         seconds = time.perf_counter() - began
-        view = VerdictView(reader_id, self._readers.view(reader_id).name, seconds, verdict, _age(lists, when))
+        name, age = self._readers.view(reader_id).name, _age(lists, when)
+        view = VerdictView(reader_id, name, seconds, verdict, age, report)
         self._bus.publish("verdict", reader_id, view.to_json())
         if redemptions is not None:
             redemptions.announce(reader_id)
@@ -208,9 +229,13 @@ class CounterService:
     def _redemptions_at(self, reader_id: str) -> RedemptionService | None:
         """Redemptions, at a reader in counter mode of a merchant."""
         service = self._redemptions
-        if service is None or not service.enabled or self._readers.view(reader_id).mode is not Mode.COUNTER:
+        if service is None or self._parts.place is None or not service.enabled:
             return None
-        return service
+        return service if self._readers.view(reader_id).mode is Mode.COUNTER else None
+
+    def _judge(self, sender: Sender, lists: CounterLists, at: datetime) -> Verdict:
+        aid, policy = self._parts.member_aid, lists.policy
+        return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=policy, aid=aid)
 
     def _lists_now(self) -> CounterLists:
         """Raises Unavailable."""
@@ -244,6 +269,7 @@ class CounterService:
         if sentence != self._lists_fault:
             self._lists_fault = sentence
             self._bus.publish("service.fault", "lists", {"part": "lists", "sentence": sentence})
+        self._insertions.look(live=self._lists is not None and self._lists.live)
 
     def _write_down(self) -> None:
         """Write waiting verdicts to the database. Only this thread takes notes out."""

@@ -29,6 +29,7 @@ from registry.line.outcome import MISSING
 from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
+from registry.members.updates import UpdateKind
 from registry.ranges import RangeKind
 from registry.restore import restores
 from registry.values import BatchState, CardState
@@ -209,6 +210,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.period.", ""): of(one.name.lower() for one in Period),
     ("counter.proven.", ""): of(Proof),
     ("counter.reader-", ""): of((ReaderState.LOST, ReaderState.HUNG)),
+    ("counter.update-", ""): of((*UpdateKind, "unfinished")),
     ("counter.word.", ""): of(code.lower() for code in VerdictCode),
     ("developer.kind-", ""): of(CardApplicationKind),
     ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),
