@@ -87,6 +87,14 @@ TABLE: Final = (
         "Boxes of cards: packed, handed over level by level, signed for (装箱发放).",
     ),
     Listed("card", "card", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."),
+    Listed(
+        "redeem",
+        "redeem",
+        HelpPanel.COUNTER,
+        "Redeem a benefit on a member card, or show what the member can have here (核销).",
+        "redeem",
+    ),
+    Listed("redemptions", "redemptions", HelpPanel.COUNTER, "The redemption journal of this counter (核销日志)."),
     Listed("lists", "lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed(
         "programme",

@@ -76,6 +76,21 @@ class Settings(BaseModel):
     dossier_days: int = Field(366, ge=1, le=3660)
     """Card data older than that stop the line: they are out of date, or the clock is wrong."""
 
+    merchant: str = Field("", max_length=15, pattern=r"^[ -~]*$")
+    """Merchant identifier (9F16) of a counter that redeems benefits; empty where nothing is redeemed."""
+    merchant_terminal: str = Field("", pattern=r"^([0-9A-Za-z]{8})?$")
+    """Terminal identification (9F1C) of this counter: 8 letters and digits."""
+    merchant_name: str = Field("", max_length=60)
+    """What stands on receipts; the merchant identifier where it is empty."""
+    merchant_kinds: tuple[str, ...] = ()
+    """Kinds of merchant, as the programme names them: they say which benefits are redeemed here."""
+
+    @field_validator("merchant_kinds", mode="before")
+    @classmethod
+    def _separated(cls, kinds: object) -> object:
+        """From the environment: names with commas between."""
+        return tuple(kind.strip() for kind in kinds.split(",") if kind.strip()) if isinstance(kinds, str) else kinds
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 from programme.outcome import Allowed, Refused
 from programme.programme import Offer, Programme
@@ -19,7 +19,7 @@ from reader_service.redemptions.errors import EditionMissing, RedemptionRepeated
 from reader_service.redemptions.intents import Intent, IntentResult
 from reader_service.redemptions.journal import RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer, decided, offers_of
-from reader_service.redemptions.record import CounterRecord, record_of
+from reader_service.redemptions.record import CounterRecord, open_record, record_of
 from terminal.apdu import Sender
 from terminal.errors import CardError, CodecError, MembercardError, NotRedeemable, TransportError
 from terminal.localtime import date_time
@@ -132,6 +132,23 @@ class CounterRedemptions:
         row = self.journal.row(number)
         intent = Intent.of(self.journal.row(row.amount("intent")))
         return self._record(intent, row)
+
+    def records_on(self, day: date) -> list[CounterRecord]:
+        """What became of the requests of a local day, in the order of their results. Raises JournalUnavailable."""
+        intents: dict[int, Intent] = {}
+        results: dict[int, JournalRow] = {}
+        for row in self.journal.rows():
+            if row.kind is RowKind.INTENT:
+                if RedemptionRequest.decode(row.octets("request")).day == day:
+                    intents[row.number] = Intent.of(row)
+            elif (number := row.data.get("intent")) in intents:
+                results.pop(int(number), None)
+                results[int(number)] = row
+        return [self._record(intents[number], row) for number, row in results.items()]
+
+    def open_records(self) -> list[CounterRecord]:
+        """The requests without a result, the oldest first. Raises JournalUnavailable."""
+        return [open_record(intent, self.zone) for intent in self.journal.open_intents]
 
     def _sent(
         self, sender: Sender, card: ProvenCard, intent: Intent, request: RedemptionRequest, at: datetime

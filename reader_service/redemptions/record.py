@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
@@ -104,23 +104,37 @@ class CounterRecord:
 
 
 def record_of(intent: Intent, row: JournalRow, zone: tzinfo, *, reversed_since: bool = False) -> CounterRecord:
-    """The record of an intent and the row of its result. Raises CodecError for rows of no redemption."""
+    """The record of an intent and the last row about it. Raises CodecError for rows of no redemption."""
     outcome = _OUTCOMES.get(row.kind)
     if outcome is None:
         raise CodecError(f"row {row.number} of the journal ({row.kind}) is no result of a redemption")
-    request, details = RedemptionRequest.decode(intent.request), intent.details
-    transaction = used = limit = None
-    if row.kind in COUNTED:
-        evidence = RedemptionEvidence.decode(row.octets("evidence"))
-        transaction, used, limit = evidence.counter, evidence.data.used, evidence.data.limit
-        if not evidence.signature:
-            outcome = CounterOutcome.LOGGED
-    listed, reason = details.get("list"), row.data.get("reason", "")
-    return CounterRecord(
+    reasons = _reasons(row.kind, str(row.data.get("reason", "")))
+    record = replace(
+        open_record(intent, zone),
         number=row.number,
-        intent=intent.number,
         at=row.at.astimezone(zone),
         outcome=outcome,
+        reasons=reasons,
+        reversed=reversed_since,
+    )
+    if row.kind not in COUNTED:
+        return record
+    evidence = RedemptionEvidence.decode(row.octets("evidence"))
+    data = evidence.data
+    if not evidence.signature:
+        record = replace(record, outcome=CounterOutcome.LOGGED)
+    return replace(record, transaction=evidence.counter, used=data.used, limit=data.limit)
+
+
+def open_record(intent: Intent, zone: tzinfo) -> CounterRecord:
+    """The record of a request that got no answer. Raises CodecError."""
+    request, details = RedemptionRequest.decode(intent.request), intent.details
+    listed, saved = details.get("list"), details.get("saved")
+    return CounterRecord(
+        number=intent.number,
+        intent=intent.number,
+        at=intent.at.astimezone(zone),
+        outcome=CounterOutcome.TORN,
         benefit=str(details.get("benefit", "")),
         product=str(details.get("product", "")),
         benefit_class=request.benefit_class,
@@ -130,16 +144,11 @@ def record_of(intent: Intent, row: JournalRow, zone: tzinfo, *, reversed_since: 
         quantity=request.quantity,
         amount=request.amount,
         list_price=listed if isinstance(listed, int) else None,
-        saved=saved if isinstance(saved := details.get("saved"), int) else 0,
+        saved=saved if isinstance(saved, int) else 0,
         card=masked_pan(intent.card_number),
         cashier=intent.cashier,
         merchant=request.merchant,
         terminal=request.terminal,
-        transaction=transaction,
-        used=used,
-        limit=limit,
-        reasons=_reasons(row.kind, str(reason)),
-        reversed=reversed_since,
     )
 
 

@@ -1,0 +1,68 @@
+"""The counter of a merchant that redeems benefits, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from membercard import settings
+from membercard.errors import SettingsError
+from membercard.wiring.programme_edition import PROGRAMME, counter_edition
+
+if TYPE_CHECKING:
+    from programme.editions import ProgrammeEdition
+    from reader_service.parts import CounterPlace
+    from reader_service.redemptions.counter import CounterRedemptions
+
+
+def counter_place() -> CounterPlace | None:
+    """The merchant's counter that the settings name; None where they name no merchant. Raises SettingsError where a
+    part of it is missing."""
+    from reader_service.parts import CounterPlace  # slow to import, and not needed by most commands
+
+    current = settings.load()
+    if not current.merchant:
+        return None
+    if not current.merchant_terminal or not current.merchant_kinds:
+        raise SettingsError(
+            "a merchant's counter needs the settings merchant_terminal (8 letters and digits) and merchant_kinds too"
+        )
+    name = current.merchant_name or current.merchant
+    return CounterPlace(current.merchant, current.merchant_terminal, name, current.merchant_kinds, StoredEdition())
+
+
+class StoredEdition:
+    """The programme edition of this counter, read again when its file changes."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int, int] | None = None
+        self._edition: ProgrammeEdition | None = None
+
+    def __call__(self) -> ProgrammeEdition:
+        """Raises as ``counter_edition``."""
+        try:
+            state = (settings.load().data_dir / PROGRAMME).stat()
+            mark = (state.st_ino, state.st_mtime_ns, state.st_size)
+        except OSError:
+            mark = None
+        if self._edition is None or mark is None or mark != self._seen:
+            self._edition, self._seen = None, None
+            self._edition, self._seen = counter_edition(), mark
+        return self._edition
+
+
+@contextmanager
+def counter_redemptions() -> Iterator[CounterRedemptions]:
+    """The redemptions of this counter over its open journal. Raises SettingsError without a merchant, JournalError."""
+    # Slow to import, and not needed by most commands.
+    from reader_service.redemptions.counter import CounterRedemptions
+    from reader_service.redemptions.journal import FOLDER, RedemptionJournal
+
+    current, place = settings.load(), counter_place()
+    if place is None:
+        raise SettingsError(
+            "nothing is redeemed here: the settings name no merchant (merchant, merchant_terminal, merchant_kinds)"
+        )
+    with RedemptionJournal.open(current.data_dir / FOLDER, current.now()) as journal:
+        yield CounterRedemptions(journal, place, current.zone)

@@ -1,0 +1,132 @@
+"""`membercard redeem` and `membercard redemptions`: benefits at a merchant's counter on the command line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, Done, IssuerDirectory
+from tests.support.service.merchant import PROGRAMME
+
+MERCHANT = {
+    "MEMBERCARD_MERCHANT": "PARK-EAST",
+    "MEMBERCARD_MERCHANT_TERMINAL": "T0000001",
+    "MEMBERCARD_MERCHANT_NAME": "东公园",
+    "MEMBERCARD_MERCHANT_KINDS": "park, gym",
+    "MEMBERCARD_OPERATOR": "王芳",
+}
+
+
+class Counter:
+    """A merchant's counter with the issuer's lists and programme, and a card."""
+
+    def __init__(self, folder: Path, home: IssuerDirectory) -> None:
+        self.cli = Cli(folder / "counter", passphrase=None)
+        self.cli.data.mkdir()
+        (folder / "programme.yaml").write_text(PROGRAMME, encoding="utf-8")
+        home.cli.ok("lists", "publish", self.cli.data)
+        home.cli.ok("programme", "publish", folder / "programme.yaml", "--to", self.cli.data)
+        card = home.card.removeprefix("sim:")
+        self.card = folder / "member.card"
+        shutil.copy(card, self.card)
+
+    def run(self, *args: object, lang: str = "en") -> Done:
+        return self.cli.run("--lang", lang, *args, env=MERCHANT)
+
+    def redeem(self, *args: object, lang: str = "en") -> Done:
+        return self.run("redeem", *args, "--reader", f"sim:{self.card}", lang=lang)
+
+    def torn(self) -> Done:
+        """A redemption whose card leaves after it has counted and before its answer comes: at the last command."""
+        verified = self.cli.ok("card", "trace", "--reader", f"sim:{self.card}", "--json").json
+        last = len(verified["exchanges"])
+        reader = f"sim:{self.card}?fault=tear-apdu:{last}+"
+        return self.run("redeem", "park-pass", "--yes", "--json", "--reader", reader)
+
+
+@pytest.fixture
+def counter(tmp_path: Path, home: IssuerDirectory) -> Counter:
+    return Counter(tmp_path, home.copy(tmp_path / "home"))
+
+
+def test_what_a_member_can_have_is_a_table_in_both_languages(counter: Counter) -> None:
+    english, chinese = counter.redeem(), counter.redeem(lang="zh")
+    assert (english.status, chinese.status) == (0, 0), english.err + chinese.err
+    assert "Benefits here and now" in english.out
+    assert "park-pass/pass" in english.out
+    assert "pays 100.00 yuan" in " ".join(english.out.split())
+    assert "此时此地可办理的权益" in chinese.out
+    assert max(map(len, english.out.splitlines())) <= 80
+    offers = counter.redeem("--json").json["offers"]
+    assert [(one["benefit"], one["possible"], one["left"]) for one in offers] == [
+        ("park-pass", True, 12),
+        ("check-up", True, 4),
+    ]
+
+
+def test_a_redemption_prints_its_receipt_and_is_in_the_journal(counter: Counter) -> None:
+    done = counter.redeem("park-pass", "--quantity", 2, "--yes")
+    assert done.status == 0, done.err
+    assert "look at: ID card" in done.err
+    receipt = done.out[done.out.index("Receipt of a member benefit") :]
+    for text in ("Park pass", "Redeemed", "200.00 yuan", "10 / 12", "王芳", "T0000001-3"):
+        assert text in receipt
+    rows = counter.run("redemptions", "list", "--json").json["redemptions"]
+    assert [(row["outcome"], row["quantity"], row["amount"], row["used"]) for row in rows] == [("DONE", 2, 20_000, 2)]
+    again = counter.run("redemptions", "receipt", 3)
+    assert again.out in done.out
+    assert "核销成功" in counter.run("redemptions", "receipt", 3, lang="zh").out
+    assert "Park pass" in counter.run("redemptions", "list").out
+    assert "every redemption has its result" in counter.run("redemptions", "open").out
+
+
+def test_a_benefit_is_chosen_by_its_class_and_asks_for_its_price(counter: Counter) -> None:
+    refused = counter.redeem("0201", "--yes")
+    assert refused.status == 1
+    done = counter.redeem("0201", "--price", "99.90", "--yes", "--json")
+    assert (done.status, done.json["redemption"]["amount"]) == (0, 7_992)
+    assert counter.redeem("0201", "--price", "9.999", "--yes").status == 2
+
+
+def test_what_is_not_possible_has_its_reason_and_its_exit_code(counter: Counter) -> None:
+    many = counter.redeem("park-pass", "--quantity", 13, "--yes", "--json")
+    assert (many.status, many.json["refused"]["code"]) == (1, "too-many")
+    unknown = counter.redeem("theatre", "--yes")
+    assert unknown.status == 2
+    assert "park-pass/pass" in " ".join(unknown.err.split())
+    assert counter.run("redemptions", "list", "--json").json["redemptions"] == []
+
+
+def test_a_torn_redemption_is_settled_at_the_next_insertion(counter: Counter) -> None:
+    torn = counter.torn()
+    assert (torn.status, torn.json["redemption"]["outcome"]) == (3, "TORN"), torn.err
+    assert len(counter.run("redemptions", "open", "--json").json) == 1
+    again = counter.redeem("--json")
+    assert again.json["recovered"]["outcome"] == "RECOVERED"
+    assert again.json["offers"][0]["left"] == 11
+
+
+def test_a_request_whose_card_is_gone_is_given_up(counter: Counter) -> None:
+    assert counter.torn().status == 3
+    number = counter.run("redemptions", "open", "--json").json[0]["intent"]
+    assert counter.run("redemptions", "give-up", number, "--reason", "lost").status == 0
+    assert counter.run("redemptions", "open", "--json").json == []
+
+
+def test_without_a_merchant_or_a_programme_nothing_is_redeemed(counter: Counter) -> None:
+    plain = counter.cli.run("redeem", "park-pass", "--reader", f"sim:{counter.card}")
+    assert (plain.status, "name no merchant" in plain.complaint) == (1, True)
+    (counter.cli.data / "programme.json").unlink()
+    missing = counter.redeem("park-pass", "--yes")
+    assert missing.status == 1
+    assert "nothing is redeemed without a programme edition" in missing.complaint
+
+
+def test_a_forged_programme_redeems_nothing(counter: Counter) -> None:
+    path = counter.cli.data / "programme.json"
+    path.write_bytes(path.read_bytes().replace(b'"percent":"50"', b'"percent":"10"'))
+    forged = counter.redeem("park-pass", "--yes")
+    assert forged.status == 1
+    assert "is not signed by the list key" in forged.complaint
