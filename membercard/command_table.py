@@ -91,7 +91,7 @@ TABLE: Final = (
         "redeem",
         "redeem",
         HelpPanel.COUNTER,
-        "Redeem a benefit on a member card, or show what the member can have here (核销).",
+        "Redeem a benefit on a member card, or show what the member can have here. Works offline.",
         "redeem",
     ),
     Listed("redemptions", "redemptions", HelpPanel.COUNTER, "The redemption journal of this counter (核销日志)."),

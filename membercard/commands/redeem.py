@@ -78,7 +78,7 @@ def redeem(
     lists, code = load_lists(trust, hotlist, list_key), 0
     wanted = _Wanted(benefit, quantity, price, event, place, tuple(answer or ()), yes)
     with counter_redemptions() as counter, card_in(reader, wait) as transport:
-        command = _Command(counter, stack(transport), lists, cashier or settings.load().operator, json)
+        command = _CardAtCounter(counter, stack(transport), lists, cashier or settings.load().operator, json)
         code = command.run(wanted)
     if code:
         raise typer.Exit(code)
@@ -102,7 +102,7 @@ class _Wanted:
         return BenefitChoice(offer.benefit, request)
 
 
-class _Command:
+class _CardAtCounter:
     """One card in the reader, from its verdict to the receipt."""
 
     def __init__(
