@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from enum import IntFlag
+from functools import cache
 from typing import Self
 
 from terminal.errors import CodecError
@@ -56,7 +57,13 @@ class BitField(IntFlag):
     @property
     def unnamed(self) -> int:
         """The bits that are set and have no meaning (RFU or proprietary), as a number."""
-        return sum(1 << 8 * (self.size() - byte) + bit - 1 for byte, bit, text in self.places() if not text)
+        return int(self) & ((1 << 8 * self.size()) - 1) & ~_meanings(type(self))
+
+
+@cache
+def _meanings(field: type[BitField]) -> int:
+    """The bits of a field that have a meaning."""
+    return sum(int(flag) for flag in field if flag.text)
 
 
 class TVR(BitField):
