@@ -35,6 +35,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
+from reader_service.api.programme import merchants, redemptions
 from reader_service.api.window import amendments, losses, updates
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
@@ -72,6 +73,9 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     boxes.router,
     moves.router,
     updates.router,
+    merchants.router,
+    redemptions.router,
+    redemptions.findings_router,
     lists.router,
     audit.router,
     statistics.router,

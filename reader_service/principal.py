@@ -58,6 +58,11 @@ class Permission(StrEnum):
     LISTS_PUBLISH = "lists:publish"
     STATISTICS = "statistics"
     PLANS_SET = "plans:set"
+    MERCHANTS_VIEW = "merchants:view"
+    MERCHANTS_CHANGE = "merchants:change"
+    REDEMPTIONS_UPLOAD = "redemptions:upload"
+    REDEMPTIONS_VIEW = "redemptions:view"
+    FINDINGS_CLOSE = "findings:close"
     AUDIT = "audit"
     USERS = "users"
     METRICS = "metrics"
@@ -89,6 +94,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.BATCHES_VIEW,
             _P.BATCHES_CLOSE,
             _P.STATISTICS,
+            _P.MERCHANTS_VIEW,
+            _P.REDEMPTIONS_VIEW,
+            _P.FINDINGS_CLOSE,
         )
     ),
     Role.REGISTRAR: frozenset(
@@ -107,12 +115,27 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.LISTS_PUBLISH,
             _P.STATISTICS,
             _P.PLANS_SET,
+            _P.MERCHANTS_VIEW,
+            _P.MERCHANTS_CHANGE,
+            _P.REDEMPTIONS_VIEW,
         )
     ),
-    Role.COUNTER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.REDEEM, _P.LISTS_FETCH)),
+    Role.COUNTER: frozenset(
+        (_P.READERS_VIEW, _P.READERS_LEASE, _P.VERIFY, _P.REDEEM, _P.LISTS_FETCH, _P.REDEMPTIONS_UPLOAD)
+    ),
     Role.DEVELOPER: frozenset((_P.READERS_VIEW, _P.READERS_LEASE, _P.APDU, _P.DECODE, _P.VERIFY)),
     Role.AUDITOR: frozenset(
-        (_P.AUDIT, _P.STATISTICS, _P.ROSTERS_VIEW, _P.BATCHES_VIEW, _P.LISTS_FETCH, _P.METRICS, _P.LANES_VIEW)
+        (
+            _P.AUDIT,
+            _P.STATISTICS,
+            _P.ROSTERS_VIEW,
+            _P.BATCHES_VIEW,
+            _P.LISTS_FETCH,
+            _P.METRICS,
+            _P.LANES_VIEW,
+            _P.MERCHANTS_VIEW,
+            _P.REDEMPTIONS_VIEW,
+        )
     ),
     Role.ADMINISTRATOR: frozenset((_P.USERS, _P.AUDIT, _P.METRICS, _P.READERS_VIEW, _P.READERS_NAME)),
 }
@@ -137,6 +160,8 @@ class Principal:
     roles: frozenset[Role]
     token: str = ""
     """The token's own name, where it is not a person."""
+    outlet: int = 0
+    """The outlet that the token is bound to; 0 for any other caller."""
 
     def may(self, permission: Permission) -> bool:
         return permission in permissions_of(self.roles)

@@ -19,6 +19,8 @@ from reader_service.services.lanes import LaneService
 from reader_service.services.lists import ListService
 from reader_service.services.members import MemberService
 from reader_service.services.moves import MoveService
+from reader_service.services.programme.booking import BookingService
+from reader_service.services.programme.merchants import MerchantService
 from reader_service.services.reading import ReadingService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.rosters import RosterService
@@ -71,6 +73,8 @@ class ReaderService:
         self.statistics = StatisticsService(parts, self.bus)
         self.signatures = SignatureService(parts)
         self.units = UnitService(parts)
+        self.merchants = MerchantService(parts)
+        self.booking = BookingService(parts)
         self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
         self.amendments = AmendmentService(parts, self.bus, on_hotlist=refresh)

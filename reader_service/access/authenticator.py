@@ -170,7 +170,7 @@ class Authenticator:
         token = self._registry.tokens.find(key)
         if token is None:
             return None
-        principal = Principal(token.actor, roles_of(token.roles), token.label)
+        principal = Principal(token.actor, roles_of(token.roles), token.label, token.outlet or 0)
         return AuthenticatedCaller(principal, key, token.until)
 
     def _touch(self, key: bytes, token: bool) -> None:

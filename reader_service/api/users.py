@@ -86,6 +86,7 @@ class TokenResponse(BaseModel):
     waits_for_consent: bool = Field(description="It is not in force before a second administrator consents.")
     consented_by: str | None
     consented_at: datetime | None
+    outlet: int | None = Field(description="The outlet whose counters use it.")
 
 
 class NewTokenRequest(RequestModel):
@@ -95,6 +96,13 @@ class NewTokenRequest(RequestModel):
     roles: Roles
     until: AwareDatetime = Field(
         examples=["2027-01-31T00:00:00+08:00"], description="The end of the token, within 366 days."
+    )
+    outlet: int | None = Field(
+        None,
+        ge=1,
+        lt=2**62,
+        examples=[None],
+        description="The outlet whose counters upload redemptions with it, with the role counter alone.",
     )
 
 
@@ -132,6 +140,7 @@ def _token(token: TokenRecord) -> TokenResponse:
         waits_for_consent=token.waits,
         consented_by=token.consented_by,
         consented_at=token.consented_at,
+        outlet=token.outlet,
     )
 
 
@@ -218,7 +227,7 @@ def all_tokens(service: Svc, p: Caller, paged: Paged) -> Items[TokenResponse]:
     f"(role registrar) is not in force before a second administrator consents. {_WHO}",
 )
 def make_token(service: Svc, p: Caller, new: NewTokenRequest) -> TokenSecretResponse:
-    issued = service.users.make_token(p, new.label, new.roles, new.until)
+    issued = service.users.make_token(p, new.label, new.roles, new.until, new.outlet)
     return TokenSecretResponse(token=_token(issued.token), secret=issued.secret)
 
 

@@ -147,14 +147,20 @@ class UserService:
         with translate_registry_errors():
             return self._registry.tokens.page(cursor, limit)
 
-    def make_token(self, p: Principal, label: str, roles: Collection[Role], until: datetime) -> IssuedToken:
-        """Issue a token for a machine; one that reads members waits for ``consent``. Raises Invalid for roles that are
-        for people only, or an end that is too far."""
+    def make_token(
+        self, p: Principal, label: str, roles: Collection[Role], until: datetime, outlet: int | None = None
+    ) -> IssuedToken:
+        """Issue a token for a machine, or for the counters of an outlet; one that reads members waits for ``consent``.
+        Raises Invalid for roles that are for people only, for other roles than counter with an outlet, or an end that
+        is too far; NotFound, Conflict for the outlet."""
         p.need(Permission.USERS)
         if p.token:
             raise Forbidden("a token cannot make tokens")
         if personal := sorted(_NOT_FOR_TOKENS & set(roles)):
             sentence = f"these roles are for people only: {', '.join(personal)}"
+            raise Invalid(sentence, {"roles": sentence})
+        if outlet is not None and set(roles) != {Role.COUNTER}:
+            sentence = "a token of an outlet has the role counter alone"
             raise Invalid(sentence, {"roles": sentence})
         if until > self._accounts.now() + LONGEST_TOKEN:
             sentence = f"a token ends within {LONGEST_TOKEN.days} days"
@@ -168,6 +174,7 @@ class UserService:
                 until=until,
                 by=p.name,
                 needs_consent=bool(READS_MEMBERS & permissions_of(frozenset(roles))),
+                outlet=outlet,
             )
         return IssuedToken(token, secret)
 

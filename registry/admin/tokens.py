@@ -13,7 +13,7 @@ from registry.admin.users import ADMINISTRATOR, named, roles_text
 from registry.db.actors import refuse_same_person, token_actor
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.tables import tokens, users
+from registry.db.tables import outlets, tokens, users
 from registry.errors import NotOnRecord, RegistryConflict
 from terminal.names import all_visible
 
@@ -36,6 +36,8 @@ class TokenRecord:
     needs_consent: bool = False
     consented_by: str | None = None
     consented_at: datetime | None = None
+    outlet: int | None = None
+    """The outlet whose counters use it; None for a token of anything else."""
 
     @property
     def waits(self) -> bool:
@@ -63,8 +65,10 @@ class Tokens:
         until: datetime,
         by: str,
         needs_consent: bool = False,
+        outlet: int | None = None,
     ) -> TokenRecord:
-        """Create a token; ``by`` is a user on record. Raises RegistryConflict, NotOnRecord."""
+        """Create a token, for the counters of an outlet where one is named; ``by`` is a user on record. Raises
+        RegistryConflict, NotOnRecord."""
         now = self._context.clock()
         if not label.strip() or len(label) > _LONGEST_LABEL or not all_visible(label):
             raise RegistryConflict("a token's label is 1 to 64 printable characters", reason="token-label")
@@ -72,6 +76,8 @@ class Tokens:
             raise RegistryConflict("a token needs a role and an end that is still to come", reason="token-end")
         with self._context.write() as conn:
             creator = named(conn, by)
+            if outlet is not None:
+                _open_outlet(conn, outlet)
             values = {
                 "token_hash": token_hash,
                 "label": label.strip(),
@@ -80,6 +86,7 @@ class Tokens:
                 "created_at": now,
                 "until": until,
                 "needs_consent": needs_consent,
+                "outlet_id": outlet,
             }
             number = conn.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
             token = _by_id(conn, number)
@@ -91,6 +98,7 @@ class Tokens:
                 label=token.label,
                 roles=" ".join(sorted(token.roles)),
                 needs_consent=needs_consent,
+                outlet=outlet,
             )
             return token
 
@@ -164,6 +172,15 @@ def _tokens() -> Select[Any]:
     )
 
 
+def _open_outlet(conn: Connection, outlet: int) -> None:
+    """Raises NotOnRecord, RegistryConflict for an outlet that has closed."""
+    row = conn.execute(select(outlets.c.closed_at).where(outlets.c.id == outlet)).one_or_none()
+    if row is None:
+        raise NotOnRecord(f"there is no outlet {outlet}", reason="outlet", outlet=outlet)
+    if row.closed_at is not None:
+        raise RegistryConflict(f"outlet {outlet} is closed", reason="outlet-closed", outlet=outlet)
+
+
 def _by_id(conn: Connection, number: int) -> TokenRecord:
     row = conn.execute(_tokens().where(tokens.c.id == number)).one_or_none()
     if row is None:
@@ -184,4 +201,5 @@ def _token(row: Row[*tuple[Any, ...]]) -> TokenRecord:
         needs_consent=row.needs_consent,
         consented_by=row.consenter,
         consented_at=row.consented_at,
+        outlet=row.outlet_id,
     )

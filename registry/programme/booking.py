@@ -71,7 +71,7 @@ _BOOKED: Final = select(
 
 @dataclass(frozen=True, slots=True)
 class BookingResult:
-    """The office has every row up to ``through``. ``booked`` redemptions are new, ``known`` were booked before;
+    """Every row up to ``through`` is on record. ``booked`` redemptions are new, ``known`` were booked before;
     ``findings`` counts those of this upload by kind, old ones included."""
 
     through: int

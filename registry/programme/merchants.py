@@ -22,12 +22,13 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.judgement import Contract
 from terminal.names import all_visible
 
+_NUMBER: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z ._-]{0,13}[0-9A-Za-z])?")
 _TERMINAL: Final = re.compile(r"[0-9A-Za-z]{8}")
 _BENEFIT: Final = re.compile(r"[0-9]{4}")
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z-]{6,34}")
 _LONGEST: Final = 100
 RULES: Final = {
-    "merchant-number": "a merchant identifier is 1 to 15 printable ASCII characters, without blanks around it",
+    "merchant-number": "a merchant identifier is 1 to 15 letters and digits, with blanks, dots, _ and - between them",
     "merchant-name": "a name is 1 to 100 printable characters",
     "merchant-contract": "the contract ends before it begins",
     "merchant-benefit": "a contract has at least one benefit class of four digits",
@@ -50,8 +51,9 @@ class NewOutlet:
 
 @dataclass(frozen=True, slots=True)
 class NewMerchant:
-    """A merchant as a person enters it. ``number`` is the merchant identifier (tag 9F16, 1 to 15 printable ASCII
-    characters); ``benefits`` are classes of four digits; an empty ``account`` leaves the one on record."""
+    """A merchant as a person enters it. ``number`` is the merchant identifier (tag 9F16): 1 to 15 letters and digits,
+    with blanks, dots, _ and - between them. ``benefits`` are classes of four digits; an empty ``account`` leaves the
+    one on record."""
 
     number: str
     name: str
@@ -98,8 +100,7 @@ class UnsoundMerchant(RegistryConflict):
 
 def faults_of(merchant: NewMerchant) -> Iterator[str]:
     """The rules that a merchant breaks, as reasons of a refusal; none for a sound one."""
-    number = merchant.number
-    if not (1 <= len(number) <= 15 and number.isascii() and number.isprintable() and number == number.strip()):
+    if not _NUMBER.fullmatch(merchant.number):
         yield "merchant-number"
     if not _text(merchant.name) or (merchant.name_en and not _text(merchant.name_en)):
         yield "merchant-name"

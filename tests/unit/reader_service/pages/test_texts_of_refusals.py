@@ -15,7 +15,17 @@ from registry.programme.merchants import RULES
 from tests.support.paths import ROOT
 
 ROOMS = ("registry", "personalize", "membercard")
-SERVICES = ("rosters", "batches", "preparations", "members", "cards", "lists", "users", "statistics")
+SERVICES = (
+    "rosters",
+    "batches",
+    "preparations",
+    "members",
+    "cards",
+    "lists",
+    "users",
+    "statistics",
+    "programme/booking",
+)
 CODES = {"RegistryConflict": "conflict", "NotOnRecord": "not-found", "Conflict": "conflict", "NotFound": "not-found"}
 NAMED = {"OWN_WORK": OWN_WORK, "NOT_WANTED": NOT_WANTED, "CHIP_VERIFIED": CHIP_VERIFIED}
 PLACE = re.compile(r"\{(\w+)\}")

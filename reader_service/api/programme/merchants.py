@@ -1,0 +1,147 @@
+"""Merchants over HTTP: recorded, imported from a sheet, ended, and their outlets closed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import File, Path, Query, UploadFile
+from pydantic import Field
+
+from reader_service.access.settings import FILE_MB
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Caller, Resource, Svc
+from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
+from reader_service.services.programme.merchants import MerchantImport
+from reader_service.services.uploads import pieces
+from registry.programme.merchants import MerchantView, NewMerchant, NewOutlet
+
+router = Resource(prefix="/merchants", tags=["programme"], responses=problems(*ALWAYS))
+
+MerchantNumber = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9A-Za-z]([0-9A-Za-z ._-]{0,13}[0-9A-Za-z])?$",
+        examples=["PARK-EAST"],
+        description="The merchant identifier (tag 9F16).",
+    ),
+]
+OutletNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[3], description="The number of an outlet.")]
+_NO_MERCHANT = ("not-found", "there is no merchant PARK-EAST")
+_TAKEN = ("conflict", "terminal T0000001 belongs to another outlet; one that moves gets a new identification")
+
+
+class OutletRequest(RequestModel):
+    """An outlet with its terminals (tag 9F1C)."""
+
+    name: Line = Field(examples=["east gate"])
+    address: str = Field("", max_length=100)
+    terminals: list[Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8}$")]] = Field(
+        default_factory=list, max_length=200, examples=[["T0000001"]]
+    )
+
+
+class MerchantRequest(RequestModel):
+    """A merchant. Outlets and terminals are added to those on record; an empty account leaves the one on record."""
+
+    name: Line = Field(examples=["东城公园"])
+    name_en: str = Field("", max_length=100, examples=["East Park"])
+    contract_from: date = Field(examples=["2026-01-01"])
+    contract_until: date = Field(examples=["2027-12-31"])
+    benefits: list[Annotated[str, Field(pattern=r"^[0-9]{4}$")]] = Field(
+        min_length=1, max_length=200, examples=[["0101"]]
+    )
+    account: str = Field("", max_length=34)
+    outlets: list[OutletRequest] = Field(default_factory=list, max_length=500)
+
+
+@router.get(
+    "",
+    summary="List merchants",
+    description="Sorted by merchant identifier, with outlets and terminals. Roles: registrar, reviewer, auditor.",
+)
+def merchants(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    text: Annotated[Line | None, Query(description="Only merchants with this text in number or name.")] = None,
+) -> Items[MerchantView]:
+    return items(service.merchants.page(caller, paged.cursor, paged.limit, text=text or ""))
+
+
+@router.post(
+    "/import",
+    summary="Import merchants from a sheet",
+    description="Takes an .xlsx, .xls or .csv file with one row for each outlet and the columns 商户号, 商户名称, "
+    "合同起始日, 合同终止日, 权益类别; optional are 英文名称, 账号, 网点名称, 网点地址, 终端号. Stores all rows, or "
+    "none where one has a finding. Role: registrar.",
+    responses=problems(409, 413, 429, s409=_TAKEN),
+)
+def import_merchants(
+    service: Svc,
+    caller: Caller,
+    file: Annotated[UploadFile, File(description=f"The merchants, up to {FILE_MB} MB.")],
+    check: Annotated[bool, Query(description="Only find what is wrong; nothing is stored.")] = False,
+) -> MerchantImport:
+    return service.merchants.import_sheet(caller, file.filename or "", pieces(file.file.read), check=check)
+
+
+@router.post(
+    "/outlets/{outlet}/close",
+    summary="Close an outlet",
+    description="Retires its terminals. Its counters still upload what they have. Role: registrar.",
+    responses=problems(404, s404=("not-found", "there is no outlet 3")),
+)
+def close_outlet(service: Svc, caller: Caller, outlet: OutletNumber, why: ReasonRequest) -> MerchantView:
+    return service.merchants.close_outlet(caller, outlet, why.reason)
+
+
+@router.get(
+    "/{number}",
+    summary="Get a merchant",
+    description="The account shows its last four characters. Roles: registrar, reviewer, auditor.",
+    responses=problems(404, s404=_NO_MERCHANT),
+)
+def merchant(service: Svc, caller: Caller, number: MerchantNumber) -> MerchantView:
+    return service.merchants.merchant(caller, number)
+
+
+@router.put(
+    "/{number}",
+    summary="Record or change a merchant",
+    description="A merchant that has ended goes on again. Role: registrar.",
+    responses=problems(409, s409=_TAKEN),
+)
+def put_merchant(service: Svc, caller: Caller, number: MerchantNumber, wanted: MerchantRequest) -> MerchantView:
+    outlets = tuple(NewOutlet(one.name, one.address, tuple(one.terminals)) for one in wanted.outlets)
+    new = NewMerchant(
+        number,
+        wanted.name,
+        wanted.contract_from,
+        wanted.contract_until,
+        tuple(wanted.benefits),
+        outlets,
+        wanted.name_en,
+        wanted.account,
+    )
+    return service.merchants.put(caller, new)
+
+
+@router.post(
+    "/{number}/end",
+    summary="End a merchant",
+    description="Its contract ends today; what its counters upload of earlier days is booked. Role: registrar.",
+    responses=problems(404, s404=_NO_MERCHANT),
+)
+def end_merchant(service: Svc, caller: Caller, number: MerchantNumber, why: ReasonRequest) -> MerchantView:
+    return service.merchants.end(caller, number, why.reason)
+
+
+@router.post(
+    "/{number}/account",
+    summary="Show the account of a merchant",
+    description="Gives the account in clear; each look is audited. Role: registrar.",
+    responses=problems(404, s404=_NO_MERCHANT),
+)
+def account(service: Svc, caller: Caller, number: MerchantNumber, why: ReasonRequest) -> dict[str, str]:
+    return {"account": service.merchants.account(caller, number, why.reason)}

@@ -1,0 +1,131 @@
+"""Redemptions over HTTP: uploads of an outlet's counters, what is booked, and findings."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import Field
+
+from reader_service.http.paging import Items, Paged, items
+from reader_service.http.resource import Caller, Resource, Svc
+from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
+from registry.programme.booking import MOST_ROWS, BookingResult
+from registry.programme.findings import Finding
+from registry.programme.judgement import FindingKind
+from registry.programme.redemptions import RedemptionView
+
+router = Resource(prefix="/redemptions", tags=["programme"], responses=problems(*ALWAYS))
+findings_router = Resource(prefix="/findings", tags=["programme"], responses=problems(*ALWAYS))
+
+_JOURNAL = r"^[0-9a-f]{32}$"
+JournalName = Annotated[
+    str, Path(pattern=_JOURNAL, examples=["0123456789abcdef0123456789abcdef"], description="The name of a journal.")
+]
+FindingNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[7], description="The number of a finding.")]
+OutletFilter = Annotated[int | None, Query(ge=1, lt=2**62, description="Only those of this outlet.")]
+_OTHER_OUTLET = ("conflict", "this journal is one of another outlet")
+_NO_FINDING = ("not-found", "there is no finding 7")
+
+
+class UploadRequest(RequestModel):
+    """Rows of a counter's journal in their order, as docs/redemption-journal.md has them."""
+
+    journal: str = Field(pattern=_JOURNAL, examples=["0123456789abcdef0123456789abcdef"])
+    previous: str = Field(
+        pattern=r"^[0-9a-f]{64}$", examples=["00" * 32], description="The hash of the row before the first."
+    )
+    rows: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MOST_ROWS,
+        examples=[[{"n": 1, "at": "2026-11-30T04:00:00.000+00:00", "kind": "opened"}]],
+    )
+
+
+class DecisionRequest(ReasonRequest):
+    """The decision on a finding, with the reason."""
+
+    decision: Literal["accepted", "refused"]
+
+
+@router.get(
+    "",
+    summary="List booked redemptions",
+    description="The last booked comes first. `held`: an open finding keeps it from being settled, or a person has "
+    "refused it. Roles: registrar, reviewer, auditor.",
+)
+def redemptions(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    merchant: Annotated[Line | None, Query(description="Only those at this merchant.")] = None,
+    outlet: OutletFilter = None,
+    first: Annotated[date | None, Query(description="Only those from this day on.")] = None,
+    last: Annotated[date | None, Query(description="Only those to this day.")] = None,
+) -> Items[RedemptionView]:
+    page = service.booking.page(
+        caller, paged.cursor, paged.limit, merchant=merchant, outlet=outlet, first=first, last=last
+    )
+    return items(page)
+
+
+@router.post(
+    "/uploads",
+    summary="Upload rows of a redemption journal",
+    description="Proves and books each redemption once; what is wrong with a row becomes a finding. One upload is "
+    "booked whole or not at all, and repeated it changes nothing. `through` is the last row on record. "
+    "Role: counter, with a token of an outlet.",
+    responses=problems(409, 413, s409=_OTHER_OUTLET),
+)
+def upload(service: Svc, caller: Caller, sent: UploadRequest) -> BookingResult:
+    return service.booking.upload(caller, sent.journal, bytes.fromhex(sent.previous), sent.rows)
+
+
+@router.get(
+    "/uploads/{journal}",
+    summary="Get how far a journal is uploaded",
+    description="`through` is the last row on record; 0 for a new journal. Role: counter, with a token of an outlet.",
+    responses=problems(409, s409=_OTHER_OUTLET),
+)
+def through(service: Svc, caller: Caller, journal: JournalName) -> dict[str, int]:
+    return {"through": service.booking.through(caller, journal)}
+
+
+@findings_router.get(
+    "",
+    summary="List findings",
+    description="What booking found to be wrong, the oldest first: a work list of what is open. Roles: registrar, "
+    "reviewer, auditor.",
+)
+def findings(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    kind: Annotated[FindingKind | None, Query(description="Only findings of this kind.")] = None,
+    outlet: OutletFilter = None,
+    closed: Annotated[bool, Query(description="Closed findings instead of open ones.")] = False,
+) -> Items[Finding]:
+    page = service.booking.findings(caller, paged.cursor, paged.limit, kind=kind, outlet=outlet, closed=closed)
+    return items(page)
+
+
+@findings_router.get(
+    "/{number}",
+    summary="Get a finding",
+    description="With its decision, where it has one. Roles: registrar, reviewer, auditor.",
+    responses=problems(404, s404=_NO_FINDING),
+)
+def finding(service: Svc, caller: Caller, number: FindingNumber) -> Finding:
+    return service.booking.finding(caller, number)
+
+
+@findings_router.post(
+    "/{number}/close",
+    summary="Decide a finding",
+    description="Accepts or refuses it, once: a redemption with a refused finding is not settled. Role: reviewer, in "
+    "person.",
+    responses=problems(404, 409, s404=_NO_FINDING, s409=("conflict", "finding 7 is closed already")),
+)
+def close(service: Svc, caller: Caller, number: FindingNumber, decided: DecisionRequest) -> Finding:
+    return service.booking.close_finding(caller, number, decided.decision, decided.reason)
