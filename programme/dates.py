@@ -16,6 +16,7 @@ from programme.wording import ProgrammeSection
 Period = Literal["day", "month", "quarter", "year"]
 PERIOD_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _LEAP_YEAR: Final = 2000
+_LEAP_DAY: Final = (2, 29)
 _SHORTEST: Final = 28
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
@@ -122,14 +123,30 @@ class SaleWindow(ProgrammeSection):
 
     def span(self, day: date) -> DateSpan | None:
         """The window that the day lies in; None between windows."""
-        for span in self.near(day):
-            if span.first <= day <= span.last:
-                return span
-        return None
+        if isinstance(self.first, MonthDay) and isinstance(self.last, MonthDay):
+            if self._outside(day, self.first, self.last):
+                return None
+            this = self.first.of(day.year)
+            year = day.year if this <= day else day.year - 1
+            first = this if this <= day else self.first.of(year)
+            last = self.last.of(year + (self.last < self.first))
+            return DateSpan(first, last) if day <= last else None
+        return next((span for span in self.near(day) if span.first <= day <= span.last), None)
+
+    @staticmethod
+    def _outside(day: date, first: MonthDay, last: MonthDay) -> bool:
+        """Whether a day is outside by its month and day alone: quickly, for most of many windows."""
+        if _LEAP_DAY in (first, last):
+            return False
+        here = (day.month, day.day)
+        return not first <= here <= last if first <= last else last < here < first
 
     def following(self, day: date) -> date | None:
         """The first day of the next window that begins after the day; None where none comes."""
-        return min((span.first for span in self.near(day) if span.first > day), default=None)
+        if isinstance(self.first, MonthDay):
+            this = self.first.of(day.year)
+            return this if this > day else self.first.of(day.year + 1)
+        return self.first if self.first > day else None
 
     def near(self, day: date) -> list[DateSpan]:
         """The windows that begin in the year of the day, in the one before and in the one after."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from programme import sentences
 from programme.benefit import Product, UseLimit
-from programme.dates import add_months, period_span
+from programme.dates import DateSpan, add_months, period_span
 from programme.errors import NotInProgramme
 from programme.facts import Beneficiary, BenefitRequest, BenefitUse, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused, Ruling
@@ -255,27 +255,38 @@ def _card(case: Case, limit: UseLimit, rule: str) -> Ruling | None:
 
 def _limit(case: Case, limit: UseLimit, rule: str) -> Ruling | None:
     """What the uses before add up to, in the period of the day."""
-    uses = [use for use in case.uses if limit.covers(use.product)]
+    uses = [use for use in case.uses if use.product in limit.products] if limit.products else case.uses
     again: date | None = None
     if limit.per == "event":
         if not case.request.event:
             return Ruling(RefusalCode.EVENT_MISSING, rule, case.day)
-        uses = [use for use in uses if use.event == case.request.event]
-    elif limit.per == "season":
-        sold = case.offer.benefit.sold
-        spans = [span for window in sold if (span := window.span(case.day)) is not None]
-        first, last = min(span.first for span in spans), max(span.last for span in spans)
-        uses = [use for use in uses if first <= use.day <= last]
-        again = min((day for window in sold if (day := window.following(last)) is not None), default=None)
-    elif limit.per != "lifetime":
-        span = period_span(limit.per, limit.starts, case.day)
-        uses = [use for use in uses if span.first <= use.day <= span.last]
-        again = span.last + _DAY
-    left = max(0, limit.count - sum(use.quantity for use in uses))
+        used = sum(use.quantity for use in uses if use.event == case.request.event)
+    elif limit.per == "lifetime":
+        used = sum(use.quantity for use in uses)
+    else:
+        first, last = _period(case, limit)
+        used = sum([use.quantity for use in uses if first <= use.day <= last])
+        again = _renewed(case, limit, last)
+    left = max(0, limit.count - used)
     if case.request.quantity <= left:
         case.leave(left)
         return None
     return _over(case, rule, limit.per, limit.count, left, again)
+
+
+def _period(case: Case, limit: UseLimit) -> DateSpan:
+    """The period of a limit, or the season, that the day lies in; ``_sale`` has refused days between seasons."""
+    if limit.per == "day" or limit.per == "month" or limit.per == "quarter" or limit.per == "year":
+        return period_span(limit.per, limit.starts, case.day)
+    spans = [span for window in case.offer.benefit.sold if (span := window.span(case.day)) is not None]
+    return DateSpan(min(span.first for span in spans), max(span.last for span in spans))
+
+
+def _renewed(case: Case, limit: UseLimit, last: date) -> date | None:
+    """The first day of the next period, or season, after the last day of this one."""
+    if limit.per != "season":
+        return last + _DAY
+    return min((day for window in case.offer.benefit.sold if (day := window.following(last)) is not None), default=None)
 
 
 def _over(case: Case, rule: str, per: str, count: int, left: int, again: date | None) -> Ruling:

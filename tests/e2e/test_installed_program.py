@@ -29,6 +29,7 @@ COMMANDS = [
     "gp list --reader {blank} --json",
     "keys list --json",
     "lists publish {out}",
+    "programme check {programme}",
     "restore check --help",
     "stock show --json",
     "unit list --json",
@@ -42,9 +43,11 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_script_says_what_a_forked_command_says(home: IssuerDirectory, tmp_path: Path, command: str) -> None:
     profile = ROOT / "personalize" / "profiles" / "union-member.yaml"
+    programme = ROOT / "programme" / "examples" / "beijing.yaml"
     chip = home.card.removeprefix("sim:")
     names = {"form": home.form, "done": home.done, "card": home.card, "blank": home.blank, "chip": chip}
-    words = command.format(**names, profile=profile, out=tmp_path / "lists").split()
+    names |= {"profile": profile, "programme": programme, "out": tmp_path / "lists"}
+    words = command.format(**names).split()
     script = replace(home.cli, fresh=True).run(*words)
     assert "Traceback" not in script.err
     assert script.out + script.err

@@ -8,12 +8,13 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from programme.dates import period_span
+from programme.dates import SaleWindow, period_span
 from programme.decision import decide
 from programme.facts import BenefitRequest, BenefitUse, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused
 from programme.pricing import half_up
 from programme.programme import Offer
+from terminal.member.values import Entitlement, Period
 from tests.support.programmes import HEAD, MEMBER, ONE_PRODUCT, offer_of
 
 LIMITS = {
@@ -112,6 +113,70 @@ def test_periods_follow_each_other_without_gap(per: str, starts: date, day: date
     following = period_span(limit.per, limit.starts, span.last + timedelta(days=1))  # type: ignore[arg-type]
     assert following.first == span.last + timedelta(days=1)
     assert period_span(limit.per, limit.starts, span.first) == span  # type: ignore[arg-type]
+
+
+@given(st.dates(date(2024, 1, 1), date(2025, 12, 31)), st.dates(date(2024, 1, 1), date(2025, 12, 31)), DAYS)
+def test_a_yearly_window_is_where_its_spans_are(first: date, last: date, day: date) -> None:
+    assume(first.strftime("%m-%d") != last.strftime("%m-%d"))
+    window = SaleWindow.model_validate({"from": f"{first:%m-%d}", "through": f"{last:%m-%d}"})
+    inside = [span for span in window.near(day) if span.first <= day <= span.last]
+    assert window.span(day) == (inside[-1] if inside else None)
+    assert window.following(day) == min(span.first for span in window.near(day) if span.first > day)
+
+
+PHASES = offer_of(
+    "counted: office\nphases: [{product: a, uses: 1}, {product: b, uses: 3}, {product: a, uses: 1}, {product: c}]\n"
+    "products:\n" + "".join(f"  {p}: {{name: {{zh: 品, en: {p}}}, price: {{fixed: 1}}}}\n" for p in "abc")
+)
+MOST = {"a": 2, "b": 3}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4), st.booleans()), max_size=30))
+def test_no_phase_is_had_more_often_than_it_has_uses(steps: list[tuple[str, int, bool]]) -> None:
+    past = PastUses(complete=True)
+    for number, (product, quantity, reverse) in enumerate(steps):
+        if reverse and past.valid():
+            past = past.without(past.valid()[quantity % len(past.valid())].reference)
+            continue
+        request = BenefitRequest(product, quantity)
+        if isinstance(decide(PHASES, MEMBER, request, past, datetime(2028, 1, 1, 12)), Allowed):
+            past = past.with_use(BenefitUse(str(number), product, quantity, date(2028, 1, 1)))
+        for name, most in MOST.items():
+            assert sum(use.quantity for use in past.valid() if use.product == name) <= most
+
+
+EVENT = offer_of("counted: none\nlimits: [{count: 2, per: event}]\n" + ONE_PRODUCT)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3), st.booleans()), max_size=30))
+def test_no_event_has_more_than_its_limit(steps: list[tuple[str, int, bool]]) -> None:
+    past = PastUses()
+    for number, (event, quantity, reverse) in enumerate(steps):
+        if reverse and past.valid():
+            past = past.without(past.valid()[quantity % len(past.valid())].reference)
+            continue
+        request = BenefitRequest("one", quantity, event=event)
+        if isinstance(decide(EVENT, MEMBER, request, past, datetime(2028, 1, 1, 12)), Allowed):
+            past = past.with_use(BenefitUse(str(number), "one", quantity, date(2028, 1, 1), event=event))
+    assert all(sum(use.quantity for use in past.valid() if use.event == event) <= 2 for event in "ABC")
+
+
+CHIP = offer_of('counted: card\nclass: "0101"\nlimits: [{count: 3, per: month}]\n' + ONE_PRODUCT)
+
+
+@given(st.lists(st.tuples(DAYS, st.integers(1, 4)), max_size=20))
+def test_a_chip_in_any_order_of_days_counts_no_more_than_its_limit(steps: list[tuple[date, int]]) -> None:
+    """What is allowed is what the chip would count: dates before its period are refused."""
+    counted = Entitlement("0101", 3, 0, Period.MONTH, date(2028, 1, 1))
+    for day, quantity in steps:
+        at = datetime.combine(day, time(12))
+        decision = decide(CHIP, MEMBER, BenefitRequest("one", quantity), PastUses(card={"0101": counted}), at)
+        on = counted.on(day)
+        fits = day >= counted.start and on.used + quantity <= 3
+        assert isinstance(decision, Allowed) is fits
+        if fits:
+            counted = on._replace(used=on.used + quantity)
+        assert counted.used <= 3
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10000))
