@@ -86,7 +86,9 @@ TABLE: Final = (
         HelpPanel.ISSUING,
         "Boxes of cards: packed, handed over level by level, signed for (装箱发放).",
     ),
-    Listed("card", "card", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."),
+    Listed(
+        "card", "card_updates", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."
+    ),
     Listed(
         "redeem",
         "redeem",

@@ -17,3 +17,7 @@ class NotProven(MembercardError):
 
 class Interrupted(MembercardError):
     """The operator stopped a run in good order; the message says how to continue."""
+
+
+class CardNotChanged(MembercardError):
+    """Nothing is changed on the card in the reader: it is refused, or proves nothing."""

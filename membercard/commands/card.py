@@ -76,22 +76,22 @@ def verify_card(
     Example: membercard card verify --reader pcsc:0 --wait 30
     """
     lists = load_lists(trust, hotlist, list_key)
-    _warn(lists)
+    warn_of(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport), lists)
     if json:
         output.as_json(verdict.to_json())
     else:
         output.show(verdict_panel(verdict))
-    _exit_as(verdict)
+    exit_as(verdict)
 
 
-def _warn(lists: CounterLists) -> None:
+def warn_of(lists: CounterLists) -> None:
     if lists.fault:
         typer.echo(f"membercard: {language.sentence(lists.fault)}", err=True)
 
 
-def _exit_as(verdict: Verdict) -> None:
+def exit_as(verdict: Verdict) -> None:
     code = _EXIT_CODES[PRESENTATIONS[verdict.code].counted]
     if code:
         raise typer.Exit(code)
@@ -164,7 +164,7 @@ def trace(
     """
     # Explanations need the data; they are masked when they are printed.
     lists, recorded = load_lists(None, None, None), Trace(reveal=reveal or explain)
-    _warn(lists)
+    warn_of(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
     exchanges = _explained(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
@@ -184,7 +184,7 @@ def trace(
             wait=recorded.seconds * 1000,
             code=verdict.code.value,
         )
-    _exit_as(verdict)
+    exit_as(verdict)
 
 
 def _explained(recorded: Trace, reveal: bool) -> list[tuple[TraceEntry, tuple[Explained, ...]]]:

@@ -1,0 +1,83 @@
+"""`membercard card`: activation with the member present, ordered changes, and what they leave on the card."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, csv_form
+from tests.support.paths import ROOT
+
+
+@dataclass
+class ProfiledCli(Cli):
+    """Commands with a card profile of their own."""
+
+    profile: Path = Path()
+
+    def env(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+        return super().env({"MEMBERCARD_PROFILE": str(self.profile), **(changes or {})})
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str, str]:
+    """An issuer whose profile asks for activation, the reader with its one card, and the card's number."""
+    root: Path = tmp_path_factory.mktemp("updates")
+    profile = root / "own.yaml"
+    shipped = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text("utf-8")
+    profile.write_text(shipped.replace("activation: none", "activation: required"), "utf-8")
+    cli = ProfiledCli(root / "data", profile=profile)
+    cli.ok("keys", "init")
+    batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
+    cli.ok("batch", "approve", batch, "--by", "reviewer")
+    cli.ok("batch", "prepare", batch)
+    cli.ok("sim", "stock", root / "stock", "--count", 1)
+    cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
+    (card,) = (root / "stock" / "issued").iterdir()
+    with contextlib.closing(sqlite3.connect(cli.data / "membercard.db")) as database:
+        ((number,),) = database.execute("SELECT card_number FROM cards")
+    return cli, f"sim:{card}", number
+
+
+def test_a_card_goes_from_its_box_to_its_member_and_gets_what_was_ordered(issued: tuple[Cli, str, str]) -> None:
+    cli, reader, number = issued
+    refused = cli.run("card", "verify", "--reader", reader)
+    assert refused.status == 1
+    assert "NOT_ACTIVATED" in refused.out
+    activate = ("card", "activate", "--reader", reader, "--shown", "ID card", "--by", "clerk")
+    assert cli.run(*activate).complaint == f"card {number} is verified; only a delivered card is activated"
+    with contextlib.closing(sqlite3.connect(cli.data / "membercard.db")) as database:
+        database.execute("UPDATE cards SET state = 'delivered'")
+        database.commit()
+    done = cli.ok(*activate)
+    assert "ACTIVE" in done.out
+    assert "changed on the card: activation" in done.out
+    assert "was activated on 20" in cli.run(*activate).complaint
+    ordered = cli.ok(
+        "card", "change", number, "--valid-through", "2036-12-31", "--category", "retired",
+        "--entitlement", "0101:20:year:2026-01-01", "--reason", "renewed", "--by", "clerk",
+    )  # fmt: skip
+    assert f"card {number}: validity, category, entitlements at its next insertion" in ordered.out
+    assert cli.ok("card", "changes", number).out.count("waits for the card") == 3
+    updated = cli.ok("card", "updates", "--reader", reader, "--by", "clerk", "--json").json
+    assert updated["updates"] == ["validity", "category", "entitlements"]
+    assert (updated["member"]["valid_through"], updated["member"]["category"]) == ("2036-12-31", "retired")
+    assert [one["limit"] for one in updated["entitlements"]] == [20]
+    chinese = cli.ok("--lang", "zh", "card", "updates", "--reader", reader, "--by", "clerk").out
+    assert "卡内已更新：无" in chinese
+
+
+def test_a_change_is_taken_back_before_its_card_comes(issued: tuple[Cli, str, str]) -> None:
+    cli, _, number = issued
+    cli.ok("card", "change", number, "--block", "--reason", "lost?", "--by", "clerk")
+    newest = cli.ok("card", "changes", "--json").json[0]
+    cli.ok("card", "withdraw-change", newest["id"], "--reason", "found", "--by", "clerk")
+    assert cli.ok("card", "changes", "--json").json[0]["state"] == "withdrawn"
+    assert cli.run("card", "change", number, "--reason", "x").status == 2
+    assert cli.run("card", "change", number, "--entitlement", "0101:12", "--reason", "x").status == 2
+    assert cli.run("card", "change", number, "--category", "boss", "--reason", "x").status == 2
