@@ -10,19 +10,20 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Final
+from datetime import date, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
 from registry.db.privacy import scrub
 from registry.db.tables import ENDED, card_events, cards, counter_journals, findings, redemptions, reversals
 from registry.errors import RegistryConflict
-from registry.programme.findings import RESOLVED, add_findings, resolve
+from registry.programme.findings import add_findings, resolve
+from registry.programme.gaps import CounterGaps
 from registry.programme.judgement import (
     BookedUse,
     Contract,
@@ -30,7 +31,6 @@ from registry.programme.judgement import (
     Mark,
     Prove,
     ProvenUse,
-    gaps,
     mark_of_ended_card,
     marks_of_order,
     marks_of_place,
@@ -44,7 +44,7 @@ from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRo
 MOST_ROWS: Final = 500
 """Rows of one upload."""
 _LONGEST_TEXT: Final = 200
-_CARD: Final = re.compile(r"[0-9]{12,19}")
+_CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _ROW_MARKS: Final = {
     RowKind.UNKNOWN: FindingKind.UNKNOWN_OUTCOME,
     RowKind.NOT_PROVEN: FindingKind.NOT_PROVEN,
@@ -54,7 +54,9 @@ _ROW_MARKS: Final = {
 """Rows of a journal that a person looks at."""
 _SHOWN: Final = ("bytes", "by", "reason")
 """What a finding shows of such a row."""
-_CARD_OF_BOOKED: Final = tuple_(redemptions.c.card_number, redemptions.c.sequence)
+_CARD: Final = tuple_(redemptions.c.card_number, redemptions.c.sequence)
+_CARD_AND_COUNTER: Final = tuple_(redemptions.c.card_number, redemptions.c.sequence, redemptions.c.atc)
+_QUARTER: Final = timedelta(days=92)
 _BOOKED: Final = select(
     redemptions.c.card_number,
     redemptions.c.sequence,
@@ -132,7 +134,7 @@ class Booking:
             return
         facts = {name: _clean(row.data[name]) for name in _SHOWN if row.data.get(name)}
         number, sequence = row.data.get("card"), row.data.get("sequence")
-        named = isinstance(number, str) and _CARD.fullmatch(number) and isinstance(sequence, int)
+        named = isinstance(number, str) and _CARD_NUMBER.fullmatch(number) and isinstance(sequence, int)
         work.mark(row, Mark(kind, facts), (str(number), int(sequence or 0) % 100) if named else None)
 
     def _judge(
@@ -147,8 +149,8 @@ class Booking:
         wanted = sorted({use.card for _, use in rows if isinstance(use, ProvenUse)})
         states = _locked_cards(conn, wanted)
         ended = self._ended(conn, [card for card, state in states.items() if state in ENDED])
-        booked = _booked(conn, states)
-        today, changed = self._context.day(work.now), set()
+        booked = _booked(conn, [use for _, use in rows if isinstance(use, ProvenUse) and use.card in states])
+        missing, today = _open_gaps(conn, booked), self._context.day(work.now)
         for row, use in rows:
             if isinstance(use, Mark):
                 work.mark(row, use)
@@ -170,8 +172,11 @@ class Booking:
                 work.mark(row, end, use.card, use.atc)
             work.book(row, use)
             insort(others, use.as_booked(), key=lambda one: one.atc)
-            changed.add(use.card)
-        _mark_gaps(conn, work, {card: [one.atc for one in booked[card]] for card in changed})
+            missing[use.card].take(use.atc)
+        for card, gaps in missing.items():
+            resolve(conn, gaps.resolved, work.now, "uploaded")
+            for first, last in sorted(gaps.new):
+                work.mark_gap(card, first, last)
 
     def _ended(self, conn: Connection, wanted: Collection[Card]) -> dict[Card, date]:
         """The day on which each of these cards ended."""
@@ -278,48 +283,41 @@ def _locked_cards(conn: Connection, wanted: Collection[Card]) -> dict[Card, str]
     return {(number, sequence): state for number, sequence, state in conn.execute(chosen)}
 
 
-def _booked(conn: Connection, wanted: Collection[Card]) -> dict[Card, list[BookedUse]]:
-    """All redemptions of these cards, in the order of their transaction counters."""
-    booked: dict[Card, list[BookedUse]] = {card: [] for card in wanted}
-    if not booked:
-        return booked
-    chosen = _BOOKED.where(_CARD_OF_BOOKED.in_(list(booked))).order_by(redemptions.c.atc)
-    for row in conn.execute(chosen):
-        start = date.fromisoformat(row.period_start) if row.period_start else None
-        booked[row.card_number, row.sequence].append(
-            BookedUse(
-                row.atc,
-                date.fromisoformat(row.day),
-                row.benefit_class,
-                row.quantity,
-                row.used,
-                start,
-                row.scripts,
-                bytes(row.cryptogram),
-            )
-        )
-    return booked
+def _booked(conn: Connection, uses: Collection[ProvenUse]) -> dict[Card, list[BookedUse]]:
+    """What is booked of the cards of these uses, in the order of its transaction counters: of each card the newest, of
+    the last quarter all, and what has one of the same counters. A card of ten years is not read whole."""
+    booked: dict[Card, dict[int, BookedUse]] = {use.card: {} for use in uses}
+    if not uses:
+        return {}
+    keys = list(booked)
+    newest = (
+        select(redemptions.c.card_number, redemptions.c.sequence, func.max(redemptions.c.atc))
+        .where(_CARD.in_(keys))
+        .group_by(redemptions.c.card_number, redemptions.c.sequence)
+    )
+    since = (min(use.day for use in uses) - _QUARTER).isoformat()
+    same = _CARD_AND_COUNTER.in_([(*use.card, use.atc) for use in uses])
+    for condition in (_CARD.in_(keys) & (redemptions.c.day >= since), same, _CARD_AND_COUNTER.in_(newest)):
+        for row in conn.execute(_BOOKED.where(condition)):
+            booked[row.card_number, row.sequence][row.atc] = _booked_use(row)
+    return {card: [of_card[atc] for atc in sorted(of_card)] for card, of_card in booked.items()}
 
 
-def _mark_gaps(conn: Connection, work: UploadWork, counters: Mapping[Card, Collection[int]]) -> None:
-    """Bring the findings of missing transaction counters up to date: what has arrived is resolved."""
-    if not counters:
-        return
-    card = tuple_(findings.c.card_number, findings.c.sequence)
-    chosen = select(findings).where(findings.c.kind == FindingKind.ATC_GAP.value, card.in_(list(counters)))
-    open_gaps: dict[tuple[Card, int, int], int] = {}
-    decided: list[tuple[Card, int, int]] = []
-    for row in conn.execute(chosen):
-        gap = ((row.card_number, row.sequence), row.atc, row.atc_until)
-        if row.closed_at is None:
-            open_gaps[gap] = row.id
-        elif row.decision != RESOLVED:
-            decided.append(gap)
-    missing = {(card, *gap) for card, present in counters.items() for gap in gaps(present)}
-    resolve(conn, [number for gap, number in open_gaps.items() if gap not in missing], work.now, "uploaded")
-    for owner, first, last in sorted(missing - set(open_gaps)):
-        if not any(owner == card and begin <= first and last <= end for card, begin, end in decided):
-            work.mark_gap(owner, first, last)
+def _booked_use(row: Row[*tuple[Any, ...]]) -> BookedUse:
+    start = date.fromisoformat(row.period_start) if row.period_start else None
+    day, cryptogram = date.fromisoformat(row.day), bytes(row.cryptogram)
+    return BookedUse(row.atc, day, row.benefit_class, row.quantity, row.used, start, row.scripts, cryptogram)
+
+
+def _open_gaps(conn: Connection, booked: Mapping[Card, Sequence[BookedUse]]) -> dict[Card, CounterGaps]:
+    """The gaps on record of each card."""
+    gaps = {card: CounterGaps(uses[-1].atc if uses else 0) for card, uses in booked.items()}
+    if gaps:
+        card = tuple_(findings.c.card_number, findings.c.sequence)
+        open_ones = (findings.c.kind == FindingKind.ATC_GAP.value, findings.c.closed_at.is_(None))
+        for row in conn.execute(select(findings).where(*open_ones, card.in_(list(gaps)))):
+            gaps[row.card_number, row.sequence].known[row.atc, row.atc_until] = row.id
+    return gaps
 
 
 def _clean(value: object) -> str | int:

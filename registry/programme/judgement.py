@@ -7,7 +7,7 @@ settled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from enum import StrEnum
@@ -275,13 +275,3 @@ def _expected(use: BookedUse, before: Sequence[BookedUse]) -> int | None:
             return one.used + use.quantity if one.start == use.start else use.quantity
         wanted -= 1
     return None
-
-
-def gaps(counters: Iterable[int]) -> list[tuple[int, int]]:
-    """The transaction counters from 1 that are missing below the highest, as first and last of each gap."""
-    missing, last = [], 0
-    for counter in sorted(counters):
-        if counter > last + 1:
-            missing.append((last + 1, counter - 1))
-        last = counter
-    return missing
