@@ -59,6 +59,7 @@ PLACES: Final = (
     NavigationEntry("counter", Permission.VERIFY, "c"),
     NavigationEntry("intake", Permission.ROSTERS_VIEW, "i"),
     NavigationEntry("registry", Permission.MEMBERS_FIND, "r"),
+    NavigationEntry("packing", Permission.CARDS_VIEW, "b"),
     NavigationEntry("progress", Permission.STATISTICS, "p"),
     NavigationEntry("developer", Permission.APDU, "d"),
     NavigationEntry("audit", Permission.AUDIT, "a"),

@@ -29,6 +29,7 @@ _SENTENCES: Final = (
     (re.compile(r"the roles of (?P<name>.+) were changed"), "roles-changed"),
     (re.compile(r"the password of (?P<name>.+) was reset"), "password-reset"),
     (re.compile(r"the name cannot be told from that of (?P<name>.+)"), "name-alike"),
+    (re.compile(r"box (?P<box>X[0-9-]+)"), "box"),
     (re.compile(r"(?P<what>.+) \(reported by (?P<by>.+)\)"), "reported"),
 )
 """Sentences that the registry records with a name or number in them, and the end of the key of their text."""

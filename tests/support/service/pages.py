@@ -52,7 +52,7 @@ SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1920, "height": 1080}
-PAGES = ("station", "counter", "intake", "registry", "progress", "developer", "audit", "users")
+PAGES = ("station", "counter", "intake", "registry", "packing", "progress", "developer", "audit", "users")
 
 
 @dataclass(frozen=True)

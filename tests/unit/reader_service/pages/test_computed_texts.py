@@ -25,6 +25,8 @@ from reader_service.services.reading import CardApplicationKind
 from reader_service.services.signatures import SignatureKind
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
+from registry.db.tables import LEVELS, MOVES
+from registry.handover.values import BoxStage, CardPlace
 from registry.line.outcome import MISSING
 from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
@@ -232,6 +234,10 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("progress.days-", ""): of(progress.PERIODS),
     ("reason.", ""): of((*RejectCode, MISSING)),
     ("registry.event-", ""): member_events,
+    ("packing.level-", ""): of(LEVELS),
+    ("packing.move-", ""): of(MOVES),
+    ("packing.place-", ""): of(CardPlace),
+    ("packing.stage-", ""): of(BoxStage),
     ("registry.note-", ""): of(("read back and proven", "chip lost", restores.NOT_AT_HAND)),
     ("registry.state-", ""): of((*CardState, *registry._STATES)),
     ("registry.step-", ""): of((*CARD_STEPS, "replace")),
