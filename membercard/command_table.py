@@ -75,6 +75,7 @@ TABLE: Final = (
     ),
     Listed("profile", "profile", HelpPanel.ISSUING, "Check card profiles."),
     Listed("keys", "keys", HelpPanel.ISSUING, "The keystore."),
+    Listed("queue", "queue", HelpPanel.ISSUING, "In which order approved batches are worked on (制卡排队)."),
     Listed("stock", "stock", HelpPanel.ISSUING, "Blank chips received and used."),
     Listed(
         "dossier", "dossier", HelpPanel.ISSUING, "What cards will be given: shown, compared, exchanged with a bank."

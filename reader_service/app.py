@@ -37,6 +37,7 @@ from reader_service.api import (
 )
 from reader_service.api.programme import merchants, redemptions
 from reader_service.api.window import amendments, losses, updates
+from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
 from reader_service.http.middleware import RequestMiddleware
 from reader_service.http.resource import PREFIX
@@ -66,6 +67,8 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     lanes.router,
     rosters.router,
     batches.router,
+    queue.router,
+    stock.router,
     members.router,
     cards.router,
     losses.router,

@@ -32,6 +32,8 @@ from reader_service.services.window.amendments import AmendmentService
 from reader_service.services.window.insertion import InsertionUpdates
 from reader_service.services.window.losses import LossService
 from reader_service.services.window.updates import UpdateService
+from reader_service.services.workload.stock import QueueService, StockService
+from reader_service.services.workload.todos import TodoService
 
 
 class ReaderService:
@@ -75,6 +77,9 @@ class ReaderService:
         self.units = UnitService(parts)
         self.merchants = MerchantService(parts)
         self.booking = BookingService(parts)
+        self.stock = StockService(parts)
+        self.queue = QueueService(parts, self.bus)
+        self.todos = TodoService(parts)
         self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
         self.amendments = AmendmentService(parts, self.bus, on_hotlist=refresh)

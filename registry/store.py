@@ -25,6 +25,7 @@ from registry.batches.digests import key_digests
 from registry.batches.dossiers import Dossiers
 from registry.batches.originals import Originals
 from registry.batches.pans import Pans
+from registry.batches.queue import BatchQueue
 from registry.batches.reviews import Reviews
 from registry.batches.rosters import Rosters
 from registry.batches.stock import Stock
@@ -76,6 +77,7 @@ class Registry:
         self.rosters = Rosters(context)
         self.batches = Batches(context)
         self.reviews = Reviews(context)
+        self.queue = BatchQueue(context)
         self.originals = Originals(context)
         self.dossiers = Dossiers(context)
         self.pans = Pans(context)

@@ -204,11 +204,9 @@ class StoredDossier:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A dossier that a lane holds, bound for ever to the chip in its reader.
-
-    ``token`` is the fencing token: it grows with every claim, and an older one may write nothing. ``returning``: the
-    chip was claimed before, and its own state shows how far personalization went.
-    """
+    """A dossier that a lane holds, bound for ever to the chip in its reader. ``token`` is the fencing token: it grows
+    with every claim, and an older one may write nothing. ``returning``: the chip was claimed before, and its own state
+    shows how far personalization went."""
 
     batch_id: str
     dossier_id: int
@@ -290,8 +288,8 @@ class BatchAccounts:
 
 @dataclass(frozen=True, slots=True)
 class StockAccounts:
-    """The accounts of blank chips: ``received = verified + rejected + in_reader + left``. ``left`` is below zero where
-    more chips were fed than booked as received. ``foreign`` chips were fed but never came from stock."""
+    """The accounts of blank chips: ``received = verified + rejected + in_reader + spoilt + left``. ``left`` is below
+    zero where more chips were fed than booked as received. ``foreign`` chips were fed but never came from stock."""
 
     received: int
     fed: int
@@ -301,6 +299,7 @@ class StockAccounts:
     foreign: int
     left: int
     balanced: bool
+    spoilt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,57 @@ def receive(
     identity.note_unproven(person)
 
 
+@app.command("spoil")
+def spoil(
+    count: Annotated[int, typer.Argument(help="How many chips; below 0 takes earlier ones back.", show_default=False)],
+    supplier_batch: Annotated[str, typer.Option(help="The supplier's delivery or batch number.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)],
+    by: Annotated[
+        str | None,
+        typer.Option(help="Who counted them; you, if not given. With users on record, a password is asked for."),
+    ] = None,
+) -> None:
+    """Write off blank chips that cannot be used.
+
+    Example: membercard stock spoil 3 --supplier-batch L-2026-17 --reason "scratched"
+    """
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by)
+        account = registry.stock.spoil(count, supplier_batch, person, reason=reason)
+    output.say(
+        "wrote off {count} chips of {supplier_batch}; {left} blank chips should be on the shelf now",
+        count=count,
+        supplier_batch=supplier_batch,
+        left=account.left,
+    )
+    identity.note_unproven(person)
+
+
+@app.command("deliveries")
+def deliveries(json: output.Json = False) -> None:
+    """List the blank chips by the supplier's batch; those fed are taken from the oldest. Exit code 1 where fewer are
+    left than the approved batches need."""
+    with settings.open_registry() as registry:
+        view = registry.stock.view()
+    if json:
+        output.as_json({"stock": view, "short": view.short})
+    elif not view.deliveries:
+        output.say("no delivery was booked; begin with: membercard stock receive COUNT --supplier-batch NUMBER")
+    else:
+        rows = [
+            (d.supplier_batch, output.local_time(d.first_at), d.received, d.fed, d.rejected, d.spoilt, d.left)
+            for d in view.deliveries
+        ]
+        columns = ["supplier's batch", "first delivery", "received", "fed", "rejected", "spoilt", "left"]
+        output.show(output.table("Blank chips by delivery", columns, rows))
+    if view.short:
+        typer.echo(shortage_warning(view.accounts, view.needed), err=True)
+        raise typer.Exit(1)
+
+
 @app.command("show")
 def show(json: output.Json = False) -> None:
-    """Print the stock account: received = verified + rejected + in reader + left."""
+    """Print the stock account: received = verified + rejected + in reader + spoilt + left."""
     with settings.open_registry() as registry:
         account = registry.stock.accounts()
     if json:
@@ -53,13 +101,14 @@ def show(json: output.Json = False) -> None:
         output.show(
             output.table(
                 "Blank chips",
-                ["received", "verified", "rejected", "in reader", "left", "foreign cards fed"],
+                ["received", "verified", "rejected", "in reader", "spoilt", "left", "foreign cards fed"],
                 [
                     (
                         account.received,
                         account.verified,
                         account.rejected,
                         account.in_reader,
+                        account.spoilt,
                         account.left,
                         account.foreign,
                     )
@@ -82,10 +131,19 @@ def print_stock(s: StockAccounts) -> None:
 
 def stock_equation(s: StockAccounts) -> Text:
     """The equation of all blank chips that were booked."""
+    names = ("received", "verified", "rejected", "in_reader", "spoilt", "left")
+    values = {name: getattr(s, name) for name in names}
+    if s.spoilt:
+        equation = text(
+            "blank chips received {received} = verified {verified} + rejected {rejected} + in reader {in_reader} "
+            "+ spoilt {spoilt} + left {left}",
+            **values,
+        )
+        return Text.assemble(equation, balance(s.balanced))
     equation = text(
         "blank chips received {received} = verified {verified} + rejected {rejected} + in reader {in_reader} "
         "+ left {left}",
-        **{name: getattr(s, name) for name in ("received", "verified", "rejected", "in_reader", "left")},
+        **values,
     )
     return Text.assemble(equation, balance(s.balanced))
 

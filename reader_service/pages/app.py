@@ -22,6 +22,7 @@ from reader_service.pages import (
     registry,
     session,
     station,
+    stock,
     units,
     users,
     waiting,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
+    stock.router,
     station.router,
     counter.router,
     intake.router,

@@ -103,6 +103,7 @@ class Shell:
         places = [place for place in PLACES if principal is not None and principal.may(place.needs)]
         if "waiting" not in values:
             values["waiting"] = self._waiting(principal)
+        values["todos"] = self._todos(principal, values["waiting"])
         response = HTMLResponse(
             self.html(
                 request.state.language,
@@ -132,6 +133,15 @@ class Shell:
             return self.service.signatures.waiting(principal)
         except ServiceError:
             return []
+
+    def _todos(self, principal: Principal | None, waiting: Any) -> dict[str, int]:
+        """What the viewer has to do, by page; nothing while the database is away."""
+        if principal is None or principal.token:
+            return {}
+        try:
+            return self.service.todos.of(principal, waiting)
+        except ServiceError:
+            return {}
 
     def part(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A part of a page, for htmx. A browser that sent the form itself, before htmx was loaded, gets a page with

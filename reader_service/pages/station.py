@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated, Final, Literal
 
 from anyio import to_thread
@@ -23,6 +24,7 @@ from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
 from reader_service.services.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.lane_status import LaneStatus
+from registry.batches.queue import BatchPriority
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
@@ -101,6 +103,7 @@ def station(request: Request, shell: PageShell) -> Response:
         tiles=shown_tiles,
         batches=views,
         unreachable=unreachable,
+        blanks=blanks(shell, who),
         steps=STEPS,
         many=len(shown_tiles) > MANY,
     )
@@ -123,6 +126,8 @@ def batch(
         request,
         "station_batch.html",
         view=service.batches.show(who, batch_id),
+        place=next((one for one in service.queue.order(who) if one.batch_id == batch_id), None),
+        priorities=tuple(BatchPriority),
         rejects=service.batches.rejects(who, batch_id, cursor, ROWS),
         bound=service.batches.bound(who, batch_id),
         doubled=service.batches.doubled(who, batch_id),
@@ -191,6 +196,24 @@ def prepare(request: Request, shell: PageShell, service: Svc, batch_id: str) -> 
     return shell.notify(request, "/station", "station.done-preparing", batch=batch_id, n=started.total)
 
 
+@router.post("/station/batches/{batch_id}/place")
+def place(
+    request: Request, shell: PageShell, service: Svc, batch_id: str, priority: Text = "", due: Text = ""
+) -> Response:
+    """BatchPriority and due day of a batch; an empty day is that of its unit's plan."""
+    fields = {}
+    if priority not in list(BatchPriority):
+        fields["priority"] = ", ".join(BatchPriority)
+    try:
+        day = date.fromisoformat(due) if due.strip() else None
+    except ValueError:
+        fields["due"] = "a day, such as 2026-12-01"
+    if fields:
+        raise Invalid("this is no place in the queue", fields)
+    service.queue.place(principal_of(request), batch_id, BatchPriority(priority), day)
+    return shell.go(request, f"/station/batches/{batch_id}", "station.done-place", batch=batch_id)
+
+
 @router.post("/station/batches/{batch_id}/close")
 def close(request: Request, shell: PageShell, service: Svc, batch_id: str) -> Response:
     view = service.batches.close_batch(principal_of(request), batch_id)
@@ -202,6 +225,12 @@ def close(request: Request, shell: PageShell, service: Svc, batch_id: str) -> Re
 def missing(request: Request, shell: PageShell, service: Svc, batch_id: str, chip: Text, reason: Text = "") -> Response:
     service.batches.release_missing(principal_of(request), batch_id, chip, reason)
     return shell.go(request, f"/station/batches/{batch_id}", "station.done-missing", chip=chip)
+
+
+@router.post("/station/batches/{batch_id}/{direction}")
+def move(request: Request, shell: PageShell, service: Svc, batch_id: str, direction: Literal["up", "down"]) -> Response:
+    service.queue.move(principal_of(request), batch_id, up=direction == "up")
+    return shell.done(request, "/station")
 
 
 def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> list[Tile]:
@@ -219,11 +248,18 @@ def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> 
 def batches(shell: Shell, who: Principal) -> tuple[list[BatchView], bool]:
     """The batches between approval and closing, and whether the database is unreachable. Waits for the database."""
     try:
-        service = shell.service.batches
-        page = service.page(who, None, MOST_BATCHES, stage="approved")
-        return [service.show(who, batch.id) for batch in page.items if batch.state in OPEN], False
+        views = shell.service.batches.queue(who, MOST_BATCHES)
+        return [view for view in views if view.batch.state in OPEN], False
     except Unavailable:
         return [], True
+
+
+def blanks(shell: Shell, who: Principal) -> tuple[int, int] | None:
+    """Blank chips left and needed, for whoever runs batches; None while the database is unreachable."""
+    try:
+        return shell.service.todos.blanks(who)
+    except Unavailable:
+        return None
 
 
 @dataclass
@@ -291,7 +327,12 @@ class StationBoard:
     def _batches(self) -> str:
         self._counted, self._counted_at = True, time.monotonic()
         self._batch_views, unreachable = batches(self.shell, self.who)
-        return self._html("station_batches.html", batches=self._batch_views, unreachable=unreachable)
+        return self._html(
+            "station_batches.html",
+            batches=self._batch_views,
+            unreachable=unreachable,
+            blanks=blanks(self.shell, self.who),
+        )
 
     def _changed_choices(self, shown_tiles: list[Tile]) -> str:
         """The start dialog's batches and readers, where they changed."""

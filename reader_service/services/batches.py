@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from reader_service.services.preparations import Preparation, Preparations
 from registry.admin.audit import AuditFilter
+from registry.batches.queue import QueuePlace
 from registry.batches.reviews import ReviewEvent
 from registry.db.audit_chain import AuditEntry
 from registry.db.paging import Page
@@ -31,13 +32,15 @@ SIGNED: Final = "batch.sign"
 @dataclass(frozen=True, slots=True)
 class BatchView:
     """A batch with its accounts. ``signed_by`` signed its closing first and waits for a second person. ``review`` is
-    the last review step."""
+    the last review step. ``place`` is its place in the queue, where that was looked up; ``late``: its day is over."""
 
     batch: Batch
     accounts: BatchAccounts
     preparation: Preparation | None
     signed_by: str | None
     review: ReviewEvent | None
+    place: QueuePlace | None = None
+    late: bool = False
 
 
 class BatchService:
@@ -64,6 +67,18 @@ class BatchService:
         p.need(Permission.BATCHES_VIEW)
         with translate_registry_errors():
             return self._registry.batches.page(cursor, limit, unit=unit, stage=stage, state=state)
+
+    def queue(self, p: Principal, limit: int) -> list[BatchView]:
+        """Approved batches with their places, the next one first."""
+        p.need(Permission.BATCHES_VIEW)
+        with translate_registry_errors():
+            places = self._registry.queue.order(limit)
+        today = self._parts.now().date()
+        views = ((place, self._view(place.batch_id)) for place in places)
+        return [
+            replace(view, place=place, late=place.late(today) and view.batch.state is not BatchState.DONE)
+            for place, view in views
+        ]
 
     def state_counts(self, p: Principal) -> dict[str, int]:
         """The number of batches by state; states without batches are left out."""

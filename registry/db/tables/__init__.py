@@ -52,6 +52,7 @@ from registry.db.tables.programme import (
 )
 from registry.db.tables.updates import card_scripts, card_updates
 from registry.db.tables.window import amendments, bank_reports, losses
+from registry.db.tables.workload import queue, stock_spoilt
 
 __all__ = [
     "ENDED",
@@ -97,6 +98,7 @@ __all__ = [
     "pans",
     "plans",
     "programme_editions",
+    "queue",
     "reader_names",
     "redemptions",
     "replies",
@@ -105,6 +107,7 @@ __all__ = [
     "roster_rows",
     "sessions",
     "stock_receipts",
+    "stock_spoilt",
     "terminals",
     "tokens",
     "units",

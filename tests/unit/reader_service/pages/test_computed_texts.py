@@ -23,6 +23,7 @@ from reader_service.services.cards import CARD_STEPS
 from reader_service.services.lane_commands import LANE_COMMANDS
 from reader_service.services.reading import CardApplicationKind
 from reader_service.services.signatures import SignatureKind
+from registry.batches.queue import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.db.tables import LEVELS, MOVES
@@ -250,6 +251,8 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("station.do.", ""): of(station.ALARMS),
     ("station.help.", ""): of((ReaderState.LOST, ReaderState.HUNG, ReaderState.MUTE)),
     ("station.outcome.", ""): of(CardOutcome),
+    ("station.priority-", ""): of(BatchPriority),
+    ("stock.", ""): of(("received", "verified", "rejected", "in-reader", "spoilt", "left", "needed")),
     ("station.reader.", ""): of(ReaderState),
     ("station.state.", ""): of(
         (*(state for state in LaneState if state is not LaneState.ENDED), "stopping", "fault", "out", "idle")

@@ -35,7 +35,9 @@ def refusals() -> Iterator[tuple[str, str, set[str], str]]:
     """Each place that makes a refusal: its code, a reason it may have, what it carries, and where it stands."""
     paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     paths += [ROOT / "reader_service" / "services" / f"{service}.py" for service in SERVICES]
-    paths += (ROOT / "reader_service" / "services" / "window").glob("*.py")
+    paths += [
+        path for room in ("window", "workload") for path in (ROOT / "reader_service/services" / room).glob("*.py")
+    ]
     for path in sorted(paths):
         source = path.read_text("utf-8")
         if not any(f"{name}(" in source for name in CODES):  # much quicker than to parse it
