@@ -26,6 +26,7 @@ from reader_service.pages import (
     units,
     users,
     waiting,
+    window,
 )
 from reader_service.pages.shell import STATIC, Shell
 
@@ -39,6 +40,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     counter.router,
     intake.router,
     losses.router,
+    window.router,
     amendments.router,
     registry.router,
     packing.router,

@@ -35,12 +35,16 @@ class UpdateService:
         """Whether the caller may activate cards: a registrar, or a counter where the station allows it."""
         return p.may(Permission.CARDS_ACTIVATE) or (self._parts.counters_activate and p.may(Permission.VERIFY))
 
+    def need_activate(self, p: Principal) -> None:
+        """Raises Forbidden for a caller who may not activate cards."""
+        if not self.may_activate(p):
+            p.need(Permission.CARDS_ACTIVATE)
+
     def activate(self, p: Principal, reader_id: str, shown: str, *, lease: str = "") -> VerdictView:
         """Activate the card in a reader that the caller leased, or that is in counter mode; ``shown`` is what
         identified its member. A torn activation is finished, and everything else that is wanted runs too. Raises
         Conflict for a card that is refused, was activated, or was not delivered."""
-        if not self.may_activate(p):
-            p.need(Permission.CARDS_ACTIVATE)
+        self.need_activate(p)
         identified = needs_reason(shown)
 
         def work(sender: Sender, verdict: Verdict) -> UpdateReport:
@@ -52,8 +56,7 @@ class UpdateService:
 
     def run(self, p: Principal, reader_id: str, *, lease: str = "") -> VerdictView:
         """Run what is wanted of the card in a reader, as a counter does by itself; faults are raised here."""
-        if not self.may_activate(p):
-            p.need(Permission.CARDS_ACTIVATE)
+        self.need_activate(p)
 
         def work(sender: Sender, verdict: Verdict) -> UpdateReport:
             if verdict.card is None:

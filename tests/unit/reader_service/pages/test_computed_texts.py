@@ -16,7 +16,7 @@ from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
 from personalize.reasons import RejectCode
 from reader_service.access import passwords
-from reader_service.pages import audit, developer, intake, losses, progress, registry, shell, station, words
+from reader_service.pages import audit, developer, intake, losses, progress, registry, shell, station, window, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from reader_service.services.cards import CARD_STEPS
@@ -32,7 +32,7 @@ from registry.line.outcome import MISSING
 from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
-from registry.members.updates import UpdateKind
+from registry.members.updates import UpdateKind, UpdateState
 from registry.ranges import RangeKind
 from registry.restore import restores
 from registry.values import BatchState, CardState
@@ -214,6 +214,8 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.proven.", ""): of(Proof),
     ("counter.reader-", ""): of((ReaderState.LOST, ReaderState.HUNG)),
     ("counter.update-", ""): of((*UpdateKind, "unfinished")),
+    ("window.shown-", ""): of(window.SHOWN),
+    ("window.state-", ""): of(UpdateState),
     ("counter.word.", ""): of(code.lower() for code in VerdictCode),
     ("developer.kind-", ""): of(CardApplicationKind),
     ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),
