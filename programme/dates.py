@@ -6,6 +6,7 @@ A period of months ends where the day of the month of the next one begins; 29 Fe
 from __future__ import annotations
 
 import calendar
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -16,6 +17,10 @@ from programme.wording import ProgrammeSection
 Period = Literal["day", "month", "quarter", "year"]
 PERIOD_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _LEAP_YEAR: Final = 2000
+_MONTH_DAY: Final = re.compile("[0-9]{2}-[0-9]{2}")
+_DATE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = re.compile("[0-9]{2}:[0-9]{2}")
+"""ISO 8601 has weeks and zones as well, which Python reads and people do not write here."""
 _LEAP_DAY: Final = (2, 29)
 _SHORTEST: Final = 28
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
@@ -37,7 +42,7 @@ class MonthDay(NamedTuple):
 
 def _month_day(value: object) -> MonthDay:
     try:
-        if isinstance(value, str) and len(value) == 5:
+        if isinstance(value, str) and _MONTH_DAY.fullmatch(value):
             day = date.fromisoformat(f"{_LEAP_YEAR}-{value}")
             return MonthDay(day.month, day.day)
     except ValueError:
@@ -49,7 +54,7 @@ def _day(value: object) -> date | MonthDay:
     if isinstance(value, date) and not isinstance(value, datetime):
         return _of_this_century(value)
     try:
-        day = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else _month_day(value)
+        day = date.fromisoformat(value) if isinstance(value, str) and _DATE.fullmatch(value) else _month_day(value)
     except ValueError:
         raise ValueError("write a day as 2026-12-15, or as 12-15 for every year") from None
     return day if isinstance(day, MonthDay) else _of_this_century(day)
@@ -63,7 +68,7 @@ def _of_this_century(day: date) -> date:
 
 def _clock_time(value: object) -> time:
     try:
-        if isinstance(value, str) and len(value) == 5:
+        if isinstance(value, str) and _TIME.fullmatch(value):
             return time.fromisoformat(value)
     except ValueError:
         pass

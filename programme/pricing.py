@@ -60,7 +60,7 @@ def _price(rule: PriceRule, total: int | None, quantity: int) -> int:
     if total is None:
         return 0  # no such rule comes here: the list price is missing
     if rule.percent is not None:
-        return half_up(total, rule.percent)
+        return min(total, half_up(total, rule.percent))
     return max(0, total - (rule.off or 0))
 
 

@@ -87,6 +87,25 @@ def faults(benefit: str, head: str = HEAD) -> list[str]:
             "benefits.benefit.eligibility.hardship",
             "",
         ),
+        (
+            "counted: none\nsold: [{from: W52-7, through: 01-15}]\n" + ONE_PRODUCT,
+            13,
+            "benefits.benefit.sold.0.from",
+            "write a day as",
+        ),
+        (
+            "counted: none\nsold: [{from: 2026-W01-1, through: 2026-02-01}]\n" + ONE_PRODUCT,
+            13,
+            "benefits.benefit.sold.0.from",
+            "write a day as",
+        ),
+        (
+            "counted: none\nsold: [{from: 12-15, through: 01-15, hours: {from: 12-31, through: '13:00'}}]\n"
+            + ONE_PRODUCT,
+            13,
+            "benefits.benefit.sold.0.hours.from",
+            "hours and minutes",
+        ),
         ("counted: none\npin: true\n" + ONE_PRODUCT, 9, "benefits.benefit", "only the card can ask for its PIN"),
         (
             "counted: none\nsold: [{from: 1999-12-31, through: 2026-01-01}]\n" + ONE_PRODUCT,

@@ -37,6 +37,7 @@ def allowed(text: str, request: BenefitRequest, past: PastUses = ALL, at: dateti
         ("50", 1, 3, 2),
         ("0", 12345, 1, 0),
         ("100", 12345, 2, 24690),
+        ("101", 12345, 1, 12345),
     ],
 )
 def test_a_percentage_is_of_the_whole_and_rounded_half_up_once(
