@@ -29,6 +29,7 @@ BENCHMARKS = (
     "line",
     "payment",
     "redemption",
+    "booking",
     "programme",
     "service",
 )

@@ -43,6 +43,7 @@ from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRo
 
 MOST_ROWS: Final = 500
 """Rows of one upload."""
+_ROWS: Final = range(1, 2**53)
 _LONGEST_TEXT: Final = 200
 _CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _ROW_MARKS: Final = {
@@ -196,9 +197,11 @@ class Booking:
         rows = [row for row in work.upload.rows if row.kind is RowKind.REVERSED]
         if not rows:
             return
-        numbers = [number for row in rows if isinstance(number := row.data.get("redemption"), int)]
+        numbers = [number for row in rows if isinstance(number := row.data.get("redemption"), int) and number in _ROWS]
         mine = (redemptions.c.journal == work.upload.journal, redemptions.c.number.in_(numbers))
-        chosen = select(redemptions.c.id, redemptions.c.number, redemptions.c.day, reversals.c.at.label("reversed_at"))
+        named = (redemptions.c.card_number, redemptions.c.sequence, redemptions.c.atc)
+        chosen = select(*named, redemptions.c.id, redemptions.c.number, redemptions.c.day)
+        chosen = chosen.add_columns(reversals.c.at.label("reversed_at"))
         chosen = chosen.join(reversals, reversals.c.redemption_id == redemptions.c.id, isouter=True).where(*mine)
         booked = {row.number: row for row in conn.execute(chosen)}
         taken: set[int] = set()
@@ -209,7 +212,7 @@ class Booking:
                 work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": _clean(number)}))
             elif one.reversed_at is None and self._context.day(row.at).isoformat() != one.day:
                 facts = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
-                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts))
+                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), (one.card_number, one.sequence), one.atc)
             elif one.reversed_at is None:
                 taken.add(one.id)
                 texts = {name: str(_clean(row.data.get(name, ""))) for name in ("by", "reason")}

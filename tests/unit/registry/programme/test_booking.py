@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,13 +15,14 @@ from sqlalchemy import text
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.booking import BookingResult
 from registry.programme.findings import Finding
-from registry.programme.judgement import FindingKind
+from registry.programme.judgement import HOLDS, FindingKind
 from registry.store import Registry
 from registry.values import CardState
 from terminal.errors import KeyNotFound
 from terminal.keys.memory import MemoryCustody
 from terminal.member.journal_rows import JournalRow, RowKind
 from terminal.member.redemption.evidence import RedemptionEvidence
+from tests.support.paths import ROOT
 from tests.support.registry.redeemed import (
     DAY,
     PARK,
@@ -35,6 +37,7 @@ from tests.support.registry.redeemed import (
 )
 from tests.support.registry.registrar import SetClock, audit_entries
 
+GUIDE = ROOT / "docs" / "redemption-journal.md"
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
 
@@ -327,6 +330,7 @@ def test_a_reversal_of_another_day_or_of_nothing_is_a_finding(ledger: Ledger) ->
         ledger.till.add(RowKind.REVERSED, redemption=number, by="王芳", reason="of nothing")
     ledger.till.add(RowKind.REVERSED)
     assert ledger.book().findings == {"reversal-late": 1, "reversal-unknown": 3}
+    assert ledger.held() == [1]
     assert ledger.registry.redemptions.page().items[0].reversed_at is None
 
 
@@ -414,8 +418,10 @@ def test_a_missing_key_books_nothing_and_is_no_finding(ledger: Ledger) -> None:
     assert ledger.book(first=1).booked == 1
 
 
-def test_every_kind_of_finding_is_of_this_page() -> None:
-    assert len(FindingKind) == 24
+def test_the_guide_has_every_kind_of_finding_and_what_it_holds() -> None:
+    rows = re.findall(r"^\| (`[a-z` -]+`) \|[^|]*\|[^|]*\| (✓?) ?\|$", GUIDE.read_text("utf-8"), re.MULTILINE)
+    kinds = {kind: bool(held) for named, held in rows for kind in re.findall("`([a-z-]+)`", named)}
+    assert kinds == {kind.value: kind in HOLDS for kind in FindingKind}
 
 
 COLUMNS = (
