@@ -33,3 +33,14 @@ class WaitingSignatureResponse(ResponseModel):
 )
 def waiting(service: Svc, caller: Caller) -> list[WaitingSignatureResponse]:
     return [WaitingSignatureResponse.model_validate(one) for one in service.signatures.waiting(caller)]
+
+
+@router.get(
+    "/counts",
+    name="todo_counts",
+    summary="Count what the caller has to do",
+    description="Numbers by page of the navigation, such as `intake` and `station`; pages without any are left out. A "
+    "token has nothing to do: its numbers are empty.",
+)
+def counts(service: Svc, caller: Caller) -> dict[str, int]:
+    return {} if caller.token else service.todos.of(caller, service.signatures.waiting(caller))

@@ -27,6 +27,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /session/language": ANYONE,
     "GET /session/all": ANYONE,
     "GET /waiting": ANYONE,
+    "GET /waiting/counts": ANYONE,
     "DELETE /session/others": ANYONE,
     "GET /events/stream": ANYONE,
     "WEBSOCKET /events": ANYONE,

@@ -93,7 +93,10 @@ def test_each_role_sees_what_it_has_to_do(app: AccountsApp, batches: list[str]) 
     app.registry.reviews.submit(draft, by="registrar")
     assert counts(enter(app, "registrar").get("/intake").text) == {}
     assert counts(enter(app, "reviewer").get("/intake").text) == {"intake": "1"}
-    assert counts(enter(app, "operator").get("/station").text) == {"station": "2"}
+    operator = enter(app, "operator")
+    assert counts(operator.get("/station").text) == {"station": "2"}
+    assert operator.get("/api/v1/waiting/counts").json() == {"station": 2}
+    assert app.bearing(app.token(Role.OPERATOR)).get("/api/v1/waiting/counts").json() == {}
     assert counts(enter(app, "auditor").get("/audit").text) == {}
 
 
