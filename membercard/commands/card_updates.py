@@ -24,6 +24,7 @@ from terminal.apdu import Sender, stack
 if TYPE_CHECKING:
     from personalize.updates import UpdateReport, UpdateRunner
     from registry.members.updates import UpdateKind, WantedChange
+    from registry.store import Registry
     from terminal.member.outcome import Verdict
     from terminal.member.values import Entitlement
 
@@ -92,8 +93,9 @@ def updates(reader: ReaderUrl, by: By = None, wait: Wait = 0, json: output.Json 
 
 @app.command("change")
 def change(
-    card: Annotated[str, typer.Argument(help="The number of the card.", show_default=False)],
     reason: Reason,
+    card: Annotated[str, typer.Argument(help="The number of the card.", show_default=False)] = "",
+    batch: Annotated[str, typer.Option(help="Every card of this batch in use.", show_default=False)] = "",
     valid_through: Annotated[
         datetime | None, typer.Option(help="Last day of the membership.", formats=[_FORM], show_default=False)
     ] = None,
@@ -116,7 +118,7 @@ def change(
     ] = None,
     by: By = None,
 ) -> None:
-    """Order changes of a card; they run once, at its next insertion at a window or an online counter.
+    """Order changes of a card, or of a batch's; they run once, at the next insertion at a window or an online counter.
 
     Example: membercard card change 6212260000000000012 --valid-through 2032-12-31 --reason "renewed"
     """
@@ -137,14 +139,18 @@ def change(
     values = {kind: encoded(kind, value) for kind, value in wanted.items() if value is not None}
     if not values:
         raise typer.BadParameter("say what is to change")
+    if bool(card) is bool(batch):
+        raise typer.BadParameter("give either a card or --batch")
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.CARDS_CHANGE)
-        ordered = registry.updates.want(card, values, by=person, reason=reason)
-    output.say(
-        "card {card}: {changes} at its next insertion",
-        card=card,
-        changes=text(", ").join(text(one.kind.value) for one in ordered),
-    )
+        numbers = [card] if card else _in_use(registry, batch)
+        for number in numbers:
+            registry.updates.want(number, values, by=person, reason=reason)
+    kinds = text(", ").join(text(kind.value) for kind in values)
+    if card:
+        output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
+    else:
+        output.say("{count} cards: {changes} at their next insertions", count=len(numbers), changes=kinds)
     identity.note_unproven(person)
 
 
@@ -201,6 +207,16 @@ def withdraw_change(
         registry.updates.withdraw(number, by=person, reason=reason)
     output.say("change {number} is taken back", number=number)
     identity.note_unproven(person)
+
+
+def _in_use(registry: Registry, batch: str) -> list[str]:
+    """The numbers of the cards of a batch that have not ended. Raises NotOnRecord."""
+    from registry.members.cards import ENDS
+    from registry.values import CardState
+
+    over = (*ENDS, CardState.REPLACED)
+    registry.batches.batch(batch)
+    return [card.card_number for card in registry.cards.of_batch(batch) if card.state not in over]
 
 
 def _insertion(

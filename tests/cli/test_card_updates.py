@@ -72,6 +72,16 @@ def test_a_card_goes_from_its_box_to_its_member_and_gets_what_was_ordered(issued
     assert "卡内已更新：无" in chinese
 
 
+def test_the_cards_of_a_batch_get_what_a_new_year_brings(issued: tuple[Cli, str, str]) -> None:
+    cli, reader, _ = issued
+    batch = cli.ok("batch", "list", "--json").json[0]["id"]
+    wanted = ("--cover-ends", "2030-06-30", "--reason", "new year", "--by", "clerk")
+    assert "1 cards: cover at their next insertions" in cli.ok("card", "change", "--batch", batch, *wanted).out
+    assert cli.ok("card", "updates", "--reader", reader, "--by", "clerk", "--json").json["updates"] == ["cover"]
+    assert "B20000101-001" in cli.run("card", "change", "--batch", "B20000101-001", *wanted).complaint
+    assert cli.run("card", "change", *wanted).status == 2
+
+
 def test_a_change_is_taken_back_before_its_card_comes(issued: tuple[Cli, str, str]) -> None:
     cli, _, number = issued
     cli.ok("card", "change", number, "--block", "--reason", "lost?", "--by", "clerk")
