@@ -47,6 +47,7 @@ def _examine() -> Iterator[DoctorCheck]:
     yield _pcsc()
     chosen = settings.load()
     yield _disk()
+    yield _font()
     if not chosen.keystore.exists():
         yield DoctorCheck("keystore", "note", f"none at {chosen.keystore}; make one with: membercard keys init")
         return
@@ -78,6 +79,16 @@ def _pcsc() -> DoctorCheck:
         return DoctorCheck("PC/SC", "note", f"{e} Virtual cards (sim:) work without it.")
     names = ", ".join(reader.name for reader in readers) or "no reader attached"
     return DoctorCheck("PC/SC", "ok", names)
+
+
+def _font() -> DoctorCheck:
+    """Delivery lists and labels are printed with it; everything else works without."""
+    from personalize.sheets.fonts import chinese_font
+
+    try:
+        return DoctorCheck("Chinese font", "ok", str(chinese_font().path))
+    except MembercardError as e:
+        return DoctorCheck("Chinese font", "note", str(e))
 
 
 def _disk() -> DoctorCheck:

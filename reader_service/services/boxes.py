@@ -94,7 +94,7 @@ class BoxService:
     def readers(self, p: Principal) -> list[ReaderView]:
         """The readers in which cards can be ticked off."""
         p.need(Permission.CARDS_CHANGE)
-        return [reader for reader in self._readers.views() if reader.mode in _SHARED]
+        return [reader for reader in self._readers.views() if _shared(reader)]
 
     def untick(self, p: Principal, box_id: str, scan: str) -> BoxCard:
         """Take a tick back."""
@@ -178,7 +178,7 @@ class BoxService:
 
     def _number_in(self, reader_id: str) -> str:
         view = self._readers.view(reader_id)
-        if view.mode not in _SHARED:
+        if not _shared(view):
             raise Conflict(f"somebody works with reader {view.name}", reason="reader-in-use", name=view.name)
         try:
             return self._readers.ask(reader_id, self._read_number, _READING)
@@ -194,6 +194,10 @@ class BoxService:
         finally:
             transport.close()
             session.release(Disposition.KEEP)
+
+
+def _shared(reader: ReaderView) -> bool:
+    return reader.mode in _SHARED and reader.lease is None
 
 
 def _printed(write: Callable[[BoxSheet], bytes], content: BoxSheet) -> bytes:
