@@ -35,6 +35,7 @@ COMMANDS = [
     "keys list --json",
     "lists publish {out}",
     "programme check {programme}",
+    "queue list --json",
     "restore check --help",
     "stock show --json",
     "unit list --json",
