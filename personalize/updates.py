@@ -15,7 +15,7 @@ from registry.errors import RegistryConflict
 from registry.members.updates import CardUpdates, OpenScript, UpdateKind, UpdateState, WantedChange
 from terminal.apdu import Sender
 from terminal.emv.data.elements.element import Element
-from terminal.keys import KeyCustody
+from terminal.keys import KeyCustody, KeyRef
 from terminal.member import elements
 from terminal.member.card_data import read_data
 from terminal.member.issuing import ScriptStep, block_application, put_data, unblock_application, write_script
@@ -32,6 +32,7 @@ ELEMENTS: Final[dict[UpdateKind, Element[Any]]] = {
 }
 """The data element of each kind of change but the block."""
 _BLOCK: Final = b"\x01"
+_WRONG_MAC: Final = 0x6988
 _FIXED: Final = "this card has the value in a signed record, or not at all"
 
 
@@ -72,7 +73,7 @@ class UpdateRunner:
         refused: list[tuple[UpdateKind, str]] = []
         unfinished = self.updates.open_script(number, sequence)
         if unfinished is not None:
-            done += self._send(sender, unfinished)
+            done += self._send(sender, unfinished, last=False) or ()
         wanted = [
             one for one in self.updates.pending(number, sequence) if not only_block or one.kind is UpdateKind.BLOCK
         ]
@@ -117,21 +118,31 @@ class UpdateRunner:
     def _write(
         self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]
     ) -> tuple[WantedChange, ...]:
+        """Write and run a script, under the newest master key and then under the earlier ones: a card keeps the keys of
+        its day, and says only by the MAC which they are."""
         number, sequence = card.card_number, card.sequence
+        commands, ids = [step for _, step in steps], [one.id for one, _ in steps]
         ac, smi, smc = (self.custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
-        keys = self.custody.application_keys((ac, smi, smc), number, sequence)
-        atc, counter = read_data(sender, elements.TRANSACTION_COUNTER), read_data(sender, elements.SCRIPT_COUNTER)
-        commands = [step for _, step in steps]
-        script = write_script(self.custody, keys, commands, atc=atc, counter=counter).encode()
-        ids = [one.id for one, _ in steps]
-        script_id = self.updates.begin(number, sequence, script, ids, by=self.by, place=self.place)
-        return self._send(sender, OpenScript(script_id, script))
+        for version in range(smi.version, 0, -1):
+            master = KeyRef(smi.name, version)
+            keys = self.custody.application_keys((ac, master, smc), number, sequence)
+            atc, counter = read_data(sender, elements.TRANSACTION_COUNTER), read_data(sender, elements.SCRIPT_COUNTER)
+            script = write_script(self.custody, keys, commands, atc=atc, counter=counter).encode()
+            script_id = self.updates.begin(number, sequence, script, ids, by=self.by, place=self.place)
+            done = self._send(sender, OpenScript(script_id, script), last=version == 1)
+            if done is not None:
+                return done
+        return ()
 
-    def _send(self, sender: Sender, open_script: OpenScript) -> tuple[WantedChange, ...]:
+    def _send(self, sender: Sender, open_script: OpenScript, *, last: bool = True) -> tuple[WantedChange, ...] | None:
+        """Run a script and record what ran. None where the MAC of the first command is wrong and this is not the
+        ``last`` key: everything is pending again."""
         outcome = update(sender, CardScript.decode(open_script.script))
-        refusal = str(outcome.refusal) if outcome.status is UpdateStatus.REFUSED else ""
         ran = outcome.before + outcome.ran
-        return self.updates.finish(open_script.id, ran, refusal=refusal, by=self.by, place=self.place)
+        again = not last and not ran and outcome.refusal == _WRONG_MAC
+        refusal = str(outcome.refusal) if outcome.status is UpdateStatus.REFUSED and not again else ""
+        done = self.updates.finish(open_script.id, ran, refusal=refusal, by=self.by, place=self.place)
+        return None if again else done
 
 
 def step_for(wanted: WantedChange, card: ProvenCard, today: date) -> ScriptStep | None:

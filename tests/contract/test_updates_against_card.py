@@ -26,6 +26,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol, Sender, stack
 from terminal.errors import TransportError
+from terminal.keys import MemoryCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.redemption.redeem import redeem
@@ -34,6 +35,7 @@ from terminal.member.signed import Issue
 from terminal.member.trust import TrustList
 from terminal.member.values import Category, Entitlement, Period
 from terminal.member.verdict import verify
+from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cards.card_bench import Bench, fast_directory
 
@@ -68,7 +70,9 @@ class Window:
         day = encoded(UpdateKind.ACTIVATION, TODAY)
         self.registry.updates.activate(self.number, 1, day, by="窗口", shown="身份证", place="网点 7")
 
-    def inserted(self, fault: str = "", *, redeems: bool = False) -> tuple[Verdict, UpdateReport, Verdict]:
+    def inserted(
+        self, fault: str = "", *, redeems: bool = False, custody: MemoryCustody | None = None
+    ) -> tuple[Verdict, UpdateReport, Verdict]:
         """One insertion: verdict, updates, and the verdict after them. Raises TransportError for a tear."""
         chip = VirtualCard.open(self.path)
         faults = Faults([InjectedFault.parse(fault)] if fault else (), sleep=lambda seconds: None)
@@ -78,7 +82,7 @@ class Window:
             assert before.card is not None
             if redeems:
                 assert redeem(sender, before.card, REQUEST).done
-            runner = UpdateRunner(self.registry.updates, issuer.custody(), "窗口", "网点 7", TODAY)
+            runner = UpdateRunner(self.registry.updates, custody or issuer.custody(), "窗口", "网点 7", TODAY)
             report = runner.run(sender, before.card)
             return before, report, self._verdict(sender)
         finally:
@@ -180,6 +184,22 @@ def test_a_card_is_blocked_and_unblocked(window: Window) -> None:
 def test_what_the_chip_has_already_needs_no_script(window: Window) -> None:
     window.want({UpdateKind.CATEGORY: Category.IN_POST})
     assert [one.kind for one in window.inserted()[1].done] == [UpdateKind.CATEGORY]
+    assert window.registry.updates.open_script(window.number, 1) is None
+
+
+def test_a_card_is_changed_under_the_key_of_its_day_after_the_master_was_rotated(window: Window) -> None:
+    transport = Secret(bytes(32))
+    custody = MemoryCustody.from_snapshot(issuer.custody().snapshot(transport), transport)
+    for _ in range(2):
+        custody.rotate("imk-smi", by="tests")
+    window.want({UpdateKind.VALIDITY: date(2036, 12, 31), UpdateKind.COVER: date(2028, 6, 30)})
+    with pytest.raises(TransportError):
+        window.inserted("tear-apdu:14", custody=custody)
+    _, report, after = window.inserted(custody=custody)
+    assert [one.kind for one in report.done] == [UpdateKind.VALIDITY, UpdateKind.COVER]
+    assert report.refused == ()
+    assert after.member is not None
+    assert after.member.valid_through == date(2036, 12, 31)
     assert window.registry.updates.open_script(window.number, 1) is None
 
 
