@@ -36,6 +36,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "lane.card": Permission.LANES_VIEW,
     "verdict": Permission.VERIFY,
     "redemption.offers": Permission.REDEEM,
+    "redemption.refused": Permission.REDEEM,
     "redemption.result": Permission.REDEEM,
     "batch.changed": Permission.BATCHES_VIEW,
     "hotlist.published": Permission.LISTS_FETCH,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from reader_service.errors import Unavailable
 from reader_service.events import Event
 from reader_service.http.resource import Svc, still_in
+from reader_service.pages import redeeming
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -37,6 +38,8 @@ def counter(request: Request, shell: PageShell, service: Svc, reader: Annotated[
     chosen = choose(readers, reader)
     ages = lists(shell, who)
     now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
+    now |= redeeming.current(shell, who, chosen.id) if chosen else {}
+    now |= {"reader_id": chosen.id if chosen else "", "queue": redeeming.queue(shell, who)}
     return shell.page(request, "counter.html", readers=readers, **now)
 
 
@@ -99,15 +102,16 @@ class CounterBoard:
     language: str
     reader_id: str
     _lists: str = field(default="")
+    _result: bool = field(default=False)
 
     @staticmethod
     def concerns(kind: str) -> bool:
-        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card."))
+        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card.", "redemption."))
 
     async def whole(self) -> str:
-        return (
-            self._reader_state() + self._html("counter_waiting.html", waits=waits(self._reader())) + await self._ages()
-        )
+        waiting = self._html("counter_waiting.html", waits=waits(self._reader()))
+        offers = self._html("counter_redeem.html", **redeeming.current(self.shell, self.who, self.reader_id))
+        return self._reader_state() + waiting + offers + self._queue() + await self._ages()
 
     async def after(self, events: list[Event]) -> str:
         own = [event for event in events if event.topic == self.reader_id]
@@ -117,10 +121,31 @@ class CounterBoard:
                 html = self._html("counter_verdict.html", v=verdict_values(event.data))
             elif event.kind == "card.inserted":
                 html = self._html("counter_busy.html")
+        redemption = self._redemption(own)
         if own:
-            return html + self._reader_state()
+            return html + redemption + self._reader_state()
         # No verdict is awaited now, so there is time to read the age of the lists.
         return await self._ages()
+
+    def _redemption(self, events: list[Event]) -> str:
+        """What the last event about a redemption shows. A card that is put in clears it, and one that is taken out
+        clears what could be chosen; a result stays."""
+        html = ""
+        for event in events:
+            if event.kind == "card.inserted" or (event.kind == "card.removed" and not self._result):
+                html = self._html("counter_redeem.html", **redeeming.card_values(None))
+            elif event.kind == "redemption.offers" and self.who.may(Permission.REDEEM):
+                html = self._html("counter_redeem.html", **redeeming.card_values(event.data))
+            elif event.kind == "redemption.refused" and self.who.may(Permission.REDEEM):
+                html = self._html("counter_redeem.html", **redeeming.refused_values(event.data, self.language))
+            elif event.kind == "redemption.result" and self.who.may(Permission.REDEEM):
+                values = redeeming.result_values(event.data, self.language)
+                html = self._html("counter_redeem.html", **values) + self._queue()
+            self._result = event.kind == "redemption.result" or (self._result and not html)
+        return html
+
+    def _queue(self) -> str:
+        return self._html("counter_queue.html", queue=redeeming.queue(self.shell, self.who))
 
     async def _ages(self) -> str:
         """The age of the lists, where its text changed."""

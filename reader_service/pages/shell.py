@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from programme.wording import yuan
 from reader_service.errors import NotSignedIn, ServiceError
 from reader_service.http.errors import Problem, problem_of
 from reader_service.http.resource import service_of
@@ -84,6 +85,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["labelled"] = labelled
+    environment.filters["yuan"] = yuan
     return environment
 
 

@@ -31,6 +31,11 @@ document.addEventListener("part", ({ detail: { part } }) => {
       tone(part.dataset.tone);
     }
   }
+  if (part.id === "redeem" && part.dataset.announce) {
+    announce(part.dataset.announce);
+    tone(part.dataset.tone);
+    part.querySelector("[autofocus]")?.focus();
+  }
   if (part.id !== "counter-reader") return;
   if (part.dataset.waits === "nothing") clear("nothing");
   if (part.dataset.waits !== "insert") return;
@@ -38,3 +43,33 @@ document.addEventListener("part", ({ detail: { part } }) => {
   if (document.getElementById("verdict").dataset.verdict) clearing = setTimeout(() => clear("insert"), CLEARED_AFTER);
   else clear("insert");
 });
+
+// What was chosen is on its way: its dialog closes, and nothing in it is kept for the result that takes its place.
+document.addEventListener("htmx:beforeSend", ({ target }) => {
+  const form = target.closest("#redeem form");
+  form?.closest("dialog")?.close();
+  form?.reset();
+});
+
+// A barcode scanner types: "*", the code of what it presses (a benefit's class, a quantity, PRINT, NEXT, OK), Enter.
+const SCAN_WITHIN = 2_000;
+let scanned = null;
+let scanning;
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (scanned === null && (event.key !== "*" || event.target.matches("input, textarea"))) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    clearTimeout(scanning);
+    scanning = setTimeout(() => (scanned = null), SCAN_WITHIN);
+    if (event.key === "*") scanned = "";
+    else if (event.key === "Enter") {
+      const within = document.querySelector("dialog[open]") ?? document;
+      const code = scanned;
+      scanned = null;
+      [...within.querySelectorAll("[data-scan]")].find((one) => one.dataset.scan === code)?.click();
+    } else if (event.key.length === 1) scanned += event.key;
+  },
+  true,
+);

@@ -44,6 +44,7 @@ class CardOffers:
     reader: str
     insertion: str
     offers: tuple[CounterOffer, ...]
+    accepted: bool = True
     recovered: CounterRecord | None = None
     reason: str = ""
     fault: str = ""
@@ -54,6 +55,7 @@ class CardOffers:
             "reader": self.reader,
             "insertion": self.insertion,
             "offers": [offer.to_json() for offer in self.offers],
+            "accepted": self.accepted,
             "recovered": self.recovered and self.recovered.to_json(),
             "reason": self.reason,
             "fault": self.fault,
@@ -83,7 +85,8 @@ class RedemptionService:
     """The use-cases. Without a merchant in the settings there are none: ``enabled`` is False.
 
     Events (topic: reader id): redemption.offers (data: CardOffers.to_json()) after the verdict on a card;
-    redemption.result (data: CounterRecord.to_json()) after a redemption.
+    redemption.result (data: CounterRecord.to_json()) after a redemption; redemption.refused (data: ``card`` as
+    CardOffers.to_json(), ``sentence`` in both languages) for a choice that was not sent to the card.
     """
 
     def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
@@ -96,6 +99,11 @@ class RedemptionService:
     def enabled(self) -> bool:
         """Whether this service redeems."""
         return self._counter is not None
+
+    @property
+    def merchant(self) -> str:
+        """What stands on receipts."""
+        return self._parts.place.name if self._parts.place is not None else ""
 
     def open(self) -> None:
         """Open the journal. Raises JournalBusy where another service has it open, JournalUnavailable, JournalFull."""
@@ -134,7 +142,7 @@ class RedemptionService:
                     offers = counter.offers(verdict, at)
         except Conflict as refusal:
             reason, fault = str(refusal.params["reason"]), str(refusal)
-        card = CardOffers(reader_id, secrets.token_hex(8), offers, recovered, reason, fault)
+        card = CardOffers(reader_id, secrets.token_hex(8), offers, verdict.accepted, recovered, reason, fault)
         with self._lock:
             self._insertions[reader_id] = _Insertion(card, sender, verdict)
         return verdict
@@ -151,7 +159,7 @@ class RedemptionService:
         """REDEEM. What the member whose card is in the reader can have. Raises NotFound where no card was verified."""
         p.need(Permission.REDEEM)
         insertion = self._insertion(reader_id)
-        if insertion is None:
+        if insertion is None or insertion.spent:
             raise NotFound("no card in this reader was verified for a redemption", reader=reader_id)
         return insertion.offers
 
@@ -219,6 +227,9 @@ class RedemptionService:
         if isinstance(result, CounterRecord):
             insertion.spent = True
             self._bus.publish("redemption.result", reader_id, result.to_json())
+            return result
+        data = {"card": insertion.offers.to_json(), "sentence": _sentence(result)}
+        self._bus.publish("redemption.refused", reader_id, data)
         return result
 
     def _insertion(self, reader_id: str) -> _Insertion | None:
@@ -229,3 +240,11 @@ class RedemptionService:
         if self._counter is None:
             raise Conflict("nothing is redeemed here: the settings name no merchant", reason="no-merchant")
         return self._counter
+
+
+def _sentence(refusal: Refused | PinRefused) -> dict[str, str]:
+    """A refusal in both languages."""
+    if isinstance(refusal, PinRefused):
+        left = refusal.tries_left
+        return {"zh": f"密码错误，剩余 {left} 次", "en": f"The PIN is wrong; {left} tries left"}
+    return {"zh": refusal.sentence.zh, "en": refusal.sentence.en}

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,15 +90,15 @@ def all_paths(at: Served) -> dict[str, str]:
 
 
 @contextmanager
-def served(station: DemoStation) -> Iterator[Served]:
-    """The station's service on a port of its own, until the block ends."""
+def served(station: DemoStation, **changes: Any) -> Iterator[Served]:
+    """The station's service on a port of its own, until the block ends. ``changes`` are fields of ServiceParts."""
     settings.activate(station.home / CONFIG)
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         parts = station_parts(
             registry, keystore, readers=station.lanes, counters={station.counter: "Counter"}, pcsc=False
         )
-        service = ReaderService(parts)
+        service = ReaderService(replace(parts, **changes))
         service.start()
         try:
             with _listening(service) as base:

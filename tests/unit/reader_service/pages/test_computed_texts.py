@@ -19,9 +19,11 @@ from reader_service.access import passwords
 from reader_service.pages import audit, developer, intake, losses, progress, registry, shell, station, window, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
+from reader_service.redemptions.record import CounterOutcome
 from reader_service.services.cards import CARD_STEPS
 from reader_service.services.lane_commands import LANE_COMMANDS
 from reader_service.services.reading import CardApplicationKind
+from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.signatures import SignatureKind
 from registry.batches.queue import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
@@ -193,6 +195,10 @@ def of(values: Iterable[object]) -> Callable[[], list[str]]:
     return lambda: texts
 
 
+def redemption_outcomes() -> Iterable[str]:
+    return (outcome.value.lower().replace("_", "-") for outcome in CounterOutcome)
+
+
 VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("amendments.field-", ""): of(FIELDS),
     ("amendments.state-", ""): of(AmendmentState),
@@ -231,7 +237,10 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("losses.question-", ""): of(Question),
     ("losses.", ""): of((*(f"channel-{one}" for one in LossChannel), *(f"caller-{one}" for one in CallerKind))),
     ("place.", ""): of(entry.name for entry in shell.PLACES),
+    ("problem.conflict.", ""): of(REASONS),
     ("problem.field.", ""): password_faults,
+    ("redeem.next.", ""): redemption_outcomes,
+    ("redeem.outcome.", ""): redemption_outcomes,
     ("progress.", ""): of(("p50", "p90", "p95", "p99", "most")),
     ("progress.", "-title"): of(("days", "seconds", "lanes", "rejects", "verdicts")),
     ("progress.days-", ""): of(progress.PERIODS),

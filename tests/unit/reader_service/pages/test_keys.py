@@ -11,8 +11,9 @@ _PRESS = re.compile(r"m\.press\((.*?)\) }}")
 _SUBMIT = re.compile(r"m\.button\((.*?)\) }}")
 _ACTION = re.compile(r'/([a-z]+)"')
 
-UNDONE_OR_WITHOUT_EFFECT = {"pause", "resume", "watch", "take", "eject", "read", "reset"}
-"""Pause and resume, watch, take and eject undo each other; a read or a reset changes nothing that is stored."""
+UNDONE_OR_WITHOUT_EFFECT = {"pause", "resume", "watch", "take", "eject", "read", "reset", "again"}
+"""Pause and resume, watch, take and eject undo each other; a read, a reset or
+a further verdict changes nothing that is stored."""
 
 
 def test_a_key_posts_nothing_that_cannot_be_undone() -> None:

@@ -1,0 +1,123 @@
+"""The counter of a merchant in Chromium: from the verdict to the receipt, by mouse, by keyboard and by scanner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from terminal.member.signed import Issue
+from tests.pages.test_every_page import problems
+from tests.support.service.merchant import Edition, place
+from tests.support.service.pages import Served, Sessions, served
+from tests.support.service.seeded_demo import copy_of_demo
+
+
+@pytest.fixture(scope="module")
+def merchant(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Served]:
+    """A demo station that is a park's counter."""
+    own = tmp_path_factory.mktemp("merchant")
+    shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
+    now = datetime.now(UTC)
+    edition = Edition(issue=Issue(7, now - timedelta(days=1), now + timedelta(days=89)))
+    with copy_of_demo(shared, own) as copy, served(copy, place=place(edition)) as running:
+        yield running
+
+
+@pytest.fixture
+def sessions(browser: object, merchant: Served) -> Iterator[Sessions]:
+    opened = Sessions(browser.started(), merchant)  # type: ignore[attr-defined]
+    yield opened
+    assert opened.close_all() == []
+
+
+@pytest.fixture
+def reader(merchant: Served) -> Iterator[str]:
+    """The counter's slot, empty again at the end."""
+    name = next(view.id for view in merchant.service.readers.views() if view.url == merchant.station.counter)
+    yield name
+    merchant.service.readers.slot(name).eject()
+
+
+def insert(merchant: Served, reader: str) -> None:
+    """The first card of the slot, which is a good one."""
+    merchant.service.readers.slot(reader).insert(sorted(merchant.station.slot_cards.glob("*.card"))[0])
+
+
+def shot(page: Page, name: str) -> None:
+    """A picture for people, where they ask for one."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_from_the_verdict_to_the_receipt_in_three_clicks(
+    sessions: Sessions, merchant: Served, reader: str, language: str
+) -> None:
+    page, _ = sessions.open_page("counter", language, path="/counter")
+    insert(merchant, reader)
+    offer = page.locator(".offer").filter(has_text={"zh": "公园年票", "en": "Park pass"}[language])
+    expect(offer).to_be_visible()
+    shot(page, f"offers-{language}")
+    assert problems(page) == []
+    offer.get_by_role("button").first.click()
+    shot(page, f"choose-{language}")
+    assert problems(page) == []
+    page.locator("dialog[open] .units button").nth(1).click()
+    expect(page.locator("#redeem.result.ok .word")).to_have_text({"zh": "核销成功", "en": "Redeemed"}[language])
+    expect(page.locator(".sums")).to_contain_text("200.00")
+    shot(page, f"result-{language}")
+    assert problems(page) == []
+    page.locator("#receipt").click()
+    expect(page.locator(".receipt")).to_contain_text("东公园")
+    expect(page.locator(".receipt")).to_contain_text("/ 12")
+    shot(page, f"receipt-{language}")
+    assert problems(page) == []
+
+
+def test_the_keyboard_suffices(sessions: Sessions, merchant: Served, reader: str) -> None:
+    page, _ = sessions.open_page("counter", "zh", path="/counter")
+    insert(merchant, reader)
+    offer = page.locator(".offer").filter(has_text="公园年票").get_by_role("button").first
+    expect(offer).to_be_visible()
+    page.keyboard.press(offer.get_attribute("data-key") or "")
+    expect(page.locator("dialog[open] .units button").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#redeem.result.ok")).to_be_visible()
+    expect(page.locator("#receipt")).to_be_focused()
+    page.keyboard.press("n")
+    expect(page.locator(".offer").first).to_be_visible()
+
+
+def test_a_scanner_suffices(sessions: Sessions, merchant: Served, reader: str) -> None:
+    page, _ = sessions.open_page("counter", "en", path="/counter")
+    insert(merchant, reader)
+    expect(page.locator("[data-scan='0101']")).to_be_visible()
+    scan(page, "*0101")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    scan(page, "*3")
+    expect(page.locator("#redeem.result.ok .sums")).to_contain_text("300.00")
+    scan(page, "*PRINT")
+    expect(page.locator(".receipt")).to_be_visible()
+
+
+def test_what_is_refused_says_why_and_leaves_the_choice(sessions: Sessions, merchant: Served, reader: str) -> None:
+    page, _ = sessions.open_page("counter", "en", path="/counter")
+    insert(merchant, reader)
+    offer = page.locator(".offer").filter(has_text="Check-up")
+    offer.get_by_role("button").first.click()
+    page.locator("dialog[open] input[name=list_price]").fill("99.90")
+    page.locator("dialog[open] .units button").last.click()
+    expect(page.locator("#redeem.result.ok .sums")).to_contain_text("319.68")
+    page.locator("#another").click()
+    used = page.locator(".offer.refused").filter(has_text="Check-up")
+    expect(used).to_contain_text("possible from")
+
+
+def scan(page: Page, code: str) -> None:
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
