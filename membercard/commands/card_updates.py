@@ -50,7 +50,10 @@ Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_d
 def activate(
     reader: ReaderUrl,
     shown: Annotated[
-        str, typer.Option(help="What identified the member, who is present: ID card, passport …", show_default=False)
+        str,
+        typer.Option(
+            help="What identified the member, who is present: ID card, passport or others", show_default=False
+        ),
     ],
     by: By = None,
     wait: Wait = 0,

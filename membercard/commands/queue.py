@@ -10,7 +10,7 @@ import typer
 from membercard import output, settings
 from membercard.language import text
 from membercard.wiring import identity
-from registry.batches.queue import BatchPriority
+from registry.batches.priority import BatchPriority
 
 if TYPE_CHECKING:
     from registry.batches.queue import QueuePlace

@@ -24,7 +24,7 @@ from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.batches import BatchView
 from reader_service.services.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.lane_status import LaneStatus
-from registry.batches.queue import BatchPriority
+from registry.batches.priority import BatchPriority
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, delete, func, insert, select
 
 from registry.batches.lookup import stage_for_update
+from registry.batches.priority import BatchPriority
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import cut
 from registry.db.tables import batches, plans, queue
 from registry.errors import RegistryConflict
-
-
-class BatchPriority(StrEnum):
-    """How urgent a batch is."""
-
-    URGENT = "urgent"
-    NORMAL = "normal"
-    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True)

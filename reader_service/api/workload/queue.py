@@ -9,7 +9,7 @@ from pydantic import Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, BatchId, RequestModel, ResponseModel, problems
-from registry.batches.queue import BatchPriority
+from registry.batches.priority import BatchPriority
 
 router = Resource(prefix="/queue", tags=["batches"], responses=problems(*ALWAYS))
 

@@ -10,7 +10,8 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
-from registry.batches.queue import BatchPriority, QueuePlace
+from registry.batches.priority import BatchPriority
+from registry.batches.queue import QueuePlace
 from registry.batches.stock import StockView
 from registry.values import StockAccounts
 from terminal.names import all_visible

@@ -25,7 +25,7 @@ from reader_service.services.lane_commands import LANE_COMMANDS
 from reader_service.services.reading import CardApplicationKind
 from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.signatures import SignatureKind
-from registry.batches.queue import BatchPriority
+from registry.batches.priority import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
 from registry.db.tables import LEVELS, MOVES

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from registry.admin.plans import UnitPlan
-from registry.batches.queue import BatchPriority
+from registry.batches.priority import BatchPriority
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from tests.support.registry.registrar import UNIT, approved, audit_entries, row, rows
