@@ -115,7 +115,7 @@ def test_the_clerk_copies_a_link_that_the_reviewer_opens_from_the_start_page_too
     expect(clerk.locator("[data-copy=send-link]")).to_have_text("已复制")
     reviewer, _ = sessions.open_page("reviewer")
     reviewer.wait_for_url("**/intake")
-    expect(reviewer.locator(".places .count")).to_be_visible()
+    expect(reviewer.locator(".places .waits .count")).to_be_visible()
     waiting = reviewer.locator("section[aria-labelledby=waiting-title] tr", has_text=at.station.draft)
     waiting.get_by_role("link", name="打开").click()
     reviewer.wait_for_url(link)
