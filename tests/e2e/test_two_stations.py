@@ -5,6 +5,7 @@ lease."""
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -109,6 +110,25 @@ def claim_of(home: ServiceDirectory, batch: str, chip: BoundChip) -> Claim:
     )
 
 
+def settle(home: ServiceDirectory) -> None:
+    """Wait until the database server has done what the stations had sent before they stood still: it does not stand
+    still with them."""
+    if not home.url.startswith("postgresql"):
+        return
+    working = sqlalchemy.text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    engine = sqlalchemy.create_engine(
+        home.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        for _ in range(3):  # a server that was not given the processor yet looks idle
+            time.sleep(0.02)
+            assert eventually(lambda: connection.execute(working).scalar_one() == 0)
+    engine.dispose()
+
+
 def killed_midway(
     home: ServiceDirectory, east: ServiceProcess, west: ServiceProcess, registry: Registry, batch: str
 ) -> list[BoundChip]:
@@ -118,6 +138,7 @@ def killed_midway(
     def held() -> list[BoundChip]:
         for station in (west, east):
             station.process.send_signal(signal.SIGSTOP)
+        settle(home)
         chips = [chip for chip in registry.line.bound_chips(batch) if chip.lane.endswith("/east")]
         if len(chips) == LANES and len(verified_in_east(home, registry, batch)) >= KILLED_AFTER:
             east.kill()
