@@ -33,9 +33,11 @@ def copy_of_demo(shared: Path, own: Path) -> Iterator[DemoStation]:
                 about.write_text(json.dumps(_plain(seeded)), encoding="utf-8")
     home = own / "station"
     shutil.copytree(origin, home)
+    before = settings._active.get()
     try:
         yield _moved(json.loads(about.read_text(encoding="utf-8")), origin.resolve(), home.resolve())
     finally:
+        settings._active.set(before)  # other tests of this process have their own, or the defaults
         shutil.rmtree(home, ignore_errors=True)
 
 
