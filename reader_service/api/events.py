@@ -87,11 +87,17 @@ class Audience:
         self._texts: OrderedDict[tuple[object, ...], str] = OrderedDict()
         self._listening = 0
 
-    async def texts(self, principal: Principal, after: str | None, form: _Form) -> AsyncIterator[str]:
-        """The events of one listener, encoded. Raises SlowConsumer; ends with the bus."""
+    def texts(self, principal: Principal, after: str | None, form: _Form) -> AsyncIterator[str]:
+        """The events of one listener from this call on, encoded. The iteration raises SlowConsumer; it ends with the
+        bus."""
+        return self._encoded(self._bus.subscribe(after, kinds=hears(principal)), principal, form)
+
+    async def _encoded(
+        self, batches: AsyncIterator[list[Event]], principal: Principal, form: _Form
+    ) -> AsyncIterator[str]:
         self._listening += 1
         try:
-            async for events in self._bus.subscribe(after, kinds=hears(principal)):
+            async for events in batches:
                 yield self._text(principal, form, events)
                 await self._pace()
         except SlowConsumer:
@@ -202,11 +208,11 @@ router = Resource(prefix="/events", tags=["events"])
 @router.websocket("")
 async def listen(socket: WebSocket, service: Svc, p: Caller, after: After = None) -> None:
     """Each message is a JSON array of events, in order. What a client sends is not read."""
+    texts = _audience(socket).texts(p, after, ARRAY)  # whoever is accepted misses nothing from then on
     await socket.accept()
     connections: ConnectionLimit = socket.app.state.connections
     try:
         with connections.connection():
-            texts = _audience(socket).texts(p, after, ARRAY)
             patience = service.accounts.settings.chunk_seconds
             await serve_socket(socket, texts, lambda: still_in(socket), patience)
     except TooMany:

@@ -15,6 +15,7 @@ import pytest
 import websockets
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
 from reader_service import logs
@@ -313,6 +314,38 @@ def test_a_text_is_written_once_for_all_who_hear_the_same(rig: AccountsApp) -> N
 
     assert asyncio.run(run()) == ["1"] * 50
     assert written == [1]
+
+
+def test_whoever_is_accepted_misses_nothing_from_then_on(
+    rig: AccountsApp, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, published = WebSocket.accept, list[Event]()
+
+    async def accepted_at_an_event(socket: WebSocket, *given: Any, **named: Any) -> None:
+        await accept(socket, *given, **named)
+        published.append(rig.service.bus.publish("verdict", "counter", {"code": "ACTIVE"}))
+
+    monkeypatch.setattr(WebSocket, "accept", accepted_at_an_event)
+
+    async def run() -> list[dict[str, Any]]:
+        async with listen(web, rig.token(Role.COUNTER)) as socket:
+            return await heard(socket, 1)
+
+    assert [event["id"] for event in asyncio.run(run())] == [published[0].id]
+
+
+def test_a_stream_holds_what_came_before_its_first_line_was_read(rig: AccountsApp) -> None:
+    bus = EventBus()
+    texts = events.Audience(bus, events.Measures()).texts(
+        Principal("somebody", frozenset({Role.OPERATOR})), None, events.STREAM
+    )
+    event = bus.publish("lane.state", "lane", {})
+
+    async def first() -> str:
+        async with asyncio.timeout(PATIENCE):
+            return await anext(texts)
+
+    assert asyncio.run(first()) == f"id: {event.id}\nevent: lane.state\ndata: {event.json}\n\n"
 
 
 def test_every_kind_that_somebody_hears_is_somebodys_permission() -> None:
