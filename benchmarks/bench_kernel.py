@@ -43,7 +43,7 @@ from terminal.emv.transaction.transaction import Transaction
 from terminal.keys import Algorithm, Purpose
 from tests.support import bank, issuer
 from tests.support.cards.card_bench import Bench, fast_directory
-from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 AT = datetime(2026, 11, 22, 10, 30)
 TARGET = 3

@@ -30,7 +30,8 @@ class HelpPanel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A command or a group of commands: its module below ``membercard.commands``; empty for an entry point.
+    """A command or a group of commands: its module below ``membercard.commands``, in the room of its panel; empty for
+    an entry point.
 
     ``function`` names a single command in the module; a group's module has an ``app``.
     """
@@ -51,7 +52,7 @@ class Listed:
 TABLE: Final = (
     Listed(
         "demo",
-        "demo",
+        "start.demo",
         HelpPanel.START,
         "Watch the main job: forms checked, faults listed, approved by a second person, chips personalized, read back, "
         "verified and paid with.",
@@ -59,69 +60,99 @@ TABLE: Final = (
     ),
     Listed(
         "doctor",
-        "doctor",
+        "start.doctor",
         HelpPanel.START,
         "Check this machine: Python, PC/SC service and readers, settings, keystore, database, profile, disk.",
         "doctor",
     ),
-    Listed("roster", "roster", HelpPanel.INTAKE, "Check and import registration forms (录入)."),
-    Listed("batch", "batch", HelpPanel.INTAKE, "Approve, prepare and report batches (审核, 登记)."),
+    Listed("roster", "intake.roster", HelpPanel.INTAKE, "Check and import registration forms (录入)."),
+    Listed("batch", "intake.batch", HelpPanel.INTAKE, "Approve, prepare and report batches (审核, 登记)."),
     Listed(
         "waiting",
-        "waiting",
+        "intake.waiting",
         HelpPanel.INTAKE,
         "List what waits for a second person (待办): drafts to approve, batches to close, tokens to consent to.",
         "waiting",
     ),
-    Listed("profile", "profile", HelpPanel.ISSUING, "Check card profiles."),
-    Listed("keys", "keys", HelpPanel.ISSUING, "The keystore."),
-    Listed("queue", "queue", HelpPanel.ISSUING, "In which order approved batches are worked on (制卡排队)."),
-    Listed("stock", "stock", HelpPanel.ISSUING, "Blank chips received and used."),
+    Listed("profile", "issuing.profile", HelpPanel.ISSUING, "Check card profiles."),
+    Listed("keys", "issuing.keys", HelpPanel.ISSUING, "The keystore."),
+    Listed("queue", "issuing.queue", HelpPanel.ISSUING, "In which order approved batches are worked on (制卡排队)."),
+    Listed("stock", "issuing.stock", HelpPanel.ISSUING, "Blank chips received and used."),
     Listed(
-        "dossier", "dossier", HelpPanel.ISSUING, "What cards will be given: shown, compared, exchanged with a bank."
+        "dossier",
+        "issuing.dossier",
+        HelpPanel.ISSUING,
+        "What cards will be given: shown, compared, exchanged with a bank.",
     ),
-    Listed("perso", "perso", HelpPanel.ISSUING, "Personalize cards over one or many readers (办卡)."),
+    Listed("perso", "issuing.perso", HelpPanel.ISSUING, "Personalize cards over one or many readers (办卡)."),
     Listed(
         "box",
-        "box.commands",
+        "issuing.box.commands",
         HelpPanel.ISSUING,
         "Boxes of cards: packed, handed over level by level, signed for (装箱发放).",
     ),
     Listed(
-        "card", "card_updates", HelpPanel.COUNTER, "Read and verify a member card as a counter does (享受优惠服务)."
+        "card",
+        "counter.card_updates",
+        HelpPanel.COUNTER,
+        "Read and verify a member card as a counter does (享受优惠服务).",
     ),
     Listed(
         "redeem",
-        "redeem",
+        "counter.redeem",
         HelpPanel.COUNTER,
         "Redeem a benefit on a member card, or show what the member can have here. Works offline.",
         "redeem",
     ),
-    Listed("redemptions", "redemptions", HelpPanel.COUNTER, "The redemption journal of this counter (核销日志)."),
-    Listed("lists", "lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
+    Listed(
+        "redemptions", "counter.redemptions", HelpPanel.COUNTER, "The redemption journal of this counter (核销日志)."
+    ),
+    Listed("lists", "counter.lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed(
         "programme",
-        "programme",
+        "counter.programme",
         HelpPanel.COUNTER,
         "What members get for their card: programme files checked, shown and published to counters (服务方案).",
     ),
-    Listed("readers", "readers", HelpPanel.COUNTER, "List and watch readers."),
-    Listed("loss", "loss", HelpPanel.ADMINISTRATION, "Lost cards: hotlist, replacement, reports for the bank (挂失)."),
-    Listed("amendment", "amendment", HelpPanel.ADMINISTRATION, "A member's new name or mobile number (更正)."),
-    Listed("unit", "unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which (单位)."),
-    Listed("user", "user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
-    Listed("audit", "audit", HelpPanel.ADMINISTRATION, "What was done, and whether the record of it is whole."),
-    Listed("restore", "restore", HelpPanel.ADMINISTRATION, "After a database was restored from a backup."),
+    Listed("readers", "counter.readers", HelpPanel.COUNTER, "List and watch readers."),
+    Listed(
+        "loss",
+        "administration.loss",
+        HelpPanel.ADMINISTRATION,
+        "Lost cards: hotlist, replacement, reports for the bank (挂失).",
+    ),
+    Listed(
+        "amendment",
+        "administration.amendment",
+        HelpPanel.ADMINISTRATION,
+        "A member's new name or mobile number (更正).",
+    ),
+    Listed("unit", "administration.unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which (单位)."),
+    Listed("user", "administration.user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
+    Listed(
+        "audit",
+        "administration.audit",
+        HelpPanel.ADMINISTRATION,
+        "What was done, and whether the record of it is whole.",
+    ),
+    Listed(
+        "restore", "administration.restore", HelpPanel.ADMINISTRATION, "After a database was restored from a backup."
+    ),
     Listed(
         "serve",
-        "serve",
+        "service.serve",
         HelpPanel.SERVICE,
         "Serve the readers of this machine: web pages for stations and counters, an API for programs.",
         "serve",
     ),
-    Listed("emv", "emv.commands", HelpPanel.DEVELOPERS, "A payment terminal: transactions explained, and card logs."),
-    Listed("gp", "gp.commands", HelpPanel.DEVELOPERS, "GlobalPlatform card management, for developers."),
-    Listed("tlv", "tlv", HelpPanel.DEVELOPERS, "Card data in words, for developers."),
+    Listed(
+        "emv",
+        "developers.emv.commands",
+        HelpPanel.DEVELOPERS,
+        "A payment terminal: transactions explained, and card logs.",
+    ),
+    Listed("gp", "developers.gp.commands", HelpPanel.DEVELOPERS, "GlobalPlatform card management, for developers."),
+    Listed("tlv", "developers.tlv", HelpPanel.DEVELOPERS, "Card data in words, for developers."),
     Listed(
         "sim",
         "",

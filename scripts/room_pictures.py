@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "images" / "rooms"
 ROOMS = ("membercard", "reader_service", "personalize", "programme", "registry", "terminal", "simulators")
-INSIDE = (*ROOMS, "terminal.emv")
+INSIDE = (*ROOMS, "terminal.emv", "membercard.commands", "reader_service.services")
 """Each of these gets a picture of its inside."""
 COLOURS = {
     "membercard": "#fde8d7",

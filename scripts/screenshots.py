@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from membercard.demo.station import EVERYTHING, demo_station
 from personalize.line.lanes import LaneState
 from reader_service.principal import Principal, Role
-from reader_service.services.lane_commands import LANE_COMMANDS
+from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from tests.support.service.pages import SIZE, Served, Sessions, chromium, opener, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"

@@ -129,7 +129,7 @@ _LONGEST = (
     "e2e/test_installed_program.py",
     "e2e/test_bad_input.py",
     "unit/reader_service/api/test_fuzz.py",
-    "unit/reader_service/services/test_lanes.py",
+    "unit/reader_service/services/issuing/test_lanes.py",
     "unit/membercard/wiring/test_issuer_http.py",
     "unit/reader_service/readers/test_manager.py",
     "unit/reader_service/http/test_access.py",

@@ -23,7 +23,7 @@ from reader_service.http.schemas import (
     problems,
 )
 from reader_service.registry_errors import part_of
-from reader_service.services.preparations import Preparation
+from reader_service.services.issuing.preparations import Preparation
 from registry.batches.reviews import ChangeKind, ReviewEvent, RosterChange
 from registry.db.paging import Page
 from registry.ranges import RangeKind

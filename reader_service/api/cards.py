@@ -11,7 +11,7 @@ from pydantic import Field
 from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
-from reader_service.services.cards import CARD_STEPS, CardStep, steps_of
+from reader_service.services.window.cards import CARD_STEPS, CardStep, steps_of
 from registry.values import CardEvent, CardState
 
 router = Resource(prefix="/cards", tags=["cards"], responses=problems(*ALWAYS))

@@ -10,8 +10,8 @@ from pydantic import Field, StringConstraints
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, problems
-from reader_service.services.lane_commands import LANE_COMMANDS, LaneCommand
-from reader_service.services.lane_status import LaneStatus
+from reader_service.services.issuing.lane_commands import LANE_COMMANDS, LaneCommand
+from reader_service.services.issuing.lane_status import LaneStatus
 
 router = Resource(prefix="/lanes", tags=["lanes"], responses=problems(*ALWAYS))
 

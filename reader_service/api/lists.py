@@ -12,7 +12,7 @@ from pydantic import Field
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ResponseModel, problems
-from reader_service.services.lists import SignedList
+from reader_service.services.counter.lists import SignedList
 from registry.members.hotlist import EditionLine
 
 router = Resource(prefix="/lists", tags=["lists"], responses=problems(*ALWAYS))

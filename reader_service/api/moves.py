@@ -11,7 +11,7 @@ from reader_service.api.boxes import Scan
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReasonRequest, ResponseModel, problems
-from reader_service.services.cards import CARD_STEPS
+from reader_service.services.window.cards import CARD_STEPS
 from registry.handover.moves import MOST_CARDS
 from registry.handover.values import Move
 

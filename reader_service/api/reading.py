@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ExplainedResponse, ReaderRequest, ResponseModel, problems
-from reader_service.services.reading import CardApplicationKind
+from reader_service.services.counter.reading import CardApplicationKind
 
 router = Resource(prefix="/read", tags=["verify"], responses=problems(*ALWAYS))
 

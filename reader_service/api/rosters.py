@@ -12,7 +12,7 @@ from reader_service.api.batches import BatchResponse
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, XLSX, BatchId, Line, ResponseModel, download, file_response, problems
-from reader_service.services.rosters import RosterFinding, UploadView
+from reader_service.services.issuing.rosters import RosterFinding, UploadView
 from reader_service.services.uploads import pieces
 
 router = Resource(prefix="/rosters", tags=["rosters"], responses=problems(*ALWAYS))

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, XLSX, Line, RequestModel, download, file_response, problems
-from reader_service.services.figures import DayCount
-from reader_service.services.statistics import MOST_PLANS
+from reader_service.services.statistics.figures import DayCount
+from reader_service.services.statistics.statistics import MOST_PLANS
 from reader_service.services.uploads import pieces
 from registry.admin.plans import UnitPlan
 from registry.admin.statistics import CardSeconds, HourCount, LaneCount, RejectCount, UnitProgress

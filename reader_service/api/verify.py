@@ -11,7 +11,7 @@ from pydantic import Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
-from reader_service.services.counter import ListsAge
+from reader_service.services.counter.counter import ListsAge
 from registry.members.updates import UpdateKind
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ResponseModel, problems
-from reader_service.services.signatures import SignatureKind
+from reader_service.services.administration.signatures import SignatureKind
 
 router = Resource(prefix="/waiting", tags=["session"], responses=problems(*ALWAYS))
 

@@ -10,26 +10,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from reader_service.http.errors import Page
-from reader_service.pages import (
-    amendments,
-    audit,
-    counter,
-    developer,
-    intake,
-    losses,
-    packing,
-    progress,
-    redeeming,
-    registry,
-    session,
-    station,
-    stock,
-    units,
-    users,
-    waiting,
-    window,
-)
+from reader_service.pages import developer, session
+from reader_service.pages.administration import audit, units, users, waiting
+from reader_service.pages.counter import counter, redeeming
+from reader_service.pages.issuing import intake, packing, progress, station, stock
 from reader_service.pages.shell import STATIC, Shell
+from reader_service.pages.window import amendments, losses, registry, window
 
 if TYPE_CHECKING:
     from reader_service.service import ReaderService

@@ -56,7 +56,7 @@ def developer(request: Request, shell: PageShell, service: Svc, reader: Annotate
         history = service.developer.history(who, chosen.id, lease(shell, who, chosen.id))
     return shell.page(
         request,
-        "developer.html",
+        "developer/developer.html",
         readers=readers,
         chosen=chosen,
         taken=taken,
@@ -79,7 +79,7 @@ async def live(request: Request, shell: PageShell, service: Svc, reader: Annotat
 def decode(request: Request, shell: PageShell, service: Svc, data: Text = "") -> Response:
     who = principal_of(request)
     objects = service.developer.decode(who, read_hex(data, shell.words(request), "data"))
-    return shell.part(request, "developer_decoded.html", objects=objects)
+    return shell.part(request, "developer/developer_decoded.html", objects=objects)
 
 
 @router.post("/developer/{reader_id}/take")
@@ -101,7 +101,7 @@ def release(request: Request, shell: PageShell, service: Svc, reader_id: str) ->
 def reset(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
     who = principal_of(request)
     atr = service.developer.connect(who, reader_id, lease(shell, who, reader_id), reset=True)
-    return shell.part(request, "developer_reset.html", atr=atr)
+    return shell.part(request, "developer/developer_reset.html", atr=atr)
 
 
 @router.post("/developer/{reader_id}/off")
@@ -115,7 +115,7 @@ def off(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Res
 def read(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
     who = principal_of(request)
     contents = service.reading.read(who, reader_id, lease=lease(shell, who, reader_id))
-    return shell.part(request, "developer_contents.html", contents=contents)
+    return shell.part(request, "developer/developer_contents.html", contents=contents)
 
 
 @router.post("/developer/{reader_id}/send")
@@ -125,7 +125,7 @@ def send(request: Request, shell: PageShell, service: Svc, reader_id: str, apdu:
     if not commands or len(commands) > MOST_COMMANDS:
         raise Invalid("no command, or too many", {"apdu": t("developer.no-command", most=MOST_COMMANDS)})
     done = service.developer.transmit(who, reader_id, lease(shell, who, reader_id), commands)
-    return shell.part(request, "developer_exchanges.html", history=done)
+    return shell.part(request, "developer/developer_exchanges.html", history=done)
 
 
 @router.post("/developer/{reader_id}/trace")
@@ -190,7 +190,7 @@ class DeveloperBoard:
         lines = [str(one.data["line"]) for one in events if one.kind == "trace" and one.topic == self.reader_id]
         if lines:
             self._lines.extend(lines)
-            html = self._html("developer_trace.html", lines=tuple(self._lines))
+            html = self._html("developer/developer_trace.html", lines=tuple(self._lines))
         if any(event.kind != "trace" for event in events):
             html += await to_thread.run_sync(self._readers)
         return html
@@ -198,7 +198,7 @@ class DeveloperBoard:
     def _readers(self) -> str:
         readers: list[ReaderView] = self.shell.service.readers.readers(self.who)
         chosen = next((one for one in readers if one.id == self.reader_id), None)
-        return self._html("developer_readers.html", readers=readers, chosen=chosen)
+        return self._html("developer/developer_readers.html", readers=readers, chosen=chosen)
 
     def _html(self, template: str, **values: object) -> str:
         return self.shell.html(self.language, template, principal=self.who, **values)

@@ -26,7 +26,7 @@ from reader_service.pages.live import EVENT_STREAM, message
 from reader_service.pages.tables import labelled
 from reader_service.pages.words import Words, words
 from reader_service.principal import Permission, Principal
-from reader_service.services.signatures import WaitingSignature
+from reader_service.services.administration.signatures import WaitingSignature
 from registry.db.privacy import scrub
 from terminal.visible import visible
 

@@ -7,6 +7,7 @@ import functools
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Container, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -16,13 +17,18 @@ import pytest
 from tests.support.paths import ROOT
 
 ROOMS = ("membercard", "personalize", "programme", "reader_service", "registry", "simulators", "terminal")
-MOST_LINES, MOST_IN_FUNCTION = 400, 60
+MOST_LINES, MOST_IN_FUNCTION, MOST_IN_FOLDER = 400, 60, 22
 
 # Files and functions that may be longer, each with its reason.
 LONG_FILES: dict[str, str] = {
     "reader_service/readers/manager.py": "one lock covers every change of a reader's state",
 }
 LONG_FUNCTIONS: dict[str, str] = {}
+FULL_FOLDERS: dict[str, str] = {
+    "docs": "the pages of the site, in the order of the tables of contents of its index",
+    "tests/data/rosters-2": "forms, each beside what is expected of it",
+    "tests/transcripts/payment": "one recorded conversation a file",
+}
 
 
 def files() -> Iterator[Path]:
@@ -91,6 +97,13 @@ def test_no_file_is_long() -> None:
     long = {name(path): len(source(path).splitlines()) for path in files()}
     assert {path: lines for path, lines in long.items() if lines > MOST_LINES and path not in LONG_FILES} == {}
     assert {path for path in LONG_FILES if long.get(path, 0) <= MOST_LINES} == set(), "no exception is needed any more"
+
+
+def test_no_folder_is_full() -> None:
+    """Who looks for something finds its room by what it is for, and does not read through a long list."""
+    full = {folder: n for folder, n in Counter(name(path.parent) for path in tracked()).items() if n > MOST_IN_FOLDER}
+    assert {folder: n for folder, n in full.items() if folder not in FULL_FOLDERS} == {}
+    assert set(FULL_FOLDERS) <= set(full), "no exception is needed any more"
 
 
 def test_no_function_is_long() -> None:
@@ -190,3 +203,10 @@ def test_each_command_group_is_one_file() -> None:
     assert len(modules) == len(set(modules)) == len(TABLE) - 1
     for module in modules:
         assert (ROOT / "membercard" / "commands" / f"{module.replace('.', '/')}.py").is_file(), module
+
+
+def test_each_command_stands_in_the_room_of_its_help_panel() -> None:
+    from membercard.command_table import TABLE
+
+    rooms = {row.name: row.module.partition(".")[0] for row in TABLE if row.module}
+    assert rooms == {row.name: row.panel.name.lower() for row in TABLE if row.module}

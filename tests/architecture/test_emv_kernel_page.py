@@ -13,8 +13,8 @@ import terminal.apdu
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.step import KernelStage
-from tests.support.cards.emv_toy_card import CA, ToyCard, toy_keys
-from tests.support.cards.emv_toy_terminal import SHIPPED
+from tests.support.cards.toys.emv_toy_card import CA, ToyCard, toy_keys
+from tests.support.cards.toys.emv_toy_terminal import SHIPPED
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "emv-kernel.md").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ STARTING = [
     ("reader_service.app", signal.SIGINT),
 ]
 """Modules that serve imports, one after the other."""
-MOMENTS = ["typer", "membercard.commands.serve", "reader_service.app"]
+MOMENTS = ["typer", "membercard.commands.service.serve", "reader_service.app"]
 
 
 @pytest.fixture
@@ -105,12 +105,16 @@ def test_a_service_that_starts_says_what_ended_it(cli: Cli, module: str, number:
 @pytest.mark.parametrize(
     ("module", "words", "number"),
     [
-        ("membercard.commands.batch", ("batch", "list"), signal.SIGINT),
+        ("membercard.commands.intake.batch", ("batch", "list"), signal.SIGINT),
         ("registry.store", ("batch", "list"), signal.SIGTERM),
         ("registry.store", ("batch", "list"), signal.SIGHUP),
-        ("membercard.commands.perso", ("perso", "run", "B20260101-001", "--reader", "sim:stock"), signal.SIGTERM),
+        (
+            "membercard.commands.issuing.perso",
+            ("perso", "run", "B20260101-001", "--reader", "sim:stock"),
+            signal.SIGTERM,
+        ),
         ("simulators.cli", ("sim", "issuer", "--keys", "x"), signal.SIGTERM),
-        ("membercard.commands.readers", ("readers", "watch"), signal.SIGINT),
+        ("membercard.commands.counter.readers", ("readers", "watch"), signal.SIGINT),
     ],
 )
 def test_any_other_command_says_what_ended_it(

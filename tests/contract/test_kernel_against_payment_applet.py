@@ -27,10 +27,10 @@ from terminal.emv.transaction.transaction import Transaction
 from terminal.secret import Secret
 from terminal.tlv import decode
 from tests.support.cards.certified_card import PAN, Wire, certified
-from tests.support.cards.emv_toy_terminal import config_with
 from tests.support.cards.kernel_state import Person
 from tests.support.cards.payment_issuer import rsa_store, sm_store
 from tests.support.cards.payment_specimen import AIP, CDOL2, CDOL2_WITH_ARPC, PaymentSpecimen
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 TDES = IssuerMasters(Secret(b"\x13" * 16), Secret(b"\x25" * 16), Secret(b"\x37" * 16))
 SM4 = IssuerMasters(Secret(bytes(range(16))), Secret(bytes(range(16, 32))), Secret(bytes(range(32, 48))))

@@ -28,9 +28,9 @@ from terminal.emv.transaction.transaction import Transaction
 from terminal.secret import Secret
 from terminal.tlv import decode, tlv
 from tests.support.cards.certified_card import PAN, Wire, certified
-from tests.support.cards.emv_toy_terminal import config_with
 from tests.support.cards.issuer_requests import IAD, message, purchase
 from tests.support.cards.payment_issuer import rsa_store
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from membercard import settings
-from membercard.commands.card import judge
+from membercard.commands.counter.card import judge
 from membercard.demo.setup import create_demo_home
 from membercard.demo.station import EVERYTHING, DemoStation, demo_station
 from membercard.errors import SettingsError

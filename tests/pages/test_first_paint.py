@@ -16,9 +16,9 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from membercard.demo.people import people, write_form
 from membercard.demo.station import EVERYTHING
+from reader_service.pages.issuing.station import StationBoard
 from reader_service.pages.live import LivePage
 from reader_service.pages.shell import Shell
-from reader_service.pages.station import StationBoard
 from reader_service.principal import Principal, Role
 from tests.support.service.pages import Served, Sessions, opener
 

@@ -14,7 +14,7 @@ from reader_service.errors import ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import slug
 from reader_service.readers.values import Mode, ReaderState
-from reader_service.services.counter import CounterService
+from reader_service.services.counter.counter import CounterService
 from reader_service.services.developer import DeveloperService
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
@@ -122,7 +122,7 @@ def test_a_restarted_pcscd_is_survived_and_shown(
 def test_a_member_card_in_a_real_slot_is_verified_as_it_is_put_in(
     pcscd: Pcscd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader_service.services.counter._PACE", 0.02)
+    monkeypatch.setattr("reader_service.services.counter.counter._PACE", 0.02)
     slot: Slot = pcscd.slots[1]
     slot.wait(present=False)
     counters = {f"pcsc:{base_name(slot.reader_name)}": "柜台 1"}

@@ -21,8 +21,8 @@ from terminal.emv.transaction.config import TerminalConfig
 from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.errors import DeadlineExceeded, TlvError, TransportError
 from terminal.tlv import decode
-from tests.support.cards.emv_toy_card import AAC, DATA, TC, ToyCard, ToyHost
-from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run
+from tests.support.cards.toys.emv_toy_card import AAC, DATA, TC, ToyCard, ToyHost
+from tests.support.cards.toys.emv_toy_terminal import OVER, UNDER, config_with, run
 from tests.support.foreign.cards import CARDS, ca_keys
 from tests.support.foreign.kit import ForeignCard
 from tests.support.foreign.pin import ENCIPHERED

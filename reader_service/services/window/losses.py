@@ -13,7 +13,7 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
-from reader_service.services.lists import ListService
+from reader_service.services.counter.lists import ListService
 from registry.db.paging import Page
 from registry.members.bank_reports import BankLine, BankReport
 from registry.members.hotlist import Edition

@@ -11,8 +11,8 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.worker import ReaderSession
 from reader_service.registry_errors import needs_reason, translate_registry_errors
-from reader_service.services.counter import CounterService, VerdictView
-from reader_service.services.window.insertion import HOTLIST, InsertionUpdates
+from reader_service.services.counter.counter import CounterService, VerdictView
+from reader_service.services.counter.insertion import HOTLIST, InsertionUpdates
 from registry.db.paging import Page
 from registry.members.updates import UpdateKind, WantedChange
 from terminal.apdu import Sender

@@ -9,7 +9,7 @@ from typing import Final
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal, permissions_of
 from reader_service.registry_errors import translate_registry_errors
-from reader_service.services.signatures import SignatureKind, WaitingSignature
+from reader_service.services.administration.signatures import SignatureKind, WaitingSignature
 from registry.values import BatchState
 
 _PLACES: Final = {

@@ -18,7 +18,7 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.emv.authentication.authorities import CaKey, SmCaKey
 from terminal.emv.authentication.cakeys import CaStore, parse_ca_store
 from terminal.errors import TransportError
-from tests.support.cards.emv_toy_card import AID, CA
+from tests.support.cards.toys.emv_toy_card import AID, CA
 from tests.support.foreign.form import FORM
 from tests.support.foreign.holder import HOLDER
 from tests.support.foreign.kit import NONE, ForeignCard

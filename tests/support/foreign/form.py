@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from terminal.tlv import decode
-from tests.support.cards.emv_toy_card import AAC, AID, DATA, ToyCard
+from tests.support.cards.toys.emv_toy_card import AAC, AID, DATA, ToyCard
 from tests.support.foreign.kit import (
     APPROVED,
     DECLINED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.cards.emv_toy_card import DATA
+from tests.support.cards.toys.emv_toy_card import DATA
 from tests.support.foreign.form import BOOK3, ZERO
 from tests.support.foreign.kit import APPROVED, DECLINED, TERMINATED, ForeignCard, answer, card, having, says, without
 from tests.support.foreign.toy import Make

@@ -12,10 +12,10 @@ from terminal.emv.transaction.outcome import Outcome
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardGone, DeadlineExceeded, TransportError
 from terminal.tlv import decode
-from tests.support.cards.emv_toy_card import DATA, ToyCard, objects
-from tests.support.cards.emv_toy_card import tlv as tlv
-from tests.support.cards.emv_toy_terminal import AT, UNDER, config_with
 from tests.support.cards.kernel_state import Person
+from tests.support.cards.toys.emv_toy_card import DATA, ToyCard, objects
+from tests.support.cards.toys.emv_toy_card import tlv as tlv
+from tests.support.cards.toys.emv_toy_terminal import AT, UNDER, config_with
 from tests.support.foreign.toy import Bank, Card, Elements, Make, enciphered
 
 APPROVED, APPROVED_ONLINE = "approved offline", "approved online"

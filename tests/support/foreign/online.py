@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from terminal.emv.transaction.protocols import OnlineResponse, Unable
-from tests.support.cards.emv_toy_card import AAC, ARQC, DATA, TC
-from tests.support.cards.emv_toy_terminal import OVER
+from tests.support.cards.toys.emv_toy_card import AAC, ARQC, DATA, TC
+from tests.support.cards.toys.emv_toy_terminal import OVER
 from tests.support.foreign.form import BOOK3
 from tests.support.foreign.kit import (
     APPROVED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.cards.emv_toy_card import ARQC, PAN, ToyCard
-from tests.support.cards.emv_toy_terminal import OVER
+from tests.support.cards.toys.emv_toy_card import ARQC, PAN, ToyCard
+from tests.support.cards.toys.emv_toy_terminal import OVER
 from tests.support.foreign.form import BOOK3, ZERO
 from tests.support.foreign.kit import (
     APPROVED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from terminal.emv.transaction.protocols import Unable
-from tests.support.cards.emv_toy_terminal import UNDER
+from tests.support.cards.toys.emv_toy_terminal import UNDER
 from tests.support.foreign.form import BOOK3, ZERO
 from tests.support.foreign.holder import strict
 from tests.support.foreign.kit import APPROVED_ONLINE, NONE, TERMINATED, ForeignCard, pulled, silent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.cards.emv_toy_card import PAN
-from tests.support.cards.emv_toy_terminal import OVER
+from tests.support.cards.toys.emv_toy_card import PAN
+from tests.support.cards.toys.emv_toy_terminal import OVER
 from tests.support.foreign.kit import APPROVED_ONLINE, ForeignCard, answer, bit_at, card, changed, flipped
 from tests.support.foreign.proof import CDA_FAILED, DDA, JRT, SDA, fails, proves
 from tests.support.foreign.toy import REVOKED, Bank, Make, SmProof

@@ -22,8 +22,20 @@ from terminal.crypto.pinblock import format0
 from terminal.crypto.sm3 import sm3
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Pin, Unable
 from tests.support.cards import rsa_signer as make
-from tests.support.cards.emv_toy_card import AAC, AID, ARQC, CA, CARD, ISSUER, PAN, ToyCard, arpc, cryptogram, objects
-from tests.support.cards.emv_toy_card import tlv as tlv
+from tests.support.cards.toys.emv_toy_card import (
+    AAC,
+    AID,
+    ARQC,
+    CA,
+    CARD,
+    ISSUER,
+    PAN,
+    ToyCard,
+    arpc,
+    cryptogram,
+    objects,
+)
+from tests.support.cards.toys.emv_toy_card import tlv as tlv
 
 PIN_KEY = make.key("foreign pin", 1024)
 CA_SM, ISSUER_SM, CARD_SM = (sm2.generate() for _ in range(3))

@@ -15,13 +15,13 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers import leases
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, ReaderView
-from reader_service.services.batches import BatchService, BatchView
-from reader_service.services.counter import CounterService, ListsAge, VerdictView
+from reader_service.services.counter.counter import CounterService, ListsAge, VerdictView
+from reader_service.services.counter.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from reader_service.services.developer import CardFileView, DeveloperService, ExchangeView
-from reader_service.services.lane_commands import LaneCommand
-from reader_service.services.lane_status import LaneStatus, LastCard
-from reader_service.services.lanes import LaneService
-from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
+from reader_service.services.issuing.batches import BatchService, BatchView
+from reader_service.services.issuing.lane_commands import LaneCommand
+from reader_service.services.issuing.lane_status import LaneStatus, LastCard
+from reader_service.services.issuing.lanes import LaneService
 from registry.db.paging import Page
 from registry.line.doubled import DoubledChip
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject, StockAccounts

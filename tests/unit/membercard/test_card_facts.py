@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from membercard.commands.card import unauthenticated_facts
-from membercard.commands.gp.facts import card_facts
+from membercard.commands.counter.card import unauthenticated_facts
+from membercard.commands.developers.gp.facts import card_facts
 from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard

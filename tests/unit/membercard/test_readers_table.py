@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from membercard import language
-from membercard.commands import readers
+from membercard.commands.counter import readers
 from membercard.language import Language
 from terminal.apdu import ReaderInfo
 

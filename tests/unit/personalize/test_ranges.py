@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from membercard.commands.batch import range_warning
+from membercard.commands.intake.batch import range_warning
 from membercard.language import Language, choose
 from personalize.profiles.fields import NumberRange
 from personalize.profiles.profile import Profile, default_profile, parse_profile, shipped_profile

@@ -14,7 +14,7 @@ from scripts.touched_tests import touched
     [
         ("registry/line/claims.py", "tests/unit/registry/line/test_line.py"),
         ("reader_service/pages/i18n/zh/audit.json", "tests/unit/reader_service/pages/test_texts.py"),
-        ("reader_service/pages/templates/audit.html", "tests/unit/reader_service/pages/test_texts.py"),
+        ("reader_service/pages/templates/administration/audit.html", "tests/unit/reader_service/pages/test_texts.py"),
         ("personalize/line/report.html.j2", "tests/unit/personalize/line/test_plan.py"),
         ("docs/recipes.md", "tests/architecture/test_documentation.py"),
         ("terminal/member/verdict.py", "tests/architecture/test_words.py"),
@@ -28,7 +28,7 @@ def test_a_change_touches_the_tests_of_its_room(changed: str, test: str) -> None
 def test_a_style_sheet_touches_the_pages_and_nothing_else() -> None:
     tests = touched([Path("reader_service/pages/static/app.css")])
     assert tests
-    assert {test.parent for test in tests} == {Path("tests/unit/reader_service/pages")}
+    assert {test.parts[:4] for test in tests} == {("tests", "unit", "reader_service", "pages")}
 
 
 def test_a_picture_touches_no_test() -> None:

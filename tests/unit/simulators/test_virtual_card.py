@@ -18,7 +18,7 @@ from terminal.apdu.atr import Atr
 from terminal.crypto import aes
 from terminal.secret import Secret
 from tests.support.cards.gp_host import GpHost
-from tests.support.cards.toy_applet import TOY_ROM, toy_card
+from tests.support.cards.toys.toy_applet import TOY_ROM, toy_card
 
 T0, T1, CL = LinkProtocol.T0, LinkProtocol.T1, LinkProtocol.CONTACTLESS
 TOY, OTHER = bytes.fromhex("F04D454D4245520101"), bytes.fromhex("F04D454D4245520102")

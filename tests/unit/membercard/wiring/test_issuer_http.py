@@ -25,8 +25,8 @@ from reader_service.access.addresses import is_loopback
 from terminal.emv.transaction.outcome import Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.errors import CodecError
-from tests.support.cards.emv_toy_card import PAN, ToyCard, tlv
-from tests.support.cards.emv_toy_terminal import OVER, run
+from tests.support.cards.toys.emv_toy_card import PAN, ToyCard, tlv
+from tests.support.cards.toys.emv_toy_terminal import OVER, run
 from tests.support.misbehaving_server import Behaviour, misbehaving, says, silent, without_end
 from tests.support.waiting import PATIENCE
 

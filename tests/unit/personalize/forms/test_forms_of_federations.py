@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook
 from typer.testing import CliRunner
 
-from membercard.commands.roster import app
+from membercard.commands.intake.roster import app
 from personalize.errors import HeaderNotFound, ProfileError
 from personalize.forms.declaration import SHIPPED, load_form
 from personalize.forms.translate import translate

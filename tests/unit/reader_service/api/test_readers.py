@@ -14,7 +14,7 @@ from reader_service.api.developer import ExchangeResponse
 from reader_service.api.verify import MemberFactsResponse, VerdictResponse
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderView
-from reader_service.services.lane_status import LaneStatus
+from reader_service.services.issuing.lane_status import LaneStatus
 from tests.support import issuer
 from tests.support.service.accounts import problem
 from tests.support.service.reader_app import ReaderApp

@@ -13,13 +13,13 @@ import pytest
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.reasons import RejectCode
 from reader_service.events import Event
-from reader_service.pages.counter import CounterBoard
+from reader_service.pages.counter.counter import CounterBoard
 from reader_service.pages.developer import DeveloperBoard
+from reader_service.pages.issuing.station import STEPS, StationBoard
 from reader_service.pages.shell import Shell
-from reader_service.pages.station import STEPS, StationBoard
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState, ReaderView
-from reader_service.services.preparations import Preparation
+from reader_service.services.issuing.preparations import Preparation
 from registry.line.doubled import DoubledChip
 from registry.values import BatchState, BoundChip, Reject, StockAccounts
 from terminal.member.lists import HotlistState

@@ -16,15 +16,18 @@ from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
 from personalize.reasons import RejectCode
 from reader_service.access import passwords
-from reader_service.pages import audit, developer, intake, losses, progress, registry, shell, station, window, words
+from reader_service.pages import developer, shell, words
+from reader_service.pages.administration import audit
+from reader_service.pages.issuing import intake, progress, station
+from reader_service.pages.window import losses, registry, window
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from reader_service.redemptions.record import CounterOutcome
-from reader_service.services.cards import CARD_STEPS
-from reader_service.services.lane_commands import LANE_COMMANDS
-from reader_service.services.reading import CardApplicationKind
+from reader_service.services.administration.signatures import SignatureKind
+from reader_service.services.counter.reading import CardApplicationKind
+from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from reader_service.services.redeeming.refusals import REASONS
-from reader_service.services.signatures import SignatureKind
+from reader_service.services.window.cards import CARD_STEPS
 from registry.batches.priority import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.db.context import UNNAMED_ACTOR
@@ -74,7 +77,7 @@ def test_computed_keys_are_collected(key: tuple[str, str]) -> None:
 
 def _composed() -> set[tuple[str, str]]:
     values = set()
-    for path in (*shell.TEMPLATES.glob("*.html"), *PAGES.glob("*.py")):
+    for path in (*shell.TEMPLATES.rglob("*.html"), *PAGES.rglob("*.py")):
         for one in COMPOSED.finditer(path.read_text("utf-8")):
             more = one["more"] or one["suffix"] or ""
             values.add((one["code"] or one["prefix"], "" if "{" in more else more))

@@ -17,13 +17,13 @@ import pytest
 from personalize.line.outcome import Bin, CardOutcome
 from reader_service.events import Event, EventBus
 from reader_service.pages import live
-from reader_service.pages.counter import CounterBoard
+from reader_service.pages.counter.counter import CounterBoard
 from reader_service.pages.developer import DeveloperBoard
+from reader_service.pages.issuing.station import StationBoard
 from reader_service.pages.shell import Shell
-from reader_service.pages.station import StationBoard
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
-from reader_service.services.reading import ApplicationView, CardApplicationKind, CardContents
+from reader_service.services.counter.reading import ApplicationView, CardApplicationKind, CardContents
 from registry.line.doubled import DoubledChip
 from registry.values import BoundChip, Reject
 from terminal.emv.data.explain import Explained

@@ -18,7 +18,7 @@ a further verdict changes nothing that is stored."""
 
 def test_a_key_posts_nothing_that_cannot_be_undone() -> None:
     posted = set()
-    for path in TEMPLATES.glob("*.html"):
+    for path in TEMPLATES.rglob("*.html"):
         text = path.read_text("utf-8")
         assert not [call for call in _SUBMIT.findall(text) if "data-key" in call], path.name
         for call in _PRESS.findall(text):

@@ -12,7 +12,9 @@ import pytest
 
 from personalize.line.outcome import Bin
 from reader_service.events import Event, EventBus
-from reader_service.pages import counter, developer, live, station
+from reader_service.pages import developer, live
+from reader_service.pages.counter import counter
+from reader_service.pages.issuing import station
 from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode, ReaderState, ReaderView

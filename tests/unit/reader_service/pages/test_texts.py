@@ -16,8 +16,8 @@ from reader_service.principal import Role
 from registry.db.context import UNNAMED_ACTOR
 
 PAGES = TEMPLATES.parent
-SOURCES = sorted(TEMPLATES.glob("*.html"))
-CODE = sorted(PAGES.glob("*.py"))
+SOURCES = sorted(TEMPLATES.rglob("*.html"))
+CODE = sorted(PAGES.rglob("*.py"))
 _NO_TEXT = re.compile(
     r"\{% block (width|live) %\}.*?\{% endblock %\}|\{% macro (_described|attributes)\(.*?\{% endmacro %\}", re.DOTALL
 )

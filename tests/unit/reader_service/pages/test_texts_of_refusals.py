@@ -16,14 +16,12 @@ from tests.support.paths import ROOT
 
 ROOMS = ("registry", "personalize", "membercard")
 SERVICES = (
-    "rosters",
-    "batches",
-    "preparations",
-    "members",
-    "cards",
-    "lists",
-    "users",
-    "statistics",
+    "issuing/rosters",
+    "issuing/batches",
+    "issuing/preparations",
+    "counter/lists",
+    "administration/users",
+    "statistics/statistics",
     "programme/booking",
 )
 CODES = {"RegistryConflict": "conflict", "NotOnRecord": "not-found", "Conflict": "conflict", "NotFound": "not-found"}

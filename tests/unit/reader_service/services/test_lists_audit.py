@@ -13,8 +13,8 @@ from programme.editions import ProgrammeEdition
 from programme.programme import example
 from programme.publishing import publish
 from reader_service.errors import Forbidden, Invalid, NotFound
-from reader_service.services.audit import AuditService
-from reader_service.services.lists import ListService
+from reader_service.services.administration.audit import AuditService
+from reader_service.services.counter.lists import ListService
 from registry.admin.audit import AuditFilter
 from registry.values import CardState
 from terminal.crypto.rsa import RsaPublic

@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from membercard.commands.readers import about
+from membercard.commands.counter.readers import about
 from terminal.apdu import open_reader
 from terminal.errors import ReaderNotFound
 

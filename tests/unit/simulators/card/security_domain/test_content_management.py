@@ -13,7 +13,7 @@ from simulators.card.security_domain.cap import LoadFileError, parse
 from simulators.virtual_card import VirtualCard
 from terminal.tlv import tlv
 from tests.support.cards.gp_host import GpHost, lv
-from tests.support.cards.toy_host import ISD, TOY, hosted, listing
+from tests.support.cards.toys.toy_host import ISD, TOY, hosted, listing
 
 PACKAGE, MODULE = bytes.fromhex("F00102030405"), bytes.fromhex("F0010203040501")
 

@@ -6,7 +6,7 @@ import pytest
 
 from terminal.apdu import Command, Response
 from terminal.tlv import dgi, tlv
-from tests.support.cards.toy_host import hosted
+from tests.support.cards.toys.toy_host import hosted
 
 
 def test_card_data() -> None:

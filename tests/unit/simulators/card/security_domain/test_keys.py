@@ -10,8 +10,8 @@ from terminal.apdu import Command
 from terminal.crypto import kcv
 from terminal.tlv import decode
 from tests.support.cards.gp_host import TEST_KEY, GpHost, lv
-from tests.support.cards.toy_applet import toy_card
-from tests.support.cards.toy_host import NEW, hosted
+from tests.support.cards.toys.toy_applet import toy_card
+from tests.support.cards.toys.toy_host import NEW, hosted
 
 
 @pytest.mark.parametrize(("scp", "version"), [(2, 0x20), (3, 0x31)])

@@ -7,7 +7,7 @@ import pytest
 from simulators.virtual_card import VirtualCard
 from terminal.tlv import dgi
 from tests.support.cards.gp_host import MEMBER_FILE, MEMBER_MODULE, GpHost
-from tests.support.cards.toy_applet import toy_card
+from tests.support.cards.toys.toy_applet import toy_card
 
 TOY = MEMBER_MODULE
 

@@ -11,7 +11,7 @@ from simulators.applets.rom import MEMBER
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Command, LinkProtocol
 from tests.support.cards.gp_host import TEST_KEY, GpHost
-from tests.support.cards.toy_applet import toy_card
+from tests.support.cards.toys.toy_applet import toy_card
 
 LEVELS = {2: {0x15: (0, 1, 3), 0x55: (0, 1, 3), 0x75: (0, 1, 3, 0x10, 0x11, 0x13)}}
 LEVELS[3] = {

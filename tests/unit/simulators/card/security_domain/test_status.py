@@ -7,7 +7,7 @@ import pytest
 from simulators.applets.rom import DIRECTORY, MEMBER, PAYMENT, ROM
 from simulators.card.content import CardLifeCycle
 from tests.support.cards.gp_host import lv
-from tests.support.cards.toy_host import ISD, NEW, TOY, hosted, listing
+from tests.support.cards.toys.toy_host import ISD, NEW, TOY, hosted, listing
 
 
 def test_status_in_both_forms_and_pages() -> None:

@@ -13,8 +13,8 @@ from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.emv.transaction.step import KernelStage
 from terminal.errors import ReaderFault
-from tests.support.cards.emv_toy_card import AAC, ARQC, DATA, PAN, TC, ToyCard, ToyHost, tlv
-from tests.support.cards.emv_toy_terminal import OVER, UNDER, config_with, run
+from tests.support.cards.toys.emv_toy_card import AAC, ARQC, DATA, PAN, TC, ToyCard, ToyHost, tlv
+from tests.support.cards.toys.emv_toy_terminal import OVER, UNDER, config_with, run
 
 OFFLINE, ONLINE = Result.APPROVED_OFFLINE, Result.APPROVED_ONLINE
 NO, NO_ONLINE = Result.DECLINED_OFFLINE, Result.DECLINED_ONLINE

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from terminal.emv.transaction.outcome import Result
-from tests.support.cards.emv_toy_card import AAC, TC, ToyCard, ToyHost
-from tests.support.cards.emv_toy_terminal import OVER, run
+from tests.support.cards.toys.emv_toy_card import AAC, TC, ToyCard, ToyHost
+from tests.support.cards.toys.emv_toy_terminal import OVER, run
 
 
 @dataclass

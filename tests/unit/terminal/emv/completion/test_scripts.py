@@ -6,8 +6,8 @@ import pytest
 
 from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.outcome import Outcome, Result, ScriptResult
-from tests.support.cards.emv_toy_card import ToyCard, ToyHost, tlv
-from tests.support.cards.emv_toy_terminal import OVER, run
+from tests.support.cards.toys.emv_toy_card import ToyCard, ToyHost, tlv
+from tests.support.cards.toys.emv_toy_terminal import OVER, run
 
 UNBLOCK, PUT, UPDATE = "8424000000", "84DA9F1400", "04DC010C00"
 FINE = {command[:8]: "9000" for command in (UNBLOCK, PUT, UPDATE)}

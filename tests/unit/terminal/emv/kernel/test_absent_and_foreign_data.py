@@ -17,8 +17,8 @@ from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import OnlineRequest, OnlineResponse, Unable
 from terminal.tlv import decode
 from tests.support.cards import rsa_signer as make
-from tests.support.cards.emv_toy_card import AID, ARQC, CARD, DATA, ToyCard, ToyHost, cryptogram, objects, tlv
-from tests.support.cards.emv_toy_terminal import AT, OVER, UNDER, config_with, run
+from tests.support.cards.toys.emv_toy_card import AID, ARQC, CARD, DATA, ToyCard, ToyHost, cryptogram, objects, tlv
+from tests.support.cards.toys.emv_toy_terminal import AT, OVER, UNDER, config_with, run
 
 LISTED = {**DATA, "8E": "000000000000000042031F03", "9F14": "00", "9F23": "01", "97": "9F0206", "9F49": "9F3704"}
 OF_RECORDS = sorted(f"{e.tag}" for e in ANNEX_A if e.template == RECORD and not e.contextual and not e.tag.constructed)

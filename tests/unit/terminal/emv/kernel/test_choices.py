@@ -8,8 +8,8 @@ from terminal.emv.data.bits import TSI, TVR
 from terminal.emv.transaction.config import parse_config
 from terminal.emv.transaction.outcome import CryptogramType, Outcome, Result
 from terminal.errors import CodecError
-from tests.support.cards.emv_toy_card import AID, DATA, ToyCard, ToyHost, objects, tlv
-from tests.support.cards.emv_toy_terminal import OVER, SHIPPED, config_with, run
+from tests.support.cards.toys.emv_toy_card import AID, DATA, ToyCard, ToyHost, objects, tlv
+from tests.support.cards.toys.emv_toy_terminal import OVER, SHIPPED, config_with, run
 
 SIGNATURE_OR_NOTHING = {**DATA, "8E": "00000000000000005E031F00"}
 

@@ -15,8 +15,8 @@ from terminal.emv.transaction.protocols import Choice, Pin
 from terminal.emv.transaction.step import KernelStage
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CardGone
-from tests.support.cards.emv_toy_card import DATA, ToyCard, ToyHost
-from tests.support.cards.emv_toy_terminal import AT, OVER, config_with, run
+from tests.support.cards.toys.emv_toy_card import DATA, ToyCard, ToyHost
+from tests.support.cards.toys.emv_toy_terminal import AT, OVER, config_with, run
 
 
 class Nobody:

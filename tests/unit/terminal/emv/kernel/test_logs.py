@@ -8,7 +8,7 @@ from terminal.apdu import Command, Sender, stack
 from terminal.emv.kernel.logs import ElectronicCash, LogKind, electronic_cash, read_history, read_log
 from terminal.errors import CardGone, CardMalformed, CardRefused
 from terminal.tlv import Tlvs, decode
-from tests.support.cards.emv_toy_card import AID, ToyCard, tlv
+from tests.support.cards.toys.emv_toy_card import AID, ToyCard, tlv
 
 FORMAT = "9A039F02069F3602"
 FIRST, SECOND = "2611220000000012340007", "2611210000000500000006"

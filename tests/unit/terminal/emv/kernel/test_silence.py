@@ -12,8 +12,8 @@ import pytest
 from terminal.emv.transaction.outcome import Outcome, Result
 from terminal.emv.transaction.protocols import OnlineHost, Unable
 from terminal.errors import CardGone, DeadlineExceeded, TransportError
-from tests.support.cards.emv_toy_card import ToyCard, ToyHost
-from tests.support.cards.emv_toy_terminal import OVER, UNDER, run
+from tests.support.cards.toys.emv_toy_card import ToyCard, ToyHost
+from tests.support.cards.toys.emv_toy_terminal import OVER, UNDER, run
 from tests.support.foreign.toy import script
 
 SCRIPTS = (script("71", "8424000000"), script("72", "84DA9F790300000100"))

@@ -11,7 +11,7 @@ from terminal.emv.risk.action import analyse, when_offline
 from terminal.emv.transaction.outcome import CryptogramType
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.step import KernelStage
-from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 AAC, TC, ARQC = CryptogramType.AAC, CryptogramType.TC, CryptogramType.ARQC
 NO_CODES = {0x9F0D: "0000000000", 0x9F0E: "0000000000", 0x9F0F: "0000000000"}

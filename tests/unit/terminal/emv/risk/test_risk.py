@@ -14,8 +14,8 @@ from terminal.emv.transaction.config import RandomSelection, TerminalConfig
 from terminal.emv.transaction.state import TransactionState
 from terminal.emv.transaction.transaction import Transaction
 from terminal.errors import CodecError
-from tests.support.cards.emv_toy_card import PAN, ToyCard
-from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.toys.emv_toy_card import PAN, ToyCard
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 AT = datetime(2026, 11, 22, 10, 30)
 BOTH = TVR.LOWER_OFFLINE_LIMIT_EXCEEDED | TVR.UPPER_OFFLINE_LIMIT_EXCEEDED

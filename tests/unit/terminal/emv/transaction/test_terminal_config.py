@@ -9,7 +9,7 @@ import pytest
 
 from terminal.emv.transaction.config import TerminalConfig, load_config, parse_config, parse_exceptions
 from terminal.errors import CodecError
-from tests.support.cards.emv_toy_terminal import config_with
+from tests.support.cards.toys.emv_toy_terminal import config_with
 
 SHIPPED = (files("terminal.emv.transaction") / "terminals" / "counter.yaml").read_text(encoding="utf-8")
 

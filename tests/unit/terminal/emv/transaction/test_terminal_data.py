@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from terminal.emv.data.bits import TVR
-from tests.support.cards.emv_toy_card import AID, DATA, ToyCard
-from tests.support.cards.emv_toy_terminal import config_with, run
+from tests.support.cards.toys.emv_toy_card import AID, DATA, ToyCard
+from tests.support.cards.toys.emv_toy_terminal import config_with, run
 
 
 def options(card: ToyCard) -> bytes:

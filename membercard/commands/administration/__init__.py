@@ -1,0 +1,1 @@
+"""Administration: losses, amendments, units, users, the audit, and a restored database."""

@@ -1,0 +1,289 @@
+"""`membercard card activate`, `updates`, `change`, `changes`, `withdraw-change`: changes of issued chips.
+
+These commands belong to the group of ``membercard.commands.counter.card``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from membercard import language, output, settings
+from membercard.commands.card_options import ReaderUrl, Wait
+from membercard.commands.counter.card import app, exit_as, judge, verdict_panel, warn_of
+from membercard.errors import CardNotChanged
+from membercard.language import text
+from membercard.wiring import identity
+from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.readers import card_in
+from terminal.apdu import Sender, stack
+
+if TYPE_CHECKING:
+    from personalize.updates import UpdateReport, UpdateRunner
+    from registry.members.updates import UpdateKind, WantedChange
+    from registry.store import Registry
+    from terminal.member.outcome import Verdict
+    from terminal.member.values import Entitlement
+
+__all__ = ["app"]
+
+_CATEGORIES: Final = ("in-post", "retired", "dispatched", "model-worker", "in-hardship")
+_STATES: Final = {
+    "pending": "waits for the card",
+    "sent": "sent, outcome unknown",
+    "done": "on the card",
+    "refused": "refused by the card",
+    "withdrawn": "taken back",
+}
+_FORM: Final = "%Y-%m-%d"
+By = Annotated[
+    str | None,
+    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
+]
+Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
+
+
+@app.command("activate")
+def activate(
+    reader: ReaderUrl,
+    shown: Annotated[
+        str,
+        typer.Option(
+            help="What identified the member, who is present: ID card, passport or others", show_default=False
+        ),
+    ],
+    by: By = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Activate a delivered card (激活) with its member present. What else is ordered for the card runs too.
+
+    A card that left too early is finished by the same command, or at its next insertion. Exit codes as those of
+    `card verify`, for the card afterwards.
+
+    Example: membercard card activate --reader pcsc:0 --shown "ID card" --by 王芳
+    """
+
+    def work(runner: UpdateRunner, sender: Sender, verdict: Verdict) -> UpdateReport:
+        from terminal.member.outcome import VerdictCode
+
+        if verdict.card is None or verdict.code not in (VerdictCode.NOT_ACTIVATED, VerdictCode.ACTIVE):
+            raise CardNotChanged(verdict.sentence)
+        return runner.activate(sender, verdict.card, shown)
+
+    _insertion(reader, by, wait, json, work)
+
+
+@app.command("updates")
+def updates(reader: ReaderUrl, by: By = None, wait: Wait = 0, json: output.Json = False) -> None:
+    """Run the changes that are ordered for the card in the reader, and finish those that were torn.
+
+    Online counters do so by themselves. Exit codes as those of `card verify`, for the card afterwards.
+
+    Example: membercard card updates --reader pcsc:0
+    """
+
+    def work(runner: UpdateRunner, sender: Sender, verdict: Verdict) -> UpdateReport:
+        if verdict.card is None:
+            raise CardNotChanged(verdict.sentence)
+        return runner.run(sender, verdict.card, only_block=verdict.check == "hotlist")
+
+    _insertion(reader, by, wait, json, work)
+
+
+@app.command("change")
+def change(
+    reason: Reason,
+    card: Annotated[str, typer.Argument(help="The number of the card.", show_default=False)] = "",
+    batch: Annotated[str, typer.Option(help="Every card of this batch in use.", show_default=False)] = "",
+    valid_through: Annotated[
+        datetime | None, typer.Option(help="Last day of the membership.", formats=[_FORM], show_default=False)
+    ] = None,
+    cover_ends: Annotated[
+        datetime | None, typer.Option(help="Last day of the cover.", formats=[_FORM], show_default=False)
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(help="in-post, retired, dispatched, model-worker or in-hardship.", show_default=False),
+    ] = None,
+    entitlement: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="CLASS:LIMIT:PERIOD:START and perhaps :pin, such as 0101:12:year:2027-01-01; give all of the card.",
+            show_default=False,
+        ),
+    ] = None,
+    block: Annotated[
+        bool | None, typer.Option("--block/--unblock", help="Block or unblock the application.", show_default=False)
+    ] = None,
+    by: By = None,
+) -> None:
+    """Order changes of a card, or of a batch's; they run once, at the next insertion at a window or an online counter.
+
+    Example: membercard card change 6212260000000000012 --valid-through 2032-12-31 --reason "renewed"
+    """
+    from personalize.updates import encoded
+    from reader_service.principal import Permission
+    from registry.members.updates import UpdateKind
+    from terminal.member.values import Category
+
+    if category is not None and category not in _CATEGORIES:
+        raise typer.BadParameter("a category is in-post, retired, dispatched, model-worker or in-hardship")
+    wanted: dict[UpdateKind, object] = {
+        UpdateKind.VALIDITY: valid_through and valid_through.date(),
+        UpdateKind.COVER: cover_ends and cover_ends.date(),
+        UpdateKind.CATEGORY: category and Category[category.upper().replace("-", "_")],
+        UpdateKind.ENTITLEMENTS: tuple(_entitlement(one) for one in entitlement) if entitlement else None,
+        UpdateKind.BLOCK: block,
+    }
+    values = {kind: encoded(kind, value) for kind, value in wanted.items() if value is not None}
+    if not values:
+        raise typer.BadParameter("say what is to change")
+    if bool(card) is bool(batch):
+        raise typer.BadParameter("give either a card or --batch")
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.CARDS_CHANGE)
+        numbers = [card] if card else _in_use(registry, batch)
+        for number in numbers:
+            registry.updates.want(number, values, by=person, reason=reason)
+    kinds = text(", ").join(text(kind.value) for kind in values)
+    if card:
+        output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
+    else:
+        output.say("{count} cards: {changes} at their next insertions", count=len(numbers), changes=kinds)
+    identity.note_unproven(person)
+
+
+@app.command("changes")
+def changes(
+    card: Annotated[str | None, typer.Argument(help="Only of this card.", show_default=False)] = None,
+    json: output.Json = False,
+) -> None:
+    """List the changes of chips that were ordered, newest first."""
+    listed: list[WantedChange] = []
+    cursor: str | None = None
+    with settings.open_registry() as registry:
+        while True:
+            page = registry.updates.page(cursor, 500, card_number=card)
+            listed += page.items
+            if (cursor := page.next) is None:
+                break
+    if json:
+        output.as_json(listed)
+        return
+    if not listed:
+        output.say("no change is ordered")
+        return
+    rows = [
+        (
+            one.id,
+            f"{one.card_number}-{one.sequence:02d}",
+            text(one.kind.value),
+            _value(one),
+            text(_STATES[one.state.value]),
+            output.local_time(one.ended_at or one.wanted_at),
+            language.person(one.ended_by or one.wanted_by),
+        )
+        for one in listed
+    ]
+    columns = ["change", "card", "what", "value", "state", "time", "who"]
+    output.show(output.table("Changes of chips", columns, rows))
+
+
+@app.command("withdraw-change")
+def withdraw_change(
+    number: Annotated[int, typer.Argument(help="The number of the change.", min=1, show_default=False)],
+    reason: Reason,
+    by: By = None,
+) -> None:
+    """Take back a change that was not sent to its card yet.
+
+    Example: membercard card withdraw-change 7 --reason "ordered for the wrong card"
+    """
+    from reader_service.principal import Permission
+
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.CARDS_CHANGE)
+        registry.updates.withdraw(number, by=person, reason=reason)
+    output.say("change {number} is taken back", number=number)
+    identity.note_unproven(person)
+
+
+def _in_use(registry: Registry, batch: str) -> list[str]:
+    """The numbers of the cards of a batch that have not ended. Raises NotOnRecord."""
+    from registry.members.cards import ENDS
+    from registry.values import CardState
+
+    over = (*ENDS, CardState.REPLACED)
+    registry.batches.batch(batch)
+    return [card.card_number for card in registry.cards.of_batch(batch) if card.state not in over]
+
+
+def _insertion(
+    reader: str,
+    by: str | None,
+    wait: float,
+    json: bool,
+    work: Callable[[UpdateRunner, Sender, Verdict], UpdateReport],
+) -> None:
+    """Verify the card, change it, and show the verdict afterwards with what was changed."""
+    lists = load_lists(None, None, None)
+    warn_of(lists)
+    with _runner(by) as runner, card_in(reader, wait) as transport:
+        sender = stack(transport)
+        verdict = judge(sender, lists)
+        report = work(runner, sender, verdict)
+        after = judge(sender, lists) if report.done else verdict
+    if json:
+        refused = [{"kind": kind.value, "why": why} for kind, why in report.refused]
+        output.as_json(after.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused})
+    else:
+        output.show(verdict_panel(after))
+        done = text(", ").join(text(kind.value) for kind in report.kinds)
+        output.say("changed on the card: {changes}", changes=done or text("nothing"))
+        for kind, why in report.refused:
+            output.say("not changed: {what} ({fault})", what=text(kind.value), fault=language.sentence(why))
+    identity.note_unproven(runner.by)
+    exit_as(after)
+
+
+@contextmanager
+def _runner(by: str | None) -> Iterator[UpdateRunner]:
+    from personalize.updates import UpdateRunner
+    from reader_service.principal import Permission
+
+    current, keystore = settings.load(), settings.open_keystore()
+    with settings.open_registry(keystore) as registry:
+        person = identity.actor(registry, by, Permission.CARDS_ACTIVATE)
+        yield UpdateRunner(registry.updates, keystore, person, current.station, current.today())
+
+
+def _entitlement(written: str) -> Entitlement:
+    """Raises typer.BadParameter."""
+    from terminal.member.values import Entitlement, Period
+
+    parts = written.split(":")
+    try:
+        benefit, limit, period, start = parts[:4]
+        pin = parts[4:] == ["pin"]
+        if not (parts[4:] in ([], ["pin"]) and len(benefit) == 4 and benefit.isdecimal() and 1 <= int(limit) <= 255):
+            raise ValueError
+        return Entitlement(benefit, int(limit), 0, Period[period.upper()], date.fromisoformat(start), pin)
+    except (ValueError, KeyError):
+        raise typer.BadParameter(
+            "an entitlement is CLASS:LIMIT:PERIOD:START, such as 0101:12:year:2027-01-01"
+        ) from None
+
+
+def _value(wanted: WantedChange) -> str:
+    from personalize.updates import value_of
+    from terminal.member.values import value_text
+
+    value = value_of(wanted)
+    if isinstance(value, bool):
+        return text("blocked" if value else "unblocked")
+    return "\n".join(map(language.sentence, value_text(value).split("\n")))

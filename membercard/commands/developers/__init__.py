@@ -1,0 +1,1 @@
+"""For developers: a payment terminal, GlobalPlatform card management, and card data in words."""

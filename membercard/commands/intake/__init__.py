@@ -1,0 +1,1 @@
+"""Intake: rosters and their batches, and what waits for a second person."""

@@ -1,0 +1,1 @@
+"""Issuing: keys, profiles, stock, dossiers, the line, and boxes of cards."""

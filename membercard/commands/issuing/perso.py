@@ -1,0 +1,103 @@
+"""`membercard perso`: run a batch over readers, or print what would be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from membercard import language, output, settings
+from membercard.commands.accounts import BatchId, print_accounts, print_stock, shortage_warning, under_way
+from membercard.wiring.readers import readers_or_only
+from registry.errors import RegistryConflict
+
+if TYPE_CHECKING:
+    from personalize.line.lanes import LaneResult
+    from registry.values import BatchAccounts
+
+app = typer.Typer()
+
+
+@app.command("run")
+def run(
+    batch: BatchId,
+    reader: Annotated[
+        list[str],
+        typer.Option(
+            help="Reader URL, one lane each: pcsc:NAME, pcsc:INDEX, sim:CARDFILE, sim:DIR; not needed with exactly one "
+            "reader.",
+            default_factory=list,
+            callback=readers_or_only,
+            show_default=False,
+        ),
+    ],
+    lanes: Annotated[
+        int, typer.Option(help="Lanes on each reader URL; more than one for a sim:DIR feeder.", min=1)
+    ] = 1,
+    max_consecutive_failures: Annotated[
+        int, typer.Option(help="A lane stops after so many rejects in a row.", min=1)
+    ] = 5,
+    tries: Annotated[int, typer.Option(help="How often a chip may fail before it is rejected.", min=1)] = 3,
+    idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
+    json: output.Json = False,
+) -> None:
+    """Personalize, read back and verify cards until the batch is done (办卡).
+
+    It can be stopped at any moment, even by a power cut: run the same command again to continue. Put chips that were
+    in the readers back in; each continues where it stopped. Exit code 1 when a lane ended with a fault or cards are
+    missing.
+
+    Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
+    """
+    from membercard.commands.issuing.line_display import run_line  # imports the whole line
+    from membercard.wiring.profile import profile_in_use
+    from personalize.line.lanes import LineSettings
+
+    keystore = settings.open_keystore()
+    profile = profile_in_use()
+    chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
+    with settings.open_registry(keystore) as registry:
+        registry.restores.refuse_pending()
+        chosen_batch = under_way(registry.batches.batch(batch))
+        if not chosen_batch.dossiers:
+            sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
+            raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
+        if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
+            typer.echo(shortage_warning(left, wanted), err=True)
+        began = monotonic()
+        results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
+        seconds = monotonic() - began
+        accounts, stock = registry.batches.accounts(batch), registry.stock.accounts()
+    if json:
+        output.as_json({"lanes": results, "seconds": seconds, "accounts": accounts, "stock": stock})
+    else:
+        _print_results(results, seconds, accounts, batch)
+        print_stock(stock)
+    if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
+        raise typer.Exit(1)
+
+
+def _print_results(results: Sequence[LaneResult], seconds: float, accounts: BatchAccounts, batch: str) -> None:
+    from membercard.commands.issuing.line_display import rate
+    from personalize.line.outcome import CardOutcome
+
+    counted = (CardOutcome.VERIFIED, CardOutcome.REJECTED, CardOutcome.AGAIN, CardOutcome.ASIDE)
+    rows = [
+        (
+            language.sentence(r.lane),
+            *(r.counts.get(outcome, 0) for outcome in counted),
+            language.reason(r.code, r.params, r.message),
+        )
+        for r in results
+    ]
+    output.show(output.table("Lanes", ["lane", "verified", "rejected", "fell out", "aside", "ended"], rows))
+    output.say("{rate:.0f} cards an hour", rate=rate(results, seconds))
+    print_accounts(accounts)
+    if accounts.claimed:
+        output.say(
+            "{claimed} cards wait for their chips: feed those again, or see membercard batch show {batch}",
+            claimed=accounts.claimed,
+            batch=batch,
+        )

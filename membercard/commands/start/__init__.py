@@ -1,0 +1,1 @@
+"""Getting started: the demo, and the check of this machine."""

@@ -1,0 +1,219 @@
+"""The work of `membercard demo`."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from time import monotonic, perf_counter
+from typing import NamedTuple, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from membercard import output, settings
+from membercard.commands.accounts import stock_equation
+from membercard.commands.counter.card import judge, verdict_panel
+from membercard.commands.issuing.line_display import prepare_with_progress, run_line
+from membercard.demo.payment import Issued, pay
+from membercard.demo.setup import create_demo_home, make_blanks
+from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.line import open_pool
+from membercard.wiring.profile import profile_in_use
+from membercard.wiring.readers import card_in
+from personalize.intake import check
+from personalize.line import report as reporting
+from personalize.line.lanes import LaneResult
+from personalize.ranges import approve
+from personalize.rosters import to_import
+from registry.db.actors import machine_actor, unproven_actor
+from registry.store import Registry
+from terminal.apdu import stack
+from terminal.keys import MemoryCustody
+from terminal.member.outcome import Verdict
+
+T = TypeVar("T")
+
+
+class _Times(NamedTuple):
+    what: str
+    seconds: float
+    remark: str
+
+
+def run(out: Path, lanes: int) -> None:
+    """Do the main job in this directory and show it, over so many lanes."""
+    console = output.console()
+    began, times = monotonic(), list[_Times]()
+    keystore = create_demo_home(out)
+    with settings.open_registry(keystore) as registry:
+        _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
+        batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
+        _title(console, "2  审核 Approval", "a second person approves each batch, never the one who imported it")
+        for batch in batches:
+            approve(registry, profile_in_use(), batch, unproven_actor("reviewer"))
+            console.print(f"   {batch} approved by reviewer")
+        _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
+        count = _timed(
+            times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included"
+        )
+        _title(
+            console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip has unknown keys and has to be rejected"
+        )
+        registry.stock.receive(make_blanks(out / "stock", count), "demo", unproven_actor("storekeeper"))
+        results = _timed(
+            times,
+            "personalization",
+            lambda: [
+                r
+                for b in batches
+                for r in run_line(
+                    registry, b, profile_in_use(), keystore, [f"sim:{out / 'stock'}"] * lanes, console=console
+                )
+            ],
+            f"{lanes} lanes, every card read back",
+        )
+        _title(console, "5  享受优惠服务 At the counter", "every issued card again, offline, as a merchant does")
+        verdicts, chips = _timed(
+            times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts"
+        )
+        _title(
+            console,
+            "6  付款 At the merchant",
+            "the payment application of the same chips, and a test bank that checks every cryptogram",
+        )
+        paid = _timed(times, "payments", lambda: pay(console, registry, keystore, out, chips), "three cards")
+        page = _report(registry, batches, out)
+        _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
+        _next_steps(console, out, page, batches[0])
+    if not paid or set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
+        raise typer.Exit(1)
+
+
+def _import_forms(console: Console, registry: Registry) -> list[str]:
+    batches = []
+    for name in ("roster-clean-50.xlsx", "roster-messy.xlsx"):
+        with as_file(files("membercard.demo") / "data" / name) as path:
+            roster = check(path, known=registry.rosters.known_members, today=settings.load().today())
+        accepted, rejected = to_import(roster)
+        batch = registry.rosters.import_roster(
+            roster.unit or name, accepted, rejected, source=name, digest=roster.digest, by=unproven_actor("clerk")
+        )
+        batches.append(batch.id)
+        console.print(
+            f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}",
+            soft_wrap=True,
+        )
+        if rejected:
+            rows = [(r.sheet_row, r.seq, " ".join(r.codes), r.message) for r in rejected[:8]]
+            console.print(output.table("", ["row 行", "序号", "code", "reason 原因"], rows, right=["row 行", "序号"]))
+            if len(rejected) > 8:
+                console.print(f"   … and {len(rejected) - 8} more; all of them are in the report", style="dim")
+    return batches
+
+
+def _prepare(console: Console, registry: Registry, keystore: MemoryCustody, batches: Sequence[str]) -> int:
+    profile = profile_in_use()
+    columns = (TextColumn("   {task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        pool = open_pool(keystore, profile)
+        return sum(
+            prepare_with_progress(registry, batch, profile, keystore, pool, progress, by=machine_actor("operator"))
+            for batch in batches
+        )
+
+
+def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Issued]]:
+    """Verify every issued card offline and show one verdict in full; returns verdict counts and the cards by number."""
+    lists = load_lists(None, None, None)
+    verdicts: Counter[str] = Counter()
+    chips: dict[str, Issued] = {}
+    seconds: list[float] = []
+    shown: Verdict | None = None
+    for path in sorted(issued.glob("*.card")):
+        with card_in(f"sim:{path}", 0) as transport:
+            began = perf_counter()
+            verdict = judge(stack(transport), lists)
+            seconds.append(perf_counter() - began)
+        verdicts[verdict.code.value] += 1
+        if verdict.member is not None:
+            chips[verdict.member.card_number] = Issued(path, verdict.member.sequence)
+        shown = shown or verdict
+    if shown is not None:
+        console.print(verdict_panel(shown))
+    codes = ", ".join(f"{count} {code}" for code, count in verdicts.items())
+    console.print(f"   {codes}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
+    return verdicts, chips
+
+
+def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
+    page = out / "report.html"
+    reports = [reporting.collect(registry, batch) for batch in batches]
+    output.write_file(page, reporting.render(reports, created_at=settings.load().now()).encode())
+    return page
+
+
+def _summary(
+    console: Console,
+    registry: Registry,
+    batches: Sequence[str],
+    results: Sequence[LaneResult],
+    verdicts: Counter[str],
+    times: Sequence[_Times],
+    total: float,
+) -> None:
+    _title(console, "7  对账 Reconciliation", "at every moment, no chip and no dossier is lost or counted twice")
+    accounts = {batch: registry.batches.accounts(batch) for batch in batches}
+    columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
+    rows = [
+        (
+            b,
+            a.members,
+            a.verified,
+            a.remade,
+            a.chips_fed,
+            a.chips_rejected,
+            "✓ balanced" if a.balanced else "✗ NOT BALANCED",
+        )
+        for b, a in accounts.items()
+    ]
+    console.print(output.table("", columns, rows, right=columns[1:6]))
+    console.print(Text(" ") + stock_equation(registry.stock.accounts()), soft_wrap=True)
+    timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [("everything", f"{total:.2f}", "")]
+    console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
+
+
+def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
+    config = f"membercard --config {out / 'membercard.toml'}"
+    card = next(iter(sorted((out / "stock" / "issued").glob("*.card"))), out)
+    console.print(f"\nReport: {page.resolve()}   (open it in a browser)")
+    console.print("Try next:", style="bold")
+    steps = [
+        (f"{config} batch show {batch}", "the accounts of a batch"),
+        (f"{config} card verify --reader sim:{card}", "the verdict of a counter"),
+        (f"{config} card read --reader sim:{card}", "the content of the chip"),
+        (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
+        (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
+        ("membercard --help", "everything else"),
+    ]
+    if profile_in_use().payment is not None:
+        steps.insert(3, (f"{config} emv run --reader sim:{card} --amount 12.34", "a payment, every step explained"))
+    for command, text in steps:
+        console.print(f"   .venv/bin/{command}", soft_wrap=True)
+        console.print(f"      {text}", style="dim")
+
+
+def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -> T:
+    """Do the work and record how long it took."""
+    began = monotonic()
+    result = work()
+    times.append(_Times(what, monotonic() - began, remark))
+    return result
+
+
+def _title(console: Console, title: str, text: str) -> None:
+    console.print(f"\n[bold]{title}[/]  [dim]{text}[/]", soft_wrap=True)

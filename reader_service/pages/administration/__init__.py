@@ -1,0 +1,1 @@
+"""Pages of administration: users, units, the audit, and what waits for a signature."""

@@ -1,0 +1,1 @@
+"""Pages of a counter: the verdict on a card, and redemptions."""

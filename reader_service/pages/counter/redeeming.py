@@ -1,0 +1,151 @@
+"""Redemptions on the counter page: what a member can have, the result in large type, and the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from fastapi import Form, Request
+from starlette.responses import PlainTextResponse, Response
+
+from programme.facts import BenefitRequest
+from reader_service.errors import Invalid, NotFound, ServiceError
+from reader_service.http.resource import Svc
+from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.principal import Permission, Principal
+from reader_service.readers.values import ReaderState
+from reader_service.redemptions.offers import BenefitChoice
+from reader_service.redemptions.receipt import receipt_lines, receipt_text
+from terminal.member.cvr import CvrFlag
+from terminal.member.presentation import Tone
+from terminal.member.redemption.presentation import REFUSALS
+from terminal.secret import Secret
+
+TONES = {
+    "DONE": Tone.OK,
+    "RECOVERED": Tone.OK,
+    "LOGGED": Tone.DOUBT,
+    "REFUSED": Tone.WARN,
+    "NOT_COUNTED": Tone.WARN,
+    "NOT_PROVEN": Tone.BAD,
+    "REPEATED": Tone.BAD,
+    "TORN": Tone.DOUBT,
+    "UNKNOWN": Tone.DOUBT,
+}
+"""By the outcome of a redemption at the counter."""
+Text = Annotated[str, Form()]
+
+router = page_router()
+
+
+@router.post("/counter/{reader_id}/redeem")
+def redeem(
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    reader_id: str,
+    insertion: Text = "",
+    benefit: Text = "",
+    product: Text = "",
+    quantity: Text = "",
+    more: Text = "",
+    list_price: Text = "",
+    event: Text = "",
+    place: Text = "",
+    answers: Annotated[list[str] | None, Form()] = None,
+    pin: Text = "",
+) -> Response:
+    units = _units(quantity or more or "1")
+    price = _fen(list_price) if list_price.strip() else None
+    wanted = BenefitRequest(product, units, price, event.strip(), place, frozenset(answers or ()))
+    secret = Secret(pin.encode()) if pin else None
+    service.redemptions.redeem(principal_of(request), reader_id, insertion, BenefitChoice(benefit, wanted), pin=secret)
+    return shell.done(request, f"/counter?reader={reader_id}")
+
+
+@router.post("/counter/{reader_id}/again")
+def again(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    service.counter.verify(principal_of(request), reader_id)
+    return shell.done(request, f"/counter?reader={reader_id}")
+
+
+@router.get("/counter/receipts/{number}")
+def receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
+    record = service.redemptions.record(principal_of(request), number)
+    lines = list(receipt_lines(record, service.redemptions.merchant, request.state.language))
+    return shell.page(request, "counter/counter_receipt.html", record=record, lines=lines)
+
+
+@router.get("/counter/receipts/{number}/text")
+def receipt_as_text(request: Request, service: Svc, number: int) -> Response:
+    record = service.redemptions.record(principal_of(request), number)
+    return PlainTextResponse(receipt_text(record, service.redemptions.merchant, request.state.language))
+
+
+def queue(shell: Shell, who: Principal) -> Mapping[str, int] | None:
+    """What waits at this counter; None where nothing is redeemed, or not by this user."""
+    if not (shell.service.redemptions.enabled and who.may(Permission.REDEEM)):
+        return None
+    try:
+        return asdict(shell.service.redemptions.queue(who))
+    except ServiceError:
+        return None
+
+
+def card_values(card: Mapping[str, Any] | None, refused: str = "") -> dict[str, Any]:
+    """What the template needs of a card's offers (CardOffers.to_json); None: no card was verified."""
+    recovered = card and card["recovered"]
+    return {"card": card, "record": None, "refused": refused, "reasons": [], **_toned(recovered)}
+
+
+def refused_values(data: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """The same after a choice that was refused (event redemption.refused)."""
+    return card_values(data["card"], data["sentence"][language])
+
+
+def result_values(record: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """What the template needs of a result (CounterRecord.to_json)."""
+    reasons = [_reason(name, language) for name in record["reasons"] if name in CvrFlag.__members__]
+    return {"card": None, "record": record, "refused": "", "reasons": reasons, **_toned(record)}
+
+
+def current(shell: Shell, who: Principal, reader_id: str) -> dict[str, Any]:
+    """The values for a page that is opened now."""
+    service = shell.service.redemptions
+    if not (service.enabled and who.may(Permission.REDEEM)):
+        return card_values(None)
+    try:
+        view = shell.service.readers.view(reader_id)
+        return card_values(None if view.state is ReaderState.EMPTY else service.offers(who, reader_id).to_json())
+    except NotFound:
+        return card_values(None)
+
+
+def _toned(record: Mapping[str, Any] | None) -> dict[str, str]:
+    tone = TONES[record["outcome"]] if record else Tone.IDLE
+    outcome = str(record["outcome"]).lower().replace("_", "-") if record else ""
+    return {"tone": tone, "sign": tone.sign, "outcome": outcome}
+
+
+def _reason(name: str, language: str) -> str:
+    word = REFUSALS[CvrFlag[name]].word
+    return word.en if language == "en" else word.zh
+
+
+def _units(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 99):
+        raise Invalid("a quantity is 1 to 99", {"quantity": "1 to 99"})
+    return int(text)
+
+
+def _fen(text: str) -> int:
+    """An amount in yuan as fen. Raises Invalid."""
+    try:
+        fen = Decimal(text.strip()) * 100
+        if fen != int(fen) or not 0 <= fen <= 1_000_000_000:
+            raise ValueError
+    except (InvalidOperation, ValueError, OverflowError):
+        raise Invalid("a price is written as 12 or 12.50", {"list_price": "write 12 or 12.50"}) from None
+    return int(fen)

@@ -1,0 +1,1 @@
+"""Pages of issuing: intake, station, packing, stock and progress."""

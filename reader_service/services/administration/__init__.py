@@ -1,0 +1,1 @@
+"""Use-cases of administration: users, units, the audit, and second signatures."""

@@ -1,0 +1,172 @@
+"""Second signatures (四眼): what waits for a second person, for whom, and what the caller sent to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from reader_service.parts import ServiceParts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.issuing.batches import SIGNATURE_LASTS, SIGNED
+from registry.admin.audit import AuditFilter
+from registry.batches.reviews import ReviewEvent
+from registry.db.paging import MOST
+from registry.members.amendments import AmendmentState
+from registry.store import Registry
+from registry.values import Batch, BatchState
+from terminal.names import same_name
+
+
+class SignatureKind(StrEnum):
+    """What a second person is needed for."""
+
+    REVIEW = "review"  # a roster that was submitted
+    CLOSING = "closing"  # a finished batch that one person signed
+    CONSENT = "consent"  # a token that reads members
+    CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
+    AMENDMENT = "amendment"  # a new name or mobile number of a member
+
+
+PERMISSIONS: Final = {
+    SignatureKind.REVIEW: Permission.ROSTERS_APPROVE,
+    SignatureKind.CLOSING: Permission.BATCHES_CLOSE,
+    SignatureKind.CONSENT: Permission.USERS,
+    SignatureKind.CORRECTION: Permission.ROSTERS_UPLOAD,
+    SignatureKind.AMENDMENT: Permission.ROSTERS_APPROVE,
+}
+"""Who may give each."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSignature:
+    """A signature that is missing. ``key`` is the batch or the number of a token or an amendment, ``subject`` the
+    unit or the token's label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so that somebody else
+    gives it."""
+
+    kind: SignatureKind
+    key: str
+    subject: str
+    by: str
+    at: datetime
+    own: bool
+
+
+class SignatureService:
+    """Without tokens: two people sign, and a token is none."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+
+    def waiting(self, p: Principal) -> list[WaitingSignature]:
+        """What waits for the caller, and what the caller waits for; the oldest first."""
+        if p.token:
+            return []
+        with translate_registry_errors():
+            return missing_signatures(self._registry, self._parts.clock(), p)
+
+
+def missing_signatures(
+    registry: Registry, now: datetime, p: Principal, *, unsent: bool = False
+) -> list[WaitingSignature]:
+    """What waits for this person, and what they wait for; the oldest first. ``unsent``: also drafts that nobody
+    submitted, which the command line approves."""
+    if not any(p.may(permission) for permission in PERMISSIONS.values()):
+        return []
+    signatures = _Signatures(registry, now).of(p, unsent=unsent)
+    return sorted(signatures, key=lambda one: one.at)
+
+
+class _Signatures:
+    def __init__(self, registry: Registry, now: datetime) -> None:
+        self._registry, self._now = registry, now
+
+    def of(self, p: Principal, *, unsent: bool) -> list[WaitingSignature]:
+        drafts = self._drafts(p) if unsent else []
+        return [*drafts, *self._reviews(p), *self._closings(p), *self._consents(p), *self._amendments(p)]
+
+    def _amendments(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.AMENDMENTS_VIEW):
+            return []
+        waiting = self._registry.amendments.page(None, MOST, state=AmendmentState.WAITING).items
+        people = self._registry.users.people([one.by for one in waiting])
+        return [
+            WaitingSignature(SignatureKind.AMENDMENT, str(one.number), one.unit, one.by, one.at, own)
+            for one in waiting
+            if (own := same_name(people[one.by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
+        ]
+
+    def _drafts(self, p: Principal) -> list[WaitingSignature]:
+        if not (p.may(Permission.ROSTERS_APPROVE) or p.may(Permission.ROSTERS_UPLOAD)):
+            return []
+        batches = self._registry.batches.page(None, MOST, state="draft").items
+        people = self._registry.users.people([batch.imported_by for batch in batches])
+        return [
+            WaitingSignature(SignatureKind.REVIEW, batch.id, batch.unit, batch.imported_by, batch.imported_at, own)
+            for batch in batches
+            if (own := same_name(people[batch.imported_by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
+        ]
+
+    def _reviews(self, p: Principal) -> list[WaitingSignature]:
+        reviews, uploads = p.may(Permission.ROSTERS_APPROVE), p.may(Permission.ROSTERS_UPLOAD)
+        batches: list[Batch] = []
+        if reviews or uploads:
+            batches += self._registry.batches.page(None, MOST, state="submitted").items
+        if uploads:
+            batches += self._registry.batches.page(None, MOST, state="returned").items
+        ids = [batch.id for batch in batches]
+        steps = {**self._registry.reviews.standing(ids[:MOST]), **self._registry.reviews.standing(ids[MOST:])}
+        people = self._registry.users.people([batch.imported_by for batch in batches])
+        return [
+            one
+            for batch in batches
+            if batch.id in steps and (one := _review(p, batch, steps[batch.id], people[batch.imported_by])) is not None
+        ]
+
+    def _closings(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.BATCHES_CLOSE):
+            return []
+        since = self._now - SIGNATURE_LASTS
+        signed = self._registry.audit.page(None, MOST, where=AuditFilter(action=SIGNED, since=since)).items
+        rows = {row.entry.subject.removeprefix("batch:"): row for row in reversed(signed)}  # the newest of each
+        if not rows:
+            return []
+        done = {batch.id: batch for batch in self._registry.batches.page(None, MOST, state=BatchState.DONE).items}
+        waiting = []
+        for batch_id, row in rows.items():
+            if (batch := done.get(batch_id)) is not None:
+                own = same_name(row.entry.actor, p.name)
+                values = (SignatureKind.CLOSING, batch_id, batch.unit, row.entry.actor, row.at, own)
+                waiting.append(WaitingSignature(*values))
+        return waiting
+
+    def _consents(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.USERS):
+            return []
+        return [
+            WaitingSignature(
+                SignatureKind.CONSENT,
+                str(token.id),
+                token.label,
+                token.created_by,
+                token.created_at,
+                same_name(token.created_by, p.name),
+            )
+            for token in self._registry.tokens.page(None, MOST).items
+            if token.waits and token.revoked_at is None and token.until > self._now
+        ]
+
+
+def _review(p: Principal, batch: Batch, step: ReviewEvent, person: str) -> WaitingSignature | None:
+    """A submitted roster waits for anybody but its clerk, a returned one for its clerk alone."""
+    own = same_name(person, p.name)
+    submitted = step.step.value == "submitted"
+    if not submitted:
+        kind = SignatureKind.CORRECTION
+        return WaitingSignature(kind, batch.id, batch.unit, step.by, step.at, False) if own else None
+    if not own and not p.may(Permission.ROSTERS_APPROVE):
+        return None
+    return WaitingSignature(SignatureKind.REVIEW, batch.id, batch.unit, step.by, step.at, own)

@@ -1,0 +1,1 @@
+"""Use-cases of issuing: rosters, batches, dossiers, lanes, boxes, and steps of many cards."""
