@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from tests.support.cli import IssuerDirectory, issue_batch
 from tests.support.pcsc.pcscd import Pcscd
-from tests.support.registry import postgres
+from tests.support.registry import engines, postgres
 from tests.support.registry.postgres import Cluster
 from tests.support.thorough import THOROUGH
 
@@ -26,6 +26,8 @@ settings.load_profile("tests")
 
 # Thousands of collected tests are no garbage: looking through them again and again took a fifth of a run's time.
 gc.set_threshold(20_000, 10, 10)
+
+engines.share_statements()
 
 # A run in the background of a script (`make test &`) ignores Ctrl-C, and so would every command that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
