@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +19,13 @@ from registry.programme.booking import BookingResult
 from registry.programme.findings import Finding
 from registry.programme.judgement import HOLDS, FindingKind
 from registry.store import Registry
-from registry.values import CardState
+from registry.values import Card, CardState
 from terminal.errors import KeyNotFound
 from terminal.keys.memory import MemoryCustody
 from terminal.member.journal_rows import JournalRow, RowKind
 from terminal.member.redemption.evidence import RedemptionEvidence
 from tests.support.paths import ROOT
+from tests.support.registry import databases
 from tests.support.registry.redeemed import (
     DAY,
     PARK,
@@ -35,19 +38,28 @@ from tests.support.registry.redeemed import (
     prove_with,
     two_cards,
 )
-from tests.support.registry.registrar import SetClock, audit_entries
+from tests.support.registry.registrar import SetClock, audit_entries, custodian
 
 GUIDE = ROOT / "docs" / "redemption-journal.md"
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A database with two cards and a park."""
+
+    url: str
+    cards: list[Card]
+    outlets: tuple[int, int]
+
+
 class Ledger:
     """A registry with two cards and a park, and one journal of the park's east gate."""
 
-    def __init__(self, registry: Registry, custody: MemoryCustody, keys: MemoryCustody) -> None:
+    def __init__(self, registry: Registry, keys: MemoryCustody, filled: Filled) -> None:
         self.registry, self.prove = registry, prove_with(keys)
-        self.first, self.second = chips_of(keys, two_cards(registry, custody))
-        self.east, self.west = park(registry)
+        self.first, self.second = chips_of(keys, filled.cards)
+        self.east, self.west = filled.outlets
         self.till = Till()
 
     def book(self, till: Till | None = None, *, outlet: int = 0, first: int | None = None) -> BookingResult:
@@ -78,9 +90,30 @@ def keys() -> MemoryCustody:
     return masters()
 
 
+@pytest.fixture(scope="module")
+def custody() -> MemoryCustody:
+    return custodian()
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, custody: MemoryCustody) -> Filled:
+    """The database of which each test has a copy."""
+    if request.param == "postgresql":
+        request.getfixturevalue("cluster")
+    with databases.on_postgresql() if request.param == "postgresql" else nullcontext():
+        url = databases.fresh(tmp_path_factory.mktemp("filled"))
+    with Registry.open(url, custody, clock=SetClock()) as registry:
+        return Filled(url, two_cards(registry, custody), park(registry))
+
+
 @pytest.fixture
-def ledger(registry: Registry, custody: MemoryCustody, keys: MemoryCustody) -> Ledger:
-    return Ledger(registry, custody, keys)
+def url(filled: Filled, tmp_path: Path) -> str:
+    return databases.copy(filled.url, tmp_path)
+
+
+@pytest.fixture
+def ledger(registry: Registry, keys: MemoryCustody, filled: Filled) -> Ledger:
+    return Ledger(registry, keys, filled)
 
 
 def test_a_redemption_is_booked_with_what_the_card_has_signed(ledger: Ledger) -> None:
