@@ -35,6 +35,33 @@ from tests.support.waiting import PATIENCE, eventually
 ATR = bytes.fromhex("3B80800101")
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody changes cards by hand here, so looks need not be far apart."""
+    monkeypatch.setattr("reader_service.readers.manager._TICK", 0.005)
+    monkeypatch.setattr("reader_service.readers.worker._LOOK", 0.02)
+
+
+class SetTicks:
+    """A monotonic clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._looks = 0
+
+    def __call__(self) -> float:
+        self._looks += threading.current_thread().name == "readers"
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """In steps that are no pause of the machine; at each of them the deadlines are checked."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(self.now + 0.9, until)
+            seen = self._looks
+            assert eventually(lambda seen=seen: self._looks >= seen + 2, 0.001)
+
+
 @pytest.fixture
 def readers() -> FakeReaders:
     return FakeReaders()
@@ -273,16 +300,18 @@ def _restarted(manager: ReaderManager) -> bool:
 
 
 def test_a_long_job_lives_by_its_signs_of_life(two: ReaderRig) -> None:
+    ticks = SetTicks()
+
     def job(session: ReaderSession) -> str:
-        session.beat(PATIENCE)
-        time.sleep(1.2)
-        session.beat(1)
+        session.beat(10)
+        ticks.forward(9)
+        session.beat(5)
         session.beat(None)
-        time.sleep(1.2)
+        ticks.forward(9)
         return "done"
 
-    with two.manager() as manager:
-        assert manager.submit("lane-1", job, 1).result(PATIENCE) == "done"
+    with two.manager(monotonic=ticks) as manager:
+        assert manager.submit("lane-1", job, 5).result(PATIENCE) == "done"
 
 
 def test_a_service_ends_though_a_driver_hangs(two: ReaderRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,14 +545,18 @@ def cards(tmp_path: Path) -> list[Path]:
 
 
 def test_a_lease_is_needed_and_what_it_left_powered_is_let_go_of(tmp_path: Path, cards: list[Path]) -> None:
-    with reader_rig(tmp_path, f"sim:slot/Desk?card={cards[0]}").manager() as manager:
-        lease = manager.leases.take(OPERATOR, "desk", 1)
+    ticks = SetTicks()
+    with reader_rig(tmp_path, f"sim:slot/Desk?card={cards[0]}").manager(monotonic=ticks) as manager:
+        lease = manager.leases.take(OPERATOR, "desk", 5)
         card = manager.use(OPERATOR, "desk", lease.token, ReaderSession.powered)
         assert card.exchange(bytes.fromhex("00A4040000"))
         assert manager.use(OPERATOR, "desk", lease.token, ReaderSession.powered) is card
         with pytest.raises(LeaseLost):
             manager.use(OTHER, "desk", lease.token, ReaderSession.powered)
-        assert eventually(lambda: manager.view("desk").lease is None)
+        ticks.forward(4)
+        assert manager.view("desk").lease is not None
+        ticks.forward(1)
+        assert manager.view("desk").lease is None
         with pytest.raises(LeaseLost):
             manager.use(OPERATOR, "desk", lease.token, ReaderSession.powered)
         manager.leases.take(OTHER, "desk")
