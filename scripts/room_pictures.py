@@ -47,16 +47,10 @@ def modules() -> dict[str, Path]:
 
 def imports(path: Path, known: dict[str, Path]) -> Iterator[str]:
     """The product modules that this file imports, also inside functions; those for type checkers only are left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    unreal = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
-        for node in ast.walk(branch)
-    }
-    for node in ast.walk(tree):
-        if id(node) in unreal:
-            continue
+    inside: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    for node in inside:
+        if not isinstance(node, ast.expr) and not _for_types_only(node):
+            inside += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -66,6 +60,13 @@ def imports(path: Path, known: dict[str, Path]) -> Iterator[str]:
                     yield full
                 elif node.module in known:
                     yield node.module
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    """Whether this is ``if TYPE_CHECKING``, or one like it."""
+    return isinstance(node, ast.If) and any(
+        "TYPE_CHECKING" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in ast.walk(node.test)
+    )
 
 
 def graph() -> dict[str, set[str]]:

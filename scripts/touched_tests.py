@@ -37,7 +37,10 @@ def module(path: Path) -> str:
 def imports(path: Path) -> set[str]:
     """Modules, and names that may be modules."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    inside: list[ast.AST] = [ast.parse((ROOT / path).read_text(encoding="utf-8"))]
+    for node in inside:
+        if not isinstance(node, ast.expr):
+            inside += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -16,7 +16,10 @@ def calls(name: str) -> dict[str, list[ast.Call]]:
     by_file: dict[str, list[ast.Call]] = {}
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            source = path.read_text(encoding="utf-8")
+            if name not in source:
+                continue
+            for node in ast.walk(ast.parse(source)):
                 if isinstance(node, ast.Call) and name in (
                     getattr(node.func, "id", ""),
                     getattr(node.func, "attr", ""),
