@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import gmpy2
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 
@@ -35,7 +36,8 @@ class Key:
         return self.e.to_bytes((self.e.bit_length() + 7) // 8, "big")
 
     def sign(self, message: bytes) -> bytes:
-        return pow(int.from_bytes(message, "big"), self.d, self.n).to_bytes(self.size, "big")
+        signed: bytes = gmpy2.powmod(int.from_bytes(message, "big"), self.d, self.n).to_bytes(self.size, "big")
+        return signed
 
 
 @cache
