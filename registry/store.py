@@ -123,7 +123,7 @@ class Registry:
         *,
         clock: Clock = utc_now,
         zone: tzinfo = UTC,
-        busy_seconds: float = BUSY_SECONDS,
+        busy_seconds: float | None = None,
         record: Path | None = None,
     ) -> Registry:
         """Open (and create or migrate) the registry at ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``. ``zone``
@@ -134,7 +134,7 @@ class Registry:
 
         Raises RegistryUnavailable, RegistryUnfit (not a registry) or SchemaTooNew.
         """
-        database = Database(url, busy_seconds=busy_seconds)
+        database = Database(url, busy_seconds=BUSY_SECONDS if busy_seconds is None else busy_seconds)
         try:
             migrate.to_head(database)
             database.make_private()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.guides import Ran, paste
 from tests.support.paths import ROOT
+from tests.support.service.seeded_demo import copy_of_demo
 from tests.support.waiting import PATIENCE
 
 _BLOCK = re.compile(r"```sh\n(?P<command>.*?)\n```(?:\n\n```json\n(?P<answer>.*?)\n```)?", re.DOTALL)
@@ -40,12 +41,15 @@ def like(actual: Any, documented: Any, place: str = "answer") -> None:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ran]]:
-    """The directory and the blocks of one run through the guide."""
+def day(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> tuple[Path, list[Ran]]:
+    """The directory and the blocks of one run through the guide, over a station that is there already, as on a second
+    start: tests/pages has the first one."""
     for program in _PROGRAMS:
         assert shutil.which(program), f"the guide needs {program}"
     folder = tmp_path_factory.mktemp("guide")
-    return folder, paste([command for command, _ in _EXAMPLES], folder, seconds=2 * PATIENCE)
+    shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else folder
+    with copy_of_demo(shared, folder, name="demo-station"):
+        return folder, paste([command for command, _ in _EXAMPLES], folder, seconds=2 * PATIENCE)
 
 
 def test_every_request_of_the_guide_is_answered_as_it_says(day: tuple[Path, list[Ran]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,48 +14,60 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.cli import Cli
+from terminal.keys import SoftwareKeystore
+from terminal.keys.keyfile import CHEAP_COST
+from terminal.secret import Secret
+from tests.support import issuer
+from tests.support.cli import PASSPHRASE, Cli, zygote_for
 from tests.support.service.authority import Authority
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.zygote import ForkedProcess, Streams
 
 
 @dataclass
 class Running:
-    process: subprocess.Popen[str]
+    process: ForkedProcess
     address: str
     lines: list[str]
+    log: Path
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Exit code and log."""
         self.process.send_signal(number)
-        _, log = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, log
+        return self.process.wait(PATIENCE), self.log.read_text("utf-8")
 
 
 @contextmanager
 def serving(cli: Cli, *options: str, files: int | None = None) -> Iterator[Running]:
-    process = cli.start("serve", "--port", "0", "--no-pcsc", *options, files=files)
-    lines: list[str] = []
-    assert process.stdout is not None
+    """The service on a free port, once it listens. ``files``: the limit of its open files."""
+    place = Path(tempfile.mkdtemp(dir=cli.data.parent))
+    out, log = place / "out", place / "log"
+    environment, words = cli.env(), ["serve", "--port", "0", "--no-pcsc", *options]
+    zygote, streams = zygote_for(environment), Streams(str(out), str(log))
+    out.touch()
+    process = ForkedProcess(zygote, zygote.start(words, streams, cli.data.parent, environment, files=files))
     try:
-        for line in process.stdout:
-            lines.append(line.strip())
-            if match := re.fullmatch(r"Serving at (\S+)", line.strip()):
-                break
-        else:
-            raise AssertionError(process.communicate(timeout=PATIENCE)[1])
-        yield Running(process, match[1], lines)
+        assert eventually(lambda: "Serving at" in out.read_text("utf-8") or process.poll() is not None)
+        assert process.poll() is None, log.read_text("utf-8")
+        assert eventually(lambda: out.read_text("utf-8").endswith("\n"))
+        lines = out.read_text("utf-8").splitlines()
+        match = re.fullmatch(r"Serving at (\S+)", lines[-1])
+        assert match is not None, lines
+        yield Running(process, match[1], lines, log)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=PATIENCE)
+        process.kill()
+        process.wait(PATIENCE)
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    commands = Cli(tmp_path / "data")
-    commands.ok("keys", "init")
-    return commands
+    """An issuer's directory with a keystore and nothing else."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    SoftwareKeystore.create(
+        data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(), cost=CHEAP_COST
+    )
+    return Cli(data)
 
 
 def test_the_first_start_prints_a_password_once_and_the_end_is_in_good_order(cli: Cli) -> None:

@@ -46,7 +46,8 @@ def test_a_station_that_is_up_before_its_database_waits_for_it(cluster: Cluster)
         home = ServiceDirectory(directory, cluster.database())
         name = home.url.partition("?")[0].rpartition("/")[2]
         admit(cluster, name, False)
-        with running_service(home, "--no-pcsc") as running:
+        often = {"reader_service.waiting.EVERY": 0.2}
+        with running_service(home, "--no-pcsc", limits=often) as running:
             away = ready(running)
             assert (away.status_code, away.json()["parts"]) == (503, {"database": "away"})
             assert running.text().count("does not answer") == 1
@@ -123,10 +124,12 @@ def test_a_card_pulled_in_a_lane_is_finished_when_it_comes_back(home: ServiceDir
 
 def test_clients_that_stop_in_the_middle_keep_nobody_waiting(home: ServiceDirectory) -> None:
     token = home.token(Role.OPERATOR)
-    with running_service(home, "--no-pcsc") as running, running.client(token) as client:
+    soon = {"reader_service.connections.HEAD_SECONDS": 2.0}
+    with running_service(home, "--no-pcsc", limits=soon) as running, running.client(token) as client:
         host, port = running.url.removeprefix("http://").split(":")
-        half = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(60)]
-        for number, one in enumerate(half):
+        half = []
+        for number in range(60):
+            half.append(one := socket.create_connection((host, int(port)), timeout=PATIENCE))
             head = b"GET /api/v1/readers HTTP/1.1\r\nHost: localhost\r\n"
             if number % 2:
                 head = b"POST /api/v1/rosters HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc"

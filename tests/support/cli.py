@@ -75,10 +75,11 @@ class Cli:
         return _CLEAN | own | dict(changes or {})
 
     def run(self, *args: object, env: Mapping[str, str] | None = None, **options: Any) -> Done:
-        """Run to the end, whatever it comes to. No terminal, nothing on standard input unless ``input``."""
+        """Run to the end, whatever it comes to. No terminal, nothing on standard input unless ``input``; with
+        ``limits`` as ``Zygote.start`` has them."""
         words, environment = tuple(map(str, args)), self.env(env)
         options = {"cwd": self.data.parent, "timeout": PATIENCE} | options
-        if self.fresh or not options.keys() <= {"cwd", "timeout"}:
+        if self.fresh or not options.keys() <= {"cwd", "timeout", "limits"}:
             return self._script(words, environment, options)
         return _forked(words, environment, **options)
 
@@ -126,11 +127,17 @@ def _zygote(at_start: frozenset[tuple[str, str]]) -> Zygote:
     return zygote
 
 
-def _forked(words: Sequence[str], environment: Mapping[str, str], cwd: Path, timeout: float) -> Done:
+def _forked(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+    timeout: float,
+    limits: Mapping[str, float] | None = None,
+) -> Done:
     zygote = zygote_for(environment)
     with tempfile.TemporaryDirectory() as place:
         out, err = Path(place, "out"), Path(place, "err")
-        pid = zygote.start(words, Streams(str(out), str(err)), cwd, environment)
+        pid = zygote.start(words, Streams(str(out), str(err)), cwd, environment, limits=limits)
         process = os.pidfd_open(pid)
         try:
             ended, _, _ = select.select([process], [], [], timeout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -64,9 +66,23 @@ class Zygote:
         )
         self._ask("ready")
 
-    def start(self, arguments: Sequence[str], streams: Streams, directory: Path, environment: Mapping[str, str]) -> int:
-        """Run `membercard` with these arguments in this directory, with exactly this environment; the process id."""
-        return self._ask("start", list(arguments), asdict(streams), str(directory), dict(environment))
+    def start(
+        self,
+        arguments: Sequence[str],
+        streams: Streams,
+        directory: Path,
+        environment: Mapping[str, str],
+        *,
+        limits: Mapping[str, float] | None = None,
+        files: int | None = None,
+    ) -> int:
+        """Run `membercard` with these arguments in this directory, with exactly this environment; the process id.
+
+        ``limits``: constants of the program, as "module.NAME", that have other values in this process, so that no test
+        waits for the ordinary ones. ``files``: the limit of its open files.
+        """
+        command = list(arguments), asdict(streams), str(directory), dict(environment), dict(limits or {}), files
+        return self._ask("start", *command)
 
     def status(self, pid: int) -> int:
         """Wait for this process: its exit code, or minus the signal that ended it."""
@@ -122,7 +138,6 @@ class ForkedProcess:
 
 def _serve() -> None:
     import gc
-    from importlib import import_module
     from pkgutil import walk_packages
 
     for package in _PACKAGES:
@@ -143,11 +158,25 @@ def _serve() -> None:
         os.write(1, f"{answer}\n".encode())
 
 
-def _become(arguments: list[str], streams: dict[str, str], directory: str, environment: dict[str, str]) -> int:
+def _become(
+    arguments: list[str],
+    streams: dict[str, str],
+    directory: str,
+    environment: dict[str, str],
+    limits: dict[str, float],
+    files: int | None,
+) -> int:
     """In the child: the command, and never back."""
     from membercard.cli import main
 
     end_with_parent()
+    os.setsid()  # no terminal is its own, and nothing typed there ends it
+    for place, value in limits.items():
+        module, _, name = place.rpartition(".")
+        assert hasattr(import_module(module), name), place
+        setattr(import_module(module), name, value)
+    if files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     os.chdir(directory.encode())
     os.environ.clear()
     os.environb.update({name.encode(): value.encode() for name, value in environment.items()})

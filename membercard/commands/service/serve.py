@@ -140,7 +140,8 @@ def _run(
     keystore = _demo_keystore() if demo else settings.open_keystore()
     listener = stack.enter_context(listen.open())
     tls = listen.tls_files()
-    registry = waiting.opened(partial(settings.open_registry, keystore), listen, listener, tls=tls)
+    attempt = partial(settings.open_registry, keystore)
+    registry = waiting.opened(attempt, listen, listener, every=waiting.EVERY, tls=tls)
     if registry is None:
         return  # ended while the database was unavailable
     stack.enter_context(registry)

@@ -120,13 +120,20 @@ class ServiceDirectory:
 class ServiceProcess:
     """A running service. ``client`` asks it with a token; ``kill`` is kill -9."""
 
-    def __init__(self, config: Path, options: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        config: Path,
+        options: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         self.log = log
         log.touch()
         words = ["--config", str(config), "serve", "--port", "0", *options]
         streams = Streams(str(log), str(log))
         zygote = zygote_for(_ENVIRONMENT)
-        pid = zygote.start(words, streams, ROOT, {**_ENVIRONMENT, **(environment or {})})
+        pid = zygote.start(words, streams, ROOT, {**_ENVIRONMENT, **(environment or {})}, limits=limits)
         self.process = ForkedProcess(zygote, pid)
         self.url = self._address()
 
@@ -171,10 +178,14 @@ class ServiceProcess:
 
 @contextmanager
 def running_service(
-    home: ServiceDirectory, *options: str, name: str = "station", environment: Mapping[str, str] | None = None
+    home: ServiceDirectory,
+    *options: str,
+    name: str = "station",
+    environment: Mapping[str, str] | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> Iterator[ServiceProcess]:
-    """`membercard serve` in this directory, ended at the end."""
-    running = ServiceProcess(home.config(name), options, home.directory / f"{name}.log", environment)
+    """`membercard serve` in this directory, ended at the end. ``limits`` as ``Zygote.start`` has them."""
+    running = ServiceProcess(home.config(name), options, home.directory / f"{name}.log", environment, limits)
     try:
         yield running
     finally:

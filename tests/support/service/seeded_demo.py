@@ -20,9 +20,9 @@ _TUPLES = ("lanes",)
 
 
 @contextmanager
-def copy_of_demo(shared: Path, own: Path) -> Iterator[DemoStation]:
-    """A station with cards that answer at once, in ``own``, which is gone at the end. Whoever comes first seeds
-    it in ``shared``; the others wait for it."""
+def copy_of_demo(shared: Path, own: Path, *, name: str = "station") -> Iterator[DemoStation]:
+    """A station with cards that answer at once, in the directory ``name`` of ``own``, which is gone at the end. Whoever
+    comes first seeds it in ``shared``; the others wait for it."""
     origin, about = shared / "seeded-station", shared / "seeded-station.json"
     with (shared / "seeded-station.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,7 +31,7 @@ def copy_of_demo(shared: Path, own: Path) -> Iterator[DemoStation]:
             with demo_station(origin, real_time=False) as seeded:
                 about.touch(mode=0o600)
                 about.write_text(json.dumps(_plain(seeded)), encoding="utf-8")
-    home = own / "station"
+    home = own / name
     shutil.copytree(origin, home)
     before = settings._active.get()
     try:
