@@ -1,8 +1,10 @@
-"""`membercard demo`, as a newcomer runs it: what it shows, what it leaves, and that what it tells to try next works."""
+"""docs/tour.md with the `membercard demo` at its end, as a newcomer runs them: what they show, what they leave, and
+that what the demo tells to try next works."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sqlite3
 from contextlib import closing
@@ -10,19 +12,62 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli, Done
+from tests.support.cli import Cli
+from tests.support.guides import Ran, paste
+from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.xdist_group("demo")  # one run for all of them
+NEEDS_PCSC = "sim attach"
+"""The block with a real PC/SC slot, whose commands tests/pcsc has."""
+DEMO = "membercard demo "
+"""The command of the demo, which is in the last block."""
+
+
+def blocks() -> list[str]:
+    """The commands of each block: what follows a prompt, or all of a block without output."""
+    texts = re.findall(r"```\n(.*?)```", (ROOT / "docs" / "tour.md").read_text("utf-8"), re.DOTALL)
+    typed = [re.findall(r"^\$ (.*)$", text, re.MULTILINE) for text in texts]
+    return ["\n".join(lines) or text for lines, text in zip(typed, texts, strict=True) if NEEDS_PCSC not in text]
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, Done]:
-    """A run on a terminal's 80 columns; nothing is set in the environment."""
-    cli = Cli(tmp_path_factory.mktemp("demo") / "unused", passphrase=None, bare=True)
-    return cli, cli.ok("demo", "--lanes", "2", env={"COLUMNS": "80"}, timeout=300)
+def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ran]]:
+    """The directory and the blocks of one run, on a terminal's 80 columns; nothing else is set in the environment."""
+    folder: Path = tmp_path_factory.mktemp("tour")
+    (folder / "membercard").symlink_to(ROOT / "membercard")
+    *typed, last = blocks()
+    before, demo, after = last.partition(DEMO)
+    rest, _, paying = after.partition("\n")
+    typed += [f"{before}{demo}{rest}", paying]
+    settings = "export PYTHONWARNINGS=error COLUMNS=80"
+    return folder, paste(typed, folder, seconds=3 * PATIENCE, before=settings)
 
 
-def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli, Done]) -> None:
+def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
+    expected = (
+        "Keystore ",
+        "roster-messy.xlsx · 河北师范大学工会 · accepted 63 · rejected 21\nannotated copy: checked.xlsx",
+        "63 members approved by Wang Fang (unproven)",
+        "blank chips received 70 = verified 63 + rejected 0 + in reader 0 + left 7   ✓ balanced",
+        "✓ 有效  ACTIVE",
+        "1  录入 Intake",
+        "APPROVED: approved offline",
+    )
+    assert len(tour[1]) == len(expected)
+    for ran, text in zip(tour[1], expected, strict=True):
+        assert text in ran.out, f"{ran.block}\n{ran.out}\n{ran.err}"
+        assert "membercard: " not in ran.err, ran.err
+        assert ran.failed == [] or ran.block.startswith("membercard roster check"), ran.err
+
+
+@pytest.fixture(scope="module")
+def shown(tour: tuple[Path, list[Ran]]) -> tuple[Cli, Ran]:
+    """The demo of the tour, and commands where it ran."""
+    folder, ran = tour
+    return Cli(folder / "unused", passphrase=None, bare=True), ran[-2]
+
+
+def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli, Ran]) -> None:
     lines = shown[1].out.splitlines()
     accepted = sum(int(line.split(" accepted")[0].split()[-1]) for line in lines if " accepted, " in line)
     assert accepted > 100
@@ -32,7 +77,7 @@ def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli,
     assert "bin 2 keys" in refused
 
 
-def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: tuple[Cli, Done]) -> None:
+def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: tuple[Cli, Ran]) -> None:
     lines = shown[1].out.splitlines()
     balanced = [line for line in lines if "✓ balanced" in line]
     assert len(balanced) == 3
@@ -43,7 +88,7 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
     assert numbers[-1] == left
 
 
-def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Done]) -> None:
+def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Ran]) -> None:
     lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
     start = next(at for at, line in enumerate(lines) if line.startswith("6 付款"))
     heads = [line for line in lines[start:] if " CNY " in line and line[:2] in ("1.", "2.", "3.")]
@@ -61,7 +106,7 @@ def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tupl
         assert f"the bank afterwards ✓ {cryptograms} of this card's key" in payment
 
 
-def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple[Cli, Done]) -> None:
+def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple[Cli, Ran]) -> None:
     out = shown[0].data.parent / "demo-out"
     with closing(sqlite3.connect(out / "membercard.db")) as db:
         sequences = db.execute(
@@ -79,13 +124,13 @@ def _ends(lines: list[str], heads: list[str]) -> list[int]:
     return [*(lines.index(head) for head in heads[1:]), summary]
 
 
-def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Done]) -> None:
+def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Ran]) -> None:
     page = (shown[0].data.parent / "demo-out" / "report.html").read_text(encoding="utf-8")
     for part in ("ID_PRECISION_LOST", "all blank chips received", "库存相符", "账目相符", "<svg"):
         assert part in page
 
 
-def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Done]) -> None:
+def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Ran]) -> None:
     cli, done = shown
     commands = [shlex.split(line) for line in done.out.splitlines() if line.startswith("   .venv/bin/membercard ")]
     ran = [cli.ok(*words[1:]) for words in commands if "attach" not in words]
