@@ -85,7 +85,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
 @pytest.fixture(scope="session")
 def other_home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
     """The data directory of another issuer, with keys and cards of its own."""
-    return issue_batch(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会")
+    return issue_batch(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会", own_keys=True)
 
 
 def _allowed_skips() -> set[str]:

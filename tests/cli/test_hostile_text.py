@@ -14,7 +14,7 @@ HOSTILE = "L-1\x1b[2J\x1b]0;x\x07\u202e\x9b31m\r"
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     cli = Cli(tmp_path_factory.mktemp("hostile") / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     return cli
 
 

@@ -13,7 +13,7 @@ from reader_service.access.passwords import CHEAP, Passwords
 from registry.store import Registry
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
-from tests.support.cli import PASSPHRASE, Cli, IssuerDirectory, csv_form, issue_batch
+from tests.support.cli import PASSPHRASE, Cli, IssuerDirectory, csv_form
 
 PASSWORD = "a sentence of somebody"
 USERS = {
@@ -25,8 +25,8 @@ USERS = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
-    return issue_batch(tmp_path_factory.mktemp("identity"), 1)
+def home(home: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
+    return home.copy(tmp_path_factory.mktemp("identity") / "home")
 
 
 def registry_of(cli: Cli) -> Registry:

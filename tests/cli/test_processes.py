@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import SCRIPT, Cli, IssuerDirectory, csv_form
 from tests.support.waiting import PATIENCE, eventually
+from tests.support.zygote import ForkedCommand
 
 MEMBERS = 6
 
@@ -21,13 +23,13 @@ MEMBERS = 6
 def approved(root: Path, count: int) -> tuple[Cli, str]:
     """An issuer with one approved batch of ``count``."""
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", count), "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")
     return cli, batch
 
 
-def interrupt(process: subprocess.Popen[str], ready: Callable[[], bool], number: int = signal.SIGINT) -> str:
+def interrupt(process: ForkedCommand, ready: Callable[[], bool], number: int = signal.SIGINT) -> str:
     """Signal the whole process group, as a terminal does, once ``ready``; the process's standard error."""
     assert eventually(lambda: ready() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
@@ -101,7 +103,9 @@ def test_ctrl_c_while_worker_processes_prepare_dossiers(tmp_path: Path) -> None:
 )
 def test_a_reader_that_goes_away_is_no_fault(home: IssuerDirectory, words: str) -> None:
     args = words.format(form=home.form, card=home.card).split()
-    process = home.cli.start(*args)
+    process = subprocess.Popen(  # the installed script: what an interpreter prints at its end is a fault too
+        [SCRIPT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=home.cli.env()
+    )
     assert process.stdout is not None
     process.stdout.close()  # before the first byte: `membercard … | true`
     _, err = process.communicate(timeout=PATIENCE)
@@ -123,6 +127,9 @@ def test_much_output_into_head(home: IssuerDirectory, tmp_path: Path) -> None:
     ids=lambda env: " ".join(f"{k}={v}" for k, v in env.items()),
 )
 def test_chinese_on_a_terminal_without_it(home: IssuerDirectory, env: dict[str, str]) -> None:
+    cli = replace(
+        home.cli, preloaded=tuple(f"membercard.commands.{group}" for group in ("batch", "card", "doctor", "roster"))
+    )
     for args, status in (
         (("--help",), 0),
         (("roster", "check", home.form), 1),
@@ -131,10 +138,10 @@ def test_chinese_on_a_terminal_without_it(home: IssuerDirectory, env: dict[str, 
         (("card", "read", "--reader", home.card), 0),
         (("doctor",), 0),
     ):
-        done = home.cli.run(*args, env=env)
+        done = cli.run(*args, env=env)
         assert done.status == status, (args, done.err)
         assert "Traceback" not in done.err
-    failed = home.cli.run("roster", "check", home.root / "no-such-form.xlsx", env=env)
+    failed = cli.run("roster", "check", home.root / "no-such-form.xlsx", env=env)
     assert "does not exist" in failed.complaint
 
 

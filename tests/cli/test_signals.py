@@ -1,5 +1,8 @@
 """A signal ends a command in good order whenever it comes, from the first import on. Each comes when a given module is
-imported, so that no test depends on a moment."""
+imported, so that no test depends on a moment.
+
+The commands are forked from a process that has imported libraries, and nothing of this program.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli
+from tests.support.cli import Cli, zygote_for
 from tests.support.paths import ROOT
 from tests.support.service.authority import Authority
-from tests.support.waiting import PATIENCE
+from tests.support.zygote import ForkedCommand
 
 SIGNALLED = """
 import os, signal, sys
@@ -39,36 +42,46 @@ STARTING = [
     ("reader_service.app", signal.SIGINT),
 ]
 """Modules that serve imports, one after the other."""
+LIBRARIES = (
+    "alembic.command",
+    "alembic.runtime.migration",
+    "argon2",
+    "construct",
+    "cryptography.hazmat.primitives.kdf.argon2",
+    "cryptography.x509",
+    "fastapi",
+    "jinja2",
+    "prometheus_client",
+    "pydantic",
+    "rich.console",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "sqlalchemy.orm",
+    "sse_starlette",
+    "structlog",
+    "uvicorn",
+)
+"""What commands import of others, except typer, whose import is a moment."""
 MOMENTS = ["typer", "membercard.commands.service.serve", "reader_service.app"]
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     cli = Cli(tmp_path / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     return cli
 
 
-def start(cli: Cli, module: str, number: signal.Signals, *words: str, **changes: str) -> subprocess.Popen[str]:
+def start(cli: Cli, module: str, number: signal.Signals, *words: str, **changes: str) -> ForkedCommand:
     """A command without a terminal that gets a signal when it imports a module."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SIGNALLED, module, number.name, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=cli.env(changes),
-        cwd=ROOT,
-        start_new_session=True,
-    )
+    environment = cli.env(changes)
+    zygote = zygote_for(environment, *LIBRARIES)
+    return zygote.begin([module, number.name, *words], ROOT, environment, code=SIGNALLED)
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-    return process.returncode, out, err.strip()
+def end(process: ForkedCommand) -> tuple[int, str, str]:
+    with process:
+        out, err = process.communicate()
+    return process.wait(), out, err.strip()
 
 
 def test_the_installed_program_takes_its_signals_first() -> None:
@@ -135,7 +148,6 @@ def test_a_hang_up_before_the_command_is_known_is_not_forgotten(cli: Cli) -> Non
 @pytest.mark.parametrize("module", MOMENTS)
 def test_a_service_without_tls_ignores_a_hang_up_of_any_moment(cli: Cli, module: str) -> None:
     process = start(cli, module, signal.SIGHUP, *SERVE)
-    assert process.stdout is not None
     assert any(line.startswith("Serving at http://") for line in process.stdout)
     process.send_signal(signal.SIGTERM)
     assert end(process)[0] == 0
@@ -145,7 +157,6 @@ def test_a_service_without_tls_ignores_a_hang_up_of_any_moment(cli: Cli, module:
 def test_a_hang_up_of_any_moment_renews_the_tls_files(cli: Cli, tmp_path: Path, module: str) -> None:
     cert, key = Authority(tmp_path / "authority").issue("station.example")
     process = start(cli, module, signal.SIGHUP, *SERVE, "--tls-cert", str(cert), "--tls-key", str(key))
-    assert process.stderr is not None
     assert any("the TLS files were renewed" in line for line in process.stderr)
     process.send_signal(signal.SIGTERM)
     assert end(process)[0] == 0

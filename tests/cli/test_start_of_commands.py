@@ -1,4 +1,7 @@
-"""What a command imports before it does anything: a verdict waits for no database driver, and help for nothing."""
+"""What a command imports before it does anything: a verdict waits for no database driver, and help for nothing.
+
+Each command is forked from a process that has imported `membercard.cli`, which every command imports, and no more.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import sys
 import pytest
 
 from membercard.command_table import TABLE
-from tests.support.cli import IssuerDirectory
+from tests.support import paths
+from tests.support.cli import IssuerDirectory, zygote_for
 from tests.support.waiting import PATIENCE
 
 ROOMS = {
@@ -65,16 +69,12 @@ COMMANDS = [
 
 
 def loaded_by(words: list[str], environment: dict[str, str]) -> tuple[str, set[str]]:
-    """What a command prints, and the modules that it leaves behind, in an interpreter of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", ROOT, *words],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        env=environment | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"},
-        check=False,
-    )
-    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+    """What a command prints, and the modules that it leaves behind."""
+    environment = environment | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+    zygote = zygote_for(environment, "membercard.cli")
+    with zygote.begin(words, paths.ROOT, environment, code=ROOT) as command:
+        out, err = command.communicate()
+    return out, set(json.loads(err.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")

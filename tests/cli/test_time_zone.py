@@ -22,7 +22,7 @@ def in_zone(zone: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     cli = Cli(tmp_path_factory.mktemp("issuer") / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     return cli
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.support.issuer import NAMES, id_number
 from tests.support.waiting import PATIENCE
-from tests.support.zygote import Streams, Zygote
+from tests.support.zygote import ForkedCommand, Streams, Zygote
 
 SCRIPT = Path(sys.executable).with_name("membercard")
 PASSPHRASE = "Zwoelf-Baeume-vor-dem-Haus"
@@ -65,6 +65,8 @@ class Cli:
     """Sets nothing, so that flags and a settings file say everything."""
     fresh: bool = False
     """Runs the installed script in an interpreter of its own."""
+    preloaded: tuple[str, ...] = ()
+    """What is imported before a command is forked: the whole program, if not given."""
 
     def env(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
         own = {"PYTHONWARNINGS": "error", "LANG": "C.UTF-8"}
@@ -79,9 +81,9 @@ class Cli:
         ``limits`` as ``Zygote.start`` has them."""
         words, environment = tuple(map(str, args)), self.env(env)
         options = {"cwd": self.data.parent, "timeout": PATIENCE} | options
-        if self.fresh or not options.keys() <= {"cwd", "timeout", "limits"}:
+        if self.fresh or not options.keys() <= {"cwd", "timeout", "input", "limits"}:
             return self._script(words, environment, options)
-        return _forked(words, environment, **options)
+        return _forked(zygote_for(environment, *self.preloaded), words, environment, **options)
 
     def _script(self, words: tuple[str, ...], environment: Mapping[str, str], options: dict[str, Any]) -> Done:
         if "input" not in options:
@@ -97,47 +99,62 @@ class Cli:
         assert done.status == 0, f"{done.args}: {done.status}\n{done.out}\n{done.err}"
         return done
 
-    def start(
-        self, *args: object, env: Mapping[str, str] | None = None, files: int | None = None
-    ) -> subprocess.Popen[str]:
-        """Start it in a process group of its own, as a terminal does, for as long as this thread lives. ``files``:
-        the limit of its open files."""
-        limited = ["bash", "-c", f'ulimit -n {files} && exec "$@"', "limited"] if files else []
-        return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *limited, SCRIPT, *map(str, args)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            env=self.env(env),
-            cwd=self.data.parent,
-            start_new_session=True,
-        )
+    def start(self, *args: object, env: Mapping[str, str] | None = None) -> ForkedCommand:
+        """Start it in a process group of its own, as a terminal does, for as long as this process lives."""
+        environment = self.env(env)
+        zygote = zygote_for(environment, *self.preloaded)
+        return zygote.begin([*map(str, args)], self.data.parent, environment)
 
-
-def zygote_for(environment: Mapping[str, str]) -> Zygote:
-    """One for each test process, and for each choice of what an interpreter looks at only when it starts."""
-    return _zygote(frozenset(item for item in environment.items() if item[0].startswith(("PYTHON", "LC_", "LANG"))))
+    def set_up(self) -> None:
+        """An issuer's keys and an empty registry, as `membercard keys init` and the next command leave them: copies of
+        the first that this process made."""
+        assert (self.simulation, self.passphrase) == (True, PASSPHRASE)
+        self.data.mkdir(mode=0o700, parents=True)
+        for name, content in _new_issuer().items():
+            (self.data / name).touch(mode=0o600)
+            (self.data / name).write_bytes(content)
 
 
 @cache
-def _zygote(at_start: frozenset[tuple[str, str]]) -> Zygote:
-    zygote = Zygote(_CLEAN | dict(at_start))
+def _new_issuer() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as place:
+        cli = Cli(Path(place) / "data")
+        cli.ok("keys", "init")
+        cli.ok("batch", "list")
+        return {path.name: path.read_bytes() for path in cli.data.iterdir()}
+
+
+def zygote_for(environment: Mapping[str, str], *preloaded: str) -> Zygote:
+    """One for each test process, and for each choice of what an interpreter looks at only when it starts and of what
+    it has imported (the whole program, if not given)."""
+    at_start = {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
+    # A forked process sees to these two, and the program reads the language of a locale from the environment.
+    at_start |= {"PYTHONWARNINGS": "error", "PYTHONIOENCODING": ""}
+    alike = {name: "C.UTF-8" if value.endswith(".UTF-8") else value for name, value in at_start.items()}
+    return _zygote(frozenset(alike.items()), preloaded)
+
+
+@cache
+def _zygote(at_start: frozenset[tuple[str, str]], preloaded: Sequence[str]) -> Zygote:
+    zygote = Zygote(_CLEAN | dict(at_start), preloaded)
     atexit.register(zygote.close)
     return zygote
 
 
 def _forked(
+    zygote: Zygote,
     words: Sequence[str],
     environment: Mapping[str, str],
     cwd: Path,
     timeout: float,
+    input: str | None = None,
     limits: Mapping[str, float] | None = None,
 ) -> Done:
-    zygote = zygote_for(environment)
     with tempfile.TemporaryDirectory() as place:
-        out, err = Path(place, "out"), Path(place, "err")
-        pid = zygote.start(words, Streams(str(out), str(err)), cwd, environment, limits=limits)
+        out, err, given = Path(place, "out"), Path(place, "err"), Path(place, "given")
+        given.write_text(input or "", "utf-8")
+        streams = Streams(str(out), str(err), str(given))
+        pid = zygote.start(words, streams, cwd, environment, limits=limits)
         process = os.pidfd_open(pid)
         try:
             ended, _, _ = select.select([process], [], [], timeout)
@@ -194,11 +211,17 @@ class IssuerDirectory:
         return f"sim:{sorted(self.stock.glob('*.card'))[0]}"
 
 
-def issue_batch(root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会") -> IssuerDirectory:
-    """The main job, typed: keys, a form with rejects, approval, dossiers, blanks, personalization."""
+def issue_batch(
+    root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会", own_keys: bool = False
+) -> IssuerDirectory:
+    """The main job, typed: a form with rejects, approval, dossiers, blanks, personalization. With ``own_keys`` the keys
+    too: otherwise they are those of other issuers of this process."""
     cli = Cli(root / "data")
     root.mkdir(parents=True, exist_ok=True)
-    cli.ok("keys", "init")
+    if own_keys:
+        cli.ok("keys", "init")
+    else:
+        cli.set_up()
     form = csv_form(root / "form.csv", members, unit=unit, bad=2)
     batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")

@@ -1,11 +1,13 @@
 """Starts `membercard` commands in a few milliseconds each: a process that has imported everything forks one for each.
 
-A real process every time, with the command line's own entry, so that it can be killed like any other.
+A real process every time, with the command line's own entry, so that it can be killed like any other. One that has
+imported less runs Python programs for tests of what a command imports.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -14,12 +16,19 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
+from pkgutil import walk_packages
+from types import TracebackType
+from typing import Self, TextIO, TypedDict, Unpack
 
 from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE
 
 _PACKAGES = ("membercard", "personalize", "programme", "reader_service", "registry", "simulators", "terminal")
 _PRELOADED = (
@@ -40,10 +49,23 @@ _LIBC = ctypes.CDLL(None)
 
 @dataclass(frozen=True)
 class Streams:
-    """Files that a command writes to; it has nothing to read."""
+    """Files that a command writes to, and the one that it reads."""
 
     out: str
     err: str
+    given: str = os.devnull
+
+
+class How(TypedDict, total=False):
+    """What is special about a process."""
+
+    limits: Mapping[str, float] | None
+    """Constants of the program, as "module.NAME", that have other values in it, so that no test waits for the ordinary
+    ones."""
+    files: int | None
+    """The limit of its open files."""
+    code: str
+    """The program that it runs instead of `membercard`, as `python -c` does."""
 
 
 def end_with_parent() -> None:
@@ -52,11 +74,13 @@ def end_with_parent() -> None:
 
 
 class Zygote:
-    """The parent of commands, in this environment. ``start`` gives a process id; ``status`` waits for its end."""
+    """The parent of commands, in this environment. ``start`` gives a process id; ``status`` waits for its end.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    ``preloaded`` are the modules that it has imported; the whole program, if not given."""
+
+    def __init__(self, environment: Mapping[str, str], preloaded: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.support.zygote"],
+            [sys.executable, "-W", "error", "-m", "tests.support.zygote", *preloaded],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -72,17 +96,23 @@ class Zygote:
         streams: Streams,
         directory: Path,
         environment: Mapping[str, str],
-        *,
-        limits: Mapping[str, float] | None = None,
-        files: int | None = None,
+        **how: Unpack[How],
     ) -> int:
-        """Run `membercard` with these arguments in this directory, with exactly this environment; the process id.
+        """Run `membercard` with these arguments in this directory, with exactly this environment; the process id."""
+        return self._ask("start", list(arguments), asdict(streams), str(directory), dict(environment), how)
 
-        ``limits``: constants of the program, as "module.NAME", that have other values in this process, so that no test
-        waits for the ordinary ones. ``files``: the limit of its open files.
-        """
-        command = list(arguments), asdict(streams), str(directory), dict(environment), dict(limits or {}), files
-        return self._ask("start", *command)
+    def begin(
+        self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str], **how: Unpack[How]
+    ) -> ForkedCommand:
+        """The same, with nothing to read, and with an output that is read while it runs."""
+        readers, writers = zip(os.pipe(), os.pipe(), strict=True)
+        try:
+            out, err = (f"/proc/{os.getpid()}/fd/{writer}" for writer in writers)
+            pid = self.start(arguments, Streams(out, err), directory, environment, **how)
+        finally:
+            for writer in writers:
+                os.close(writer)
+        return ForkedCommand(self, pid, *(os.fdopen(reader, encoding="utf-8") for reader in readers))
 
     def status(self, pid: int) -> int:
         """Wait for this process: its exit code, or minus the signal that ended it."""
@@ -108,6 +138,11 @@ class ForkedProcess:
         self._handle = os.pidfd_open(pid)
         self._status: int | None = None
 
+    @property
+    def returncode(self) -> int | None:
+        """What ``poll`` found last."""
+        return self._status
+
     def poll(self) -> int | None:
         """Its exit code or minus the signal that ended it; None while it runs."""
         if self._status is None and select.select([self._handle], [], [], 0)[0]:
@@ -115,7 +150,7 @@ class ForkedProcess:
             os.close(self._handle)
         return self._status
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """The same at its end. Raises subprocess.TimeoutExpired."""
         if self._status is None:
             select.select([self._handle], [], [], timeout)
@@ -136,15 +171,53 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _serve() -> None:
-    import gc
-    from pkgutil import walk_packages
+class ForkedCommand(ForkedProcess):
+    """One whose output is read while it runs; it ends with the block of a ``with``."""
 
+    def __init__(self, zygote: Zygote, pid: int, stdout: TextIO, stderr: TextIO) -> None:
+        super().__init__(zygote, pid)
+        self.stdout, self.stderr = stdout, stderr
+
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
+        """The rest of its output, after its end. Raises subprocess.TimeoutExpired."""
+        with ThreadPoolExecutor(2) as readers:
+            out, err = [readers.submit(_rest, stream) for stream in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            return out.result(), err.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None:
+            self.kill()
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
+
+
+def _rest(stream: TextIO) -> str:
+    if stream.closed:
+        return ""
+    with stream:
+        return stream.read()
+
+
+def _whole_program() -> Iterator[str]:
+    """The names of all modules."""
     for package in _PACKAGES:
         for module in walk_packages([str(ROOT / package)], f"{package}."):
             if ".migrations" not in module.name:  # alembic's own, and not to be imported
-                import_module(module.name)
-    for name in _PRELOADED:
+                yield module.name
+    yield from _PRELOADED
+
+
+def _serve(modules: Sequence[str]) -> None:
+    for name in modules or _whole_program():
         import_module(name)
     gc.collect()
     gc.freeze()  # no child looks through all of that again
@@ -152,44 +225,52 @@ def _serve() -> None:
         word, *rest = json.loads(line)
         answer = 0
         if word == "start":
-            answer = os.fork() or _become(*rest)
+            arguments, streams, *more = rest
+            # Opened here, so that the caller may close its ends of pipes once it has the answer.
+            opened = [os.open(streams["given"], os.O_RDONLY)]
+            opened += [os.open(streams[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) for name in ("out", "err")]
+            answer = os.fork() or _become(arguments, opened, *more)
+            for descriptor in opened:
+                os.close(descriptor)
         elif word == "wait":
             answer = os.waitstatus_to_exitcode(os.waitpid(rest[0], 0)[1])
         os.write(1, f"{answer}\n".encode())
 
 
-def _become(
-    arguments: list[str],
-    streams: dict[str, str],
-    directory: str,
-    environment: dict[str, str],
-    limits: dict[str, float],
-    files: int | None,
-) -> int:
+def _become(arguments: list[str], streams: list[int], directory: str, environment: dict[str, str], how: How) -> int:
     """In the child: the command, and never back."""
-    from membercard.cli import main
-
     end_with_parent()
     os.setsid()  # no terminal is its own, and nothing typed there ends it
-    for place, value in limits.items():
+    for place, value in (how.get("limits") or {}).items():
         module, _, name = place.rpartition(".")
         assert hasattr(import_module(module), name), place
         setattr(import_module(module), name, value)
-    if files is not None:
+    if files := how.get("files"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    code = how.get("code")
     os.chdir(directory.encode())
     os.environ.clear()
     os.environb.update({name.encode(): value.encode() for name, value in environment.items()})
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, name in ((1, "out"), (2, "err")):
-        with open(streams[name], "ab") as file:
-            os.dup2(file.fileno(), number)
-    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # others read it while this one runs
-    sys.argv = ["membercard", *(os.fsdecode(word.encode()) for word in arguments)]
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    # Without what this process has read of its own, and knows of its own files.
+    encoding = environment.get("PYTHONIOENCODING") or sys.stdout.encoding
+    sys.stdin = open(0, encoding=encoding, closefd=False)
+    sys.stdout = TextIOWrapper(open(1, "wb", closefd=False), encoding, sys.stdout.errors, write_through=True)
+    sys.stderr = TextIOWrapper(open(2, "wb", closefd=False), encoding, sys.stderr.errors, line_buffering=True)
+    if (warned := environment.get("PYTHONWARNINGS", "error")) != "error":
+        warnings._processoptions(warned.split(","))
+    sys.argv = ["membercard" if code is None else "-c", *(os.fsdecode(word.encode()) for word in arguments)]
     sys.modules["__main__"].__package__ = None  # as in a script, so that usage lines name it as users call it
     status = 0
     try:
-        main()
+        if code is None:
+            from membercard.cli import main
+
+            main()
+        else:
+            exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -202,4 +283,4 @@ def _become(
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1:])

@@ -14,7 +14,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """An issuer with one member who has a card."""
     root: Path = tmp_path_factory.mktemp("amendments")
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")
     cli.ok("batch", "prepare", batch)

@@ -19,7 +19,7 @@ PASSWORD = re.compile(r"([a-z2-9]{4}-){3}[a-z2-9]{4}")
 def issuing(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     root = tmp_path_factory.mktemp("issuing")
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     return cli
 
 

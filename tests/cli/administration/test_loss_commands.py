@@ -17,7 +17,7 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, list[str]]:
     """An issuer with two cards, and their numbers."""
     root: Path = tmp_path_factory.mktemp("losses")
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", 2), "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")
     cli.ok("batch", "prepare", batch)

@@ -32,7 +32,7 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str, str]:
     shipped = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text("utf-8")
     profile.write_text(shipped.replace("activation: none", "activation: required"), "utf-8")
     cli = ProfiledCli(root / "data", profile=profile)
-    cli.ok("keys", "init")
+    cli.set_up()
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")
     cli.ok("batch", "prepare", batch)

@@ -16,7 +16,7 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str]:
     """An issuer with a batch of three finished cards."""
     root: Path = tmp_path_factory.mktemp("issued")
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     form = csv_form(root / "form.csv", 3)
     batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")

@@ -9,7 +9,7 @@ from tests.support.cli import Cli, csv_form
 
 def test_the_queue_is_placed_and_moved_and_the_blanks_are_accounted_for(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     assert cli.ok("queue", "list").out.strip() == "no approved batch waits for its cards"
     batch = cli.ok("roster", "import", csv_form(tmp_path / "form.csv", 2), "--by", "clerk", "--json").json["batch"]
     assert "only an approved batch" in cli.run("queue", "up", batch).complaint

@@ -22,7 +22,7 @@ def unbooked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str, Done]:
     """An issuer whose blanks nobody booked, its batch, and the run that made it."""
     root: Path = tmp_path_factory.mktemp("unbooked")
     cli = Cli(root / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     form = csv_form(root / "form.csv", 2)
     batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")
@@ -98,7 +98,7 @@ def test_booked_blanks_give_no_warning(home: IssuerDirectory) -> None:
 
 def test_an_empty_stock_is_not_mentioned(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "data")
-    cli.ok("keys", "init")
+    cli.set_up()
     batch = cli.ok("roster", "import", csv_form(tmp_path / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
     shown = cli.ok("batch", "show", batch)
     assert "blank chips" not in shown.out + shown.err

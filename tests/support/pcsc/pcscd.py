@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,10 +51,22 @@ class Slot:
         pcscd looks every 0.4 s. A card that is pulled, powered down by its client and replaced within that time leaves
         pcscd believing in an empty slot until the next pull, so an empty slot is left alone for one more period.
         """
-        if not eventually(lambda: _present(self.reader_name) is present, 0.02):
+        if not eventually(lambda: self.reader_name in _look()[0 if present else 1], 0.02):
             raise PcscdError(f"{self.reader_name} still {'lacks' if present else 'has'} a card after {PATIENCE:g} s")
         if not present:
-            time.sleep(_POLL)
+            time.sleep(max(0.0, _EMPTY[self.reader_name].since + _POLL - time.monotonic()))
+
+
+@dataclass(frozen=True)
+class _Empty:
+    """An empty slot: how many cards had come and gone when it was first seen so, and the time."""
+
+    events: int
+    since: float
+
+
+_EMPTY: dict[str, _Empty] = {}
+"""The slots that were empty at the last look."""
 
 
 class Pcscd:
@@ -67,6 +80,7 @@ class Pcscd:
         self._watchdog: Watchdog | None = None
         self.ours = False
         self.slots: list[Slot] = []
+        self._turn = 0
 
     def __enter__(self) -> Pcscd:
         self._lock = _LOCK.open("a")
@@ -87,6 +101,11 @@ class Pcscd:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def next_slot(self) -> Slot:
+        """Each in its turn: one that was left alone for a while needs no waiting."""
+        self._turn += 1
+        return self.slots[self._turn % len(self.slots)]
 
     def stop(self) -> None:
         """Stop a private service. Safe to call twice."""
@@ -147,6 +166,7 @@ class Pcscd:
     def _kill(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:
             return
+        _EMPTY.clear()
         self._process.send_signal(how)
         try:
             self._process.wait(PATIENCE)
@@ -176,15 +196,22 @@ def _reader_names() -> list[str]:
         scard.SCardReleaseContext(context)
 
 
-def _present(name: str) -> bool:
+def _look() -> tuple[Collection[str], Collection[str]]:
+    """The readers with a card and those without, as PC/SC sees them."""
     code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     if code:
-        return False
+        return (), ()
     try:
-        code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE)])
-        return code == 0 and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
+        names = scard.SCardListReaders(context, [])[1]
+        code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
     finally:
         scard.SCardReleaseContext(context)
+    present = {name for name, state, _ in states if state & scard.SCARD_STATE_PRESENT}
+    events = {name: state >> 16 for name, state, _ in states if name not in present}
+    known = {name: empty for name, empty in _EMPTY.items() if events.get(name) == empty.events}
+    _EMPTY.clear()
+    _EMPTY.update({name: _Empty(count, time.monotonic()) for name, count in events.items()} | known)
+    return present, _EMPTY
 
 
 def _foreign_slots() -> list[Slot]:
