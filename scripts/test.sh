@@ -56,7 +56,7 @@ esac
 
 # Only one PC/SC service lives on a machine: its tests take turns in one process. They mostly wait, so they run beside the
 # others, which look for that service where there is none.
-.venv/bin/python -m pytest -m pcsc tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
+.venv/bin/python -m pytest -m pcsc "${options[@]}" tests/pcsc tests/cli >"$TMPDIR/pcsc.log" 2>&1 &
 pcsc=$!
 run -m "not pcsc" "${options[@]}" || failed=$?
 wait "$pcsc" || failed=$?

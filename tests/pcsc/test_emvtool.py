@@ -74,7 +74,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> BankIssuer:
 @pytest.fixture
 def slot(bank: BankIssuer, pcscd: Pcscd, tmp_path: Path) -> Iterator[Slot]:
     """A slot with the issued card."""
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     with VpcdSlot(slot.host, slot.port) as virtual:
         virtual.insert(VirtualCard.open(bank.card(tmp_path)))

@@ -11,6 +11,7 @@ from tests.support.cli import PASSPHRASE
 from tests.support.guides import MACHINE, NotRun, blocks, paste, placed
 from tests.support.pcsc.pcsc_line import PcscLine
 from tests.support.pcsc.pcscd import Pcscd
+from tests.support.thorough import repeats
 from tests.support.waiting import PATIENCE
 
 LEFT_OUT = (
@@ -37,7 +38,8 @@ def test_further_slots_have_a_copy_of_the_driver_each(tmp_path: Path) -> None:
 @pytest.mark.pcsc
 @pytest.mark.xdist_group("pcsc")
 def test_two_slots_are_fed_and_a_batch_is_done_as_it_is_typed(pcscd: Pcscd, tmp_path: Path) -> None:
-    line, slots = PcscLine(tmp_path, 8), pcscd.slots[:2]
+    members = repeats(4, 8)
+    line, slots = PcscLine(tmp_path, members), pcscd.slots[:2]
     for slot in slots:
         slot.wait(present=False)
     addresses = {f"127.0.0.1:{35963 + number}": f"{slot.host}:{slot.port}" for number, slot in enumerate(slots)}
@@ -49,8 +51,8 @@ def test_two_slots_are_fed_and_a_batch_is_done_as_it_is_typed(pcscd: Pcscd, tmp_
     for one in ran:
         assert one.failed == [], f"{one.block}\n{one.out}\n{one.err}"
     assert all(slot.reader_name.partition(" 00 ")[0] in ran[1].out for slot in slots), "the list of readers"
-    line.check_finished(8)
-    assert len(list((tmp_path / "blanks" / "issued").glob("*.card"))) == 8
+    line.check_finished(members)
+    assert len(list((tmp_path / "blanks" / "issued").glob("*.card"))) == members
     line.registry.close()
     for slot in slots:
         slot.wait(present=False)

@@ -24,6 +24,7 @@ from tests.support.cli import Cli
 from tests.support.pcsc.pcsc_line import PcscLine, Trap, attached, fed, readers
 from tests.support.pcsc.pcscd import Pcscd
 from tests.support.pcsc.vpcd_echo import VpcdCard
+from tests.support.thorough import repeats
 from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
@@ -35,8 +36,8 @@ SELECT = bytes.fromhex("00A4040000")
 
 @pytest.fixture(scope="module")
 def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PcscLine, dict[str, object]]]:
-    """A batch of eight run from the command line over two fed slots; the station and what was printed."""
-    station = PcscLine(tmp_path_factory.mktemp("station"), 8)
+    """A batch run from the command line over two fed slots; the station and what was printed."""
+    station = PcscLine(tmp_path_factory.mktemp("station"), repeats(4, 8))
     urls = [word for slot in pcscd.slots[:2] for word in ("--reader", f"pcsc:{slot.reader_name}")]
     with attached(station.cli, station.stock, *pcscd.slots[:2]):
         done = station.cli.ok("perso", "run", station.batch, *urls, "--idle", PATIENCE, "--json")
@@ -46,8 +47,9 @@ def typed(pcscd: Pcscd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 def test_two_slots_carry_a_batch_to_its_end(typed: tuple[PcscLine, dict[str, object]]) -> None:
     station, summary = typed
-    station.check_finished(8)
-    assert station.accounts.chips_fed == 8
+    members = repeats(4, 8)
+    station.check_finished(members)
+    assert station.accounts.chips_fed == members
     lanes = summary["lanes"]
     assert isinstance(lanes, list)
     assert [lane["message"] for lane in lanes] == ["the batch is done"] * 2
@@ -56,11 +58,11 @@ def test_two_slots_carry_a_batch_to_its_end(typed: tuple[PcscLine, dict[str, obj
     counts = [lane["counts"] for lane in lanes]
     assert {outcome for lane in counts for outcome in lane} == {"verified"}
     assert all(lane["verified"] >= 1 for lane in counts)
-    assert len(list((station.stock / "issued").glob("*.card"))) == 8
+    assert len(list((station.stock / "issued").glob("*.card"))) == members
 
 
 def test_a_finished_card_is_not_touched_until_it_is_taken_out(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = PcscLine(tmp_path, 2), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 2), pcscd.next_slot()
     slot.wait(present=False)
     first, second = (VirtualCard.open(path) for path in station.paths)
     ended: list[LaneResult] = []
@@ -113,7 +115,8 @@ def test_cards_pulled_at_any_command_go_on_with_their_dossiers(pcscd: Pcscd, tmp
 def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Signals) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else")
-    station = PcscLine(tmp_path, 6)
+    members = repeats(4, 6)
+    station = PcscLine(tmp_path, members)
     strike, dead = threading.Event(), threading.Event()
     noticed: list[bool] = []
 
@@ -140,12 +143,12 @@ def test_lanes_outlive_the_service(pcscd: Pcscd, tmp_path: Path, how: signal.Sig
         killer.join()
     assert [result.fault for result in results] == [False, False]
     assert noticed == [True]
-    station.check_finished(6)
+    station.check_finished(members)
     assert (station.accounts.remade, station.accounts.chips_rejected) == (0, 0)
 
 
 def test_a_lane_waits_for_a_reader_that_another_program_holds(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.next_slot()
     slot.wait(present=False)
     with VpcdSlot(slot.host, slot.port) as virtual, readers([slot]) as (other,):
         virtual.insert(VirtualCard.open(station.paths[0]))
@@ -191,7 +194,7 @@ def test_commands_find_a_card_in_a_slot(pcscd: Pcscd, typed: tuple[PcscLine, dic
 
 
 def test_watch_reports_a_card_inserted_and_removed(pcscd: Pcscd, tmp_path: Path) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     watch = Cli(tmp_path / "data").start("readers", "watch", "--json")
     seen: list[str] = []
@@ -218,7 +221,7 @@ def test_watch_reports_a_card_inserted_and_removed(pcscd: Pcscd, tmp_path: Path)
 
 
 def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.next_slot()
     slot.wait(present=False)
     card = VpcdCard(slot.host, slot.port, answer=lambda apdu: b"\x6d\x00")
     with card, readers([slot]) as opened:
@@ -232,7 +235,7 @@ def test_a_foreign_card_goes_to_its_own_bin(pcscd: Pcscd, tmp_path: Path) -> Non
 
 
 def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pcscd, tmp_path: Path) -> None:
-    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.next_slot()
     slot.wait(present=False)
     with VpcdCard(slot.host, slot.port, atr=bytes(2)), readers([slot]) as opened:
         station.line(max_consecutive_failures=1).run(opened)
@@ -244,7 +247,7 @@ def test_a_chip_with_a_garbled_answer_to_reset_goes_to_the_contact_bin(pcscd: Pc
 
 def test_a_chip_that_falls_mute_every_time_goes_to_the_contact_bin(pcscd: Pcscd, tmp_path: Path) -> None:
     """An operator takes the card out and inserts it again, until its tries are used up."""
-    station, slot = PcscLine(tmp_path, 1), pcscd.slots[0]
+    station, slot = PcscLine(tmp_path, 1), pcscd.next_slot()
     slot.wait(present=False)
     ended: list[LaneResult] = []
     with readers([slot], "?deadline=2") as opened:
@@ -277,7 +280,7 @@ def test_an_absent_reader_is_reported_with_those_present(
 
 def test_a_command_takes_no_forty_milliseconds(pcscd: Pcscd) -> None:
     """Length and body come in two writes; a card that does not acknowledge at once waits 40 ms for each command."""
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     with VpcdSlot(slot.host, slot.port) as virtual, readers([slot]) as (reader,):
         virtual.insert(VirtualCard.create(None, CardConfig(blank())))

@@ -59,7 +59,7 @@ def plugged(slot: Slot, answer: Callable[[bytes], bytes | None] = echo) -> Itera
 
 @pytest.fixture
 def slot(pcscd: Pcscd) -> Slot:
-    return pcscd.slots[0]
+    return pcscd.next_slot()
 
 
 @pytest.fixture

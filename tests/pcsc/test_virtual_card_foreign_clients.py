@@ -89,7 +89,7 @@ class PyscardConnection(SmartCardConnection):
 
 
 def test_opensc_lists_the_reader_with_its_card(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     with plugged(slot, blank(protocol)):
         lines = run("opensc-tool", "-l").splitlines()
     (line,) = [line for line in lines if slot.reader_name in line]
@@ -97,13 +97,13 @@ def test_opensc_lists_the_reader_with_its_card(pcscd: Pcscd, protocol: LinkProto
 
 
 def test_opensc_prints_the_atr(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot, card = pcscd.slots[0], blank(protocol)
+    slot, card = pcscd.next_slot(), blank(protocol)
     with plugged(slot, card):
         assert opensc(slot, "-a").strip().replace(":", "") == card.atr.hex()
 
 
 def test_opensc_sends_commands(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     with plugged(slot, blank(protocol)):
         selected = opensc(slot, "-s", "00A4040000")
         cplc = opensc(slot, "-s", "80CA9F7F2D" if protocol is LinkProtocol.T0 else "80CA9F7F00")
@@ -116,7 +116,7 @@ def test_opensc_sends_commands(pcscd: Pcscd, protocol: LinkProtocol) -> None:
 
 
 def test_opensc_selects_without_le_and_finds_no_file(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     with plugged(slot, blank(protocol)):
         selected = opensc(slot, "-s", "00A4040008A000000151000000")
         master_file = opensc(slot, "-s", "00A40000023F00")
@@ -127,7 +127,7 @@ def test_opensc_selects_without_le_and_finds_no_file(pcscd: Pcscd, protocol: Lin
 
 
 def test_pcsc_scan_knows_an_answer_to_reset(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot, card = pcscd.slots[0], blank(protocol)
+    slot, card = pcscd.next_slot(), blank(protocol)
     atr = card.atr.hex(" ").upper()
     seen = ""
     with plugged(slot, card):
@@ -143,7 +143,7 @@ def test_pcsc_scan_knows_an_answer_to_reset(pcscd: Pcscd, protocol: LinkProtocol
 
 
 def test_yubikit_opens_scp03_and_reads_in_the_channel(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot, card = pcscd.slots[0], blank(protocol)
+    slot, card = pcscd.next_slot(), blank(protocol)
     with plugged(slot, card), contextlib.closing(PyscardConnection(slot, protocol)) as connection:
         assert connection.atr == card.atr
         host = SmartCardProtocol(connection)
@@ -160,7 +160,7 @@ def test_yubikit_opens_scp03_and_reads_in_the_channel(pcscd: Pcscd, protocol: Li
 
 
 def test_yubikit_with_wrong_keys(pcscd: Pcscd, protocol: LinkProtocol) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     with plugged(slot, blank(protocol)), contextlib.closing(PyscardConnection(slot, protocol)) as connection:
         host = SmartCardProtocol(connection)
         host.select(foreign_host.ISD_AID)
@@ -171,7 +171,7 @@ def test_yubikit_with_wrong_keys(pcscd: Pcscd, protocol: LinkProtocol) -> None:
 def test_a_foreign_host_personalizes_and_a_foreign_terminal_reads(
     pcscd: Pcscd, protocol: LinkProtocol, tmp_path: Path
 ) -> None:
-    slot, card = pcscd.slots[0], blank(protocol, tmp_path / "one.card")
+    slot, card = pcscd.next_slot(), blank(protocol, tmp_path / "one.card")
     specimen = member_specimen.specimen()
     with plugged(slot, card):
         with contextlib.closing(PyscardConnection(slot, protocol)) as connection:

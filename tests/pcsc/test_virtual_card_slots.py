@@ -35,7 +35,7 @@ def card() -> VirtualCard:
 
 
 def test_a_card_pulled_in_the_middle(pcscd: Pcscd) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     reader = open_reader(f"pcsc:{slot.reader_name}")
     with VpcdSlot(slot.host, slot.port) as virtual:
@@ -59,7 +59,7 @@ def test_a_card_pulled_in_the_middle(pcscd: Pcscd) -> None:
 def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
     if not pcscd.ours:
         pytest.skip("this pcscd was started by somebody else")
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     lines: list[str] = []
     with VpcdSlot(slot.host, slot.port, report=lines.append) as virtual:
@@ -75,7 +75,7 @@ def test_a_restarted_pcscd_finds_the_card_again(pcscd: Pcscd) -> None:
 
 def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
     """Three blanks through one fed slot; the second job is interrupted once and resumed."""
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     list(make_stock(tmp_path, 3, CardConfig(blank())))
     specimen = member_specimen.specimen(1024)
@@ -123,7 +123,7 @@ def test_a_line_runs_on_a_fed_slot(pcscd: Pcscd, tmp_path: Path) -> None:
 
 
 def test_attach_from_the_command_line(pcscd: Pcscd, tmp_path: Path) -> None:
-    slot = pcscd.slots[0]
+    slot = pcscd.next_slot()
     slot.wait(present=False)
     (path,) = make_stock(tmp_path, 1, CardConfig(blank()))
     command = [sys.executable, "-c", "from simulators.cli import app; app()"]
