@@ -127,9 +127,9 @@ def test_much_output_into_head(home: IssuerDirectory, tmp_path: Path) -> None:
     ids=lambda env: " ".join(f"{k}={v}" for k, v in env.items()),
 )
 def test_chinese_on_a_terminal_without_it(home: IssuerDirectory, env: dict[str, str]) -> None:
-    cli = replace(
-        home.cli, preloaded=tuple(f"membercard.commands.{group}" for group in ("batch", "card", "doctor", "roster"))
-    )
+    groups = ("counter.card", "intake.batch", "intake.roster", "start.doctor")
+    enough = tuple(f"membercard.commands.{group}" for group in groups) if "LC_ALL" in env else ()
+    cli = replace(home.cli, preloaded=enough)
     for args, status in (
         (("--help",), 0),
         (("roster", "check", home.form), 1),

@@ -17,7 +17,7 @@ def test_a_card_under_an_aid_of_the_profile_is_issued_read_and_verified(tmp_path
     profile.write_text(text.replace("  aid: F04D454D4245520101 ", f"  aid: {OWN} "), "utf-8")
     cli = Cli(tmp_path / "data")
     own = ("--profile", profile)
-    cli.ok(*own, "keys", "init")
+    cli.set_up()
     batch = cli.ok(*own, "roster", "import", csv_form(tmp_path / "f.csv", 1), "--by", "clerk", "--json").json["batch"]
     cli.ok(*own, "batch", "approve", batch, "--by", "reviewer")
     cli.ok(*own, "batch", "prepare", batch)
