@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import chain, count
 from threading import Barrier
 
 import psycopg
@@ -18,6 +15,7 @@ from registry.values import Claim, JournalEntry, JournalEvent, NothingLeft
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.postgres import Cluster
 from tests.support.registry.registrar import LEASE, UNIT, chip, prepare, ready, rows
+from tests.support.registry.stations import stations
 from tests.support.waiting import PATIENCE, eventually
 
 LANES = 8
@@ -145,61 +143,17 @@ def test_two_preparations_of_one_batch_make_each_dossier_once(registry: Registry
     assert registry.batches.accounts(batch).dossiers == 10
 
 
-_STATION = """
-import json, sys, time
-from registry.store import Registry
-from registry.values import Claim, JournalEntry, JournalEvent
-from tests.support.registry.postgres import Cluster
-from tests.support.registry.registrar import LEASE, chip, custodian
-url, batch, start = sys.argv[1], sys.argv[2], int(sys.argv[3])
-taken = []
-with Registry.open(url, custodian()) as registry:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    while True:
-        claim = registry.line.claim(batch, "lane", f"station {start}", chip(start + len(taken)), LEASE)
-        if not isinstance(claim, Claim):
-            break
-        registry.line.journal(claim, JournalEntry("store data", JournalEvent.DONE, block=0))
-        registry.line.verified(claim, {}, 1.0)
-        taken.append(claim.dossier_id)
-        if len(taken) == 1:
-            print("one", flush=True)
-            sys.stdin.readline()  # until the other has one as well
-        time.sleep(0.005)  # SQLite's writers do not queue: one that never rests keeps the others out
-print(json.dumps(taken))
-"""
-
-
 def test_two_stations_never_take_the_same_dossier(registry: Registry, custody: MemoryCustody, url: str) -> None:
     batch = ready(registry, custody, CARDS)
-    stations = [
-        subprocess.Popen(
-            [sys.executable, "-c", _STATION, url, batch, str(start)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for start in (1000, 2000)
-    ]
-    for station in stations:
-        assert station.stdout is not None
-        assert station.stdout.readline() == "ready\n"
-    for awaited in ("one\n", ""):
-        for station in stations:
-            assert station.stdin is not None
-            station.stdin.write("go\n")
-            station.stdin.flush()
-        for station in stations:
-            assert station.stdout is not None
-            assert not awaited or station.stdout.readline() == awaited
-    taken = []
-    for station in stations:
-        out, _ = station.communicate(timeout=PATIENCE)
-        assert station.returncode == 0
-        taken.append(json.loads(out))
+    with stations(url, batch, 1000, 2000) as both:
+        for word in ("ready", "one"):
+            assert [station.heard() for station in both] == [word] * 2
+            for station in both:
+                station.go_on()
+        taken = [station.heard() for station in both]
+        assert all(station.ended() for station in both)
     assert all(taken)
-    assert sorted(taken[0] + taken[1]) == list(range(1, CARDS + 1))
+    assert sorted(chain.from_iterable(taken)) == list(range(1, CARDS + 1))
     assert registry.batches.accounts(batch).balanced
 
 
@@ -220,20 +174,10 @@ def test_a_killed_station_leaves_accounts_that_balance(registry: Registry, custo
     batch = ready(registry, custody, CARDS)
     done = 0
     for start in (1000, 2000, 3000):
-        station = subprocess.Popen(
-            [sys.executable, "-c", _STATION, url, batch, str(start)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert station.stdout is not None
-        assert station.stdin is not None
-        station.stdout.readline()
-        station.stdin.write("go\ngo\n")
-        station.stdin.flush()
-        assert eventually(lambda more=done + 5: registry.batches.accounts(batch).verified >= more)
-        station.kill()
-        station.communicate()
+        with stations(url, batch, start) as (station,):
+            assert station.heard() == "ready"
+            station.go_on(2)
+            assert eventually(lambda more=done + 5: registry.batches.accounts(batch).verified >= more)
         counted = registry.batches.accounts(batch)
         assert counted.balanced
         done = counted.verified
