@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from types import MappingProxyType
+from typing import TypeAlias
 
 _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 _PARAGRAPH = re.compile(r"\n\s*\n")
@@ -25,6 +28,11 @@ _ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+", "count": "[0-9,]+"}
 """Names of fields that hold a number and nothing else, with its pattern."""
 _VERBATIM = frozenset({"person", "other_person"})
 """Names of fields that hold what somebody is called, which is no word to translate."""
+
+
+_MARK = 5
+"""Letters of a message by which it is looked for: a look at each of a thousand messages took most of the time."""
+_Pattern: TypeAlias = tuple[str, re.Pattern[str], tuple[str, ...], str]
 
 
 class Language(StrEnum):
@@ -86,7 +94,7 @@ def sentence(english: str) -> str:
         return "\n".join(map(sentence, english.split("\n")))
     if placed := _PLACED.fullmatch(english):
         return f"{placed['place']}: {sentence(placed['fault'])}"
-    for part_of_all, pattern, fields, chinese in _patterns():
+    for part_of_all, pattern, fields, chinese in _candidates(english):
         if part_of_all in english and (match := pattern.fullmatch(english)):
             parts = dict(zip(fields, match.groups(), strict=True))
             values = {name: part if name in _VERBATIM else sentence(part) for name, part in parts.items()}
@@ -97,7 +105,7 @@ def sentence(english: str) -> str:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str], tuple[str, ...], str], ...]:
+def _patterns() -> tuple[_Pattern, ...]:
     """Messages with fields as their longest fixed part and a regular expression, those with the most text of their own
     first. A look for the part is a tenth of the work of the expression."""
     patterns = []
@@ -112,6 +120,25 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str], tuple[str, ...], str], ...]
             row = (max(fixed, key=len), re.compile(pattern, re.DOTALL), tuple(first), chinese)
             patterns.append((len("".join(fixed)), row))
     return tuple(row for _, row in sorted(patterns, key=lambda one: -one[0]))
+
+
+def _candidates(english: str) -> Iterator[_Pattern]:
+    """The messages with fields whose mark is in this text, in their order."""
+    patterns, marks = _patterns(), _marks()
+    present = marks.keys() & {english[at : at + _MARK] for at in range(len(english) - _MARK + 1)}
+    return (patterns[number] for number in sorted(chain(marks[""], *(marks[mark] for mark in present))))
+
+
+@cache
+def _marks() -> Mapping[str, list[int]]:
+    """The places of the messages with fields by a few letters of each, those that are in the fewest of them; "" for
+    what is too short to have any."""
+    pieces = [[part[at : at + _MARK] for at in range(len(part) - _MARK + 1)] or [""] for part, *_ in _patterns()]
+    frequency = Counter(chain.from_iterable(pieces))
+    marks: dict[str, list[int]] = {"": []}
+    for number, its_pieces in enumerate(pieces):
+        marks.setdefault(min(its_pieces, key=lambda piece: frequency[piece]), []).append(number)
+    return MappingProxyType(marks)
 
 
 def _group(place: int, fields: list[str]) -> str:
