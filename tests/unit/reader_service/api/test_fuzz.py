@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 import httpx
@@ -22,6 +23,8 @@ from tests.support.thorough import repeats
 
 EXAMPLES: Final = repeats(2, 30)
 """For each of more than a hundred operations."""
+STEP: Final = repeats(3, 1)
+"""In the ordinary run right requests go to every third operation: each has tests of its own that ask it rightly."""
 _LEFT_OUT: Final = ("DELETE /api/v1/session", "GET /api/v1/events/stream")
 """The first would sign the asker out, the second has no end."""
 
@@ -74,8 +77,8 @@ def check(case: schemathesis.Case, answer: httpx.Response) -> None:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_request_breaks_the_service(mode: GenerationMode, fuzz_rig: ServiceApp, everybody: Client) -> None:
     schema = schemathesis.openapi.from_dict(fuzz_rig.document())
-    requests = 0
-    for parsed in schema.get_all_operations():
+    requests, step = 0, STEP if mode is GenerationMode.POSITIVE else 1
+    for parsed in islice(schema.get_all_operations(), 0, None, step):
         operation = parsed.ok()
         if operation.label in _LEFT_OUT:
             continue
@@ -89,4 +92,4 @@ def test_no_request_breaks_the_service(mode: GenerationMode, fuzz_rig: ServiceAp
 
         with suppress(Unsatisfiable):  # nothing about this operation can be wrong
             ask()
-    assert requests > 200
+    assert requests > 200 // step
