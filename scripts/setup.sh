@@ -25,23 +25,27 @@ sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 
   packages+=(python3-venv python3-dev)
 fi
 
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+root=()
+[ "$(id -u)" -eq 0 ] || root=(sudo)
+install_packages() {
+  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
+  "${apt[@]}" update -qq && "${apt[@]}" install -y -qq --no-install-recommends "$@"
+}
 missing=()
 for package in "${packages[@]}"; do
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  installed "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "this machine has no apt-get; install the equivalents of: ${missing[*]}"
-  root=()
   if [ "$(id -u)" -ne 0 ]; then
     sudo -n true 2>/dev/null || { command -v sudo >/dev/null && [ -t 0 ]; } ||
       die "these packages are missing: ${missing[*]}
 Install them with:  apt-get install ${missing[*]}   (as root), then run the same command again."
-    root=(sudo)
   fi
   say "setup: installing ${missing[*]}"
   log=$(mktemp)
-  { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
+  install_packages "${missing[@]}" >"$log" 2>&1 ||
     { tail -n 20 "$log" >&2; die "apt-get failed; what it said last is above"; }
   rm -f "$log"
 fi
@@ -61,6 +65,11 @@ lock=requirements/run.txt
 stamp=.venv/.set-up-$what
 want=$(cat requirements/build.txt "$lock" pyproject.toml | sha256sum; pwd)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+  # Without a window the pages take half the time. Not every distribution has it, and Chromium itself will do.
+  shell=chromium-headless-shell
+  if [ "$what" = test ] && ! installed $shell && { [ ${#root[@]} -eq 0 ] || sudo -n true 2>/dev/null; }; then
+    install_packages $shell >/dev/null 2>&1 || true
+  fi
   say "setup: building .venv from $lock (once; a minute or two)"
   # A clone that was moved keeps programs that point to where it was.
   grep -qsF "$PWD/.venv" .venv/pyvenv.cfg && [ -x .venv/bin/python ] || "$python" -m venv --clear .venv

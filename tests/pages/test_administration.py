@@ -393,7 +393,7 @@ def test_an_administrator_does_not_disable_themselves(sessions: Sessions) -> Non
 
 def test_pages_of_others_are_refused_in_words(sessions: Sessions) -> None:
     for name, path in (("counter", "/registry"), ("registrar", "/users"), ("operator", "/audit")):
-        page, watch = sessions.open_page(name, path="/password")
+        page, watch = sessions.open_page(name, path=None)
         watch.expected.add(403)
         page.goto(path)
         expect(page.locator("main .notice.bad")).to_contain_text("您的角色")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from membercard.demo.people import people, write_form
 from membercard.demo.station import EVERYTHING
+from reader_service.pages import live
 from reader_service.principal import Principal, Role
 from tests.support.service.pages import Served, Sessions, opener
 
@@ -227,7 +228,10 @@ def test_a_page_of_an_earlier_session_sends_with_the_present_one(sessions: Sessi
     expect(page.locator("#messages .notice.ok")).to_be_visible()
 
 
-def test_a_live_page_with_an_open_dialog_is_not_left_when_its_session_ends(sessions: Sessions, at: Served) -> None:
+def test_a_live_page_with_an_open_dialog_is_not_left_when_its_session_ends(
+    sessions: Sessions, at: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SESSION_CHECK", 0.0)  # at each tick
     page, _ = sessions.open_page("operator", path="/station")
     page.wait_for_load_state()
     page.locator(opener("start")).first.click()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING
 from tests.support.service.pages import PAGES, TABLET, Served, Sessions, paths
@@ -15,9 +15,10 @@ SERIOUS = ("serious", "critical")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
-def problems(page: object) -> list[str]:
+def problems(page: Page) -> list[str]:
     """What axe-core finds grave, with the place."""
-    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    page.evaluate(AXE_SCRIPT)
+    violations = page.evaluate("axe.run({ resultTypes: ['violations'] }).then((results) => results.violations)")
     return [
         f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['html'][:160]}"
         for one in violations
@@ -46,8 +47,7 @@ def test_a_page_opens_speaks_its_language_and_is_accessible(
 def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_in(
     sessions: Sessions, at: Served
 ) -> None:
-    page, watch = sessions.open_page(EVERYTHING)
-    page.goto("about:blank")
+    page, watch = sessions.open_page(EVERYTHING, path=None)
     page.context.clear_cookies()
     watch.expected |= {401, 422}
     page.goto("/login")
@@ -66,7 +66,7 @@ def test_the_sign_in_page_is_accessible_says_when_a_password_is_wrong_and_lets_i
 
 
 def test_the_focus_stays_in_what_is_drawn_anew_and_a_message_is_read_out_each_time(sessions: Sessions) -> None:
-    page, _ = sessions.open_page("operator", path="/progress")
+    page, _ = sessions.open_page("operator", path=None)
     # What is drawn anew here is drawn by this test.
     silence = "retry: 60000\n\n"
     page.route("**/station/live", lambda route: route.fulfill(content_type="text/event-stream", body=silence))

@@ -126,12 +126,14 @@ def address(at: Served, path: str) -> str:
 @pytest.mark.parametrize("path", PAGES)
 def test_every_button_works_before_any_module_is_there(sessions: Sessions, at: Served, path: str) -> None:
     """Each button sends its form or opens its dialog, whose buttons do as well, or is marked as one that waits."""
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     with painted(page, address(at, path)) as paint:
+        tried: set[str] = set()
         for button in page.locator("button:visible:enabled:not([data-module])").all():
             dialog = button.get_attribute("commandfor")
             if dialog:
-                opens(paint, button, page.locator(f"dialog#{dialog}"))
+                opens(paint, button, page.locator(f"dialog#{dialog}"), again=dialog in tried)
+                tried.add(dialog)
             elif button.evaluate("(one) => one.form.method") == "post":
                 fill(button.locator("xpath=ancestor::form"))
                 sends(paint, button)
@@ -146,7 +148,7 @@ def test_every_button_works_before_any_module_is_there(sessions: Sessions, at: S
 
 @pytest.mark.parametrize("path", ["/station", "/counter?reader=counter"])
 def test_a_button_that_needs_a_module_waits_for_it(sessions: Sessions, path: str) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     with painted(page, path) as paint:
         assert page.locator("[data-module]").all_inner_texts() == ["声音提示"]
         page.click("[data-module]")
@@ -156,12 +158,16 @@ def test_a_button_that_needs_a_module_waits_for_it(sessions: Sessions, path: str
         expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
 
 
-def opens(paint: Paint, button: Locator, dialog: Locator) -> None:
-    """The button opens the dialog, the dialog's own send and close."""
+def opens(paint: Paint, button: Locator, dialog: Locator, *, again: bool) -> None:
+    """The button opens the dialog, the dialog's own send and close; ``again``: those were tried already."""
     button.click()
     expect(dialog).to_be_visible()
     if dialog.locator("[autofocus]:visible:enabled").count():
         expect(dialog.locator("[autofocus]:visible:enabled").first).to_be_focused()
+    if again:
+        paint.page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        return
     for send in dialog.locator("button[type=submit]:enabled").all():
         fill(dialog)
         sends(paint, send)
@@ -182,7 +188,7 @@ def opens(paint: Paint, button: Locator, dialog: Locator) -> None:
 def test_a_dialog_that_is_fetched_is_open_at_once_and_filled_later(
     sessions: Sessions, path: str, press: str, field: str
 ) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     with painted(page, path) as paint:
         page.locator(press).first.click()
         expect(page.locator("dialog[open]")).to_contain_text("正在加载")
@@ -191,7 +197,7 @@ def test_a_dialog_that_is_fetched_is_open_at_once_and_filled_later(
 
 
 def test_keys_and_menus_work_before_any_module(sessions: Sessions) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     with painted(page, "/station") as paint:
         page.keyboard.press("?")
         expect(page.locator("#keys-list dd").first).to_be_visible()
@@ -213,7 +219,7 @@ def test_keys_and_menus_work_before_any_module(sessions: Sessions) -> None:
 
 
 def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(sessions: Sessions, at: Served) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     with painted(page, "/counter?reader=counter"):
         reader = str(page.locator("#reader option").first.get_attribute("value"))
         page.select_option("#reader", reader)
@@ -227,7 +233,7 @@ def test_a_choice_on_the_counter_and_a_file_for_intake_count_before_any_module(s
 def test_a_form_is_registered_without_any_module(sessions: Sessions, at: Served, tmp_path: Path) -> None:
     """The browser's own forms lead all the way: uploaded, sent for review, returned with a reason, and discarded."""
     form = write_form(tmp_path / "early.xlsx", "首屏测试工会", people(2, 931))
-    page, _ = sessions.open_page("registrar", path="/password")
+    page, _ = sessions.open_page("registrar", path=None)
     with painted(page, "/intake", posts=False):
         page.set_input_files("#form", form)
         page.click("#upload button[type=submit]")
@@ -235,7 +241,7 @@ def test_a_form_is_registered_without_any_module(sessions: Sessions, at: Served,
         batch = page.url.rpartition("/")[2]
         page.get_by_role("button", name="送审").click()
         expect(page.locator(".badge").first).to_contain_text("待审核")
-    reviewer, _ = sessions.open_page("reviewer", path="/password")
+    reviewer, _ = sessions.open_page("reviewer", path=None)
     with painted(reviewer, f"/intake/{batch}", posts=False):
         reviewer.click(opener("return"))
         reviewer.keyboard.type("请核对单位名称")
@@ -249,7 +255,7 @@ def test_a_form_is_registered_without_any_module(sessions: Sessions, at: Served,
 
 
 def test_a_secret_that_is_shown_once_has_a_page_of_its_own_without_htmx(sessions: Sessions) -> None:
-    page, _ = sessions.open_page("administrator", "en", path="/password")
+    page, _ = sessions.open_page("administrator", "en", path=None)
     with painted(page, "/users", posts=False):
         page.click(opener("make-token"))
         page.keyboard.type("till 8")
@@ -275,7 +281,7 @@ def test_htmx_repeats_a_form_of_the_browser_and_gets_the_same_secret(sessions: S
 
 
 def test_data_in_full_on_a_page_of_their_own_leave_the_screen_after_a_minute(sessions: Sessions) -> None:
-    page, _ = sessions.open_page("registrar", path="/password")
+    page, _ = sessions.open_page("registrar", path=None)
     page.clock.install()
     with painted(page, "/registry/1", posts=False):
         page.click(opener("unmask"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -55,73 +56,6 @@ SMALL = """(least) => {
 }"""
 
 
-def on_every_page(page: Page, at: Served, *scripts: tuple[str, object]) -> dict[str, list[str]]:
-    """What the scripts, each with its argument, find, by page; pages where they find nothing are left out."""
-    breaches: dict[str, list[str]] = {}
-    for name, path in all_paths(at).items():
-        page.goto(path)
-        if name == "progress":
-            page.wait_for_selector("#plots[data-drawn]")
-        breaches[name] = [place for script, argument in scripts for place in page.evaluate(script, argument)]
-    return {name: places for name, places in breaches.items() if places}
-
-
-@pytest.mark.parametrize(("language", "scheme"), [("zh", "dark"), ("en", "light")])
-def test_a_phone_shows_every_page_without_moving_it_sideways(
-    sessions: Sessions, at: Served, language: str, scheme: str
-) -> None:
-    page, _ = sessions.open_page(
-        EVERYTHING, language, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme
-    )
-    assert on_every_page(page, at, (OUTSIDE, None)) == {}
-
-
-def shows(page: Page, at: Served, code: VerdictCode) -> bool:
-    """Whether the page shows a verdict, which is published again: the page may not have listened before."""
-    shown = verdict(code, name="阿卜杜勒艾则孜·阿卜杜热合曼江", unit="广州市第一机械厂工会委员会" * 2)
-    at.service.bus.publish("verdict", "counter", shown.to_json())
-    return page.locator(f"#verdict[data-verdict='{code}']").is_visible()
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessions, at: Served, language: str) -> None:
-    page, _ = sessions.open_page(
-        EVERYTHING, language, path="/counter?reader=counter", viewport=PHONE, has_touch=True, is_mobile=True
-    )
-    page.wait_for_selector("#verdict[data-waits]")
-    breaches = {}
-    for code in VerdictCode:
-        assert eventually(partial(shows, page, at, code), 0.1)
-        breaches[code] = page.evaluate(OUTSIDE) + page.evaluate(SPILLED)
-    assert {code: places for code, places in breaches.items() if places} == {}
-
-
-def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(sessions: Sessions, at: Served) -> None:
-    page, _ = sessions.open_page(EVERYTHING, viewport=PHONE, path="/registry")
-    assert page.locator(".stacks tbody td").count() > 50
-    assert on_every_page(page, at, (UNLABELLED, None)) == {}
-    page.goto("/registry")
-    row = page.locator(".stacks tbody tr").first
-    values = [cell.bounding_box() for cell in row.locator("td").all()]
-    tops = [box["y"] for box in values if box]
-    assert len(tops) == 7
-    assert tops == sorted(set(tops)), "each value has a line of its own"
-
-
-@pytest.mark.parametrize(("size", "mobile"), [(PHONE, True), (TABLET, False)])
-def test_a_finger_hits_every_control(sessions: Sessions, at: Served, size: dict[str, int], mobile: bool) -> None:
-    page, _ = sessions.open_page(EVERYTHING, viewport=size, has_touch=True, is_mobile=mobile)
-    assert page.evaluate("matchMedia('(pointer: coarse)').matches")
-    assert on_every_page(page, at, (SMALL, FINGER)) == {}
-
-
-def test_a_mouse_keeps_rows_close_together(sessions: Sessions) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/audit")
-    row = page.locator("table tbody tr").first.bounding_box()
-    assert row
-    assert row["height"] < FINGER
-
-
 LONG_LINES = """(most) => [...document.querySelectorAll("main p, main .notice, main .hint")]
   .filter((one) => one.checkVisibility() && !one.closest(".verdict, .scroll")).flatMap((one) => {
     const range = document.createRange();
@@ -134,15 +68,126 @@ NARROW_TABLES = """(least) => [...document.querySelectorAll(".scroll")]
   .filter((one) => one.checkVisibility() && !one.closest("details, .plot, .panel") && one.offsetWidth < least)
   .map((one) => `${one.getAttribute("aria-label")}: ${one.offsetWidth}`)"""
 
+EDGES = """() => [...document.querySelectorAll("main > *")]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.offsetWidth && one.offsetHeight)
+  .map((one) => [one.getBoundingClientRect().left, one.getBoundingClientRect().right])"""
+"""Where the parts of a page begin and end."""
+
+TOUCH = {"has_touch": True, "is_mobile": True}
+
+Look = tuple[str, dict[str, int], object]
+"""A script that looks for something, the size of the screen, and the script's argument."""
+Findings = dict[str, dict[str, Any]]
+"""What was found, by what was looked for and by page."""
+PHONE_LOOKS: dict[str, Look] = {
+    "outside": (OUTSIDE, PHONE, None),
+    "unlabelled": (UNLABELLED, PHONE, None),
+    "small on a phone": (SMALL, PHONE, FINGER),
+    "small on a tablet": (SMALL, TABLET, FINGER),
+}
+WIDE_LOOKS: dict[str, Look] = {
+    "narrow tables": (NARROW_TABLES, WIDE, 1200),
+    "long lines": (LONG_LINES, WIDE, 720),
+    "edges": (EDGES, WIDE, None),
+}
+
+
+def walk(page: Page, at: Served, looks: dict[str, Look]) -> Findings:
+    """Open every page, once for all looks."""
+    findings: Findings = {what: {} for what in looks}
+    for name, path in all_paths(at).items():
+        page.set_viewport_size(next(iter(looks.values()))[1])
+        page.goto(path)
+        if name == "progress":
+            page.wait_for_selector("#plots[data-drawn]")
+        for what, (script, size, argument) in looks.items():
+            page.set_viewport_size(size)
+            findings[what][name] = page.evaluate(script, argument)
+    return findings
+
+
+def breaches(findings: Findings, what: str) -> dict[str, list[str]]:
+    """Pages where nothing was found are left out."""
+    return {name: places for name, places in findings[what].items() if places}
+
+
+@pytest.fixture(scope="module")
+def walks() -> dict[str, Findings]:
+    """The walks through all pages that were made."""
+    return {}
+
+
+@pytest.fixture
+def phone(sessions: Sessions, at: Served, walks: dict[str, Findings]) -> Findings:
+    """Every page in Chinese, under a finger."""
+    if "phone" not in walks:
+        page, _ = sessions.open_page(EVERYTHING, viewport=PHONE, color_scheme="dark", **TOUCH)
+        assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+        walks["phone"] = walk(page, at, PHONE_LOOKS)
+    return walks["phone"]
+
+
+def test_a_phone_shows_every_page_without_moving_it_sideways(phone: Findings) -> None:
+    assert breaches(phone, "outside") == {}
+
+
+def test_a_phone_shows_every_page_in_english_without_moving_it_sideways(sessions: Sessions, at: Served) -> None:
+    page, _ = sessions.open_page(EVERYTHING, "en", viewport=PHONE, color_scheme="light", **TOUCH)
+    assert breaches(walk(page, at, {"outside": PHONE_LOOKS["outside"]}), "outside") == {}
+
+
+def shows(page: Page, at: Served, code: VerdictCode) -> bool:
+    """Whether the page shows a verdict, which is published again: the page may not have listened before."""
+    shown = verdict(code, name="阿卜杜勒艾则孜·阿卜杜热合曼江", unit="广州市第一机械厂工会委员会" * 2)
+    at.service.bus.publish("verdict", "counter", shown.to_json())
+    return page.locator(f"#verdict[data-verdict='{code}']").is_visible()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_phone_shows_every_verdict_without_moving_it_sideways(sessions: Sessions, at: Served, language: str) -> None:
+    page, _ = sessions.open_page(EVERYTHING, language, path="/counter?reader=counter", viewport=PHONE, **TOUCH)
+    page.wait_for_selector("#verdict[data-waits]")
+    findings = {}
+    for code in VerdictCode:
+        assert eventually(partial(shows, page, at, code), 0.02)
+        findings[code] = page.evaluate(OUTSIDE) + page.evaluate(SPILLED)
+    assert {code: places for code, places in findings.items() if places} == {}
+
+
+def test_a_phone_shows_each_value_of_a_row_beside_the_heading_of_its_column(
+    sessions: Sessions, phone: Findings
+) -> None:
+    assert breaches(phone, "unlabelled") == {}
+    page, _ = sessions.open_page(EVERYTHING, viewport=PHONE, path="/registry")
+    assert page.locator(".stacks tbody td").count() > 50
+    row = page.locator(".stacks tbody tr").first
+    values = [cell.bounding_box() for cell in row.locator("td").all()]
+    tops = [box["y"] for box in values if box]
+    assert len(tops) == 7
+    assert tops == sorted(set(tops)), "each value has a line of its own"
+
+
+@pytest.mark.parametrize("screen", ["phone", "tablet"])
+def test_a_finger_hits_every_control(phone: Findings, screen: str) -> None:
+    assert breaches(phone, f"small on a {screen}") == {}
+
+
+def test_a_mouse_keeps_rows_close_together(sessions: Sessions) -> None:
+    page, _ = sessions.open_page(EVERYTHING, path="/audit")
+    row = page.locator("table tbody tr").first.bounding_box()
+    assert row
+    assert row["height"] < FINGER
+
 
 def test_a_wide_screen_is_used_for_tables_and_not_for_longer_lines(sessions: Sessions, at: Served) -> None:
     page, _ = sessions.open_page(EVERYTHING, "en", viewport=WIDE)
-    assert on_every_page(page, at, (NARROW_TABLES, 1200), (LONG_LINES, 720)) == {}
-    for path in ("/registry", "/progress", "/audit", "/intake", "/registry/1"):
-        page.goto(path)
-        edges = [one.bounding_box() for one in page.locator("main > *").filter(visible=True).all()]
-        assert max(box["x"] + box["width"] for box in edges if box) >= 1880
-        assert min(box["x"] for box in edges if box) <= 40
+    findings = walk(page, at, WIDE_LOOKS)
+    assert breaches(findings, "narrow tables") == {}
+    assert breaches(findings, "long lines") == {}
+    for name in ("registry", "progress", "audit", "intake", "member"):
+        edges = findings["edges"][name]
+        assert max(right for _, right in edges) >= 1880, name
+        assert min(left for left, _ in edges) <= 40, name
 
 
 def test_two_things_stand_beside_each_other_on_a_wide_screen_and_one_below_the_other_on_a_narrow_one(

@@ -45,7 +45,7 @@ def chosen(page: Page) -> list[str]:
 @pytest.fixture
 def page(sessions: Sessions) -> Page:
     """The station page with a silent stream: what arrives is sent by the test."""
-    page, _ = sessions.open_page(EVERYTHING, path="/password")
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     page.route("**/station/live", lambda route: route.fulfill(content_type="text/event-stream", body=SILENCE))
     page.goto("/station")
     page.evaluate(PATCH, choices())
@@ -154,8 +154,9 @@ def test_what_is_written_while_a_refusal_is_under_way_stays(sessions: Sessions) 
 
 
 def test_a_late_answer_leads_to_another_page_only_once_no_dialog_is_open(sessions: Sessions, at: Served) -> None:
-    page, _ = sessions.open_page("administrator", path="/users/operator")
-    page.wait_for_load_state()
+    page, _ = sessions.open_page("administrator", path=None)
+    page.clock.install()
+    page.goto("/users/operator")
     held: list[Route] = []
     page.route("**/users/operator/disable", lambda route: held.append(route))
     page.click(opener("disable"))
@@ -167,7 +168,7 @@ def test_a_late_answer_leads_to_another_page_only_once_no_dialog_is_open(session
     page.fill("dialog#reset textarea", "忘记密码")
     with page.expect_response("**/users/operator/disable"):
         held.pop().fulfill(status=204, headers={"HX-Redirect": "/users"})
-    page.wait_for_timeout(1500)  # it looks every second
+    page.clock.run_for(1500)  # it looks every second
     expect(page.locator("dialog#reset textarea")).to_have_value("忘记密码")
     page.keyboard.press("Escape")
     page.wait_for_url("**/users")

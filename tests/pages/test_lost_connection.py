@@ -125,7 +125,7 @@ def test_a_refusal_is_shown_in_the_dialog_whose_text_it_is_about(sessions: Sessi
 
 
 def test_a_page_whose_script_does_not_arrive_offers_to_load_it_again(sessions: Sessions) -> None:
-    page, watch = sessions.open_page(EVERYTHING, path="/password")
+    page, watch = sessions.open_page(EVERYTHING, path=None)
     watch.cut = True
     held: list[Route] = []
     page.route("**/static/vendor/htmx*", lambda route: held.append(route) or route.abort())

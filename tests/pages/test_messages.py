@@ -15,7 +15,7 @@ ERROR = "#messages .notice.bad"
 
 def with_message(sessions: Sessions, unit: str) -> Page:
     """A page that came with a success, and whose time is this test's: member 1 was moved to this unit."""
-    page, _ = sessions.open_page(EVERYTHING)
+    page, _ = sessions.open_page(EVERYTHING, path=None)
     page.clock.install()
     page.goto("/registry/1")
     page.click(opener("transfer"))
@@ -53,7 +53,7 @@ def test_a_success_stays_while_the_pointer_or_the_focus_is_on_it(sessions: Sessi
 
 
 def test_an_error_stays_until_it_is_closed_and_the_focus_goes_to_the_page(sessions: Sessions) -> None:
-    page, watch = sessions.open_page(EVERYTHING)
+    page, watch = sessions.open_page(EVERYTHING, path=None)
     watch.expected.add(422)
     page.clock.install()
     page.goto("/registry/1")
