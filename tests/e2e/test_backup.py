@@ -24,7 +24,7 @@ def typed(start: str) -> str:
     return line
 
 
-def run(command: str, directory: Path, entered: str = "", **environment: str) -> None:
+def expect_success(command: str, directory: Path, entered: str = "", **environment: str) -> None:
     """Without a terminal, so that what is ``entered`` is read from standard input."""
     done = subprocess.run(
         ["/bin/sh", "-ec", command],
@@ -46,7 +46,7 @@ def fill(registry: Registry) -> tuple[str, int]:
     return report.last_hash, report.last_number
 
 
-def check(url: str, noted: tuple[str, int]) -> None:
+def expect_whole(url: str, noted: tuple[str, int]) -> None:
     with Registry.open(url, issuer.custody()) as registry:
         report = registry.audit.verify((noted[1], noted[0]))
         assert report.whole
@@ -64,8 +64,8 @@ def test_sqlite_while_it_is_in_use(tmp_path: Path) -> None:
     with Registry.open(f"sqlite:///{where}", issuer.custody()) as registry:
         noted = fill(registry)
         command = typed("sqlite3 /var/lib/membercard/").replace("/var/lib/membercard/membercard.db", str(where))
-        run(command, tmp_path)
-    check(f"sqlite:///{tmp_path / 'membercard.copy.db'}", noted)
+        expect_success(command, tmp_path)
+    expect_whole(f"sqlite:///{tmp_path / 'membercard.copy.db'}", noted)
 
 
 @pytest.mark.postgres
@@ -73,13 +73,13 @@ def test_postgresql_while_it_is_in_use(tmp_path: Path) -> None:
     with private_cluster() as cluster:
         (host,) = parse_qs(urlsplit(cluster.url("postgres")).query)["host"]
         there = {"PGHOST": host, "PGUSER": "registry"}
-        run(typed("createuser --pwprompt"), tmp_path, entered="correct-horse\n" * 2, **there)
-        run(typed("createdb --owner"), tmp_path, **there)
+        expect_success(typed("createuser --pwprompt"), tmp_path, entered="correct-horse\n" * 2, **there)
+        expect_success(typed("createdb --owner"), tmp_path, **there)
         url = cluster.url("membercard")
         with Registry.open(url, issuer.custody()) as registry:
             noted = fill(registry)
-            run(typed("pg_dump --format=custom"), tmp_path, **there)
-        run("dropdb membercard", tmp_path, **there)
-        run(typed("createdb --owner"), tmp_path, **there)
-        run(typed("pg_restore"), tmp_path, **there)
-        check(url.replace("registry@", "membercard@"), noted)
+            expect_success(typed("pg_dump --format=custom"), tmp_path, **there)
+        expect_success("dropdb membercard", tmp_path, **there)
+        expect_success(typed("createdb --owner"), tmp_path, **there)
+        expect_success(typed("pg_restore"), tmp_path, **there)
+        expect_whole(url.replace("registry@", "membercard@"), noted)

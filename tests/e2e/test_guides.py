@@ -35,7 +35,7 @@ LEFT_OUT = (
 NAME = "station-1.union.example"
 
 
-def whole(ran: list[Ran]) -> None:
+def expect_no_fault(ran: list[Ran]) -> None:
     for one in ran:
         assert one.failed == [], f"{one.block}\n{one.out}\n{one.err}"
 
@@ -83,7 +83,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def test_the_deployment_guide_runs_as_it_is_typed(installed: Installed) -> None:
-    whole(installed.ran)
+    expect_no_fault(installed.ran)
     assert installed.ran[1].out.splitlines()[-2:] == [
         "systemctl daemon-reload",
         "systemctl enable --now membercard",
@@ -196,7 +196,7 @@ def paid(tmp_path_factory: pytest.TempPathFactory) -> Paid:
 
 
 def test_the_guide_of_payments_runs_as_it_is_typed(paid: Paid) -> None:
-    whole([paid.issuing, paid.paying])
+    expect_no_fault([paid.issuing, paid.paying])
     assert "pay-ac/2 imported" in paid.issuing.out
     text = paid.paying.out
     assert [text.count(result) for result in ("APPROVED: approved offline", "APPROVED: approved online")] == [2, 1]
@@ -214,4 +214,4 @@ def test_the_bank_of_the_guide_is_that_of_the_tests() -> None:
 
 
 def test_the_check_after_a_restore_runs_as_it_is_typed(paid: Paid) -> None:
-    whole([paid.restored])
+    expect_no_fault([paid.restored])

@@ -194,7 +194,8 @@ def begun(url: str) -> list[str]:
         return [ready(registry, CUSTODY, MEMBERS, f"d{n}", start=1 + n * MEMBERS) for n in (0, 1)]
 
 
-def run(new_url: Callable[[], str], batches: list[str], examples: int) -> None:
+def expect_balanced_histories(new_url: Callable[[], str], batches: list[str], examples: int) -> None:
+    """Each step of ``Line`` leaves accounts that balance (its invariants)."""
     machine = type("Machine", (Line,), {"new_url": staticmethod(new_url), "batches": batches})
     slow = list(HealthCheck)  # a database for each example takes its time
     run_state_machine_as_test(
@@ -207,7 +208,9 @@ def run(new_url: Callable[[], str], batches: list[str], examples: int) -> None:
 def test_accounts_balance_on_sqlite(tmp_path: Path) -> None:
     first, numbers = tmp_path / "begun.db", count()
     batches = begun(f"sqlite:///{first}")
-    run(lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, repeats(10, 250))
+    expect_balanced_histories(
+        lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, repeats(10, 250)
+    )
 
 
 @pytest.mark.slow
@@ -215,4 +218,4 @@ def test_accounts_balance_on_sqlite(tmp_path: Path) -> None:
 def test_accounts_balance_on_postgresql(cluster: Cluster) -> None:
     first = cluster.database()
     batches = begun(first)
-    run(lambda: cluster.copy(first), batches, repeats(5, 120))
+    expect_balanced_histories(lambda: cluster.copy(first), batches, repeats(5, 120))

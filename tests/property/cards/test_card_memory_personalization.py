@@ -54,7 +54,7 @@ def personalize(card: VirtualCard, groups: Groups) -> None:
             assert host.send(0x80, 0xF0, 0x80, state).sw == 0x9000
 
 
-def check(card: VirtualCard, groups: Groups) -> None:
+def expect_all_readable(card: VirtualCard, groups: Groups) -> None:
     """Read back as a counter would."""
     card.reset()
     assert card.state is CardLifeCycle.SECURED
@@ -85,7 +85,7 @@ def new_card() -> VirtualCard:
 def test_without_a_tear(groups: Groups) -> None:
     card = new_card()
     personalize(card, groups)
-    check(card, groups)
+    expect_all_readable(card, groups)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -100,7 +100,7 @@ def test_a_tear_at_every_page(groups: Groups, after: bool) -> None:
             card.tear = None
             card.power_on()
             personalize(card, groups)
-            check(card, groups)
+            expect_all_readable(card, groups)
             page += 1
             continue
         break

@@ -38,10 +38,17 @@ def test_an_open_file_is_mended_and_logged(
     assert caplog.text == ""
 
 
-def test_a_file_that_is_not_there_or_no_file_is_left_to_others(tmp_path: Path) -> None:
-    private_files.tighten(tmp_path / "none", "the keystore", required=True)
-    private_files.tighten(tmp_path, "the keystore", required=True)
-    private_files.tighten(Path("/dev/null"), "the passphrase file", required=True)
+def test_a_file_that_is_not_there_or_no_file_is_left_to_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = (tmp_path, Path("/dev/null"))
+    tmp_path.chmod(0o755)
+    before = [mode(place) for place in places]
+    for place in (tmp_path / "none", *places):
+        private_files.tighten(place, "the keystore", required=True)
+    assert [mode(place) for place in places] == before
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.text == ""
 
 
 def test_an_open_file_of_another_owner_is_refused_where_it_matters(
