@@ -14,6 +14,7 @@ from cryptography import x509
 
 from reader_service.errors import Invalid
 from terminal import private_files
+from terminal.errors import MembercardError
 
 SOON: Final = timedelta(days=30)
 """How long before the end of a certificate the log warns, once a day."""
@@ -111,8 +112,11 @@ class TlsFiles:
             loaded, now = self._load(), self._clock()
             if self._loaded.valid(now) and not loaded.valid(now):
                 raise Invalid("the new certificate has expired, or is not valid yet")
-        except Exception as fault:  # whatever is in the files, the service goes on with what it has
+        except MembercardError as fault:
             _log.error("the TLS files were not renewed, those in use stay: %s", fault)
+            return
+        except Exception as fault:  # whatever is in the files, the service goes on with what it has
+            _log.error("the TLS files were not renewed, those in use stay", exc_info=fault)
             return
         self._loaded, self._warned_at = loaded, None
         until = min(end for label, _, end in loaded.ends if label == CERTIFICATE)

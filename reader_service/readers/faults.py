@@ -42,8 +42,8 @@ def look_again(session: ReaderSession) -> None:
         session.wait_for_card(0)
 
 
-def unforeseen(done: Future[None]) -> None:
-    """Log an unexpected fault of an attendant, whose result nobody waits for."""
+def unforeseen(work: str, done: Future[None]) -> None:
+    """Log an unexpected fault of ``work`` whose result nobody waits for."""
     fault = done.exception()
     if fault is not None and not isinstance(fault, MembercardError):
-        _log.error("what is done with each card at a reader failed", exc_info=fault)
+        _log.error("%s at a reader failed", work, exc_info=fault)

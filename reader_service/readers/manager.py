@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Final, TypeVar
 
 from reader_service.errors import Conflict, NotFound
@@ -360,7 +361,7 @@ class ReaderManager:
         entry.unplugged = ""
         if entry.hung and self._may_begin(entry):
             self._begin(entry)
-        entry.worker.submit(look_again)
+        entry.worker.submit(look_again).add_done_callback(partial(unforeseen, "a look"))
         self._bus.publish("reader.added", entry.id, self._view(entry).to_json())
         self._publish_state(entry)
 
@@ -439,7 +440,8 @@ class ReaderManager:
 
     def _attend(self, entry: ManagedReader) -> None:
         if entry.attendant is not None and not (entry.hung or entry.lost):
-            entry.worker.submit(entry.attendant).add_done_callback(unforeseen)
+            attending = entry.worker.submit(entry.attendant)
+            attending.add_done_callback(partial(unforeseen, "what is done with each card"))
 
     def _lease_changed(self, reader_id: str, ended: bool) -> None:
         with self._lock:
@@ -447,7 +449,8 @@ class ReaderManager:
             if entry is None:
                 return
             if ended:
-                entry.worker.submit(ReaderSession.drop)  # a card left powered is not for the next
+                dropping = entry.worker.submit(ReaderSession.drop)  # a card left powered is not for the next
+                dropping.add_done_callback(partial(unforeseen, "switching a card off"))
             self._publish_state(entry, always=True)
 
     def _publish_state(self, entry: ManagedReader, *, always: bool = False) -> None:

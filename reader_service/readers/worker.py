@@ -333,7 +333,11 @@ class ReaderWorker:
         with self._lock:
             mine, self._now, self.due, self._slow = self._now is work, None, None, False
         self._host.busy(self, False)
-        if not mine:
+        if not mine:  # its caller has the sentence about a hung reader already
+            if fault is not None:
+                _log.warning(
+                    "%s: work that was given up as hung ended with %s", self._thread.name, type(fault).__name__
+                )
             return
         if fault is not None:
             work.future.set_exception(fault)

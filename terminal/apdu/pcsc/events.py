@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -121,8 +120,10 @@ class ReaderWatch:
                 lost = True
             finally:
                 if service is not None:
-                    with suppress(Exception):  # it may be what has just failed
+                    try:
                         service.close()
+                    except Exception as error:  # it may be what has just failed
+                        _log.info("a connection to the PC/SC service was not closed: %s", type(error).__name__)
             if lost:
                 self._stop.wait(_RETRY)
 

@@ -301,6 +301,20 @@ def test_a_new_certificate_that_is_not_valid_does_not_replace_one_that_is(
     assert tls.seconds_left()["certificate"] == pytest.approx(left, abs=60)
 
 
+def test_an_unexpected_fault_of_a_renewal_is_logged_without_its_text(
+    station: Station, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = TlsFiles(station.cert, station.key)
+    before = tls.context
+    monkeypatch.setattr(tls, "_load", lambda: {}["what a file holds"])
+    tls.renew()
+    (record,) = [record for record in caplog.records if "were not renewed" in record.message]
+    assert "what a file holds" not in record.message
+    assert record.exc_info is not None
+    assert record.exc_info[0] is KeyError
+    assert tls.context is before
+
+
 @pytest.mark.parametrize(
     ("days", "level", "words"),
     [

@@ -184,6 +184,38 @@ def test_a_hung_driver_costs_its_own_reader_only_and_comes_back(two: ReaderRig, 
     assert states.index("hung") < len(states) - 1
 
 
+def test_a_fault_of_work_that_was_given_up_is_logged_by_its_kind(
+    two: ReaderRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    with two.manager() as manager:
+        begun, go = threading.Event(), threading.Event()
+
+        def job(session: ReaderSession) -> str:
+            begun.set()
+            go.wait(PATIENCE)
+            raise LookupError("what a card holds")
+
+        future = manager.submit("lane-1", job, 0.3)
+        assert begun.wait(PATIENCE)
+        assert isinstance(future.exception(PATIENCE), ReaderOut)
+        go.set()
+        assert eventually(lambda: "work that was given up as hung ended with LookupError" in caplog.text)
+    assert "what a card holds" not in caplog.text
+
+
+def test_a_fault_of_work_that_nobody_waits_for_is_logged(
+    two: ReaderRig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(session: ReaderSession) -> None:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(ReaderSession, "drop", broken)
+    with two.manager() as manager:
+        lease = manager.leases.take(OPERATOR, "lane-1")
+        manager.leases.give_back(OPERATOR, "lane-1", lease.token)
+        assert eventually(lambda: "switching a card off at a reader failed" in caplog.text)
+
+
 def test_a_hung_reader_may_be_restarted_by_hand(two: ReaderRig) -> None:
     with two.manager() as manager:
         _, _, go = hang(manager, "lane-1")

@@ -120,13 +120,15 @@ def test_a_watch_survives_any_fault(fault: Exception) -> None:
     assert events[4].detail == "watching readers failed; the log says why, and the next look follows by itself"
 
 
-def test_a_fault_after_the_list_announces_nothing_and_loses_nothing() -> None:
+def test_a_fault_after_the_list_announces_nothing_and_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
     class Broken(FakeService):
         def states(self, known: Mapping[str, int], timeout: float) -> dict[str, tuple[int, bytes]]:
             raise ValueError
 
         def close(self) -> None:
-            raise ValueError
+            raise ValueError("what a card holds")
 
     stop = threading.Event()
     worlds: Iterator[World | Exception | None] = iter([{"R 00 00": (EMPTY, b"")}] * 2)
@@ -137,6 +139,8 @@ def test_a_fault_after_the_list_announces_nothing_and_loses_nothing() -> None:
         (EventKind.SERVICE_BACK, ""),
         (EventKind.READER_ADDED, "R"),
     ]
+    assert "a connection to the PC/SC service was not closed: ValueError" in caplog.text
+    assert "what a card holds" not in caplog.text
 
 
 def test_a_missing_service_is_reported_once() -> None:
