@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from terminal.apdu.command import Command, Response
@@ -29,20 +29,26 @@ class TraceEntry:
     fault: str = ""
 
     def __str__(self) -> str:
+        return self.line()
+
+    def line(self, *, command: Callable[[str], str] = str, words: Callable[[str], str] = str) -> str:
+        """The exchange on one line, in another language where ``command`` translates the command in words, and
+        ``words`` lengths of redacted data, status words and faults."""
         head = " ".join(f"{byte:02X}" for byte in self.header)
-        sent = _field(self.command_length, self.command_data)
-        answer = self.fault if self.sw is None else f"{_field(self.response_length, self.response_data)}{self.sw}"
-        return f"{self.seconds * 1000:8.2f} ms  {head}  {sent}{describe(*self.header)}  ->  {answer}"
+        sent = _field(self.command_length, self.command_data, words)
+        answer = _field(self.response_length, self.response_data, words)
+        end = words(self.fault) if self.sw is None else f"{answer}{words(str(self.sw))}"
+        return f"{self.seconds * 1000:8.2f} ms  {head}  {sent}{command(describe(*self.header))}  ->  {end}"
 
     def __repr__(self) -> str:
         """The printed line, which holds no redacted data."""
         return f"<TraceEntry {str(self).strip()}>"
 
 
-def _field(length: int, data: bytes | None) -> str:
+def _field(length: int, data: bytes | None, words: Callable[[str], str]) -> str:
     if not length:
         return ""
-    return f"[{length} bytes]  " if data is None else f"{data.hex().upper()}  "
+    return f"{words(f'[{length} bytes]')}  " if data is None else f"{data.hex().upper()}  "
 
 
 class Trace:

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from membercard import language, output, settings
+from membercard import exchanges, language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.developers.gp.facts import flat
 from membercard.errors import NoMemberCard
@@ -157,16 +157,16 @@ def trace(
     warn_of(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport, recorded), lists)
-    exchanges = _explained(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
+    turns = _explained(recorded, reveal) if explain else [(entry, ()) for entry in recorded]
     if json:
         explained = [
             output.plain(entry) | ({"explained": [tree.to_json() for tree in trees]} if explain else {})
-            for entry, trees in exchanges
+            for entry, trees in turns
         ]
         output.as_json({"verdict": verdict.code.value, "exchanges": explained})
     else:
-        for entry, trees in exchanges:
-            typer.echo(str(entry))
+        for entry, trees in turns:
+            typer.echo(exchanges.line(entry))
             output.trees(trees, _UNDER)
         output.say(
             "{count} exchanges, {wait:.1f} ms waiting for the card: {code}",
@@ -218,15 +218,16 @@ _LEFT = {
 def verdict_panel(verdict: Verdict) -> RenderableType:
     """The verdict for a person: colour, sign and words, then who the member is and what is left."""
     row = PRESENTATIONS[verdict.code]
+    chinese = language.current() is language.Language.CHINESE
     colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
     body: list[RenderableType] = [Text(language.sentence(verdict.sentence))]
     if row.tone is Tone.DOUBT:
-        chinese = language.current() is language.Language.CHINESE
-        body.append(Text(row.next.zh if chinese else f"{row.next.zh}\n{row.next.en}.", "bold"))
+        body.append(Text(row.next.zh if chinese else f"{row.next.en}.", "bold"))
     if verdict.member is not None:
         body.append(_member_table(verdict))
     body.append(Text(_provenance(verdict), style="dim"))
-    title = f"[bold]{sign} {row.word.zh}  {verdict.code.value}[/]"
+    word = row.word.zh if chinese else row.word.en
+    title = f"[bold]{sign} {word}  {verdict.code.value}[/]"
     return Panel(Group(*body), title=title, border_style=colour, expand=False, padding=(1, 2))
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from membercard import language
+from membercard.exchanges import command, line
 from membercard.explained import localized
 from membercard.language import Language, sentence
+from terminal.apdu import StatusWord, TraceEntry
+from terminal.apdu import describe as describe_module
+from terminal.apdu.describe import describe
 from terminal.emv.data.elements.element import Element
 from terminal.emv.data.explain import Explained, Explainer, explain, explain_readable
 from terminal.member.elements import ELEMENTS, MEMBER_AID, dictionary
@@ -26,8 +32,6 @@ AIDS = {
 }
 DICTIONARY = dictionary()
 NAMES = sorted({element.name for element in (*DICTIONARY.elements, *ELEMENTS)})
-COMMAND = "86"
-"""A command in words has the names of ISO/IEC 7816-4."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +70,7 @@ def test_every_value_and_every_fault_of_every_element_is_chinese() -> None:
             for reveal in (True, False):
                 explainer = Explainer(AIDS[element.scheme], reveal, DICTIONARY)
                 for text in english(localized(explainer.element(element.tag, value, template))):
-                    if str(element.tag) != COMMAND:
-                        odd.setdefault(text, str(element.tag))
+                    odd.setdefault(text, str(element.tag))
     assert odd == {}
 
 
@@ -117,3 +120,90 @@ def test_english_stays_as_it_is() -> None:
     explained = explain(0x9C, b"\0")
     assert localized(explained) is explained
     assert str(explained) == "9C Transaction Type: 00, purchase"
+
+
+def places() -> Iterator[tuple[int, str, str]]:
+    """Every country and every currency: an element, its code and its English name."""
+    for tag, file, letters in ((0x9F1A, "countries", "alpha2"), (0x5F2A, "currencies", "alpha3")):
+        table = files("terminal.emv.data.elements") / "tables" / f"{file}.csv"
+        for row in csv.DictReader(table.read_text("utf-8").splitlines()):
+            yield tag, row["numeric"], row[letters]
+
+
+def test_every_country_and_currency_has_a_chinese_name() -> None:
+    english = {}
+    for tag, digits, letters in places():
+        text = localized(explain(tag, bytes.fromhex(f"0{digits}"))).text
+        if not re.fullmatch(rf"[^A-Za-z]*[\u4e00-\u9fff][^A-Za-z]*（{digits}，{letters}）", text):
+            english[letters] = text
+    assert english == {}
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "chinese"),
+    [
+        (0x9F1A, "0156", "中国（156，CN）"),
+        (0x9F1A, "0158", "中国台湾（158，TW）"),
+        (0x9F1A, "0344", "中国香港（344，HK）"),
+        (0x9F1A, "0068", "玻利维亚（068，BO）"),
+        (0x9F1A, "0408", "朝鲜（408，KP）"),
+        (0x9F1A, "0999", "999，不是 ISO 3166 的国家"),
+        (0x5F2A, "0756", "瑞士法郎（756，CHF）"),
+        (0x9F43, "02", "02"),
+        (0x9F27, "88", "ARQC，联机"),
+    ],
+)
+def test_values_of_code_lists_are_chinese(tag: int, value: str, chinese: str) -> None:
+    assert localized(explain(tag, bytes.fromhex(value))).text == chinese
+
+
+def test_several_currencies_are_named_one_by_one() -> None:
+    assert localized(explain(0x9F3B, bytes.fromhex("01560840"))).text == "人民币元（156，CNY），美元（840，USD）"
+
+
+def test_a_card_that_asks_for_an_advice_says_so() -> None:
+    (advice,) = localized(explain(0x9F27, b"\x88")).children
+    assert (advice.name, advice.text) == ("通知", "需要发送")
+
+
+@pytest.mark.parametrize(
+    ("header", "chinese"),
+    [
+        ("00A40400", "SELECT 选择（按名称）"),
+        ("00A40402", "SELECT 选择（按名称取下一个）"),
+        ("00B2020C", "READ RECORD 读记录（SFI 1 第 2 条记录）"),
+        ("80AE9000", "GENERATE AC 生成应用密文（ARQC，CDA）"),
+        ("84823300", "EXTERNAL AUTHENTICATE 外部认证（安全级别 33，安全报文）"),
+        ("84E28805", "STORE DATA 存储数据（第 5 块，最后一块，安全报文）"),
+        ("80E60C00", "INSTALL 安装（用于安装、用于设为可选择）"),
+        ("00700000", "MANAGE CHANNEL 管理通道（打开通道）"),
+        ("00708002", "MANAGE CHANNEL 管理通道（关闭通道 2）"),
+        ("80F24003", "GET STATUS 取状态（应用，下一批）"),
+        ("80F0800F", "SET STATUS 设置状态（安全域，状态 0F）"),
+        ("80D82081", "PUT KEY 写密钥（替换版本 20，密钥 1）"),
+        ("10D60000", "UPDATE BINARY 修改二进制文件（偏移 0，命令链）"),
+        ("E1CA0042", "GET DATA 取数据（标签 42，安全报文，通道 5）"),
+        ("80E40080", "DELETE 删除（P1 00，P2 80）"),
+        ("00FE0000", "指令 INS FE"),
+    ],
+)
+def test_a_command_keeps_its_name_beside_its_chinese(header: str, chinese: str) -> None:
+    described = describe(*bytes.fromhex(header))
+    assert command(described) == chinese
+    script = localized(explain(0x86, bytes.fromhex(header))).text
+    assert script == f"{chinese}：{header}"
+
+
+@pytest.mark.parametrize("table", [describe_module._ISO, describe_module._PROPRIETARY])
+def test_every_command_has_its_chinese(table: dict[int, str]) -> None:
+    assert [name for name in table.values() if not CHINESE.search(command(name))] == []
+
+
+def test_an_exchange_is_chinese_on_its_line() -> None:
+    entry = TraceEntry(bytes.fromhex("00B2020C"), 0, None, 256, 12, None, StatusWord(0x6283), 0.0015)
+    chinese = (
+        "    1.50 ms  00 B2 02 0C  READ RECORD 读记录（SFI 1 第 2 条记录）  ->  [12 字节]  6283（所选文件或应用已锁定）"
+    )
+    assert line(entry) == chinese
+    language.choose(Language.ENGLISH)
+    assert line(entry) == str(entry)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from membercard import output
+from membercard.exchanges import line as exchange_line
 from membercard.explained import localized
 from membercard.language import sentence, text
 from terminal.apdu import Trace, TraceEntry
@@ -84,7 +85,7 @@ def _course(outcome: Outcome) -> Table:
     for number, (stage, steps) in enumerate(groupby(outcome.steps, lambda step: step.stage), 1):
         grid.add_row(Text(f"{number:>2}  {sentence(stage.value)}", "bold cyan"), "")
         for step in steps:
-            grid.add_row(Padding(Text(sentence(step.text)), (0, 0, 0, 4)), step.source)
+            grid.add_row(Padding(Text(sentence(step.text)), (0, 0, 0, 4)), sentence(step.source))
             for line in _bits(step):
                 grid.add_row(Padding(line, (0, 0, 0, 6)), "")
     return grid
@@ -199,7 +200,7 @@ def exchanges_json(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) ->
 def show_exchanges(exchanges: list[tuple[TraceEntry, tuple[Explained, ...]]]) -> None:
     """Print commands and responses, each with its explanation."""
     for entry, trees in exchanges:
-        typer.echo(str(entry))
+        typer.echo(exchange_line(entry))
         output.trees(trees, "             ")
 
 
@@ -257,8 +258,8 @@ def _fields(record: LogRecord, aid: bytes) -> dict[str, str]:
 
 
 def _code(text: str) -> str:
-    """The letters of ``China (156, CN)``."""
-    return text.rpartition(", ")[2].rstrip(")")
+    """The letters of ``China (156, CN)``; the digits of an unknown code."""
+    return text.rpartition(", ")[2][:-1] if text.endswith(")") else text.partition(", ")[0]
 
 
 def _show_cash(cash: ElectronicCash, exponent: int) -> None:

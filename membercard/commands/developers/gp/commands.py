@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from membercard import output
+from membercard import exchanges, output
 from membercard.commands.developers.gp.facts import card_facts, flat
 from membercard.commands.developers.gp.input import aid_of, dgis, hex_bytes, typed
 from membercard.commands.developers.gp.keys import (
@@ -248,16 +248,17 @@ def apdu(
     given = [typed(text, Command.decode) for text in commands]
     if secure:
         with Access(reader, scp, key, key_version, diversification, level).domain() as (domain, *_):
-            exchanges = _exchange(domain, given)
+            turns = _exchange(domain, given)
     else:
         with card_in(reader, 0) as transport:
-            exchanges = _exchange(stack(transport), given)
+            turns = _exchange(stack(transport), given)
     if json:
-        output.as_json(exchanges)
+        output.as_json(turns)
     else:
-        for turn in exchanges:
-            typer.echo(f"> {turn['command']}  {turn['meaning']}\n< {turn['data'] or '-'}  {turn['status']}")
-    if any(not str(turn["status"]).startswith("9000") for turn in exchanges):
+        for turn in turns:
+            typer.echo(f"> {turn['command']}  {exchanges.command(turn['meaning'])}")
+            typer.echo(f"< {turn['data'] or '-'}  {sentence(turn['status'])}")
+    if any(not str(turn["status"]).startswith("9000") for turn in turns):
         raise typer.Exit(1)
 
 
