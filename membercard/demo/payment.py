@@ -21,6 +21,7 @@ from rich.text import Text
 
 from membercard import settings
 from membercard.errors import SettingsError
+from membercard.language import sentence, text
 from membercard.wiring.issuer_http import HttpIssuer
 from membercard.wiring.profile import profile_in_use
 from membercard.wiring.readers import card_in
@@ -153,7 +154,8 @@ def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, ca
     the bank's check of its cryptogram. Whether each ended as expected."""
     profile = profile_in_use()
     if profile.payment is None:
-        console.print(f"   the profile {profile.profile} has no payment application: nobody pays", style="dim")
+        nobody = text("the profile {name} has no payment application: nobody pays", name=profile.profile)
+        console.print(f"   {nobody}", style="dim")
         return True
     accounts = _accounts(registry, profile.payment, cards)
     bank = _write_bank(out, accounts)
@@ -161,7 +163,7 @@ def pay(console: Console, registry: Registry, custody: KeyCustody, out: Path, ca
     with _bank(bank) as host:
         for number, (payment, account) in enumerate(zip(_PAYMENTS, accounts, strict=True), 1):
             paid = terminal.pay(payment, account, host)
-            _show(console, f"{number}. {payment.title}", terminal.price(payment), paid)
+            _show(console, f"{number}. {text(payment.title)}", terminal.price(payment), paid)
             ended.append(paid.accepted and (paid.outcome.result, paid.outcome.response_code) == payment.ends)
     return all(ended)
 
@@ -284,38 +286,46 @@ def _show(console: Console, title: str, amount: str, paid: _Paid) -> None:
     outcome = paid.outcome
     colour = "green" if outcome.approved else "red"
     head = Text(f"   {title}", "bold").append(f"  {amount}  ", "not bold")
-    console.print(head.append(outcome.result.value.upper(), f"bold {colour}"))
+    console.print(head.append(sentence(outcome.result.value).upper(), f"bold {colour}"))
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for stage, steps in groupby(outcome.steps, lambda step: step.stage):
-        text = _stage_text(stage, list(steps))
-        if text:
-            grid.add_row(stage.value, text)
+        course = _stage_text(stage, list(steps))
+        if course:
+            grid.add_row(sentence(stage.value), course)
     if paid.tries is not None:
-        grid.add_row("the card now", f"{paid.tries} PIN tries left: the bank's script unblocked its PIN")
-    grid.add_row("the bank afterwards", _bank_text(paid))
+        unblocked = text("{tries} PIN tries left: the bank's script unblocked its PIN", tries=paid.tries)
+        grid.add_row(text("the card now"), unblocked)
+    grid.add_row(text("the bank afterwards"), _bank_text(paid))
     console.print(Padding(grid, (0, 0, 1, 6)))
 
 
 def _stage_text(stage: KernelStage, steps: Sequence[Step]) -> Text:
     """The last decision of a function, or every step with the cardholder; and the TVR bits set."""
-    text = Text()
+    course = Text()
     for step in steps:
         bits = [words for _, _, words in step.tvr.places()]
         with_cardholder = stage is KernelStage.CARDHOLDER and not step.text.startswith("rule ")
         if bits or (stage in _SHOWN and (with_cardholder or step is steps[-1])):
-            text.append(f"{step.text.removeprefix(f'{stage.value}: ')}\n")
+            decision = sentence(step.text).removeprefix(f"{stage.value}: ").removeprefix(f"{sentence(stage.value)}：")
+            course.append(f"{decision}\n")
         for words in bits:
-            text.append(f"▲ {words}\n", "yellow")
-    text.rstrip()
-    return text
+            course.append(f"▲ {sentence(words)}\n", "yellow")
+    course.rstrip()
+    return course
 
 
 def _bank_text(paid: _Paid) -> Text:
     kinds = [one.kind.value for one in (paid.outcome.first, paid.outcome.second) if one is not None]
     if not paid.accepted or not kinds:
-        return Text("✗ the bank does not accept the card's cryptogram", "red")
-    settled = "the payment is settled" if paid.outcome.approved else "nothing was paid"
-    verb = "is" if len(kinds) == 1 else "are"
-    return Text(f"✓ {' and '.join(kinds)} {verb} of this card's key: {settled}", "green")
+        return Text("✗ " + text("the bank does not accept the card's cryptogram"), "red")
+    settled = text("the payment is settled") if paid.outcome.approved else text("nothing was paid")
+    if len(kinds) == 1:
+        checked = text("{cryptogram} is of this card's key: {settled}", cryptogram=kinds[0], settled=settled)
+    else:
+        first, second = kinds
+        checked = text(
+            "{first} and {second} are of this card's key: {settled}", first=first, second=second, settled=settled
+        )
+    return Text(f"✓ {checked}", "green")

@@ -90,7 +90,7 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
 
 def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Ran]) -> None:
     lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
-    start = next(at for at, line in enumerate(lines) if line.startswith("6 付款"))
+    start = next(at for at, line in enumerate(lines) if line.startswith("6 At the merchant"))
     heads = [line for line in lines[start:] if " CNY " in line and line[:2] in ("1.", "2.", "3.")]
     assert [" ".join(head.split()[-2:]) for head in heads] == ["APPROVED OFFLINE", "APPROVED ONLINE", "DECLINED ONLINE"]
     offline, online, declined = (

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -21,6 +22,7 @@ from membercard.commands.counter.card import judge, verdict_panel
 from membercard.commands.issuing.line_display import prepare_with_progress, run_line
 from membercard.demo.payment import Issued, pay
 from membercard.demo.setup import create_demo_home, make_blanks
+from membercard.language import Language, current, text
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.line import open_pool
 from membercard.wiring.profile import profile_in_use
@@ -51,23 +53,30 @@ def run(out: Path, lanes: int) -> None:
     began, times = monotonic(), list[_Times]()
     keystore = create_demo_home(out)
     with settings.open_registry(keystore) as registry:
-        _title(console, "1  录入 Intake", "two registration forms, one of them as clerks really send them")
-        batches = _timed(times, "intake", lambda: _import_forms(console, registry), "2 forms checked and stored")
-        _title(console, "2  审核 Approval", "a second person approves each batch, never the one who imported it")
+        _title(console, text("1  Intake"), text("two registration forms, one of them as clerks really send them"))
+        batches = _timed(
+            times, text("intake"), lambda: _import_forms(console, registry), text("2 forms checked and stored")
+        )
+        _title(console, text("2  Approval"), text("a second person approves each batch, never the one who imported it"))
         for batch in batches:
             approve(registry, profile_in_use(), batch, unproven_actor("reviewer"))
-            console.print(f"   {batch} approved by reviewer")
-        _title(console, "3  登记 Data preparation", "RSA keys, certificates and a sealed dossier for every card")
+            console.print(f"   {text('{batch} approved by {person}', batch=batch, person='reviewer')}")
+        _title(console, text("3  Data preparation"), text("RSA keys, certificates and a sealed dossier for every card"))
         count = _timed(
-            times, "preparation", lambda: _prepare(console, registry, keystore, batches), "RSA keys included"
+            times,
+            text("preparation"),
+            lambda: _prepare(console, registry, keystore, batches),
+            text("RSA keys included"),
         )
         _title(
-            console, "4  办卡 Personalization", f"{lanes} lanes; one blank chip has unknown keys and has to be rejected"
+            console,
+            text("4  Personalization"),
+            text("{count} lanes; one blank chip has unknown keys and has to be rejected", count=lanes),
         )
         registry.stock.receive(make_blanks(out / "stock", count), "demo", unproven_actor("storekeeper"))
         results = _timed(
             times,
-            "personalization",
+            text("personalization"),
             lambda: [
                 r
                 for b in batches
@@ -75,18 +84,20 @@ def run(out: Path, lanes: int) -> None:
                     registry, b, profile_in_use(), keystore, [f"sim:{out / 'stock'}"] * lanes, console=console
                 )
             ],
-            f"{lanes} lanes, every card read back",
+            text("{count} lanes, every card read back", count=lanes),
         )
-        _title(console, "5  享受优惠服务 At the counter", "every issued card again, offline, as a merchant does")
+        _title(console, text("5  At the counter"), text("every issued card again, offline, as a merchant does"))
         verdicts, chips = _timed(
-            times, "counter", lambda: _counter(console, out / "stock" / "issued"), "offline verdicts"
+            times, text("counter"), lambda: _counter(console, out / "stock" / "issued"), text("offline verdicts")
         )
         _title(
             console,
-            "6  付款 At the merchant",
-            "the payment application of the same chips, and a test bank that checks every cryptogram",
+            text("6  At the merchant"),
+            text("the payment application of the same chips, and a test bank that checks every cryptogram"),
         )
-        paid = _timed(times, "payments", lambda: pay(console, registry, keystore, out, chips), "three cards")
+        paid = _timed(
+            times, text("payments"), lambda: pay(console, registry, keystore, out, chips), text("three cards")
+        )
         page = _report(registry, batches, out)
         _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
         _next_steps(console, out, page, batches[0])
@@ -105,14 +116,24 @@ def _import_forms(console: Console, registry: Registry) -> list[str]:
         )
         batches.append(batch.id)
         console.print(
-            f"   {name} of {roster.unit}: [green]{len(accepted)} accepted[/], {len(rejected)} returned → {batch.id}",
+            "   "
+            + text(
+                "{file} of {unit}: [green]{accepted} accepted[/], {rejected} returned → {batch}",
+                file=name,
+                unit=escape(roster.unit or name),
+                accepted=len(accepted),
+                rejected=len(rejected),
+                batch=batch.id,
+            ),
             soft_wrap=True,
         )
         if rejected:
-            rows = [(r.sheet_row, r.seq, " ".join(r.codes), r.message) for r in rejected[:8]]
-            console.print(output.table("", ["row 行", "序号", "code", "reason 原因"], rows, right=["row 行", "序号"]))
+            chosen: Literal["zh", "en"] = "zh" if current() is Language.CHINESE else "en"
+            rows = [(row.sheet_row, row.seq, " ".join(row.codes), row.sentence(chosen)) for row in roster.rejected[:8]]
+            console.print(output.table("", ["row", "no.", "fault codes", "reasons"], rows, right=["row", "no."]))
             if len(rejected) > 8:
-                console.print(f"   … and {len(rejected) - 8} more; all of them are in the report", style="dim")
+                more = text("… and {count} more; all of them are in the report", count=len(rejected) - 8)
+                console.print(f"   {more}", style="dim")
     return batches
 
 
@@ -146,7 +167,8 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Is
     if shown is not None:
         console.print(verdict_panel(shown))
     codes = ", ".join(f"{count} {code}" for code, count in verdicts.items())
-    console.print(f"   {codes}; {statistics.median(seconds) * 1000:.1f} ms a verdict (median)")
+    median = statistics.median(seconds) * 1000
+    console.print("   " + text("{codes}; {median:.1f} ms a verdict (median)", codes=codes, median=median))
     return verdicts, chips
 
 
@@ -166,7 +188,7 @@ def _summary(
     times: Sequence[_Times],
     total: float,
 ) -> None:
-    _title(console, "7  对账 Reconciliation", "at every moment, no chip and no dossier is lost or counted twice")
+    _title(console, text("7  Reconciliation"), text("at every moment, no chip and no dossier is lost or counted twice"))
     accounts = {batch: registry.batches.accounts(batch) for batch in batches}
     columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
@@ -177,34 +199,37 @@ def _summary(
             a.remade,
             a.chips_fed,
             a.chips_rejected,
-            "✓ balanced" if a.balanced else "✗ NOT BALANCED",
+            f"✓ {text('balanced')}" if a.balanced else f"✗ {text('NOT BALANCED')}",
         )
         for b, a in accounts.items()
     ]
     console.print(output.table("", columns, rows, right=columns[1:6]))
     console.print(Text(" ") + stock_equation(registry.stock.accounts()), soft_wrap=True)
-    timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [("everything", f"{total:.2f}", "")]
+    timing = [(t.what, f"{t.seconds:.2f}", t.remark) for t in times] + [(text("everything"), f"{total:.2f}", "")]
     console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
 
 
 def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
     config = f"membercard --config {out / 'membercard.toml'}"
     card = next(iter(sorted((out / "stock" / "issued").glob("*.card"))), out)
-    console.print(f"\nReport: {page.resolve()}   (open it in a browser)")
-    console.print("Try next:", style="bold")
+    console.print()
+    console.print(text("Report: {path}   (open it in a browser)", path=page.resolve()), markup=False, soft_wrap=True)
+    console.print(text("Try next:"), style="bold")
     steps = [
-        (f"{config} batch show {batch}", "the accounts of a batch"),
-        (f"{config} card verify --reader sim:{card}", "the verdict of a counter"),
-        (f"{config} card read --reader sim:{card}", "the content of the chip"),
-        (f"{config} gp info --reader sim:{card}", "the chip as GlobalPlatform sees it"),
-        (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", "the same chip in a real PC/SC slot"),
-        ("membercard --help", "everything else"),
+        (f"{config} batch show {batch}", text("the accounts of a batch")),
+        (f"{config} card verify --reader sim:{card}", text("the verdict of a counter")),
+        (f"{config} card read --reader sim:{card}", text("the content of the chip")),
+        (f"{config} gp info --reader sim:{card}", text("the chip as GlobalPlatform sees it")),
+        (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", text("the same chip in a real PC/SC slot")),
+        ("membercard --help", text("everything else")),
     ]
     if profile_in_use().payment is not None:
-        steps.insert(3, (f"{config} emv run --reader sim:{card} --amount 12.34", "a payment, every step explained"))
-    for command, text in steps:
+        steps.insert(
+            3, (f"{config} emv run --reader sim:{card} --amount 12.34", text("a payment, every step explained"))
+        )
+    for command, purpose in steps:
         console.print(f"   .venv/bin/{command}", soft_wrap=True)
-        console.print(f"      {text}", style="dim")
+        console.print(f"      {purpose}", style="dim")
 
 
 def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -> T:
@@ -215,5 +240,5 @@ def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -
     return result
 
 
-def _title(console: Console, title: str, text: str) -> None:
-    console.print(f"\n[bold]{title}[/]  [dim]{text}[/]", soft_wrap=True)
+def _title(console: Console, title: str, subject: str) -> None:
+    console.print(f"\n[bold]{title}[/]  [dim]{subject}[/]", soft_wrap=True)
