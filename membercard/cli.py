@@ -117,7 +117,7 @@ class _Root(TyperGroup):
 
 app = typer.Typer(
     name="membercard",
-    help="Issue and accept union member service cards (工会会员服务卡).",
+    help="Issue and accept union member service cards.",
     epilog=EXIT_CODES,
     cls=_Root,
     no_args_is_help=True,

@@ -36,6 +36,8 @@ print(json.dumps(pages))
 ENGLISH = re.compile(
     r"\[OPTIONS\]|COMMAND|ARGS|<(?:str|int|float|bool|path|list)\b|Usage|Options|Arguments|default:|required"
 )
+EXAMPLES = "王芳 司马相如 石家庄铁道大学工会 河北省教育工会"
+"""Names that examples type."""
 OPTION = re.compile(r"--[a-z-]+…")
 
 
@@ -66,3 +68,12 @@ def test_placeholders_and_panels_are_in_the_language_of_the_command(pages: tuple
     assert {"zh": "─ 柜台 ─", "en": "─ Counter ─"}[language] in shown[""]
     assert "MEMBERCARD_GP_KEY" in shown["gp put-key"]
     assert "--max-consecutive-failures" in shown["perso run"]
+
+
+def test_english_help_has_no_chinese_but_names_in_examples(pages: tuple[str, dict[str, str]]) -> None:
+    language, shown = pages
+    if language == "en":
+        chinese = {words: re.findall("[\u4e00-\u9fff]+", page) for words, page in shown.items()}
+        assert {words: [run for run in runs if run not in EXAMPLES] for words, runs in chinese.items() if runs} == {
+            words: [] for words, runs in chinese.items() if runs
+        }

@@ -41,7 +41,7 @@ def request(
     ] = False,
     by: By = None,
 ) -> None:
-    """Request an amendment (更正) of a member's name or mobile number; a second person decides.
+    """Request an amendment of a member's name or mobile number; a second person decides.
 
     Name and number on a chip cannot be rewritten: a new name takes a new card.
 

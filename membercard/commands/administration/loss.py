@@ -60,7 +60,7 @@ def report(
     by: By = None,
     json: output.Json = False,
 ) -> None:
-    """Report a card as lost (挂失): it is on the hotlist at once. With --collect-at a replacement is ordered too.
+    """Report a card as lost: it is on the hotlist at once. With --collect-at a replacement is ordered too.
 
     Example: membercard loss report 6212260000000000012 --reason "lost at the market" --collect-at "window 3"
     """
@@ -109,7 +109,7 @@ def order(
 
 @app.command("unlist")
 def unlist(number: Number, reason: Reason, by: By = None) -> None:
-    """Unlist a card that was found (解挂), until its replacement is being made; a new hotlist is published.
+    """Unlist a card that was found, until its replacement is being made; a new hotlist is published.
 
     Example: membercard loss unlist 12 --reason "found at home"
     """

@@ -60,7 +60,7 @@ def activate(
     wait: Wait = 0,
     json: output.Json = False,
 ) -> None:
-    """Activate a delivered card (激活) with its member present. What else is ordered for the card runs too.
+    """Activate a delivered card with its member present. What else is ordered for the card runs too.
 
     A card that left too early is finished by the same command, or at its next insertion. Exit codes as those of
     `card verify`, for the card afterwards.

@@ -109,7 +109,7 @@ def show(batch: BatchId, json: output.Json = False) -> None:
 
 @app.command("approve")
 def approve(batch: BatchId, by: By = None) -> None:
-    """Approve a draft (审核). A second person does this, never the one who imported it.
+    """Approve a draft. A second person does this, never the one who imported it.
 
     Example: membercard batch approve B20261122-001 --by "Wang Fang"
     """

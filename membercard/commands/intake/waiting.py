@@ -31,7 +31,7 @@ def waiting(
     ] = None,
     json: output.Json = False,
 ) -> None:
-    """List what waits for a second person (待办): drafts to approve, batches to close, tokens to consent to.
+    """List what waits for a second person: drafts to approve, batches to close, tokens to consent to.
 
     Example: membercard waiting --for wang.fang
     """

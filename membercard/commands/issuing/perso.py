@@ -43,7 +43,7 @@ def run(
     idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
     json: output.Json = False,
 ) -> None:
-    """Personalize, read back and verify cards until the batch is done (办卡).
+    """Personalize, read back and verify cards until the batch is done.
 
     It can be stopped at any moment, even by a power cut: run the same command again to continue. Put chips that were
     in the readers back in; each continues where it stopped. Exit code 1 when a lane ended with a fault or cards are

@@ -214,7 +214,7 @@ def list_sheet(
     labels: Annotated[bool, typer.Option("--labels", help="Write envelope labels instead of the list.")] = False,
     by: By = None,
 ) -> None:
-    """Write the delivery list (发放表) or the envelope labels of a box, with names in clear, which is audited.
+    """Write the delivery list or the envelope labels of a box, with names in clear, which is audited.
 
     Example: membercard box list-sheet X20261122-001 list.pdf
     """

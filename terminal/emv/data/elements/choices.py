@@ -114,11 +114,11 @@ class CardholderIdType(Chosen):
 
     VECTORS: ClassVar[Vectors] = (("00", 0), ("05", 5))
     MEANINGS: ClassVar = {
-        0x00: "resident identity card (身份证)",
-        0x01: "officer's certificate (军官证)",
-        0x02: "passport (护照)",
-        0x03: "entry permit (入境证)",
-        0x04: "temporary identity card (临时身份证)",
+        0x00: "resident identity card",
+        0x01: "officer's certificate",
+        0x02: "passport",
+        0x03: "entry permit",
+        0x04: "temporary identity card",
         0x05: "other",
     }
 

@@ -142,7 +142,7 @@ def test_the_currency_beside_an_amount_counts() -> None:
 
 def test_an_application_is_known_from_the_data_that_name_it() -> None:
     fci = tlv(0x6F, [tlv(0x84, PBOC), tlv(0xA5, [tlv(0xBF0C, [tlv(0xDF4D, b"\x0c\x0a")])])]).encode()
-    assert "Load Log Entry (圈存日志入口) [0C0A]: SFI 12" in text(*explain_data(fci))
+    assert "Load Log Entry [0C0A]: SFI 12" in text(*explain_data(fci))
 
 
 def test_a_payment_systems_tag_without_an_application_is_named_as_such() -> None:
