@@ -24,10 +24,14 @@ _EXAMPLE = "Example: "
 _CLAUSE = "; "
 _PLACED = re.compile(r"(?P<place>[^\s:]+:[0-9]+: [\w.-]+): (?P<fault>.+)")
 """A fault of a YAML file, with its place (terminal.emv.transaction.yamlfile)."""
-_ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+", "count": "[0-9,]+"}
-"""Names of fields that hold a number and nothing else, with its pattern."""
-_VERBATIM = frozenset({"person", "other_person"})
+_ONLY = {"digits": "[0-9]+", "hex": "[0-9A-F]+", "count": "[0-9,]+", "quoted": '[^"]+'}
+"""Names of fields that hold a number and nothing else, or no quotation mark, with its pattern."""
+_PEOPLE = frozenset({"person", "other_person"})
 """Names of fields that hold what somebody is called, which is no word to translate."""
+_HOW_NAMED = ")"
+"""The end of a name with how it came, ``Li Na (unproven)`` (registry.db.actors)."""
+_TYPED = frozenset({"typed"})
+"""Names of fields that hold what somebody typed."""
 
 
 _MARK = 5
@@ -97,11 +101,18 @@ def sentence(english: str) -> str:
     for part_of_all, pattern, fields, chinese in _candidates(english):
         if part_of_all in english and (match := pattern.fullmatch(english)):
             parts = dict(zip(fields, match.groups(), strict=True))
-            values = {name: part if name in _VERBATIM else sentence(part) for name, part in parts.items()}
+            values = {name: _field(name, part) for name, part in parts.items()}
             return _FIELD.sub(lambda field: values[field[1]], chinese)  # noqa: B023  # it is used at once
     clauses = english.split(_CLAUSE)
     chinese_clauses = [sentence(clause) for clause in clauses] if len(clauses) > 1 else []
     return "；".join(chinese_clauses) if chinese_clauses != clauses and chinese_clauses else english
+
+
+def _field(name: str, part: str) -> str:
+    """The value of a field in the current language."""
+    if name in _PEOPLE:
+        return person(part) if part.endswith(_HOW_NAMED) else part
+    return part if name in _TYPED else sentence(part)
 
 
 @cache

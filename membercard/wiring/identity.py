@@ -15,7 +15,7 @@ import typer
 
 from membercard import settings
 from membercard.errors import NotProven
-from membercard.language import text
+from membercard.language import person, text
 from terminal import private_files
 from terminal.names import fold
 
@@ -82,7 +82,7 @@ def note_unproven(recorded: str) -> None:
         note = text(
             "note: there are no users on record, so nobody proved this name; it is recorded as {name}. "
             "Add users with: membercard user add",
-            name=recorded,
+            name=person(recorded),
         )
         typer.echo(note, err=True)
 

@@ -62,10 +62,14 @@ class GroupView:
     @property
     def heading(self) -> str:
         """``8000 card keys, 3DES: secret, 48 bytes, KCV 1A2B3C 4D5E6F 708192``."""
+        return f"{self.number:04X} {self.name}: {', '.join(self.facts)}"
+
+    @property
+    def facts(self) -> list[str]:
+        """Whether it is secret, its length, and the check values of keys."""
         facts = ["secret"] if self.secret else []
         facts += [] if self.length is None else [f"{self.length} bytes"]
-        facts += [f"KCV {' '.join(self.kcvs)}"] if self.kcvs else []
-        return f"{self.number:04X} {self.name}: {', '.join(facts)}"
+        return facts + ([f"KCV {' '.join(self.kcvs)}"] if self.kcvs else [])
 
     def to_json(self) -> dict[str, Any]:
         return {

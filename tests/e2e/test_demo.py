@@ -49,7 +49,7 @@ def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
         "roster-messy.xlsx · 河北师范大学工会 · accepted 63 · rejected 21\nannotated copy: checked.xlsx",
         "63 members approved by Wang Fang (unproven)",
         "blank chips received 70 = verified 63 + rejected 0 + in reader 0 + left 7   ✓ balanced",
-        "✓ 有效  ACTIVE",
+        "✓ Valid  ACTIVE",
         "1  录入 Intake",
         "APPROVED: approved offline",
     )

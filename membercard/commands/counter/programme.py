@@ -175,7 +175,7 @@ def editions(
         (
             line.version,
             output.local_time(line.at),
-            line.by,
+            language.person(line.by),
             line.programme,
             output.local_time(line.expires),
             line.digest[:16],

@@ -79,14 +79,28 @@ def _list(source: str, transport: str, form: str, *, json: bool) -> None:
     if json:
         output.as_json({"cards": rows})
     elif rows:
-        output.show(output.table("", list(rows[0]), [tuple(row.values()) for row in rows], right=("sequence",)))
+        output.show(
+            output.table(
+                "",
+                list(rows[0]),
+                [(*list(row.values())[:-1], language.text(str(row["state"]))) for row in rows],
+                right=("sequence",),
+            )
+        )
     else:
         raise DossierError(f"{source} has no dossiers: a batch has them from its preparation until it is closed")
 
 
 def _print(group: GroupView) -> None:
-    typer.echo(f"  {group.heading}")
+    facts = language.text(", ").join(map(language.sentence, group.facts))
+    typer.echo(f"  {group.number:04X} {language.sentence(group.name)}: {facts}")
     output.trees(group.content, "    ")
+
+
+def _grouping(dgi: str) -> str:
+    """A data grouping with its number and name, or the application as a whole."""
+    number, _, name = dgi.partition(" ")
+    return f"{number} {language.sentence(name)}" if name else language.sentence(number)
 
 
 def _fields(application: DossierApplication) -> dict[str, Any]:
@@ -127,7 +141,9 @@ def compare(
         output.as_json({"same": not differences, "differences": differences})
     else:
         for one in differences:
-            typer.echo(str(one))
+            path, _, element = one.path.partition(" ")
+            element = f"{language.text(', ')}{path} {language.sentence(element)}".rstrip() if path else ""
+            typer.echo(f"{one.aid} {_grouping(one.dgi)}{element}: {language.sentence(one.text)}")
         typer.echo(language.sentence(counted(len(differences), "difference") if differences else "no difference"))
     if differences:
         raise typer.Exit(1)

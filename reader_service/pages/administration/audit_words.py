@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reader_service.pages.words import Words
 from registry.db.audit_chain import AuditEntry, Fact
+
+_WORDED: Final = {
+    "step": "packing.move",
+    "level": "packing.level",
+    "old": "station.priority",
+    "new": "station.priority",
+}
+"""Facts whose values are words, with the key of those; other values of the same facts stay as they are."""
 
 
 def reason(t: Words, entry: AuditEntry) -> str:
@@ -34,4 +44,8 @@ def _value(t: Words, name: str, value: Fact) -> str:
         return t.either(f"registry.state-{value}", str(value))
     if name == "new_language":
         return t.either(f"users.language-{value}", str(value))
+    if name in _WORDED:
+        return t.either(f"{_WORDED[name]}-{value}", str(value))
+    if name == "changes":
+        return t("shell.comma").join(t.either(f"counter.update-{one}", one) for one in str(value).split(", "))
     return t.actor(str(value)) if name in ("second", "creator") else str(value)

@@ -1,0 +1,388 @@
+"""Every command with its output for people, in one language: an issuer's work from keys to a payment, and its refusals.
+
+What is typed is Chinese where it is words, so that Latin words of an output are the program's or are named in ``DATA``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.bank_issuer import BankIssuer
+from tests.support.cards.cap_builder import cap_file
+from tests.support.cli import Cli, Done, IssuerDirectory, csv_form
+from tests.support.paths import ROOT
+from tests.support.service.merchant import PROGRAMME
+
+DATA = frozenset(
+    """clerk reviewer root test theatre union kmc imk pek zmk seal index issuer list pay scheme cplc
+    merchant UNION UNIONPAY DEBIT Debit MERCHANT com example club optician car cinema wine books film gym
+    NAME DIRECTORY losses""".split()
+)
+"""What this issuer's people typed, and what its keys, profile, programmes and files are called."""
+MEMBER_PROFILE = ROOT / "personalize" / "profiles" / "union-member.yaml"
+BANK_PROFILE = ROOT / "personalize" / "profiles" / "union-member-bank.yaml"
+KEY = "404142434445464748494A4B4C4D4E4F"
+PACKAGE, MEMBER, CLUB = "F04D454D424552", "F04D454D4245520101", "F0434C5542"
+MERCHANT = {
+    "MEMBERCARD_MERCHANT": "PARK-EAST",
+    "MEMBERCARD_MERCHANT_TERMINAL": "T0000001",
+    "MEMBERCARD_MERCHANT_NAME": "东公园",
+    "MEMBERCARD_MERCHANT_KINDS": "park, gym",
+    "MEMBERCARD_OPERATOR": "王芳",
+}
+ELEMENTS = (
+    "9F1A020156", "5F2A020840", "5F28020250", "5F28020999", "9F51020978", "9F1A020643", "9F420203929F1A020070",
+    "9F2701C9", "9F270180", "9505FFFFFFFFFF", "9B02FFFF", "8202FFFF", "9F0702FFFF", "9F3303FFFFFF", "9F4005FFFFFFFFFF",
+    "9C0100", "9C0163", "9F350122", "9F390107", "5F30020220", "8E0A00000000000000001F03", "9F3403410302",
+    "860A84240000051122334455", "860584E2880500", "9F620100", "8A023531", "9F7906000000001234", "DF4D020C0A",
+    "9F4D020B0A", "9F100807010103A0A00001", "94080801010110010300", "8C069F02069F3704", "DF690101",
+    "500A50424F43204465626974", "9A03261322", "7081049F3602000A", "9F02060000000012340000", "5A0A6210971300000000016F",
+)  # fmt: skip
+
+
+@dataclass
+class Story:
+    """Commands run so far, and what they printed."""
+
+    cli: Cli
+    lang: str
+    done: list[Done] = field(default_factory=list)
+
+    def run(self, *words: object, cli: Cli | None = None, env: Mapping[str, str] | None = None, **options: Any) -> Done:
+        shown = (cli or self.cli).run("--lang", self.lang, *words, env={"COLUMNS": "200", **(env or {})}, **options)
+        self.done.append(shown)
+        return shown
+
+    def ok(self, *words: object, **options: Any) -> Done:
+        shown = self.run(*words, **options)
+        assert shown.status == 0, f"{words}: {shown.status}\n{shown.out}\n{shown.err}"
+        return shown
+
+    def refused(self, *words: object, **options: Any) -> Done:
+        shown = self.run(*words, **options)
+        assert shown.status != 0, f"{words}: succeeded\n{shown.out}"
+        return shown
+
+
+def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: str) -> list[Done]:
+    """Run every command on copies of these issuers in ``folder``; the outputs, in their order."""
+    issuer = home.copy(folder / "home")
+    story = Story(issuer.cli, lang)
+    _keys(story, folder)
+    _rosters(story, issuer, folder)
+    _counter(story, issuer, folder)
+    _cards(story, issuer)
+    _boxes(story, issuer, folder)
+    _windows(story, issuer, folder)
+    _line(story, issuer, folder)
+    _globalplatform(story, folder)
+    _payments(story, bank, folder)
+    _elements(story)
+    _administration(story, issuer)
+    return story.done
+
+
+def _keys(story: Story, folder: Path) -> None:
+    fresh = Cli(folder / "fresh")
+    story.ok("keys", "init", cli=fresh)
+    story.refused("keys", "init", cli=fresh)
+    story.ok("keys", "add-standard", "--by", "王芳")
+    story.ok("keys", "list")
+    story.ok("keys", "kcv", "list-signer")
+    story.ok("keys", "kcv", "imk-card-aes")
+    story.refused("keys", "kcv", "nothing")
+    story.ok("keys", "rotate", "seal", "--by", "王芳")
+    story.refused("keys", "import", "zmk", "--components", 9)
+    story.ok("keys", "audit")
+
+
+def _rosters(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    unit = "石家庄铁道大学工会"
+    story.ok("doctor")
+    story.refused("roster", "check", issuer.form, "--registry")
+    story.refused("roster", "check", folder / "nowhere.xlsx")
+    story.ok("roster", "form", "check", "hebei")
+    form = csv_form(folder / "form.csv", 2, start=700, unit=unit, bad=1)
+    story.ok("roster", "import", form, "--by", "王芳")
+    story.refused("roster", "import", form, "--by", "王芳")
+    batch = issuer.cli.ok("batch", "list", "--json").json[-1]["id"]
+    newest = max(row["id"] for row in issuer.cli.ok("batch", "list", "--json").json)
+    story.ok("waiting")
+    story.refused("waiting", "--for", "wang.fang")
+    story.refused("batch", "approve", newest, "--by", "王芳")
+    story.ok("batch", "approve", newest, "--by", "李娜")
+    story.refused("batch", "approve", newest, "--by", "李娜")
+    story.refused("batch", "approve", "B20000101-001", "--by", "李娜")
+    story.ok("batch", "list")
+    story.ok("batch", "show", batch)
+    story.ok("batch", "show", issuer.done)
+    story.ok("batch", "report", issuer.done, "--html", folder / "report.html")
+    story.ok("batch", "prepare", newest)
+    story.refused("batch", "release", newest, "6001" * 5, "--by", "王芳", "--reason", "丢失")
+    third = csv_form(folder / "third.csv", 1, start=800, unit=unit)
+    story.ok("roster", "import", third, "--by", "王芳")
+    last = max(row["id"] for row in issuer.cli.ok("batch", "list", "--json").json)
+    story.ok("batch", "discard", last, "--reason", "重复", "--by", "王芳")
+    story.ok("batch", "close", issuer.done, "--by", "李娜", "--second", "赵敏")
+    story.refused("batch", "close", newest, "--by", "李娜", "--second", "赵敏")
+    story.ok("profile", "check", MEMBER_PROFILE)
+    story.ok("profile", "check", BANK_PROFILE)
+    broken = folder / "broken.yaml"
+    broken.write_text("profile: x\nunknown: 1\n", "utf-8")
+    story.refused("profile", "check", broken)
+    story.ok("queue", "list")
+    story.ok("queue", "place", newest, "--priority", "urgent", "--due", "2030-01-31", "--by", "王芳")
+    story.run("queue", "up", newest, "--by", "王芳")
+    story.run("queue", "down", newest, "--by", "王芳")
+    story.ok("queue", "list")
+    story.ok("unit", "list")
+    story.ok("unit", "place", unit, "--above", "河北省教育工会", "--new", "--reason", "来函", "--by", "王芳")
+    story.refused("unit", "place", "无此单位", "--top", "--reason", "来函", "--by", "王芳")
+    story.ok("dossier", "show", newest)
+    number = re.findall(r"\b[0-9]{19}\b", story.done[-1].out)[0]
+    story.ok("dossier", "show", newest, number)
+    others = re.findall(r"\b[0-9]{19}\b", story.done[-2].out)
+    story.run("dossier", "diff", newest, number, others[-1])
+    story.run("dossier", "diff", newest, number, "--reader", issuer.card)
+    story.run("dossier", "export", newest, folder / "to-bank.dp")
+    (folder / "from-bank.dp").write_bytes(b"nothing")
+    story.refused("dossier", "import", newest, folder / "from-bank.dp")
+
+
+def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    counter = Cli(folder / "counter", passphrase=None)
+    counter.data.mkdir()
+    story.refused("lists", "show", cli=counter)
+    story.refused("card", "verify", "--reader", issuer.card, cli=counter)
+    programme = folder / "programme.yaml"
+    programme.write_text(PROGRAMME, encoding="utf-8")
+    story.ok("lists", "publish", counter.data)
+    story.ok("lists", "show", cli=counter)
+    story.ok("programme", "check", programme)
+    story.ok("programme", "check", ROOT / "programme" / "examples" / "beijing.yaml")
+    broken = folder / "broken-programme.yaml"
+    broken.write_text(PROGRAMME.replace("percent: 50", "percent: 150"), encoding="utf-8")
+    story.refused("programme", "check", broken)
+    for name in ("beijing.yaml", "hebei.yaml"):
+        if (example := ROOT / "programme" / "examples" / name).exists():
+            story.ok("programme", "show", example)
+            story.ok("programme", "show", example, "--member", "category=retired", "--on", "2027-03-01")
+    story.ok("programme", "publish", programme, "--to", counter.data)
+    story.ok("programme", "editions")
+    card = Path(shutil.copy(issuer.card.removeprefix("sim:"), folder / "member.card"))
+    options: dict[str, Any] = {"cli": counter, "env": MERCHANT}
+    story.ok("programme", "show", **options)
+    story.refused("redeem", "--reader", f"sim:{card}", cli=counter)
+    story.ok("redeem", "--reader", f"sim:{card}", **options)
+    story.ok("redeem", "park-pass", "--quantity", 2, "--yes", "--reader", f"sim:{card}", **options)
+    story.refused("redeem", "park-pass", "--quantity", 13, "--yes", "--reader", f"sim:{card}", **options)
+    story.refused("redeem", "theatre", "--yes", "--reader", f"sim:{card}", **options)
+    story.refused("redeem", "0201", "--yes", "--reader", f"sim:{card}", **options)
+    exchanges = len(counter.run("card", "trace", "--reader", f"sim:{card}", "--json").json["exchanges"])
+    torn = f"sim:{card}?fault=tear-apdu:{exchanges}+"
+    story.refused("redeem", "park-pass", "--yes", "--reader", torn, **options)
+    story.ok("redemptions", "list", **options)
+    story.run("redemptions", "open", **options)
+    listed = counter.ok("redemptions", "list", "--json", env=MERCHANT).json["redemptions"]
+    story.ok("redemptions", "receipt", 3, **options)
+    opened = counter.run("redemptions", "open", "--json", env=MERCHANT).json
+    if opened:
+        story.ok("redemptions", "give-up", opened[0]["intent"], "--reason", "卡已损坏", **options)
+    assert listed
+    story.run("redemptions", "acknowledge", "--reason", "换过硬盘", **options)
+    story.ok("redemptions", "open", **options)
+    story.ok("card", "log", "--reader", f"sim:{card}")
+    story.ok("lists", "reset", "--yes", cli=counter)
+
+
+def _cards(story: Story, issuer: IssuerDirectory) -> None:
+    reader = ("--reader", issuer.card)
+    story.ok("card", "verify", *reader)
+    story.ok("card", "read", *reader)
+    story.ok("card", "log", *reader)
+    story.ok("card", "info", *reader)
+    story.ok("card", "info", "--reader", issuer.blank)
+    story.ok("card", "trace", *reader)
+    story.ok("card", "trace", *reader, "--explain")
+    story.ok("card", "trace", *reader, "--explain", "--reveal")
+    story.refused("card", "verify", "--reader", issuer.blank)
+    story.refused("card", "read", "--reader", issuer.blank)
+    story.refused("card", "verify", "--reader", "sim:nowhere.card")
+    story.refused("card", "trace", "--reader", f"{issuer.card}?fault=mute:3")
+    number = next(
+        row["value"] for row in issuer.cli.ok("card", "read", *reader, "--json").json["elements"] if row["tag"] == "5A"
+    )
+    story.refused("card", "activate", *reader, "--shown", "身份证", "--by", "王芳")
+    wanted = ("--valid-through", "2036-12-31", "--category", "retired", "--reason", "续期", "--by", "王芳")
+    story.run("card", "change", number, *wanted)
+    story.ok("card", "changes")
+    story.run("card", "withdraw-change", 1, "--reason", "下错", "--by", "王芳")
+    story.run("card", "updates", *reader, "--by", "王芳")
+    story.ok("card", "changes", number)
+
+
+def _boxes(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    by = ("--by", "王芳")
+    (box,) = issuer.cli.ok("box", "create", issuer.done, *by, "--json").json
+    name = box["id"]
+    cards = [card["card_number"] for card in issuer.cli.ok("box", "show", name, "--json").json["cards"]]
+    story.ok("box", "discard", name, "--reason", "装错", *by)
+    story.ok("box", "create", issuer.done, *by)
+    name = next(row["id"] for row in issuer.cli.ok("box", "list", "--json").json if row["id"] != name)
+    story.ok("box", "list")
+    story.ok("box", "show", name)
+    story.ok("box", "places", issuer.done)
+    story.ok("box", "leave-out", name, cards[2], "--reason", "留下", *by)
+    story.refused("box", "tick", name, "6212269999999999999", cards[0], *by)
+    story.refused("box", "close", name, *by)
+    story.ok("box", "tick", name, cards[1], *by)
+    story.ok("box", "close", name, *by)
+    story.ok("box", "list-sheet", name, folder / "list.xlsx", *by)
+    story.ok("box", "hand-over", name, "--level", "unit", "--to", "周敏", *by)
+    story.refused("box", "hand-over", name, "--level", "city", "--to", "周敏", *by)
+    story.ok("box", "receipt", name, "--signed-by", "周敏", "--signed", 1, "--unsigned", cards[1], *by)
+    story.ok("box", "return", "--box", name, "--reason", "休假", *by)
+    story.run("box", "step", "pack", cards[2], "--reason", "自取", *by)
+    story.run("box", "step", "deliver", cards[2], "--reason", "自取", *by)
+    story.ok("box", "steps")
+    newest = issuer.cli.ok("box", "steps", "--json").json[0]
+    story.run("box", "undo", newest["number"] if "number" in newest else newest["id"], "--reason", "弄错", *by)
+    story.ok("box", "show", name)
+
+
+def _windows(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    reason = ("--reason", "本人来办", "--by", "王芳")
+    cards = re.findall(r"\b[0-9]{19}\b", issuer.cli.ok("box", "steps", "--json").out) or []
+    rows = issuer.cli.ok("card", "read", "--reader", issuer.card, "--json").json["elements"]
+    number = next(row["value"] for row in rows if row["tag"] == "5A")
+    member = next(row["value"] for row in rows if row["tag"] == "DF21")
+    assert cards is not None
+    story.ok("loss", "list")
+    story.ok("loss", "report", number, *reason)
+    story.refused("loss", "report", number, *reason)
+    story.ok("loss", "list")
+    story.ok("loss", "show", 1)
+    story.refused("card", "verify", "--reader", issuer.card)
+    story.run("loss", "bank", folder / "bank.csv", "--by", "王芳")
+    story.ok("loss", "order", 1, "--collect-at", "三号窗口", *reason)
+    story.ok("loss", "unlist", 1, *reason)
+    story.refused("loss", "show", 9)
+    story.refused("loss", "report", number, "--caller", "member", "--answer", "name=王", *reason)
+    story.run("loss", "bank", folder / "bank.csv", "--since", "2020-01-01", "--by", "王芳")
+    story.ok("amendment", "list")
+    story.refused("amendment", "request", member, *reason)
+    story.ok("amendment", "request", member, "--mobile", "13812345678", *reason)
+    story.ok("waiting")
+    story.refused("amendment", "approve", 1, "--by", "王芳")
+    story.ok("amendment", "approve", 1, "--by", "李娜")
+    story.ok("amendment", "request", member, "--mobile", "13812345679", *reason)
+    story.ok("amendment", "refuse", 2, "--reason", "不符", "--by", "李娜")
+    story.ok("amendment", "request", member, "--mobile", "13812345670", *reason)
+    story.ok("amendment", "cancel", 3, *reason)
+    story.ok("amendment", "list")
+
+
+def _line(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    story.ok("stock", "receive", 5, "--supplier-batch", "L-2", "--by", "王芳")
+    story.ok("stock", "spoil", 1, "--supplier-batch", "L-2", "--reason", "划伤", "--by", "王芳")
+    story.run("stock", "deliveries")
+    story.ok("stock", "show")
+    story.ok("sim", "stock", folder / "blanks", "--count", 4)
+    story.ok("sim", "stock", folder / "foreign", "--count", 1, "--key", "11" * 16)
+    newest = next(row["id"] for row in issuer.cli.ok("batch", "list", "--json").json if row["state"] == "prepared")
+    story.run("perso", "run", newest, "--reader", f"sim:{folder / 'foreign'}", "--idle", "0.1")
+    story.run("perso", "run", newest, "--reader", f"sim:{folder / 'blanks'}", "--lanes", 2, "--idle", "1")
+    story.run("perso", "run", newest, "--reader", f"sim:{folder / 'blanks'}", "--idle", "0.1")
+    story.refused("perso", "run", issuer.draft, "--reader", f"sim:{folder / 'blanks'}")
+    story.ok("batch", "report", newest)
+    story.ok("sim", "show", issuer.card.removeprefix("sim:"))
+    story.ok("sim", "show", issuer.blank.removeprefix("sim:"))
+    story.refused("sim", "show", "nowhere.card")
+    story.run("readers", "list")
+    story.run("readers", "watch", "--seconds", "0.2")
+
+
+def _globalplatform(story: Story, folder: Path) -> None:
+    cap, chip = folder / "club.cap", folder / "chip"
+    cap.write_bytes(cap_file(b"\xf0CLUB", [b"\xf0CLUB\x01"], body=600))
+    story.ok("sim", "stock", chip, "--count", 1)
+    card = f"sim:{next(chip.glob('*.card'))}"
+    keyed = ("--reader", card, "--key", KEY)
+    story.ok("gp", "info", "--reader", card)
+    story.ok("gp", "list", *keyed)
+    story.ok("gp", "load", *keyed, cap)
+    story.refused("gp", "load", *keyed, cap)
+    story.ok("gp", "install", *keyed, CLUB, CLUB + "01")
+    story.ok("gp", "install", *keyed, PACKAGE, MEMBER, "--privileges", "00")
+    story.refused("gp", "install", *keyed, PACKAGE, MEMBER)
+    story.ok("gp", "list", *keyed)
+    story.run("gp", "store-data", *keyed, MEMBER, "920004DF020100")
+    story.ok("gp", "delete", *keyed, CLUB, "--related")
+    story.refused("gp", "delete", *keyed, CLUB)
+    story.ok("gp", "put-key", *keyed, "51" * 16, "--new-version", 49, "--add")
+    story.ok("gp", "apdu", "--reader", card, "00A4040000", "80CA9F7F00", "80CA006600")
+    commands = (
+        "00A4040007F0000000000001", "00B2010C00", "0084000008", "00FE0000", "80F24002024F0000", "00700000",
+        "0020008000",
+    )  # fmt: skip
+    for command in commands:
+        story.run("gp", "apdu", "--reader", card, command)
+    story.refused("gp", "list", "--reader", card, "--key", "22" * 16)
+    story.refused("gp", "list", "--reader", card, "--key", "22")
+    story.run("gp", "apdu", "--reader", card, "--key", KEY, "--secure", "80F28002024F0000")
+
+
+def _payments(story: Story, bank: BankIssuer, folder: Path) -> None:
+    card, cli = f"sim:{bank.card(folder)}", bank.cli
+    run = ("emv", "run", "--reader", card)
+    for sm in (False, True):
+        terminal = ("--terminal", bank.terminal(folder, chinese=sm))
+        story.ok(*run, "--amount", "12.34", *terminal, cli=cli)
+    story.ok(*run, "--amount", "12.34", "--trace", cli=cli)
+    story.refused(*run, "--amount", "612.34", cli=cli)
+    with bank.issuer(bank.bank(folder, scripts=["pin-unblock"])) as url:
+        story.run(*run, "--amount", "612.34", "--online", url, "--trace", cli=cli)
+        story.run(*run, "--amount", "612.34", "--pin", "--online", url, cli=cli, input="271828\n")
+    story.run(
+        *run, "--amount", "12.34", "--type", "cash", "--force-online", "--online", "http://127.0.0.1:9/a", cli=cli
+    )
+    story.run(*run, "--amount", "12.34", "--type", "refund", cli=cli)
+    story.run(*run, "--amount", "50", "--cashback", "20", "--type", "cashback", cli=cli)
+    story.refused(*run, "--amount", "x", cli=cli)
+    story.run("emv", "run", "--reader", f"{card}?fault=mute:5", "--amount", "1", cli=cli)
+    story.run("emv", "log", "--reader", card, cli=cli)
+
+
+def _elements(story: Story) -> None:
+    for data in ELEMENTS:
+        for more in ((), ("--aid", "A000000333010101")):
+            story.run("tlv", "decode", data, *more)
+    story.refused("tlv", "decode", "9F02060000")
+    story.refused("tlv", "decode", "zz")
+    story.refused("tlv", "decode", "")
+
+
+def _administration(story: Story, issuer: IssuerDirectory) -> None:
+    story.ok("restore", "check", "--restored", "--by", "王芳", "--reader", issuer.card)
+    story.ok("audit", "list")
+    story.ok("audit", "verify")
+    story.refused("audit", "list", "--by")
+    story.ok("user", "add", "li.na", "--role", "registrar", "--role", "counter", "--display", "李娜")
+    story.ok("user", "add", "wang.fang", "--role", "administrator", "--display", "王芳")
+    story.ok("user", "list")
+    story.refused("user", "add", "li.na", "--role", "registrar")
+    story.refused("user", "add", "zhao", "--role", "nothing")
+    story.ok("user", "reset", "li.na", "--reason", "忘记")
+    story.ok("user", "disable", "li.na", "--reason", "离职")
+    story.refused("user", "disable", "nobody", "--reason", "离职")
+    story.refused("batch", "approve", issuer.draft, "--by", "赵敏")
+    story.refused("serve", "--host", "192.0.2.1")
+    story.refused("nothing")
+    story.refused("batch", "show")
+    story.refused("batch", "show", "--nothing", "x")
+    story.refused("card", "verify", "--wait", "x", "--reader", issuer.card)
