@@ -32,8 +32,6 @@ _HOW_NAMED = ")"
 """The end of a name with how it came, ``Li Na (unproven)`` (registry.db.actors)."""
 _TYPED = frozenset({"typed"})
 """Names of fields that hold what somebody typed."""
-
-
 _MARK = 5
 """Letters of a message by which it is looked for: a look at each of a thousand messages took most of the time."""
 _Pattern: TypeAlias = tuple[str, re.Pattern[str], tuple[str, ...], str]
