@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bad_environment import Disk, bad_forms, listing, small_disk, unwritable
-from tests.support.cli import SCRIPT, Cli, Done, IssuerDirectory, csv_form, issue_batch
+from tests.support.cli import SCRIPT, Cli, Done, IssuerDirectory, csv_form
 from tests.support.waiting import PATIENCE
 
 FOREIGN_KEY = "00112233445566778899AABBCCDDEEFF"
@@ -398,9 +398,10 @@ def test_lists_that_are_none_or_anothers(home: IssuerDirectory, other_home: Issu
 
 
 @pytest.fixture(scope="module")
-def read_only_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
+def read_only_home(home: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerDirectory]:
     """A data directory of its own in which nobody may write."""
-    home = issue_batch(tmp_path_factory.mktemp("sealed") / "home", 1, spare=1)
+    home = home.copy(tmp_path_factory.mktemp("sealed") / "home")
+    home.cli.ok("batch", "list")  # the copy is known to its record
     places = [home.root, *(path for path in home.root.rglob("*") if path.is_dir())]
     for path in home.root.rglob("*"):
         if path.is_file():
@@ -442,11 +443,11 @@ def test_a_read_only_directory(read_only_home: IssuerDirectory, tmp_path: Path, 
 
 
 @pytest.fixture
-def home_on_disk(tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
+def home_on_disk(home: IssuerDirectory, tmp_path: Path) -> Iterator[tuple[IssuerDirectory, Disk]]:
     """An issuer with an approved batch on a disk of its own, which has room still."""
     place = tmp_path / "disk"
     with small_disk(place, 6_000) as mounted:
-        home = issue_batch(place / "home", 2, spare=2)
+        home = home.copy(place / "home")
         home.cli.ok("batch", "approve", home.draft, "--by", "reviewer")
         yield home, Disk(place, mounted)
 

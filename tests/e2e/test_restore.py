@@ -67,21 +67,24 @@ class Issuer:
         return {name: shown["accounts"][name] for name in ("members", "verified", "claimed", "waiting")}
 
 
-def prepared(root: Path) -> Issuer:
-    cli = Cli(root / "data")
-    cli.ok("keys", "init")
-    issuer = Issuer(cli, root, "")
-    issuer = Issuer(cli, root, issuer.batch(1, 3))
-    cli.ok("sim", "stock", root / "stock", "--count", 12)
-    cli.ok("stock", "receive", 12, "--supplier-batch", "L-1")
-    return issuer
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Issuer]:
+    """Nothing is done with its batch yet."""
+    with fast_directory() as root:
+        cli = Cli(root / "data")
+        cli.ok("keys", "init")
+        issuer = Issuer(cli, root, "")
+        issuer = Issuer(cli, root, issuer.batch(1, 3))
+        cli.ok("sim", "stock", root / "stock", "--count", 12)
+        cli.ok("stock", "receive", 12, "--supplier-batch", "L-1")
+        yield issuer
 
 
 @pytest.fixture(scope="module")
-def restored() -> Iterator[Issuer]:
+def restored(prepared: Issuer) -> Iterator[Issuer]:
     """Backup; then all cards of the first batch and of a second one; then the backup in its place."""
-    with fast_directory() as root:
-        issuer = prepared(root)
+    with fast_directory() as directory:
+        issuer = copied(prepared, directory / "issuer")
         issuer.back_up()
         assert issuer.run(issuer.first).status == 0
         second = issuer.batch(100, 2)
@@ -175,25 +178,23 @@ def test_whoever_is_named_proves_it_where_there_are_users(restored: Issuer, tmp_
     assert (done.status, "boss has to give a password" in done.complaint) == (1, True)
 
 
-def test_a_record_that_was_changed_stops_the_work_too(tmp_path: Path) -> None:
-    with fast_directory() as root:
-        issuer = prepared(root)
-        record = issuer.cli.data / "registry-record.json"
-        assert record.stat().st_mode & 0o777 == 0o600
-        content = json.loads(record.read_text())
-        content["record"][0]["number"] = 1
-        record.write_text(json.dumps(content))
-        assert "restored from an older backup" in issuer.run(issuer.first).complaint
-        done = issuer.check()
-        assert "was changed" in done.err
-        assert len(done.json["report"]["set_aside"]) == 3
-        issuer.cli.ok("batch", "prepare", issuer.first)
-        assert issuer.run(issuer.first).status == 0
+def test_a_record_that_was_changed_stops_the_work_too(prepared: Issuer, tmp_path: Path) -> None:
+    issuer = copied(prepared, tmp_path / "issuer")
+    record = issuer.cli.data / "registry-record.json"
+    assert record.stat().st_mode & 0o777 == 0o600
+    content = json.loads(record.read_text())
+    content["record"][0]["number"] = 1
+    record.write_text(json.dumps(content))
+    assert "restored from an older backup" in issuer.run(issuer.first).complaint
+    done = issuer.check()
+    assert "was changed" in done.err
+    assert len(done.json["report"]["set_aside"]) == 3
+    issuer.cli.ok("batch", "prepare", issuer.first)
+    assert issuer.run(issuer.first).status == 0
 
 
-def test_what_the_line_does_between_two_commands_needs_no_check(tmp_path: Path) -> None:
-    with fast_directory() as root:
-        issuer = prepared(root)
-        (issuer.cli.data / "registry-record.json").unlink()
-        assert issuer.run(issuer.first).status == 0
-        assert issuer.check().json == {"restored": False, "report": None}
+def test_what_the_line_does_between_two_commands_needs_no_check(prepared: Issuer, tmp_path: Path) -> None:
+    issuer = copied(prepared, tmp_path / "issuer")
+    (issuer.cli.data / "registry-record.json").unlink()
+    assert issuer.run(issuer.first).status == 0
+    assert issuer.check().json == {"restored": False, "report": None}

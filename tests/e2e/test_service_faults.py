@@ -18,7 +18,7 @@ from tests.support.registry.postgres import Cluster
 from tests.support.service.process import ApiClient, ServiceDirectory, ServiceProcess, running_service
 from tests.support.waiting import PATIENCE, eventually
 
-CARDS = 6
+CARDS = 4
 
 
 @pytest.fixture
