@@ -120,12 +120,13 @@ class _SkipWatch:
 
 
 _LONGEST = (
-    "e2e/test_kill.py",
     "pages/test_every_page.py",  # makes the demo's station, of which the other pages' tests take a copy
+    "e2e/test_kill.py",
     "e2e/test_two_stations.py",
     "pages/test_print.py",
     "pages/test_administration.py",
     "e2e/test_tears.py",
+    "e2e/test_demo.py",
     "e2e/test_service_faults.py",
     "cli/test_processes.py",
     "e2e/test_installed_program.py",

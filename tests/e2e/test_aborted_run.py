@@ -16,11 +16,17 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE, eventually
 
+_PLUGINS = ("-p", "pytest_timeout", "-p", "xdist")
+"""What the settings of pytest name; others take longer to import than this test."""
 _TEST = """
 import time
 from pathlib import Path
 
+from tests.support.cli import zygote_for
+from tests.support.service import process
 from tests.support.service.process import ServiceDirectory, ServiceProcess
+
+process.zygote_for = lambda environment: zygote_for(environment, "membercard.cli")  # which is all for one command
 
 HERE = Path(__file__).parent
 
@@ -49,11 +55,16 @@ def _ended(pid: int) -> bool:
 )
 def test_servers_and_services_end_with_the_tests(how: signal.Signals, workers: Sequence[str], tmp_path: Path) -> None:
     (tmp_path / "test_long.py").write_text(_TEST)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *workers]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *_PLUGINS, *workers]
     command += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", f"--basetemp={tmp_path / 'base'}"]
     with (tmp_path / "out").open("wb") as out:
         run = subprocess.Popen(
-            [*command, str(tmp_path / "test_long.py")], cwd=ROOT, stdout=out, stderr=out, start_new_session=True
+            [*command, str(tmp_path / "test_long.py")],
+            cwd=ROOT,
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         begun = tmp_path / "begun"

@@ -217,9 +217,11 @@ def _whole_program() -> Iterator[str]:
 
 
 def _serve(modules: Sequence[str]) -> None:
+    gc.disable()  # all that is imported stays
     for name in modules or _whole_program():
         import_module(name)
     gc.collect()
+    gc.enable()
     gc.freeze()  # no child looks through all of that again
     for line in sys.stdin:
         word, *rest = json.loads(line)
