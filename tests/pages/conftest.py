@@ -68,8 +68,10 @@ def browser() -> Iterator[_SharedBrowser]:
 
 
 @pytest.fixture(scope="module")
-def _sessions(browser: _SharedBrowser, at: Served) -> Sessions:
-    return Sessions(browser.started(), at)
+def _sessions(browser: _SharedBrowser, at: Served) -> Iterator[Sessions]:
+    opened = Sessions(browser.started(), at)
+    yield opened
+    opened.end()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def problems(page: Page) -> list[str]:
 def test_a_page_opens_speaks_its_language_and_is_accessible(
     sessions: Sessions, at: Served, name: str, language: str, scheme: str
 ) -> None:
-    page, _ = sessions.open_page(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
+    page = sessions.read_page(EVERYTHING, language, path=paths(at)[name], color_scheme=scheme)
     title = page.inner_text("h1")
     assert title
     assert page.get_attribute("html", "lang") == {"zh": "zh-CN", "en": "en"}[language]

@@ -82,7 +82,7 @@ def test_a_page_is_printed_whole_on_a4_landscape_without_its_controls(
     sessions: Sessions, at: Served, tmp_path: Path, name: str, language: str, scheme: str
 ) -> None:
     path = "/registry?state=active" if name == "cards" else all_paths(at)[name]
-    page, _ = sessions.open_page(EVERYTHING, language, path=path, color_scheme=scheme)
+    page = sessions.read_page(EVERYTHING, language, path=path, color_scheme=scheme)
     if name == "progress":
         page.wait_for_selector("#plots[data-drawn='6']")
     read = page.locator(READ).all_inner_texts()
@@ -105,7 +105,7 @@ def test_a_page_is_printed_whole_on_a4_landscape_without_its_controls(
 def test_a_long_table_has_its_headings_on_each_sheet_and_loses_no_row(
     sessions: Sessions, at: Served, tmp_path: Path, name: str, rows: int
 ) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path=paths(at)[name])
+    page = sessions.read_page(EVERYTHING, path=paths(at)[name])
     table = page.locator(".scroll:visible table").first
     table.evaluate(
         """(table, rows) => {
@@ -132,7 +132,7 @@ def test_a_long_table_has_its_headings_on_each_sheet_and_loses_no_row(
 def test_a_name_as_long_as_names_may_be_is_not_cut_at_the_edge(
     sessions: Sessions, at: Served, tmp_path: Path, name: str
 ) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path=paths(at)[name])
+    page = sessions.read_page(EVERYTHING, path=paths(at)[name])
     longest = "W" * 60 + "."
     cells = page.locator(".scroll:visible tbody tr:first-child").first.evaluate(
         """(row, text) => {
@@ -150,7 +150,7 @@ def test_a_name_as_long_as_names_may_be_is_not_cut_at_the_edge(
 def test_the_paper_says_whose_data_it_shows_how_old_they_are_and_by_which_filter(
     sessions: Sessions, at: Served, tmp_path: Path
 ) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/audit?actor=registrar&action=card.")
+    page = sessions.read_page(EVERYTHING, path="/audit?actor=registrar&action=card.")
     text = Paper(page, tmp_path / "page.pdf").texts[0]
     assert f"会员卡服务站·站点：demo·{EVERYTHING}·数据截至20" in text
     assert "操作人:registrar" in text
@@ -158,7 +158,7 @@ def test_the_paper_says_whose_data_it_shows_how_old_they_are_and_by_which_filter
 
 
 def test_what_to_do_with_a_rejected_chip_is_printed_in_the_colour_of_the_text(sessions: Sessions) -> None:
-    page, _ = sessions.open_page(EVERYTHING, path="/station", color_scheme="dark")
+    page = sessions.read_page(EVERYTHING, path="/station", color_scheme="dark")
     page.emulate_media(media="print", color_scheme="light")
     order, text = page.locator(".tile").first.evaluate(
         """(tile) => {
