@@ -2,7 +2,9 @@
 
 A form comes from outside. A damaged or hostile workbook can crash the reader's native code or exhaust memory, which
 ends the process. In a separate process with limited memory that is only an exit code. The program imports nothing of
-this project, so that it starts quickly.
+this project, and of installed packages only the reader's, so that it starts quickly.
+
+Arguments: the most cells that a sheet may have, and the folder in which python_calamine is installed.
 
 The output is ``marshal``, read by the parent only: (fault, rows, sheets), where fault is "", "password" or "large" and
 a sheet is (name, visible, (first row, first column), merged ranges, rows).
@@ -16,14 +18,14 @@ import resource
 import sys
 from typing import Any
 
-from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
-
 MEMORY = 3 << 30
 
 
 def read(data: bytes, most_cells: int) -> tuple[str, int, list[Any]]:
     """All worksheets of the workbook. Cells are text, numbers and booleans; a date is text, since no column of a form
     holds one."""
+    from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         sheets = []
@@ -57,4 +59,5 @@ def packed(result: tuple[str, int, list[Any]]) -> bytes:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.path.append(sys.argv[2])
     sys.stdout.buffer.write(packed(read(sys.stdin.buffer.read(), int(sys.argv[1]))))
