@@ -23,8 +23,8 @@ def with_tables(cluster: Cluster) -> str:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with nothing in it; with the tables, for a test that asks for ``registry`` too."""
-    with_tables = "registry" in request.fixturenames
+    """The URL of a database with nothing in it; with the tables, where a test asks for ``registry`` or ``opened``."""
+    with_tables = not {"registry", "opened"}.isdisjoint(request.fixturenames)
     if request.param == "sqlite":
         if with_tables:
             (tmp_path / "registry.db").write_bytes(new_registry())

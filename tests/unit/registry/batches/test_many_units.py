@@ -12,7 +12,7 @@ import pytest
 from registry.admin.plans import UnitPlan
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import row
+from tests.support.registry.registrar import new_registry, row
 from tests.support.registry.statements import statements, steps
 
 COLLEGE = "铁道大学工会"
@@ -98,6 +98,7 @@ def test_four_times_the_units_take_four_times_the_steps(
 ) -> None:
     taken = []
     for count in (200, 800):
+        (tmp_path / f"{count}.db").write_bytes(new_registry())
         with Registry.open(f"sqlite:///{tmp_path}/{count}.db", custody) as registry, steps(registry) as one:
             work(registry, 1, count)
         taken += one
