@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 from hypothesis import settings
 
-from tests.support.cli import IssuerDirectory, issue_batch
+from tests.support.cli import IssuerDirectory, issued_once
 from tests.support.pcsc.pcscd import Pcscd
 from tests.support.registry import engines, postgres
 from tests.support.registry.postgres import Cluster
@@ -79,13 +79,19 @@ def cluster() -> Cluster:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
     """The data directory of an issuer with a finished batch of three, a draft of two, and blanks. Not to be changed."""
-    return issue_batch(tmp_path_factory.mktemp("home"))
+    return issued_once(_of_all_workers(tmp_path_factory), tmp_path_factory.mktemp("issuers") / "home")
 
 
 @pytest.fixture(scope="session")
 def other_home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
     """The data directory of another issuer, with keys and cards of its own."""
-    return issue_batch(tmp_path_factory.mktemp("other"), 1, spare=0, unit="别省工会", own_keys=True)
+    own = tmp_path_factory.mktemp("issuers") / "other"
+    return issued_once(_of_all_workers(tmp_path_factory), own, members=1, spare=0, unit="别省工会", own_keys=True)
+
+
+def _of_all_workers(factory: pytest.TempPathFactory) -> Path:
+    """The folder in which each worker of this run has one of its own."""
+    return factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
 
 
 def _allowed_skips() -> set[str]:

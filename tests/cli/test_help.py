@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from rich.cells import cell_len
 
-from tests.support.waiting import PATIENCE
+from tests.support.cli import Cli, zygote_for
+from tests.support.paths import ROOT
 
 HELP = """
 import contextlib, io, json, typer
@@ -45,9 +44,10 @@ OPTION = re.compile(r"--[a-z-]+…")
 def pages(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
     """A language, and what each command shows for --help in it."""
     environment = dict(os.environ) | {"MEMBERCARD_LANG": request.param, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
-    arguments = [sys.executable, "-c", HELP]
-    done = subprocess.run(arguments, capture_output=True, env=environment, timeout=PATIENCE, check=True)
-    return request.param, json.loads(done.stdout)
+    with zygote_for(Cli(ROOT).env()).begin([], ROOT, environment, code=HELP) as command:
+        out, err = command.communicate()
+    assert err == ""
+    return request.param, json.loads(out)
 
 
 def test_help_fits_80_columns_and_cuts_no_name(pages: tuple[str, dict[str, str]]) -> None:

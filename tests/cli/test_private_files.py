@@ -14,7 +14,7 @@ PUBLIC = {"trust.json", "hotlist.json", "list-key.json"}
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> IssuerDirectory:
-    return issue_batch(tmp_path_factory.mktemp("private"), 1)
+    return issue_batch(tmp_path_factory.mktemp("private"), 1, own_keys=True)
 
 
 def open_to_others(folder: Path) -> list[tuple[str, str]]:

@@ -24,7 +24,6 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol
 from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
-from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.bank import SM_PDOL
@@ -133,7 +132,7 @@ def new_bank_issuer(
     cli = make(root / "data")
     cli.data.mkdir(parents=True)
     SoftwareKeystore.create(
-        cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=CHEAP_COST
+        cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=issuer.FAST
     )
     (cli.data / "membercard.toml").write_text(f'profile = "{_profile(root, changes)}"\n', encoding="utf-8")
     # The command finds its pool full and makes no RSA key: one for each application.

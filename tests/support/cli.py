@@ -7,6 +7,7 @@ tenth of the time; with ``fresh`` it is the installed script.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import select
@@ -21,7 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.issuer import NAMES, id_number
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
+from tests.support.issuer import FAST, NAMES, id_number
 from tests.support.waiting import PATIENCE
 from tests.support.zygote import ForkedCommand, Streams, Zygote
 
@@ -120,8 +123,17 @@ def _new_issuer() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as place:
         cli = Cli(Path(place) / "data")
         cli.ok("keys", "init")
+        unlock_fast(cli.data / "keystore")
         cli.ok("batch", "list")
         return {path.name: path.read_bytes() for path in cli.data.iterdir()}
+
+
+def unlock_fast(path: Path) -> None:
+    """The same keystore at the least cost of a passphrase: deriving its key took a third of a command."""
+    passphrase = Secret(PASSPHRASE.encode())
+    keys = SoftwareKeystore.unlock(path, passphrase)
+    path.unlink()
+    SoftwareKeystore.create(path, passphrase, simulation=True, contents=keys, cost=FAST)
 
 
 def zygote_for(environment: Mapping[str, str], *preloaded: str) -> Zygote:
@@ -211,6 +223,22 @@ class IssuerDirectory:
         return f"sim:{sorted(self.stock.glob('*.card'))[0]}"
 
 
+def issued_once(shared: Path, own: Path, **batch: Any) -> IssuerDirectory:
+    """A copy in ``own`` of the issuer in ``shared``, for several test processes of one run: whoever comes first makes
+    it there, with ``issue_batch``, and the others wait."""
+    origin, about = shared / own.name, shared / f"{own.name}.json"
+    with (shared / f"{own.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not about.exists():
+            shutil.rmtree(origin, ignore_errors=True)
+            issuer = issue_batch(origin, **batch)
+            about.write_text(json.dumps({"done": issuer.done, "draft": issuer.draft}), "utf-8")
+    known = json.loads(about.read_text("utf-8"))
+    copy = IssuerDirectory(Cli(origin / "data"), origin, **known, form=own / "form.csv").copy(own)
+    copy.cli.ok("batch", "list")  # the record beside the database knows it by its place from here on
+    return copy
+
+
 def issue_batch(
     root: Path, members: int = 3, *, spare: int = 2, unit: str = "测试工会", own_keys: bool = False
 ) -> IssuerDirectory:
@@ -220,6 +248,7 @@ def issue_batch(
     root.mkdir(parents=True, exist_ok=True)
     if own_keys:
         cli.ok("keys", "init")
+        unlock_fast(cli.data / "keystore")
     else:
         cli.set_up()
     form = csv_form(root / "form.csv", members, unit=unit, bad=2)

@@ -23,11 +23,14 @@ from registry.values import AcceptedRow, MemberToPrepare
 from terminal.crypto import rsa
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
+from terminal.keys.keyfile import KdfCost
 from terminal.keys.standard import create_standard_keys
 from terminal.member.values import Sex
 from tests.support.registry.registrar import new_registry
 
 TODAY = date(2026, 11, 22)
+FAST = KdfCost(memory_kib=8, iterations=1, lanes=1)
+"""Of a keystore's passphrase, where no test is about it: the least that Argon2id takes."""
 NAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 
 

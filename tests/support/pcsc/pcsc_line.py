@@ -31,7 +31,6 @@ from terminal.apdu import Reader, open_reader
 from terminal.errors import CardGone
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import SoftwareKeystore
-from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cli import PASSPHRASE, Cli
@@ -54,7 +53,7 @@ class PcscLine:
             Secret(PASSPHRASE.encode()),
             simulation=True,
             contents=issuer.custody(),
-            cost=CHEAP_COST,
+            cost=issuer.FAST,
         )
         self.registry: Registry = issuer.registry(f"sqlite:///{self.cli.data / 'membercard.db'}")
         self.batch = issuer.batch(self.registry, members)

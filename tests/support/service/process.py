@@ -25,7 +25,6 @@ from registry.store import Registry
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.keys import SoftwareKeystore
-from terminal.keys.keyfile import CHEAP_COST
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.cli import Cli, zygote_for
@@ -51,7 +50,7 @@ class ServiceDirectory:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "passphrase").write_text(PASSPHRASE)
         SoftwareKeystore.create(
-            self.keystore, Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(), cost=CHEAP_COST
+            self.keystore, Secret(PASSPHRASE.encode()), simulation=True, contents=issuer.custody(), cost=issuer.FAST
         )
         issuer.pool(self.directory / "keypool").fill(self.keys)
         self.station("station")
