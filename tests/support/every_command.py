@@ -54,7 +54,8 @@ class Story:
     done: list[Done] = field(default_factory=list)
 
     def run(self, *words: object, cli: Cli | None = None, env: Mapping[str, str] | None = None, **options: Any) -> Done:
-        shown = (cli or self.cli).run("--lang", self.lang, *words, env={"COLUMNS": "200", **(env or {})}, **options)
+        fixed = {"COLUMNS": "200", "PCSCLITE_CSOCK_NAME": str(self.cli.data / "no-service")}
+        shown = (cli or self.cli).run("--lang", self.lang, *words, env={**fixed, **(env or {})}, **options)
         self.done.append(shown)
         return shown
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from membercard import settings
-from membercard.demo.payment import BANK, pay, share_masters
+from membercard.demo.payment import _PAYMENTS, BANK, pay, share_masters
+from membercard.language import catalogue
 from registry.store import Registry
 from terminal.keys import MemoryCustody
 
@@ -27,3 +28,7 @@ def test_a_profile_without_payment_application_shares_no_key_and_pays_nothing(tm
     assert "union-member has no payment application: nobody pays" in out.getvalue()
     assert not custody.keys()
     assert not (tmp_path / BANK).exists()
+
+
+def test_every_payment_has_its_chinese_title() -> None:
+    assert [one.title for one in _PAYMENTS if one.title not in catalogue()] == []
