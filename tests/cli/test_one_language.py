@@ -22,8 +22,8 @@ from tests.support.paths import ROOT
 
 CHINESE = re.compile("[\u4e00-\u9fff]+")
 WORD = re.compile(r"[A-Za-z]{2,}")
-LONG_RUNNING = {"demo", "serve", "sim attach", "sim issuer"}
-"""Commands that last; tests/e2e/test_demo.py reads the demo's output."""
+LONG_RUNNING = {"demo", "sim attach", "sim issuer"}
+"""Commands that last."""
 HEADING = "## What stays Latin"
 NOT_WORDS = (
     r"membercard(?::| [^；。，、）：│\n]*)",  # the program in front of an error, or a command to type
