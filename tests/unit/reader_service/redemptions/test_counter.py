@@ -273,17 +273,21 @@ def test_a_clock_that_was_set_back_asks_no_card(till: CounterRedemptions) -> Non
     assert card.used == 4
 
 
-def test_a_full_disk_asks_no_card(till: CounterRedemptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_asks_no_card(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    monkeypatch.setattr("reader_service.redemptions.sealed_log._CHUNK", 20_000)
+    till = counter(folder, NOW)
     card = RedeemingCard(limit=200)
     used = [card.used]
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(JournalFull):
         redeem_on(till, card, used)
     assert card.used == used[-1]
+    assert len(used) > 5
     assert till.journal.open_intents == ()
+    till.journal.close()
 
 
 def test_a_result_that_the_disk_does_not_confirm_is_not_shown(
