@@ -13,6 +13,7 @@ from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
+    BATCH_NUMBER,
     XLSX,
     Line,
     ReaderRequest,
@@ -32,7 +33,7 @@ PDF: Final = "application/pdf"
 BoxId = Annotated[
     str, Path(pattern=r"^X[0-9]{8}-[0-9]{3,9}$", examples=["X20261122-001"], description="The number of a box.")
 ]
-BatchNumber = Annotated[str, Field(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])]
+BatchNumber = Annotated[str, Field(pattern=BATCH_NUMBER, examples=["B20261122-001"])]
 Scan = Annotated[
     str,
     Field(
@@ -103,9 +104,7 @@ def list_boxes(
     service: Svc,
     caller: Caller,
     paged: Paged,
-    batch: Annotated[
-        str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", description="Only boxes of this batch.")
-    ] = None,
+    batch: Annotated[str | None, Query(pattern=BATCH_NUMBER, description="Only boxes of this batch.")] = None,
     stage: Annotated[BoxStage | None, Query(description="Only boxes at this stage.")] = None,
     unit: Annotated[Line | None, Query(description="Only boxes with cards of units with this text.")] = None,
 ) -> Items[Box]:
@@ -135,7 +134,7 @@ def places(
     caller: Caller,
     batch: Annotated[
         str,
-        Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="The number of a batch."),
+        Query(pattern=BATCH_NUMBER, examples=["B20261122-001"], description="The number of a batch."),
     ],
 ) -> PlacesResponse:
     counts = service.boxes.places(caller, batch)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reader_service.http.paging import Items, Paged, items_of
 from reader_service.http.resource import Caller, Resource, Svc
-from reader_service.http.schemas import ALWAYS, CardNumber, Line, ReasonRequest, ResponseModel, problems
+from reader_service.http.schemas import ALWAYS, BATCH_NUMBER, CardNumber, Line, ReasonRequest, ResponseModel, problems
 from reader_service.services.window.cards import CARD_STEPS, CardStep, steps_of
 from registry.values import CardEvent, CardState
 
@@ -69,7 +69,7 @@ def list_cards(
     state: Annotated[CardState | None, Query(description="Only cards in this state.")] = None,
     batch: Annotated[
         str | None,
-        Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="Only cards of this batch."),
+        Query(pattern=BATCH_NUMBER, examples=["B20261122-001"], description="Only cards of this batch."),
     ] = None,
 ) -> Items[CardResponse]:
     page = service.cards.page(caller, paged.cursor, paged.limit, unit=unit, state=state, batch_id=batch)

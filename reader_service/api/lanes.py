@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 from reader_service.http.resource import Caller, Resource, Svc
-from reader_service.http.schemas import ALWAYS, ReaderId, RequestModel, problems
+from reader_service.http.schemas import ALWAYS, BATCH_NUMBER, ReaderId, RequestModel, problems
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.issuing.lane_status import LaneStatus
 
@@ -21,7 +21,7 @@ _NONE = ("not-found", "no lane runs on reader virtual-pcd-00-00")
 class StartLanesRequest(RequestModel):
     """A batch, and the readers that are to run it."""
 
-    batch: str = Field(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"])
+    batch: str = Field(pattern=BATCH_NUMBER, examples=["B20261122-001"])
     readers: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,120}$")]] = Field(
         min_length=1, max_length=64, examples=[["virtual-pcd-00-00", "virtual-pcd-00-01"]]
     )

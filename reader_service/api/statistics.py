@@ -9,7 +9,16 @@ from fastapi import File, Query, Response, UploadFile
 from pydantic import AwareDatetime, Field
 
 from reader_service.http.resource import Caller, Resource, Svc
-from reader_service.http.schemas import ALWAYS, XLSX, Line, RequestModel, download, file_response, problems
+from reader_service.http.schemas import (
+    ALWAYS,
+    BATCH_NUMBER,
+    XLSX,
+    Line,
+    RequestModel,
+    download,
+    file_response,
+    problems,
+)
 from reader_service.services.statistics.figures import DayCount
 from reader_service.services.statistics.statistics import MOST_PLANS
 from reader_service.services.uploads import pieces
@@ -73,9 +82,7 @@ def rejects(
     caller: Caller,
     since: Since = None,
     until: Until = None,
-    batch: Annotated[
-        str | None, Query(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", description="Only rejects of this batch.")
-    ] = None,
+    batch: Annotated[str | None, Query(pattern=BATCH_NUMBER, description="Only rejects of this batch.")] = None,
 ) -> list[RejectCount]:
     return service.statistics.rejects(caller, since, until, batch_id=batch)
 

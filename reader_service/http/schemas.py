@@ -19,14 +19,13 @@ from terminal.visible import visible
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 
+BATCH_NUMBER: Final = r"^B[0-9]{8}-[0-9]{3,9}$"
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
 """A name on one line, without control characters."""
 LeaseToken = Annotated[
     str, Header(min_length=1, max_length=200, description="The token of the caller's lease of this reader.")
 ]
-BatchId = Annotated[
-    str, Path(pattern=r"^B[0-9]{8}-[0-9]{3,9}$", examples=["B20261122-001"], description="The number of a batch.")
-]
+BatchId = Annotated[str, Path(pattern=BATCH_NUMBER, examples=["B20261122-001"], description="The number of a batch.")]
 CardNumber = Annotated[
     str,
     Path(
@@ -118,6 +117,7 @@ def file_response(media_type: str, description: str) -> dict[int | str, dict[str
 
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV: Final = "text/csv; charset=utf-8"
 
 
 def download(content: bytes, filename: str, media_type: str) -> Response:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from anyio import to_thread
-from fastapi import Form, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.events import GAP, Event
 from reader_service.http.resource import Svc, still_in
 from reader_service.pages.live import stream
-from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.readers.leases import holder
@@ -37,8 +37,6 @@ PRESETS: Final = (
     ("counter", "80CA9F3600"),
 )
 """Common commands; docs/card-layout.md."""
-
-Text = Annotated[str, Form()]
 
 
 router = page_router()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -241,6 +241,12 @@ async def _shell(connection: HTTPConnection) -> Shell:
 
 PageShell = Annotated[Shell, Depends(_shell)]
 """The shell over the service that the request came to."""
+
+
+Text = Annotated[str, Form()]
+"""A field of a form; empty where the browser sent none."""
+Cursor = Annotated[str | None, Query()]
+"""Where the next page of a list begins."""
 
 
 def page_router() -> APIRouter:

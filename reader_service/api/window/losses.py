@@ -12,6 +12,7 @@ from reader_service.http.paging import Items, Paged, items, items_of
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
+    CSV,
     XLSX,
     Line,
     ReasonRequest,
@@ -30,7 +31,6 @@ from registry.values import BatchState, CardState
 router = Resource(prefix="/losses", tags=["losses"], responses=problems(*ALWAYS))
 
 _TOO_LATE = ("conflict", "the replacement of card 6212260000000000012 is made or being made")
-CSV = "text/csv; charset=utf-8"
 LossNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[12], description="The number of a loss.")]
 ReportNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[3], description="The number of a report for the bank.")]
 Format = Annotated[Literal["xlsx", "csv"], Query(description="The form of the file.")]

@@ -11,11 +11,8 @@ from starlette.responses import Response
 from reader_service.errors import Conflict, NotFound
 from reader_service.http.errors import problem_of
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, page_router, principal_of, sentence_of
+from reader_service.pages.shell import PageShell, Text, page_router, principal_of, sentence_of
 from reader_service.principal import Permission
-
-Text = Annotated[str, Form()]
-
 
 router = page_router()
 

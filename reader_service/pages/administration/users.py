@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Request
 from starlette.responses import HTMLResponse, Response
 
 from reader_service.errors import Invalid, NotFound
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Principal, Role
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ USERS_ONLY: Final = (Role.REVIEWER, Role.ADMINISTRATOR)
 """Roles that no token has."""
 _ROLES: Final = {role.value: role for role in Role}
 
-Text = Annotated[str, Form()]
 Roles = Annotated[list[str] | None, Form()]
-Cursor = Annotated[str | None, Query()]
 
 
 router = page_router()

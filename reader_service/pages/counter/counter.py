@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import Form, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from reader_service.errors import Unavailable
@@ -16,15 +16,13 @@ from reader_service.events import Event
 from reader_service.http.resource import Svc, still_in
 from reader_service.pages.counter import redeeming
 from reader_service.pages.live import stream
-from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter.counter import ListsAge
 from terminal.member.presentation import Tone, presentation
 
 DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
-
-Text = Annotated[str, Form()]
 
 
 router = page_router()

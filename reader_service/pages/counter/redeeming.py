@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from programme.facts import BenefitRequest
 from reader_service.errors import Invalid, NotFound, ServiceError
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import ReaderState
 from reader_service.redemptions.offers import BenefitChoice
@@ -35,7 +35,6 @@ TONES = {
     "UNKNOWN": Tone.DOUBT,
 }
 """By the outcome of a redemption at the counter."""
-Text = Annotated[str, Form()]
 
 router = page_router()
 

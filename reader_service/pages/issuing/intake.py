@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import Form, Query, Request, UploadFile
+from fastapi import Request, UploadFile
 from starlette.responses import Response
 
 from reader_service.access.settings import FILE_BYTES, FILE_MB
 from reader_service.errors import NotFound
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import XLSX, download
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.services.issuing.rosters import FORM_NAMES
 from reader_service.services.uploads import pieces
@@ -27,9 +27,6 @@ _KINDS: Final = ("rejected", "noted", "accepted", "change", "unchanged")
 _MAY_BE_GIVEN_UP: Final = (BatchState.DRAFT, BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING)
 _CHANGES: Final = frozenset(ChangeKind) - {ChangeKind.SAME}
 _CHANGE_KINDS: Final = frozenset(kind.value for kind in ChangeKind)
-
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 
 router = page_router()

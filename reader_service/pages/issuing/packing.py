@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import Form, Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid, NotFound
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import XLSX, download
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.services.window.cards import CARD_STEPS
 from registry.handover.filling import CAPACITY
@@ -31,8 +31,6 @@ _SHEETS: Final[Mapping[str, str]] = {"list.pdf": "发放表.pdf", "list.xlsx": "
 _LINE_DIGITS: Final = 4
 """A number of so many digits at most is a line of the delivery list, and no card number."""
 
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 router = page_router()
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import Form, Query, Request, UploadFile
+from fastapi import Query, Request, UploadFile
 from starlette.responses import JSONResponse, Response
 
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import XLSX, download
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Text, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission
 from reader_service.services.statistics.figures import Figures, plan_total
@@ -34,7 +34,6 @@ _UNIT_LABEL: Final = 16
 _MAX_PLANNED: Final = 10_000_000
 
 Days = Annotated[int, Query()]
-Text = Annotated[str, Form()]
 
 
 router = page_router()

@@ -18,7 +18,7 @@ from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.resource import Svc, still_in
 from reader_service.pages.live import stream
-from reader_service.pages.shell import PageShell, Shell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.issuing.batches import BatchView
@@ -45,8 +45,6 @@ COUNT: Final = 1.0
 """Seconds at least between two counts of the batches, which query the database."""
 MANY: Final = 12
 """Number of tiles from which they are small."""
-
-Text = Annotated[str, Form()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import Form, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission
-
-Text = Annotated[str, Form()]
 
 router = page_router()
 

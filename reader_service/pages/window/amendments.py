@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Form, Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission
 from registry.members.amendments import AmendmentState
 from terminal.names import same_name
@@ -17,8 +17,6 @@ ROWS: Final = 50
 _SHOWN_SECONDS: Final = 60
 """Seconds that data stay on the screen in full."""
 
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 router = page_router()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.http.resource import Svc
-from reader_service.http.schemas import XLSX, download
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.http.schemas import CSV, XLSX, download
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission
 from reader_service.services.window.cards import CARD_STEPS
 from reader_service.services.window.losses import FileFormat
@@ -20,11 +20,8 @@ from registry.members.losses import CollectionPoint
 from registry.values import BatchState
 
 ROWS: Final = 50
-_CSV: Final = "text/csv; charset=utf-8"
 _LISTED: Final = {"listed": True, "found": False}
 
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 router = page_router()
 
@@ -53,13 +50,13 @@ def make_report(request: Request, shell: PageShell, service: Svc) -> Response:
 @router.get("/registry/losses/bank/{number}")
 def report_file(request: Request, service: Svc, number: int, kind: FileFormat = "xlsx") -> Response:
     file = service.losses.report_file(principal_of(request), number, kind)
-    return download(file.content, file.filename, XLSX if kind == "xlsx" else _CSV)
+    return download(file.content, file.filename, XLSX if kind == "xlsx" else CSV)
 
 
 @router.get("/registry/losses/since")
 def file_since(request: Request, service: Svc, since: str = "", kind: FileFormat = "xlsx") -> Response:
     file = service.losses.file_since(principal_of(request), _day(since, "since"), kind)
-    return download(file.content, file.filename, XLSX if kind == "xlsx" else _CSV)
+    return download(file.content, file.filename, XLSX if kind == "xlsx" else CSV)
 
 
 @router.get("/registry/losses/{number}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from reader_service.errors import NotFound
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.services.window.cards import CARD_STEPS, steps_of
@@ -31,9 +31,6 @@ _CARD_STATES: Final = tuple(state.value for state in CardState)
 _MEMBER_STATES: Final[Mapping[str, Literal["no card", "withdrawn"]]] = {"no-card": "no card", "left": "withdrawn"}
 _STATES: Final = (*_MEMBER_STATES, *_CARD_STATES)
 """What the filter offers: every badge of the two tables."""
-
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 
 router = page_router()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import Form, Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from reader_service.http.resource import Svc
-from reader_service.pages.shell import PageShell, page_router, principal_of
+from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.principal import Permission
 from reader_service.readers.values import Mode
 from reader_service.services.counter.counter import VerdictView
@@ -17,8 +17,6 @@ ROWS: Final = 50
 SHOWN: Final = ("id-card", "passport", "residence", "officer", "other")
 """What identifies a member."""
 
-Text = Annotated[str, Form()]
-Cursor = Annotated[str | None, Query()]
 
 router = page_router()
 

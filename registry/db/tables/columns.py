@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, Integer, MetaData, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, ForeignKeyConstraint, Integer, MetaData, text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
@@ -42,6 +42,11 @@ class UtcTime(TypeDecorator[datetime]):
 def one_of(column: str, *values: str) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def of_card() -> ForeignKeyConstraint:
+    """The columns ``card_number`` and ``sequence`` of a table name a card."""
+    return ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"])
 
 
 def where(condition: str) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     Table,
     Text,
 )
 
-from registry.db.tables.columns import RowId, UtcTime, metadata, one_of, where
+from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, one_of, where
 
 LEVELS = ("city", "district", "unit")
 BY_HAND = ("pack", "deliver", "activate", "suspend", "unlock", "loss", "withdraw")
@@ -77,7 +76,7 @@ move_cards = Table(
     Column("sequence", Integer, primary_key=True, autoincrement=False),
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     Index("ix_move_cards_card", "card_number", "sequence", "move_id"),
 )
 
@@ -96,7 +95,7 @@ box_cards = Table(
     Column("receipt_id", ForeignKey("moves.id")),
     Column("out_at", UtcTime),
     Column("out_id", ForeignKey("moves.id")),  # of the return that took it out, which undoing that looks for
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     CheckConstraint("place > 0", name="place"),
     CheckConstraint("(ticked_at IS NULL) = (ticked_by IS NULL)", name="ticked"),
     CheckConstraint("(signed IS NULL) = (receipt_id IS NULL)", name="signed"),

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -24,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from registry.db.tables.columns import RowId, UtcTime, among, metadata, one_of, where
+from registry.db.tables.columns import RowId, UtcTime, among, metadata, of_card, one_of, where
 
 LIVING = ("verified", "packed", "delivered", "active", "suspended")
 ENDED = ("lost", "damaged", "expired", "withdrawn", "replaced")
@@ -267,7 +266,7 @@ card_events = Table(
     Column("reason", Text, nullable=False),
     Column("move_id", ForeignKey("moves.id")),  # of the move that it is part of
     Column("undone", Boolean, nullable=False, server_default=text("false")),  # it was, or it undoes one
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     one_of("event", *LIVING, *ENDED),
     Index("ix_card_events_card_number_sequence", "card_number", "sequence"),
     Index("ix_card_events_event_at", "event", "at"),

@@ -12,7 +12,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -21,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from registry.db.tables.columns import RowId, UtcTime, metadata, where
+from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, where
 
 merchants = Table(
     "merchants",
@@ -112,7 +111,7 @@ redemptions = Table(
     Column("number", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),  # of the counter's row
     Column("booked_at", UtcTime, nullable=False),
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     UniqueConstraint("card_number", "sequence", "atc"),
     CheckConstraint("atc BETWEEN 1 AND 65535", name="atc"),
     CheckConstraint("quantity BETWEEN 1 AND 255", name="quantity"),

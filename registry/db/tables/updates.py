@@ -6,7 +6,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -14,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from registry.db.tables.columns import RowId, UtcTime, metadata, one_of, where
+from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, one_of, where
 
 WANTED = ("activation", "block", "category", "cover", "entitlements", "validity")
 
@@ -30,7 +29,7 @@ card_scripts = Table(
     Column("place", Text, nullable=False),
     Column("ended_at", UtcTime),  # NULL while nobody knows which of its commands ran
     Column("ran", Integer),
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     CheckConstraint("(ended_at IS NULL) = (ran IS NULL)", name="ended"),
     sqlite_autoincrement=True,
 )
@@ -60,7 +59,7 @@ card_updates = Table(
     Column("ended_by", Text),
     Column("place", Text),
     Column("refusal", Text),  # why the card does not take it
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     one_of("kind", *WANTED),
     one_of("state", "pending", "sent", "done", "refused", "withdrawn"),
     CheckConstraint("(state IN ('pending', 'sent')) = (ended_at IS NULL)", name="ended"),

@@ -7,7 +7,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -16,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from registry.db.tables.columns import RowId, UtcTime, metadata, one_of, where
+from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, one_of, where
 
 bank_reports = Table(
     "bank_reports",
@@ -51,7 +50,7 @@ losses = Table(
     Column("unlisted_reason", Text),
     Column("reported_in", ForeignKey("bank_reports.id"), index=True),
     Column("unlisting_reported_in", ForeignKey("bank_reports.id"), index=True),
-    ForeignKeyConstraint(["card_number", "sequence"], ["cards.card_number", "cards.sequence"]),
+    of_card(),
     one_of("channel", "window", "hotline"),
     CheckConstraint("(channel = 'hotline') = (caller <> '')", name="caller"),
     CheckConstraint("(caller_sealed IS NULL) = (seal_key IS NULL)", name="sealed"),
