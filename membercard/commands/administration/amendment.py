@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import language, output, settings
+from membercard.commands.listing import every
 from membercard.language import text
 from membercard.wiring import identity
 
 if TYPE_CHECKING:
-    from registry.members.amendments import Amendment
+    pass
 
 app = typer.Typer()
 
@@ -74,14 +75,8 @@ def show_all(
     from registry.members.amendments import AmendmentState
 
     state = AmendmentState.WAITING if waiting else None
-    listed: list[Amendment] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.amendments.page(cursor, 500, state=state)
-            listed += page.items
-            if (cursor := page.next) is None:
-                break
+        listed = every(lambda cursor: registry.amendments.page(cursor, 500, state=state))
     if json:
         output.as_json(listed)
         return

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from membercard import language, output, settings
+from membercard.commands.listing import every
 from membercard.language import text
 from membercard.wiring import identity
 
@@ -136,14 +137,8 @@ def show_all(
     json: output.Json = False,
 ) -> None:
     """List losses, newest first."""
-    losses: list[Loss] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.losses.page(cursor, 500, listed=True if listed else None)
-            losses += page.items
-            if (cursor := page.next) is None:
-                break
+        losses = every(lambda cursor: registry.losses.page(cursor, 500, listed=True if listed else None))
     if json:
         output.as_json(losses)
         return

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import output, settings
+from membercard.commands.listing import every
 from membercard.wiring import identity
 
 if TYPE_CHECKING:
-    from registry.admin.units import UnitView
+    pass
 
 app = typer.Typer()
 
@@ -22,14 +23,8 @@ def show(
     json: output.Json = False,
 ) -> None:
     """List units with the unit above each, its members (those below it included) and its plan."""
-    listed: list[UnitView] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.units.page(cursor, 500, text=text)
-            listed += page.items
-            if (cursor := page.next) is None:
-                break
+        listed = every(lambda cursor: registry.units.page(cursor, 500, text=text))
     if json:
         output.as_json(listed)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import output, settings
+from membercard.commands.listing import every
 from membercard.language import text
 
 if TYPE_CHECKING:
@@ -50,14 +51,8 @@ def add(
 @app.command("list")
 def show(json: output.Json = False) -> None:
     """List all users, with those who are disabled."""
-    people: list[User] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.users.page(cursor, 500)
-            people += page.items
-            if (cursor := page.next) is None:
-                break
+        people = every(lambda cursor: registry.users.page(cursor, 500))
     if json:
         output.as_json([_json(user) for user in people])
         return

@@ -15,6 +15,7 @@ import typer
 from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.card import app, exit_as, judge, verdict_panel, warn_of
+from membercard.commands.listing import every
 from membercard.errors import CardNotChanged
 from membercard.language import text
 from membercard.wiring import identity
@@ -164,14 +165,8 @@ def changes(
     json: output.Json = False,
 ) -> None:
     """List the changes of chips that were ordered, newest first."""
-    listed: list[WantedChange] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.updates.page(cursor, 500, card_number=card)
-            listed += page.items
-            if (cursor := page.next) is None:
-                break
+        listed = every(lambda cursor: registry.updates.page(cursor, 500, card_number=card))
     if json:
         output.as_json(listed)
         return

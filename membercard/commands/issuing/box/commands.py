@@ -11,6 +11,7 @@ import typer
 from membercard import language, output, settings
 from membercard.commands.issuing.box import handover
 from membercard.commands.issuing.box.shared import MOST, BoxId, By, Reason, lines, show_boxes, show_steps, take_move
+from membercard.commands.listing import every
 from membercard.language import text
 from membercard.wiring import identity
 from reader_service.principal import Permission
@@ -65,14 +66,8 @@ def list_boxes(
 
     if stage is not None and stage not in set(BoxStage):
         raise typer.BadParameter("the stage is open, closed, sent, received or discarded")
-    boxes: list[Box] = []
-    cursor: str | None = None
     with settings.open_registry() as registry:
-        while True:
-            page = registry.boxes.page(cursor, MOST, batch_id=batch, stage=stage)
-            boxes += page.items
-            if (cursor := page.next) is None:
-                break
+        boxes = every(lambda cursor: registry.boxes.page(cursor, MOST, batch_id=batch, stage=stage))
     if json:
         output.as_json(boxes)
     elif not boxes:
