@@ -129,7 +129,7 @@ _LONGEST = (
     "pages/test_every_page.py",  # makes the demo's station, of which the other pages' tests take a copy
     "e2e/test_kill.py",
     "e2e/test_two_stations.py",
-    "pages/test_print.py",
+    "pages/test_first_paint.py",
     "pages/test_administration.py",
     "e2e/test_tears.py",
     "e2e/test_demo.py",

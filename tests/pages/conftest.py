@@ -22,7 +22,8 @@ from tests.support.service.seeded_demo import copy_of_demo
 def station(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[DemoStation]:
     """What `membercard serve --demo` opens, with cards that answer at once."""
     own = tmp_path_factory.mktemp("pages")
-    shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
     with copy_of_demo(shared, own) as copy:
         yield copy
 

@@ -21,7 +21,8 @@ from tests.support.service.seeded_demo import copy_of_demo
 def merchant(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Served]:
     """A demo station that is a park's counter."""
     own = tmp_path_factory.mktemp("merchant")
-    shared = tmp_path_factory.getbasetemp().parent if hasattr(request.config, "workerinput") else own
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
     now = datetime.now(UTC)
     edition = Edition(issue=Issue(7, now - timedelta(days=1), now + timedelta(days=89)))
     with copy_of_demo(shared, own) as copy, served(copy, place=place(edition)) as running:
