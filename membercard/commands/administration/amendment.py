@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from membercard import language, output, settings
 from membercard.commands.listing import every
 from membercard.language import text
 from membercard.wiring import identity
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from membercard import output, settings
 from membercard.commands.listing import every
 from membercard.wiring import identity
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from membercard import output, settings
 from membercard.commands.accounts import shortage_warning, unbooked_warning
 from membercard.wiring import identity
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 
