@@ -50,7 +50,7 @@ def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
         "63 members approved by Wang Fang (unproven)",
         "blank chips received 70 = verified 63 + rejected 0 + in reader 0 + left 7   ✓ balanced",
         "✓ Valid  ACTIVE",
-        "1  录入 Intake",
+        "1  Intake",
         "APPROVED: approved offline",
     )
     assert len(tour[1]) == len(expected)
