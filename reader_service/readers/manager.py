@@ -40,6 +40,8 @@ _STEP: Final = 1.0
 _PAUSE: Final = 10.0
 """Seconds of a pause that is logged."""
 _CLOSING: Final = 5.0
+_OPENING: Final = 5.0
+"""Seconds to wait for a reader that is just being opened."""
 _MOST_STUCK: Final = 3
 """Threads of one reader that may be stuck in its driver: each restart of a driver that never returns leaves one."""
 _AGAIN: Final = 1.0
@@ -210,8 +212,12 @@ class ReaderManager:
         return self._entry(reader_id).worker.stuck(self._awake())
 
     def slot(self, reader_id: str) -> CardSlot:
-        """The virtual slot of a reader. Raises NotFound, Conflict for a real reader."""
-        slot = self._entry(reader_id).slot
+        """The virtual slot of a reader; one that is just being opened is waited for. Raises NotFound, Conflict for a
+        real reader."""
+        entry = self._entry(reader_id)
+        if not entry.pcsc:
+            entry.tried.wait(_OPENING)
+        slot = entry.slot
         if slot is None:
             raise Conflict(f"reader {reader_id} is no virtual slot", reader=reader_id)
         return slot
@@ -372,6 +378,7 @@ class ReaderManager:
             if entry := self._of(worker):
                 shut, entry.shut = entry.shut, ""
                 entry.slot = reader if isinstance(reader, CardSlot) else None
+                entry.tried.set()
                 self._publish_state(entry)
                 if shut and entry.pcsc and entry.card is not None:
                     self._attend(entry)  # it was reported while the reader did not open
@@ -380,6 +387,7 @@ class ReaderManager:
         with self._lock:
             if entry := self._of(worker):
                 entry.shut = sentence
+                entry.tried.set()
                 self._publish_state(entry)
 
     def seen(self, worker: ReaderWorker, card: InsertedCard | None) -> None:

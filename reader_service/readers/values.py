@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,6 +110,8 @@ class ManagedReader:
     unplugged: str = ""
     shut: str = ""
     hung: str = ""
+    tried: threading.Event = field(default_factory=threading.Event)
+    """Set once it was opened or did not open."""
     slot: CardSlot | None = None
     attendant: Attendant | None = None
     state: ReaderState = ReaderState.EMPTY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ import pytest
 from reader_service.errors import Conflict, Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode, ReaderState
-from reader_service.readers.worker import ReaderSession
+from reader_service.readers.worker import ReaderSession, ReaderWorker
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
-from terminal.apdu import EventKind, ReaderEvent
+from terminal.apdu import EventKind, Reader, ReaderEvent
 from terminal.errors import CardGone, CardTooSlow, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
 from tests.support.registry import databases
 from tests.support.service.reader_rig import (
@@ -638,6 +638,22 @@ def test_thirty_two_slots_tell_of_their_cards(tmp_path: Path, monkeypatch: pytes
         assert eventually(lambda: len(rig.bus.of("card.removed")) == 4 * count)
         jobs = [manager.submit(reader_id, lambda session: threading.current_thread().name) for reader_id in ids]
         assert len({job.result(PATIENCE) for job in jobs}) == count
+
+
+def test_a_slot_that_is_just_being_opened_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, opened = threading.Event(), ReaderManager.opened
+
+    def opened_late(manager: ReaderManager, worker: ReaderWorker, reader: Reader) -> None:
+        assert wanted.wait(PATIENCE)
+        opened(manager, worker, reader)
+
+    monkeypatch.setattr(ReaderManager, "opened", opened_late)
+    with reader_rig(tmp_path, "sim:slot/Late").manager() as manager, ThreadPoolExecutor(1) as pool:
+        slot = pool.submit(manager.slot, "late")
+        assert not manager.views()[0].drawer
+        wanted.set()
+        assert slot.result(PATIENCE).name == "slot/Late"
+        assert manager.views()[0].drawer
 
 
 def test_a_card_folder_is_for_virtual_slots_only(two: ReaderRig) -> None:
