@@ -22,6 +22,14 @@ def open_to_others(folder: Path) -> list[tuple[str, str]]:
     return [(str(path), f"{mode:04o}") for path, mode in present if mode & 0o077]
 
 
+def test_what_keys_init_and_the_first_registry_leave_is_private(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    cli.ok("keys", "init")
+    cli.ok("batch", "list")
+    assert {"keystore", "membercard.db"} <= {path.name for path in cli.data.iterdir()}
+    assert open_to_others(cli.data) == []
+
+
 def test_everything_in_the_data_directory_and_every_report_is_private(home: IssuerDirectory) -> None:
     cli, out = home.cli, home.root / "out"
     cli.ok("batch", "report", home.done, "--html", out / "report.html")
