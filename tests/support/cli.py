@@ -203,11 +203,13 @@ class IssuerDirectory:
     done: str
     draft: str
     form: Path
+    origin: Path | None = None
+    """Where nobody changes it, if it is shared."""
 
     def copy(self, root: Path) -> IssuerDirectory:
-        """The same issuer in another directory, to be changed."""
-        shutil.copytree(self.root, root)
-        return replace(self, cli=replace(self.cli, data=root / "data"), root=root)
+        """The same issuer in another directory, to be changed: as it was issued, whatever other tests did since."""
+        shutil.copytree(self.origin or self.root, root)
+        return replace(self, cli=replace(self.cli, data=root / "data"), root=root, origin=None)
 
     @property
     def stock(self) -> Path:
@@ -236,7 +238,7 @@ def issued_once(shared: Path, own: Path, **batch: Any) -> IssuerDirectory:
     known = json.loads(about.read_text("utf-8"))
     copy = IssuerDirectory(Cli(origin / "data"), origin, **known, form=own / "form.csv").copy(own)
     copy.cli.ok("batch", "list")  # the record beside the database knows it by its place from here on
-    return copy
+    return replace(copy, origin=origin)
 
 
 def issue_batch(
