@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
@@ -79,6 +80,7 @@ class Socket(WebSocketsSansIOProtocol):
     """A WebSocket that a client cannot hold by not reading, or by a handshake that is none."""
 
     _refused = False
+    _left = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -98,6 +100,7 @@ class Socket(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """The service ends. RFC 6455, 7.4.1."""
+        self._left = True
         if not self.handshake_complete or self.close_sent or self.transport.is_closing():
             super().shutdown()
             return
@@ -118,6 +121,8 @@ class Socket(WebSocketsSansIOProtocol):
         self._unread.taken()
 
     async def send(self, message: ASGISendEvent) -> None:
+        if self._left:
+            raise ClientDisconnected  # what the library takes for a fault of the application
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True  # by a refusal, which the library takes for a fault of the application

@@ -7,11 +7,13 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from uvicorn.protocols.utils import ClientDisconnected
 
 from reader_service import connections
 from reader_service.principal import Role
@@ -213,7 +215,29 @@ def test_a_websocket_that_ends_with_the_connection_is_no_fault_in_the_log(
         assert line.recv(65536).startswith(b"HTTP/1.1 101 ")
         assert eventually(lambda: bool(rig.service.bus._waiting))
         for connection in list(web.server.server_state.connections):
-            connection.shutdown()
+            connection.loop.call_soon_threadsafe(connection.shutdown)  # where it lives
         rig.service.bus.publish("reader.state", "r1", {})
         assert eventually(lambda: not web.server.server_state.tasks)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_what_is_sent_while_the_service_ends_finds_the_client_gone(web: Web, rig: AccountsApp) -> None:
+    """In the same moment as the end: the library alone takes it for a fault of the application."""
+    faults: list[BaseException] = []
+
+    def end(connection: Any) -> None:
+        connection.shutdown()
+        try:
+            connection.send({"type": "websocket.send", "text": "[]"}).send(None)
+        except (OSError, RuntimeError) as fault:
+            faults.append(fault)
+
+    token = rig.token(Role.OPERATOR, label="gone meanwhile")
+    head = f"GET /api/v1/events HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{HANDSHAKE}{KEY}\r\n"
+    with connected(web, head.encode()) as line:
+        assert line.recv(65536).startswith(b"HTTP/1.1 101 ")
+        assert eventually(lambda: bool(rig.service.bus._waiting))
+        for connection in list(web.server.server_state.connections):
+            connection.loop.call_soon_threadsafe(end, connection)
+        assert eventually(lambda: bool(faults))
+    assert [type(fault) for fault in faults] == [ClientDisconnected]
