@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
 from registry.db.privacy import scrub
-from registry.db.tables import ENDED, card_events, cards, counter_journals, findings, redemptions, reversals
+from registry.db.tables import ENDED, LIVING, card_events, cards, counter_journals, findings, redemptions, reversals
 from registry.errors import RegistryConflict
 from registry.programme.findings import add_findings, resolve
 from registry.programme.gaps import CounterGaps
@@ -101,7 +101,8 @@ class Booking:
         uses = [use for _, use in judged if isinstance(use, ProvenUse)]
         with self._context.write() as conn:
             work = UploadWork(upload, outlet, self._context.clock())
-            contract = contract_of(conn, outlet, {use.merchant for use in uses}, {use.terminal for use in uses})
+            named, listed = {use.merchant for use in uses}, {use.terminal for use in uses}
+            contract = contract_of(conn, outlet, named, listed, self._context.day)
             _follow(conn, work, last)
             for row in upload.rows:
                 self._mark_row(work, row)
@@ -180,14 +181,22 @@ class Booking:
                 work.mark_gap(card, first, last)
 
     def _ended(self, conn: Connection, wanted: Collection[Card]) -> dict[Card, date]:
-        """The day on which each of these cards ended."""
+        """The day on which each of these cards ended: of an end that was taken back since, nothing is left."""
         if not wanted:
             return {}
+        later = card_events.alias()
+        lived_on = exists().where(
+            later.c.card_number == card_events.c.card_number,
+            later.c.sequence == card_events.c.sequence,
+            later.c.id > card_events.c.id,
+            later.c.event.in_(LIVING),
+        )
         chosen = (
             select(card_events.c.card_number, card_events.c.sequence, func.min(card_events.c.at).label("at"))
             .where(
                 tuple_(card_events.c.card_number, card_events.c.sequence).in_(wanted), card_events.c.event.in_(ENDED)
             )
+            .where(~lived_on)
             .group_by(card_events.c.card_number, card_events.c.sequence)
         )
         return {(row.card_number, row.sequence): self._context.day(row.at) for row in conn.execute(chosen)}

@@ -41,6 +41,7 @@ class FindingKind(StrEnum):
     """Two different redemptions have one transaction counter: a copied chip. The second is not booked."""
     UNKNOWN_MERCHANT = "unknown-merchant"
     UNKNOWN_TERMINAL = "unknown-terminal"
+    """No such terminal is on record, or it was retired before that day."""
     OTHER_OUTLET = "other-outlet"
     """Redeemed at another merchant or outlet than the one that has uploaded it."""
     NO_CONTRACT = "no-contract"
@@ -166,6 +167,14 @@ class BookedUse:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalPlace:
+    """Where a terminal is, and the day on which it was retired, None for one in use."""
+
+    outlet: int
+    retired: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """What is agreed with the merchant of the outlet that uploads. ``terminals`` are those named in the upload, each
     with its outlet; ``merchants`` the merchant identifiers on record among those named."""
@@ -175,7 +184,7 @@ class Contract:
     first: date
     last: date
     benefits: Collection[str]
-    terminals: Mapping[str, int]
+    terminals: Mapping[str, TerminalPlace]
     merchants: Collection[str]
 
 
@@ -223,11 +232,14 @@ def marks_of_place(use: ProvenUse, contract: Contract, today: date) -> Iterator[
         yield Mark(FindingKind.UNKNOWN_MERCHANT, {"merchant": use.merchant})
     elif use.merchant != contract.merchant:
         yield Mark(FindingKind.OTHER_OUTLET, {"merchant": use.merchant})
-    outlet = contract.terminals.get(use.terminal)
-    if outlet is None:
+    place = contract.terminals.get(use.terminal)
+    if place is None:
         yield Mark(FindingKind.UNKNOWN_TERMINAL, {"terminal": use.terminal})
-    elif outlet != contract.outlet and use.merchant == contract.merchant:
+    elif place.outlet != contract.outlet and use.merchant == contract.merchant:
         yield Mark(FindingKind.OTHER_OUTLET, {"terminal": use.terminal})
+    elif place.retired is not None and use.day > place.retired:
+        retired = place.retired.isoformat()
+        yield Mark(FindingKind.UNKNOWN_TERMINAL, {"terminal": use.terminal, "retired": retired})
     if not contract.first <= use.day <= contract.last:
         yield Mark(FindingKind.NO_CONTRACT, {"day": use.day.isoformat()})
     if use.benefit_class not in contract.benefits:

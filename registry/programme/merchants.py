@@ -7,7 +7,7 @@ and late uploads still find them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_id
 from registry.db.tables import merchant_benefits, merchants, outlets, terminals
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.programme.judgement import Contract
+from registry.programme.judgement import Contract, TerminalPlace
 from terminal.names import all_visible
 
 _NUMBER: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z ._-]{0,13}[0-9A-Za-z])?")
@@ -225,24 +225,33 @@ class Merchants:
             _put_outlet(conn, number, outlet)
 
 
-def contract_of(conn: Connection, outlet: int, named: Collection[str], listed: Collection[str]) -> Contract:
-    """The contract behind an outlet, with those of the named merchants and listed terminals that are on record. Raises
-    NotOnRecord."""
+def contract_of(
+    conn: Connection,
+    outlet: int,
+    named: Collection[str],
+    listed: Collection[str],
+    day: Callable[[datetime], date],
+) -> Contract:
+    """The contract behind an outlet, with those of the named merchants and listed terminals that are on record.
+    ``day`` is the calendar day of an instant where the merchants are. Raises NotOnRecord."""
     row = _outlet(conn, outlet)
     merchant = _merchant(conn, row.number)
     agreed = select(merchant_benefits.c.benefit_class).where(merchant_benefits.c.merchant_id == merchant.id)
     known = select(merchants.c.number).where(merchants.c.number.in_(list(named)))
-    places = select(terminals.c.terminal, terminals.c.outlet_id).where(terminals.c.terminal.in_(list(listed)))
+    places = select(terminals).where(terminals.c.terminal.in_(list(listed)))
     last = date.fromisoformat(merchant.contract_until)
     if merchant.ended_at is not None:
-        last = min(last, merchant.ended_at.date())
+        last = min(last, day(merchant.ended_at))
     return Contract(
         outlet=outlet,
         merchant=merchant.number,
         first=date.fromisoformat(merchant.contract_from),
         last=last,
         benefits=frozenset(conn.execute(agreed).scalars()),
-        terminals={terminal: place for terminal, place in conn.execute(places)},
+        terminals={
+            row.terminal: TerminalPlace(row.outlet_id, None if row.retired_at is None else day(row.retired_at))
+            for row in conn.execute(places)
+        },
         merchants=frozenset(conn.execute(known).scalars()),
     )
 

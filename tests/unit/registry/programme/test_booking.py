@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,27 @@ def test_a_terminal_of_a_closed_outlet_still_uploads_what_it_has(ledger: Ledger)
     assert ledger.redeemed(ledger.first.redeem()).findings == {}
 
 
+def test_a_terminal_redeems_no_more_from_the_day_after_it_was_retired(ledger: Ledger, clock: SetClock) -> None:
+    ledger.registry.merchants.close_outlet(ledger.east, by="test", reason="rebuilt")
+    clock.forward(timedelta(days=1))
+    assert ledger.redeemed(ledger.first.redeem(day=DAY + timedelta(days=1))).findings == {"unknown-terminal": 1}
+    (finding,) = ledger.findings()
+    assert (finding.facts, finding.holds) == ({"terminal": "T0000001", "retired": "2026-11-22"}, True)
+
+
+def test_an_end_is_of_the_day_where_the_merchants_are(
+    url: str, custody: MemoryCustody, clock: SetClock, keys: MemoryCustody, filled: Filled
+) -> None:
+    clock.now = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)  # 23 November, seven in the morning
+    with Registry.open(url, custody, clock=clock, zone=timezone(timedelta(hours=8))) as registry:
+        ledger = Ledger(registry, keys, filled)
+        registry.merchants.close_outlet(ledger.east, by="test", reason="rebuilt")
+        registry.merchants.end("PARK-EAST", by="test", reason="moved away")
+        assert ledger.redeemed(ledger.first.redeem(day=date(2026, 11, 23))).findings == {}
+        after = ledger.redeemed(ledger.first.redeem(day=date(2026, 11, 24)))
+        assert after.findings == {"no-contract": 1, "unknown-terminal": 1}
+
+
 def test_a_merchant_that_ended_has_no_contract_from_the_next_day_on(ledger: Ledger, clock: SetClock) -> None:
     ledger.registry.merchants.end("PARK-EAST", by="test", reason="moved away")
     assert ledger.redeemed(ledger.first.redeem()).findings == {}
@@ -342,6 +363,18 @@ def test_a_late_upload_of_a_replaced_card_is_booked(
     assert (result.booked, result.findings) == (1, {kind: 1})
     assert ledger.held() == held
     assert ledger.findings()[0].facts["ended"] == "2026-11-22"
+
+
+def test_a_card_that_was_unlisted_had_not_ended(ledger: Ledger, clock: SetClock) -> None:
+    number = ledger.first.card_number
+    loss = ledger.registry.losses.report(number, by="li", reason="lost")
+    ledger.registry.losses.unlist(loss.number, by="li", reason="found")
+    used = ledger.first.redeem(day=DAY + timedelta(days=2))
+    clock.forward(timedelta(days=5))
+    ledger.registry.losses.report(number, by="li", reason="lost again")
+    assert ledger.redeemed(used).findings == {"late-upload": 1}
+    assert ledger.findings()[0].facts["ended"] == "2026-11-27"
+    assert ledger.held() == []
 
 
 def test_a_reversal_of_the_same_day_is_booked_once(ledger: Ledger) -> None:
