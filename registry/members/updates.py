@@ -165,7 +165,10 @@ class CardUpdates:
             if wanted.state is not UpdateState.PENDING:
                 sentence = f"change {update_id} is {wanted.state} and cannot be taken back"
                 raise RegistryConflict(sentence, reason="update-state", update=update_id, state=wanted.state.value)
-            self._end(conn, [update_id], UpdateState.WITHDRAWN, by, "")
+            if not self._end(conn, [update_id], UpdateState.WITHDRAWN, by, ""):  # sent since it was read
+                sentence = f"change {update_id} is {UpdateState.SENT} and cannot be taken back"
+                state = UpdateState.SENT.value
+                raise RegistryConflict(sentence, reason="update-state", update=update_id, state=state)
             subject = f"card:{wanted.card_number}-{wanted.sequence}"
             self._context.audit(conn, by, "card.withdraw-change", subject, why, changes=wanted.kind.value)
             return _updates(conn, [update_id])[0]
@@ -213,18 +216,18 @@ class CardUpdates:
             done = [wanted for position, wanted in sent if position < ran]
             refused = [wanted.id for position, wanted in sent if refusal and position == ran]
             again = [wanted for position, wanted in sent if position >= ran and wanted.id not in refused]
-            self._end(conn, refused, UpdateState.REFUSED, by, place, refusal)
+            self._end(conn, refused, UpdateState.REFUSED, by, place, refusal, before=UpdateState.SENT)
             for wanted in again:
                 self._put_back(conn, wanted, by)
-            return self._done(conn, done, by, place)
+            return self._done(conn, done, by, place, before=UpdateState.SENT)
 
     def settle(self, update_ids: Sequence[int], *, by: str, place: str) -> tuple[WantedChange, ...]:
-        """Record changes that the chip has already, without a script."""
+        """Record pending changes that the chip has already, without a script; gives those that were still pending."""
         with self._context.write() as conn:
-            return self._done(conn, _updates(conn, update_ids), by, place)
+            return self._done(conn, _updates(conn, update_ids), by, place, before=UpdateState.PENDING)
 
     def refuse(self, update_id: int, refusal: str, *, by: str, place: str) -> None:
-        """Record a change that this chip cannot take."""
+        """Record a pending change that this chip cannot take."""
         with self._context.write() as conn:
             self._end(conn, [update_id], UpdateState.REFUSED, by, place, refusal)
 
@@ -252,33 +255,47 @@ class CardUpdates:
             )
         )
         if conn.execute(newer).scalar():
-            self._end(conn, [wanted.id], UpdateState.WITHDRAWN, by, "")
+            self._end(conn, [wanted.id], UpdateState.WITHDRAWN, by, "", before=UpdateState.SENT)
             return
         pending = {"state": UpdateState.PENDING.value, "script_id": None, "position": None}
         conn.execute(update(card_updates).where(card_updates.c.id == wanted.id).values(**pending))
 
-    def _done(self, conn: Connection, done: Sequence[WantedChange], by: str, place: str) -> tuple[WantedChange, ...]:
+    def _done(
+        self, conn: Connection, wanted: Sequence[WantedChange], by: str, place: str, *, before: UpdateState
+    ) -> tuple[WantedChange, ...]:
+        ended = self._end(conn, [one.id for one in wanted], UpdateState.DONE, by, place, before=before)
+        done = [one for one in wanted if one.id in ended]
         if not done:
             return ()
-        self._end(conn, [wanted.id for wanted in done], UpdateState.DONE, by, place)
         first = done[0]
-        for wanted in done:
-            card = card_on_record(conn, wanted.card_number, wanted.sequence)
-            if wanted.kind is UpdateKind.ACTIVATION and card.state is CardState.DELIVERED:
-                change = CardChange(by, place, wanted.reason, self._context.clock())
-                change_card(conn, wanted.card_number, CardState.ACTIVE, change, CardState.DELIVERED)
-        kinds = ", ".join(sorted(wanted.kind.value for wanted in done))
+        for one in done:
+            card = card_on_record(conn, one.card_number, one.sequence)
+            if one.kind is UpdateKind.ACTIVATION and card.state is CardState.DELIVERED:
+                change = CardChange(by, place, one.reason, self._context.clock())
+                change_card(conn, one.card_number, CardState.ACTIVE, change, CardState.DELIVERED)
+        kinds = ", ".join(sorted(one.kind.value for one in done))
         subject = f"card:{first.card_number}-{first.sequence}"
         self._context.audit(conn, by, "card.update", subject, first.reason, changes=kinds, place=place)
-        return tuple(_updates(conn, [wanted.id for wanted in done]))
+        return tuple(_updates(conn, [one.id for one in done]))
 
     def _end(
-        self, conn: Connection, ids: Sequence[int], state: UpdateState, by: str, place: str, refusal: str | None = None
-    ) -> None:
+        self,
+        conn: Connection,
+        ids: Sequence[int],
+        state: UpdateState,
+        by: str,
+        place: str,
+        refusal: str | None = None,
+        *,
+        before: UpdateState = UpdateState.PENDING,
+    ) -> set[int]:
+        """End those of the changes that are still in the state ``before``, and give their ids: on PostgreSQL another
+        transaction may have sent, or ended, one since it was read."""
+        if not ids:
+            return set()
         ended = {"state": state.value, "ended_at": self._context.clock(), "ended_by": by, "place": place}
-        if ids:
-            chosen = update(card_updates).where(card_updates.c.id.in_(ids))
-            conn.execute(chosen.values(**ended, refusal=refusal))
+        chosen = update(card_updates).where(card_updates.c.id.in_(ids), card_updates.c.state == before.value)
+        return set(conn.execute(chosen.values(**ended, refusal=refusal).returning(card_updates.c.id)).scalars())
 
 
 def _of_card(card_number: str, sequence: int) -> Any:

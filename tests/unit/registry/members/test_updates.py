@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
+import pytest
+from sqlalchemy import Connection, insert, update
+
+from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
+from registry.members import updates
 from registry.members.cards import needs_activation
-from registry.members.updates import UpdateKind, UpdateState
+from registry.members.updates import UpdateKind, UpdateState, WantedChange
 from registry.store import Registry
 from registry.values import Card, CardState
 from terminal.keys.memory import MemoryCustody
@@ -178,3 +183,25 @@ def test_wanted_changes_come_in_pages_newest_first(registry: Registry, card: Car
     assert [one.kind.value for one in registry.updates.page(first.next, 2).items] == ["validity"]
     with pytest.raises(RegistryConflict, match="reason"):
         registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason=" ")
+
+
+def test_a_change_that_was_sent_since_it_was_read_stays_sent(
+    registry: Registry, card: Card, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wanted,) = registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason="续期")
+    read = updates._updates
+
+    def then_sent(conn: Connection, ids: Sequence[int]) -> list[WantedChange]:
+        """Between a reading and a writing of one transaction another one sends the change, as PostgreSQL allows it."""
+        rows = read(conn, ids)
+        values = {"card_number": card.card_number, "sequence": card.sequence, "script": b"s", "by": "窗口", "place": ""}
+        script = conn.execute(insert(card_scripts).values(**values, at=clock()).returning(card_scripts.c.id)).scalar()
+        sent = {"state": "sent", "script_id": script, "position": 0}
+        conn.execute(update(card_updates).where(card_updates.c.id == wanted.id).values(**sent))
+        return rows
+
+    monkeypatch.setattr(updates, "_updates", then_sent)
+    with pytest.raises(RegistryConflict, match="is sent and cannot be taken back"):
+        registry.updates.withdraw(wanted.id, by="会籍科", reason="误")
+    assert registry.updates.settle([wanted.id], by="窗口", place="") == ()
+    assert states(registry, card) == [("validity", "sent")]
