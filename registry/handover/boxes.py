@@ -33,6 +33,7 @@ from registry.handover.values import (
     Tick,
 )
 from registry.members.cards import CardChange
+from registry.members.views import without_names
 from registry.values import CardState
 from terminal.names import all_visible
 
@@ -166,6 +167,7 @@ class Boxes:
             for key in keys:
                 _card(conn, box_id, key)
                 conn.execute(update(box_cards).where(*_row(box_id, key)).values(out_at=self._context.clock()))
+            why = without_names(conn, self._context.personal, keys, why)
             self._context.audit(conn, by, "box.leave-out", f"box:{box_id}", why, cards=named(keys))
             return box_on_record(conn, box_id)
 
@@ -174,6 +176,7 @@ class Boxes:
         why = reason_given(reason)
         with self._context.write() as conn:
             lock_box(conn, box_id, BoxStage.OPEN)
+            why = without_names(conn, self._context.personal, _keys(conn, box_id), why)
             inside = (box_cards.c.box_id == box_id, box_cards.c.out_at.is_(None))
             conn.execute(update(box_cards).where(*inside).values(out_at=self._context.clock()))
             conn.execute(update(boxes).where(boxes.c.id == box_id).values(stage="discarded"))
@@ -227,13 +230,14 @@ class Boxes:
                 raise RegistryConflict(sentence, reason="box-signed", box=box_id)
             if not box.cards:
                 raise RegistryConflict(f"box {box_id} is empty", reason="box-empty", box=box_id)
-            change = CardChange(by, box_id, scrub(reason), self._context.clock())
+            why = without_names(conn, self._context.personal, _keys(conn, box_id), scrub(reason))
+            change = CardChange(by, box_id, why, self._context.clock())
             conn.execute(update(boxes).where(boxes.c.id == box_id).values(stage="sent"))
             move = record_move(
                 conn, "hand-over", change, (), box_id=box_id, level=to.value, recipient=name, cards=box.cards
             )
             facts: dict[str, Fact] = {"level": to.value, "recipient": name, "cards": box.cards, "move": move.id}
-            self._context.audit(conn, by, "box.hand-over", f"box:{box_id}", reason, **facts)
+            self._context.audit(conn, by, "box.hand-over", f"box:{box_id}", why, **facts)
             return move
 
     def receipt(
@@ -326,6 +330,10 @@ class Boxes:
 
 def _cards(conn: Any, box_id: str) -> list[BoxCard]:
     return [card_of(row) for row in conn.execute(lookup.selected_cards().where(box_cards.c.box_id == box_id))]
+
+
+def _keys(conn: Any, box_id: str) -> list[tuple[str, int]]:
+    return [(card.card_number, card.sequence) for card in _cards(conn, box_id)]
 
 
 def _row(box_id: str, key: tuple[str, int]) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.handover.lookup import FINAL, CardKey, card_meant, moves_of, named
 from registry.handover.values import Move
 from registry.members.cards import CardChange, next_states, set_state
+from registry.members.views import without_names
 from registry.values import CardState
 
 MOST_CARDS: Final = 5000
@@ -55,7 +56,8 @@ class Moves:
             ]
             if wrong:
                 raise _wrong_state(step, wrong, states)
-            change = CardChange(by, "", scrub(reason), self._context.clock())
+            why = without_names(conn, self._context.personal, wanted, scrub(reason))
+            change = CardChange(by, "", why, self._context.clock())
             move = record_move(conn, step, change, [(card, states[card], to) for card in wanted])
             return self._audited(conn, move)
 
@@ -94,7 +96,9 @@ class Moves:
             move = one_move(conn, move_id)
             _refuse_undone(move)
             at = self._context.clock()
-            change = CardChange(by, move.box_id, scrub(reason) or f"undone: {move.step}", at, move_id, undoes=True)
+            keys = [(row.card_number, row.sequence) for row in rows]
+            why = without_names(conn, self._context.personal, keys, scrub(reason))
+            change = CardChange(by, move.box_id, why or f"undone: {move.step}", at, move_id, undoes=True)
             conn.execute(update(moves).where(moves.c.id == move_id).values(undone_at=at, undone_by=by))
             conn.execute(update(card_events).where(card_events.c.move_id == move_id).values(undone=True))
             back = [
@@ -105,7 +109,7 @@ class Moves:
             _apply(conn, back, change)
             _undo_in_box(conn, move)
             facts: dict[str, Fact] = {"cards": move.cards, "step": move.step, "box": move.box_id or None}
-            self._context.audit(conn, by, "move.undo", f"move:{move_id}", reason, **facts)
+            self._context.audit(conn, by, "move.undo", f"move:{move_id}", why, **facts)
             return one_move(conn, move_id)
 
     def move(self, move_id: int) -> Move:
@@ -138,7 +142,8 @@ class Moves:
         wrong = [card for card in wanted if states[card] not in _RETURNED]
         if wrong:
             raise _wrong_state("return", wrong, states)
-        change = CardChange(by, "", reason, self._context.clock())
+        why = without_names(conn, self._context.personal, wanted, reason)
+        change = CardChange(by, "", why, self._context.clock())
         move = record_move(conn, "return", change, [(card, states[card], CardState.VERIFIED) for card in wanted])
         touched: set[str] = set()
         for number, sequence in wanted:

@@ -234,7 +234,8 @@ class Amendments:
         reason: str,
         batch_id: str | None = None,
     ) -> None:
-        reason = without_name(open_person(self._context.personal, member_row(conn, row.member_id)), reason)
+        person = open_person(self._context.personal, member_row(conn, row.member_id))
+        reason = without_name(person, without_name(self._after(row, person), reason))
         decision = {"state": state.value, "decided_at": self._context.clock(), "decided_by": by}
         values = {**decision, "decided_reason": reason, "batch_id": batch_id}
         conn.execute(update(amendments).where(amendments.c.id == row.id).values(values))

@@ -21,6 +21,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.cards import CardChange, card_on_record, change_card
+from registry.members.views import without_names
 from registry.values import Card, CardState
 
 
@@ -104,6 +105,7 @@ class CardUpdates:
             if card.state in _STAYS and set(wanted) != {UpdateKind.BLOCK}:
                 sentence = f"card {card_number} is {card.state}: nothing on it is changed any more"
                 raise RegistryConflict(sentence, reason="card-ended", card=card_number, state=card.state.value)
+            why = self._nameless(conn, card.card_number, card.sequence, why)
             ids = [self._add(conn, card, kind, value, by, why) for kind, value in wanted.items()]
             kinds = ", ".join(sorted(wanted))
             self._context.audit(conn, by, "card.want", f"card:{card_number}-{card.sequence}", why, changes=kinds)
@@ -123,6 +125,7 @@ class CardUpdates:
             if card.state not in (CardState.DELIVERED, CardState.ACTIVE):
                 sentence = f"card {card_number} is {card.state}; only a delivered card is activated"
                 raise RegistryConflict(sentence, reason="card-not-delivered", card=card_number, state=card.state.value)
+            why = self._nameless(conn, card_number, sequence, why)
             wanted = self._add(conn, card, UpdateKind.ACTIVATION, day, by, why)
             self._context.audit(conn, by, "card.identify", f"card:{card_number}-{sequence}", why, place=place)
             return _updates(conn, [wanted])[0]
@@ -169,6 +172,7 @@ class CardUpdates:
                 sentence = f"change {update_id} is {UpdateState.SENT} and cannot be taken back"
                 state = UpdateState.SENT.value
                 raise RegistryConflict(sentence, reason="update-state", update=update_id, state=state)
+            why = self._nameless(conn, wanted.card_number, wanted.sequence, why)
             subject = f"card:{wanted.card_number}-{wanted.sequence}"
             self._context.audit(conn, by, "card.withdraw-change", subject, why, changes=wanted.kind.value)
             return _updates(conn, [update_id])[0]
@@ -230,6 +234,9 @@ class CardUpdates:
         """Record a pending change that this chip cannot take."""
         with self._context.write() as conn:
             self._end(conn, [update_id], UpdateState.REFUSED, by, place, refusal)
+
+    def _nameless(self, conn: Connection, card_number: str, sequence: int, reason: str) -> str:
+        return without_names(conn, self._context.personal, [(card_number, sequence)], reason)
 
     def _add(self, conn: Connection, card: Card, kind: UpdateKind, value: bytes, by: str, reason: str) -> int:
         earlier = select(card_updates.c.id).where(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_
 
+from registry.batches.persons import open_person
+from registry.db.privacy import PersonalData
 from registry.db.tables import cards, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.person import Person
 from registry.values import CardState
+
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +101,19 @@ def settled_member(conn: Connection, member_id: int) -> Row[*tuple[Any, ...]]:
 def without_name(person: Person, reason: str) -> str:
     """A reason in which the person's name is masked."""
     return reason.replace(person.name, person.name_masked) if len(person.name) > 1 else reason
+
+
+def without_names(conn: Connection, personal: PersonalData, owned: Sequence[tuple[str, int]], reason: str) -> str:
+    """A reason in which the names of the members of these cards (number and sequence) are masked. A record is opened
+    only where the reason has the first character of its name."""
+    named: list[Person] = []
+    for start in range(0, len(owned) if reason else 0, _CHUNK):
+        key = tuple_(cards.c.card_number, cards.c.sequence)
+        chosen = select(members).where(
+            members.c.id.in_(select(cards.c.member_id).where(key.in_(owned[start : start + _CHUNK])))
+        )
+        rows = conn.execute(chosen).all()
+        named += [open_person(personal, row) for row in rows if row.name_masked[:1] in reason]
+    for person in sorted(named, key=lambda one: len(one.name), reverse=True):  # 王芳华 before 王芳
+        reason = without_name(person, reason)
+    return reason

@@ -104,3 +104,18 @@ def test_moves_come_in_pages(registry: Registry, numbers: list[str]) -> None:
     assert [move.id for move in registry.moves.page(first.next).items] == ids[:1]
     with pytest.raises(NotOnRecord):
         registry.moves.move(99)
+
+
+def test_a_reason_of_a_step_is_stored_without_the_names_of_its_members(registry: Registry, numbers: list[str]) -> None:
+    name = registry.members.unmask(registry.cards.card(numbers[1]).member_id, by="李娜", reason="test").name
+    masked = f"{name[0]}{'*' * (len(name) - 1)}"
+    packed = registry.moves.take("pack", CardState.PACKED, numbers, "李娜", f"{name}代领")
+    undone = registry.moves.undo(packed.id, "李娜", f"{name}未到")
+    registry.moves.take("pack", CardState.PACKED, numbers, "李娜", "")
+    back = registry.moves.return_cards(numbers, "李娜", f"{name}退回")
+    assert (packed.reason, back.reason) == (f"{masked}代领", f"{masked}退回")
+    assert undone.undone_by == "李娜"
+    stored = [event.reason for number in numbers for event in registry.cards.events(number)]
+    stored += [reason for _, _, reason in audit_entries(registry, "move.take") + audit_entries(registry, "move.undo")]
+    assert f"{masked}未到" in stored
+    assert not [reason for reason in stored if name in reason]

@@ -117,3 +117,12 @@ def test_a_member_in_an_open_batch_is_amended_after_it(registry: Registry, custo
     prepare(registry, custody, batch)
     with pytest.raises(RegistryConflict, match=f"in batch {batch}"):
         registry.amendments.request(1, NewData(NAME), by="李", reason="x", new_card=False)
+
+
+def test_a_decision_is_stored_without_the_name_that_was_requested(registry: Registry, card: Card) -> None:
+    refused = registry.amendments.refuse(requested(registry, card), by="王", reason=f"{NAME} 是欧阳001 的曾用名")
+    assert refused.decided_reason == "司*** 是欧**** 的曾用名"
+    cancelled = registry.amendments.cancel(requested(registry, card), by="李", reason=f"{NAME} 写错")
+    assert cancelled.decided_reason == "司*** 写错"
+    stored = audit_entries(registry, "amendment.refused") + audit_entries(registry, "amendment.cancelled")
+    assert [reason for _, _, reason in stored] == ["司*** 是欧**** 的曾用名", "司*** 写错"]

@@ -15,7 +15,7 @@ from registry.members.updates import UpdateKind, UpdateState, WantedChange
 from registry.store import Registry
 from registry.values import Card, CardState
 from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import SetClock, claimed, ready
+from tests.support.registry.registrar import SetClock, audit_entries, claimed, ready
 
 VALIDITY, COVER = {UpdateKind.VALIDITY: b"\x36\x12\x31"}, {UpdateKind.COVER: b"\x28\x06\x30"}
 DAY = b"\x26\x11\x22"
@@ -205,3 +205,17 @@ def test_a_change_that_was_sent_since_it_was_read_stays_sent(
         registry.updates.withdraw(wanted.id, by="会籍科", reason="误")
     assert registry.updates.settle([wanted.id], by="窗口", place="") == ()
     assert states(registry, card) == [("validity", "sent")]
+
+
+def test_what_identified_the_member_is_stored_without_the_name(registry: Registry, card: Card) -> None:
+    name = registry.members.unmask(card.member_id, by="李", reason="test").name
+    masked = f"{name[0]}{'*' * (len(name) - 1)}"
+    (wanted,) = registry.updates.want(card.card_number, VALIDITY, by="会籍科", reason=f"{name}续期")
+    registry.updates.withdraw(wanted.id, by="会籍科", reason=f"{name}退会")
+    activation = registry.updates.activate(
+        card.card_number, card.sequence, DAY, by="窗口", shown=f"{name}身份证", place=""
+    )
+    assert (wanted.reason, activation.reason) == (f"{masked}续期", f"{masked}身份证")
+    actions = ("card.want", "card.withdraw-change", "card.identify")
+    stored = [reason for action in actions for _, _, reason in audit_entries(registry, action)]
+    assert stored == [f"{masked}续期", f"{masked}退会", f"{masked}身份证"]
