@@ -55,3 +55,12 @@ def refuse_same_person(conn: Connection, first: str, second: str, sentence: str,
     people = [person_of(conn, actor) for actor in (first, second)]
     if not all(map(fold, people)) or same_name(*people):
         raise RegistryConflict(sentence, reason=OWN_WORK, **params)
+
+
+def refuse_own_name(conn: Connection, actor: str, written: str, sentence: str, **params: str | int) -> None:
+    """Raises RegistryConflict (OWN_WORK) where a name that somebody wrote down is that of the person behind the actor:
+    the name of the user, or the one that is shown of them."""
+    refuse_same_person(conn, actor, written, sentence, **params)
+    shown = conn.execute(select(users.c.display).where(users.c.name == person_of(conn, actor))).scalar_one_or_none()
+    if shown is not None and same_name(shown, written):
+        raise RegistryConflict(sentence, reason=OWN_WORK, **params)

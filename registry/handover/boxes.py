@@ -10,7 +10,7 @@ from sqlalchemy import and_, select, update
 
 from registry.batches.lookup import batch_on_record
 from registry.batches.units import part_of_unit
-from registry.db.actors import refuse_same_person
+from registry.db.actors import refuse_own_name
 from registry.db.audit_chain import Fact
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, read_cursor, write_cursor
@@ -220,7 +220,7 @@ class Boxes:
         to, name = Level(level), _named_person(recipient)
         with self._context.write() as conn:
             lock_box(conn, box_id, BoxStage.CLOSED, BoxStage.SENT)
-            refuse_same_person(conn, by, name, f"box {box_id} is handed over to another person", box=box_id)
+            refuse_own_name(conn, by, name, f"box {box_id} is handed over to another person", box=box_id)
             box = box_on_record(conn, box_id)
             if box.level and _RANK[to] <= _RANK[Level(box.level)]:
                 sentence = f"box {box_id} was handed over to the {box.level} already; the next level is below that"
@@ -261,7 +261,7 @@ class Boxes:
         name = _named_person(recipient)
         with self._context.write() as conn:
             lock_box(conn, box_id, BoxStage.SENT)
-            refuse_same_person(conn, by, name, f"somebody else signs for box {box_id}", box=box_id)
+            refuse_own_name(conn, by, name, f"somebody else signs for box {box_id}", box=box_id)
             at = self._context.clock()
             if day > self._context.day(at):
                 raise RegistryConflict(f"{day} is yet to come", reason="day-future", day=day.isoformat())

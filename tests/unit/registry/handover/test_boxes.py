@@ -300,3 +300,18 @@ def test_boxes_come_in_pages_and_by_stage(registry: Registry, custody: MemoryCus
     assert [box.id for box in registry.boxes.page(first.next, 2).items] == ids[:1]
     assert [box.id for box in registry.boxes.page(stage="open", unit_part="后勤").items] == ids[:0:-1]
     assert registry.boxes.page(unit_part="教务").items == ()
+
+
+@pytest.mark.parametrize("written", ["li.na", "李娜", " 李 娜", "L1.na"])
+def test_nobody_hands_over_to_themselves_by_another_of_their_names(
+    registry: Registry, custody: MemoryCustody, written: str
+) -> None:
+    registry.users.first("li.na", "李娜", "hash", ["registrar"])
+    closed_box, _ = closed(registry, custody)
+    with pytest.raises(RegistryConflict) as refused:
+        registry.boxes.hand_over(closed_box.id, Level.UNIT, written, "li.na")
+    assert conflict(refused) == OWN_WORK
+    registry.boxes.hand_over(closed_box.id, Level.UNIT, "周敏", "li.na")
+    with pytest.raises(RegistryConflict) as refused:
+        registry.boxes.receipt(closed_box.id, written, DAY, "li.na")
+    assert conflict(refused) == OWN_WORK
