@@ -20,6 +20,7 @@ from programme.facts import Beneficiary, BenefitRequest, BenefitUse, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused, Ruling
 from programme.pricing import priced
 from programme.programme import Offer
+from terminal.names import fold
 
 _LOOKS: Final = 12
 """How many rules may put a request off, one after the other, before the last day found stands."""
@@ -258,9 +259,10 @@ def _limit(case: Case, limit: UseLimit, rule: str) -> Ruling | None:
     uses = [use for use in case.uses if use.product in limit.products] if limit.products else case.uses
     again: date | None = None
     if limit.per == "event":
-        if not case.request.event:
+        event = fold(case.request.event)  # however a cashier writes it
+        if not event:
             return Ruling(RefusalCode.EVENT_MISSING, rule, case.day)
-        used = sum(use.quantity for use in uses if use.event == case.request.event)
+        used = sum(use.quantity for use in uses if fold(use.event) == event)
     elif limit.per == "lifetime":
         used = sum(use.quantity for use in uses)
     else:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Self
+from typing import Final, Self
 
 from programme.errors import ProgrammeError
 from terminal.member.outcome import MemberFacts
 from terminal.member.values import Category, Entitlement
+
+LONGEST_EVENT: Final = 100
+"""Characters of the name of an event; a journal keeps them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,9 @@ class Beneficiary:
 class BenefitRequest:
     """What the member asks for.
 
-    ``list_price`` is what the cashier entered for one unit, in fen. ``event`` names the show; ``place`` the stock;
-    ``answers`` are the questions answered with yes; ``measures`` numbers such as points. Raises ProgrammeError.
+    ``list_price`` is what the cashier entered for one unit, in fen. ``event`` names the show, of which the first 100
+    characters count, on one line; ``place`` the stock; ``answers`` are the questions answered with yes; ``measures``
+    numbers such as points. Raises ProgrammeError.
     """
 
     product: str
@@ -70,6 +74,8 @@ class BenefitRequest:
             raise ProgrammeError("a request is for one unit at least")
         if self.list_price is not None and self.list_price < 0:
             raise ProgrammeError("a list price is not below zero")
+        if self.event:
+            object.__setattr__(self, "event", " ".join(self.event.split())[:LONGEST_EVENT])
 
 
 @dataclass(frozen=True, slots=True)

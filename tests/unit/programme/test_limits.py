@@ -193,3 +193,26 @@ def test_what_the_registry_counts_needs_the_registry() -> None:
     assert isinstance(refused, Refused)
     assert (refused.code, refused.again_on) == (RefusalCode.OFFLINE, date(2026, 6, 15))
     assert refused.sentence.zh.endswith("满足后今天即可办理")
+
+
+@pytest.mark.parametrize(
+    "written", ["swan lake", "SWAN  LAKE", " Swan\tLake ", "Ｓｗａｎ Lake", "Swan\u200bLake", "Swаn Lake"]
+)
+def test_an_event_is_the_same_however_it_is_written(written: str) -> None:
+    offer = offer_of("counted: none\nlimits: [{count: 2, per: event}]\n" + ONE_PRODUCT)
+    past = PastUses([use(1, date(2026, 6, 15), quantity=2, event="Swan Lake")])
+    refused = decide(offer, MEMBER, BenefitRequest("one", 1, event=written), past, at("2026-06-15"))
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.LIMIT_REACHED
+
+
+def test_an_event_whose_name_cannot_be_seen_is_missing() -> None:
+    offer = offer_of("counted: none\nlimits: [{count: 2, per: event}]\n" + ONE_PRODUCT)
+    refused = decide(offer, MEMBER, BenefitRequest("one", 1, event="\u200b"), PastUses(), at("2026-06-15"))
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.EVENT_MISSING
+
+
+def test_a_long_name_of_an_event_is_the_one_that_a_journal_keeps() -> None:
+    event = BenefitRequest("one", event="  " + "剧" * 300).event
+    assert event == "剧" * 100
