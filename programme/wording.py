@@ -84,6 +84,11 @@ def _hundredths(value: object) -> int:
     return int(hundredths)
 
 
+def fen_of(text: str) -> int:
+    """An amount in yuan as a person writes it, in fen: none below zero, at most 10,000,000 yuan. Raises ValueError."""
+    return _hundredths(text.strip())
+
+
 Yuan = Annotated[int, BeforeValidator(_hundredths), PlainSerializer(yuan)]
 """An amount: yuan in the file, fen in the program."""
 Percent = Annotated[int, BeforeValidator(_hundredths), PlainSerializer(percent_text)]

@@ -11,6 +11,7 @@ from typing import Final
 from programme.wording import Sentence, yuan
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from terminal.localtime import date_time
+from terminal.visible import visible
 
 COLUMNS: Final = 48
 """Columns of a printer of 80 mm in font A, of which a Chinese character takes two."""
@@ -66,18 +67,19 @@ class ReceiptLine:
 
 
 def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterator[ReceiptLine]:
-    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head."""
+    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head. No text in
+    them has a control character: a printer would obey it."""
 
     def words(sentence: Sentence) -> str:
-        return sentence.en if language == "en" else sentence.zh
+        return _plain(sentence.en if language == "en" else sentence.zh)
 
     def pair(name: str, value: str) -> ReceiptLine:
-        return ReceiptLine(LineStyle.PAIR, words(_LABELS[name]), value)
+        return ReceiptLine(LineStyle.PAIR, words(_LABELS[name]), _plain(value))
 
     def money(fen: int) -> str:
         return words(_YUAN).format(yuan(fen))
 
-    yield ReceiptLine(LineStyle.HEAD, merchant)
+    yield ReceiptLine(LineStyle.HEAD, _plain(merchant))
     yield ReceiptLine(LineStyle.MIDDLE, words(_TITLE))
     yield ReceiptLine(LineStyle.RULE)
     yield ReceiptLine(LineStyle.HEAD, words(record.title))
@@ -112,6 +114,10 @@ def columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
+def _plain(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
 def _set(line: ReceiptLine) -> Iterator[str]:
     if line.style is LineStyle.RULE:
         yield "-" * COLUMNS
@@ -129,7 +135,7 @@ def _set(line: ReceiptLine) -> Iterator[str]:
 def _folded(text: str, room: int) -> Iterator[str]:
     """The text in parts of so many columns at most."""
     part = ""
-    for letter in " ".join(text.split()):
+    for letter in text:
         if columns(part + letter) > room:
             yield part.rstrip()
             part = ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Insert, Update, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.db.driver_errors import as_registry_error, is_gone, not_stored
@@ -136,6 +136,11 @@ class Database:
             raise RegistryUnavailable(sentence, retryable=True) from error
         except DBAPIError as error:
             raise as_registry_error(error.orig, self.name) from error
+        except StatementError as error:
+            # A value that the type of its column cannot take, such as the first day of year 1 in UTC.
+            if isinstance(error.orig, (UnicodeEncodeError, OverflowError)):
+                raise not_stored() from None
+            raise
         except self._driver_error as error:
             if is_gone(error):
                 # A server that was away leaves no connection of the pool alive. SQLAlchemy discards them itself where

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -187,7 +186,10 @@ class _CardAtCounter:
     def _wrong_pin(self, refused: PinRefused) -> int:
         self.data["refused"] = {"code": "wrong-pin", "tries_left": refused.tries_left}
         if not self.as_json:
-            output.say("the PIN is wrong; tries left: {count}", count=refused.tries_left)
+            if refused.tries_left:
+                output.say("the PIN is wrong; tries left: {count}", count=refused.tries_left)
+            else:
+                output.say("the PIN is blocked: a window of the union unblocks it")
         return REFUSED
 
     def _shown(self, record: CounterRecord) -> int:
@@ -247,10 +249,9 @@ def _both(sentence: Sentence) -> dict[str, str]:
 
 def _fen(yuan: str) -> int:
     """An amount in yuan as fen. Raises BadParameter."""
+    from programme.wording import fen_of
+
     try:
-        fen = Decimal(yuan) * 100
-        if fen != int(fen) or not 0 <= fen <= 1_000_000_000:
-            raise ValueError
-    except (InvalidOperation, ValueError, OverflowError):
+        return fen_of(yuan)
+    except ValueError:
         raise typer.BadParameter(language.text("{price} is no price: write 12 or 12.50", price=yuan)) from None
-    return int(fen)

@@ -18,6 +18,8 @@ from reader_service.pages.words import Words
 from registry.admin.audit import AuditFilter
 
 ROWS: Final = 100
+_DIGITS: Final = 18
+"""Digits of an entry's number."""
 SUBJECTS: Final = (
     "batch",
     "card",
@@ -106,7 +108,7 @@ def verify(
     """Verify the whole chain. ``number`` and ``noted``: its last entry's number and hash at an earlier time."""
     earlier = None
     if number.strip() or noted.strip():
-        if not number.strip().isdecimal():
+        if not number.strip().isdecimal() or len(number.strip()) > _DIGITS:
             raise Invalid("a row's number is a whole number", {"number": "a whole number"})
         earlier = (int(number), noted.strip().lower())
     report = service.audit.verify(principal_of(request), earlier)

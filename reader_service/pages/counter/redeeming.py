@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from fastapi import Form, Request
 from starlette.responses import PlainTextResponse, Response
 
 from programme.facts import BenefitRequest
+from programme.wording import fen_of
 from reader_service.errors import Invalid, NotFound, ServiceError
 from reader_service.http.resource import Svc
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
@@ -35,6 +35,8 @@ TONES = {
     "UNKNOWN": Tone.DOUBT,
 }
 """By the outcome of a redemption at the counter."""
+_DIGITS = 2
+"""Digits of a quantity."""
 
 router = page_router()
 
@@ -134,7 +136,7 @@ def _reason(name: str, language: str) -> str:
 
 
 def _units(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 99):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text)):
         raise Invalid("a quantity is 1 to 99", {"quantity": "1 to 99"})
     return int(text)
 
@@ -142,9 +144,6 @@ def _units(text: str) -> int:
 def _fen(text: str) -> int:
     """An amount in yuan as fen. Raises Invalid."""
     try:
-        fen = Decimal(text.strip()) * 100
-        if fen != int(fen) or not 0 <= fen <= 1_000_000_000:
-            raise ValueError
-    except (InvalidOperation, ValueError, OverflowError):
+        return fen_of(text)
+    except ValueError:
         raise Invalid("a price is written as 12 or 12.50", {"list_price": "write 12 or 12.50"}) from None
-    return int(fen)

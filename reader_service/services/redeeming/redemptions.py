@@ -246,5 +246,10 @@ def _sentence(refusal: Refused | PinRefused) -> dict[str, str]:
     """A refusal in both languages."""
     if isinstance(refusal, PinRefused):
         left = refusal.tries_left
+        if not left:
+            return {
+                "zh": "密码已锁定，请到工会服务窗口解锁",
+                "en": "The PIN is blocked: a window of the union unblocks it",
+            }
         return {"zh": f"密码错误，剩余 {left} 次", "en": f"The PIN is wrong; {left} tries left"}
     return {"zh": refusal.sentence.zh, "en": refusal.sentence.en}

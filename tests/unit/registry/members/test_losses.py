@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
@@ -244,3 +244,9 @@ def test_a_loss_that_was_unlisted_before_any_report_is_in_none(registry: Registr
     assert registry.bank_reports.new() == 0
     with pytest.raises(RegistryConflict, match="no loss is new"):
         registry.bank_reports.make(by="李")
+
+
+def test_a_day_before_every_calendar_is_refused_in_a_sentence(registry: Registry) -> None:
+    first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+    with pytest.raises(RegistryConflict, match="cannot be stored"):
+        registry.bank_reports.since(first, by="李")
