@@ -81,6 +81,10 @@ class CounterRedemptions:
         earlier = self.journal.counted_of(facts.card_number, facts.sequence)
         return offers_of(programme, self.place.kinds, facts, earlier, at.astimezone(self.zone))
 
+    def same_day(self, verdict: Verdict, at: datetime) -> bool:
+        """Whether a verdict is of this local day: validity, hotlist and periods of another one are not those now."""
+        return verdict.at.astimezone(self.zone).date() == at.astimezone(self.zone).date()
+
     def redeem(
         self,
         sender: Sender,

@@ -217,12 +217,18 @@ class RedemptionService:
     ) -> CounterRecord | Refused | PinRefused:
         counter, insertion = self._need(), self._insertion(reader_id)
         present = session.powered_card is not None and session.wait_for_card(0)
-        if insertion is None or insertion.offers.insertion != wanted or insertion.spent or not present:
+        at: datetime = self._parts.clock()
+        if (
+            insertion is None
+            or insertion.offers.insertion != wanted
+            or insertion.spent
+            or not present
+            or not counter.same_day(insertion.verdict, at)
+        ):
             raise Conflict(
                 "this card was taken out or used for a redemption since: insert it again", reason="insertion-over"
             )
         with translate_redemption_faults():
-            at: datetime = self._parts.clock()
             result = counter.redeem(insertion.sender, insertion.verdict, choice, at, cashier=p.name, pin=pin)
         if isinstance(result, CounterRecord):
             insertion.spent = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,17 @@ def test_a_card_that_was_taken_out_is_not_redeemed(rig: MerchantRig) -> None:
         rig.redeem(card)
     assert rig.redeem(other).outcome is CounterOutcome.DONE
     assert rig.service.redemptions.queue(COUNTER).open == 0
+
+
+def test_a_card_that_lies_in_the_reader_over_midnight_is_verified_anew(rig: MerchantRig) -> None:
+    card = rig.insert()
+    redemptions = rig.service.redemptions
+    now = redemptions._parts.clock()
+    redemptions._parts = replace(redemptions._parts, clock=lambda: now + timedelta(days=1))
+    with pytest.raises(Conflict) as over:
+        rig.redeem(card)
+    assert over.value.params["reason"] == "insertion-over"
+    assert redemptions.queue(COUNTER).open == 0
 
 
 def test_several_readers_redeem_at_the_same_time(rig: MerchantRig) -> None:
