@@ -15,6 +15,7 @@ from registry.errors import RegistryConflict
 from registry.members.updates import CardUpdates, OpenScript, UpdateKind, UpdateState, WantedChange
 from terminal.apdu import Sender
 from terminal.emv.data.elements.element import Element
+from terminal.errors import CodecError
 from terminal.keys import KeyCustody, KeyRef
 from terminal.member import elements
 from terminal.member.card_data import read_data
@@ -169,9 +170,11 @@ def merged(wanted: tuple[Entitlement, ...], held: tuple[Entitlement, ...], today
 
 def encoded(kind: UpdateKind, value: object) -> bytes:
     """The value of a wanted change as it is stored: a date, a category, entitlements, or for a block whether the card
-    is to be blocked. Raises CodecError."""
+    is to be blocked. Raises CodecError, also for two entitlements of one class, which no card takes."""
     if kind is UpdateKind.BLOCK:
         return _BLOCK if value else b"\x00"
+    if isinstance(value, tuple) and len({entitlement.benefit_class for entitlement in value}) < len(value):
+        raise CodecError("DF28 (entitlements): a class comes twice")
     return ELEMENTS[kind].encode(value)
 
 
