@@ -128,7 +128,8 @@ class Merchants:
 
     def put(self, *wanted: NewMerchant, by: str) -> list[MerchantView]:
         """Record merchants or change them, all of them or none. Outlets and terminals are added to those on record; a
-        terminal of another outlet is refused. A merchant that has ended goes on again.
+        terminal of another outlet is refused. A merchant that has ended goes on again. The audit counts the
+        accounts that are others than before: money goes there.
 
         Raises RegistryConflict, its reason one of ``faults_of``, ``merchant-twice`` or ``terminal-taken``.
         """
@@ -140,11 +141,10 @@ class Merchants:
         if not wanted:
             return []
         with self._context.write() as conn:
-            for merchant in wanted:
-                self._put(conn, merchant)
+            accounts = sum([self._put(conn, merchant) for merchant in wanted])
             views = [_view(conn, merchant.number) for merchant in wanted]
             subject = f"merchant:{wanted[0].number}" if len(wanted) == 1 else "merchants"
-            self._context.audit(conn, by, "merchant.put", subject, merchants=len(wanted))
+            self._context.audit(conn, by, "merchant.put", subject, merchants=len(wanted), accounts=accounts)
             return views
 
     def end(self, number: str, *, by: str, reason: str) -> MerchantView:
@@ -197,11 +197,13 @@ class Merchants:
             row = _merchant(conn, number)
             if row.sealed is None:
                 raise NotOnRecord(f"merchant {number} has no account on record", reason="account", merchant=number)
-            fields = self._context.personal.open_fields(row.seal_key, bytes(row.sealed), _place(number), ("account",))
+            account = self._opened(row)
             self._context.audit(conn, by, "merchant.account", f"merchant:{number}", why)
-            return str(fields["account"])
+            return account
 
-    def _put(self, conn: Connection, merchant: NewMerchant) -> None:
+    def _put(self, conn: Connection, merchant: NewMerchant) -> bool:
+        """Whether the merchant has another account now."""
+        before = self._account_before(conn, merchant.number) if merchant.account else ""
         values: dict[str, Any] = {
             "name": merchant.name.strip(),
             "name_en": merchant.name_en.strip(),
@@ -223,6 +225,15 @@ class Merchants:
         conn.execute(insert(merchant_benefits), agreed)
         for outlet in merchant.outlets:
             _put_outlet(conn, number, outlet)
+        return merchant.account != before
+
+    def _account_before(self, conn: Connection, number: str) -> str:
+        row = conn.execute(select(merchants).where(merchants.c.number == number).with_for_update()).one_or_none()
+        return "" if row is None or row.sealed is None else self._opened(row)
+
+    def _opened(self, row: Row[Any]) -> str:
+        fields = self._context.personal.open_fields(row.seal_key, bytes(row.sealed), _place(row.number), ("account",))
+        return str(fields["account"])
 
 
 def contract_of(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from registry.admin.audit import AuditFilter
 from registry.db.tables import merchants
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.merchants import NewOutlet, faults_of
@@ -132,3 +133,10 @@ def test_merchants_are_listed_by_number_and_text(registry: Registry) -> None:
     assert [one.number for one in registry.merchants.page(first.next, 2).items] == ["C"]
     assert [one.number for one in registry.merchants.page(text="_").items] == ["B_1"]
     assert [one.number for one in registry.merchants.page(text="商户C").items] == ["C"]
+
+
+def test_the_audit_says_whether_an_account_is_another_one(registry: Registry) -> None:
+    for account in ("6222000000001234", "", "6222000000001234", "6222000000005678"):
+        registry.merchants.put(replace(PARK, account=account), by="li")
+    rows = registry.audit.page(where=AuditFilter(action="merchant.put")).items
+    assert [row.entry.facts["accounts"] for row in rows] == [1, 0, 0, 1], "the newest first"
