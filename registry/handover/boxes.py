@@ -157,13 +157,16 @@ class Boxes:
             self._context.audit(conn, by, "box.untick", f"box:{box_id}", card=named([key]))
             return _card(conn, box_id, key)
 
-    def leave_out(self, box_id: str, scans: Sequence[str], by: str, reason: str) -> Box:
-        """Take cards out of an open box; they stay in stock for another box. Raises NotOnRecord, RegistryConflict
-        without a reason, or for a card that is not in it."""
+    def leave_out(self, box_id: str, scans: Sequence[str] | None, by: str, reason: str) -> Box:
+        """Take cards out of an open box, None for all that nobody has ticked off; they stay in stock for another box.
+        Raises NotOnRecord, RegistryConflict without a reason, or for a card that is not in it."""
         why = reason_given(reason)
         with self._context.write() as conn:
             lock_box(conn, box_id, BoxStage.OPEN)
-            keys = [card_meant(conn, scan) for scan in scans]
+            if scans is None:
+                keys = [(card.card_number, card.sequence) for card in _cards(conn, box_id) if not card.ticked]
+            else:
+                keys = [card_meant(conn, scan) for scan in scans]
             for key in keys:
                 _card(conn, box_id, key)
                 conn.execute(update(box_cards).where(*_row(box_id, key)).values(out_at=self._context.clock()))

@@ -205,8 +205,7 @@ def step(request: Request, shell: PageShell, service: Svc, box_id: str, step: st
     if step == "close":
         service.boxes.close(who, box_id)
     elif step == "leave-out":
-        missing = [_key(card) for card in service.boxes.cards(who, box_id) if not card.ticked]
-        service.boxes.leave_out(who, box_id, missing, reason)
+        service.boxes.leave_out(who, box_id, None, reason)
     elif step == "discard":
         service.boxes.discard(who, box_id, reason)
     elif step == _RETURN:

@@ -102,8 +102,8 @@ class BoxService:
         with translate_registry_errors():
             return self._registry.boxes.untick(box_id, scan, p.name)
 
-    def leave_out(self, p: Principal, box_id: str, cards: Sequence[str], reason: str) -> Box:
-        """Take cards out of an open box. Raises Invalid without a reason."""
+    def leave_out(self, p: Principal, box_id: str, cards: Sequence[str] | None, reason: str) -> Box:
+        """Take cards out of an open box, None for all that nobody has ticked off. Raises Invalid without a reason."""
         p.need(Permission.CARDS_CHANGE)
         why = needs_reason(reason)
         with translate_registry_errors():

@@ -315,3 +315,12 @@ def test_nobody_hands_over_to_themselves_by_another_of_their_names(
     with pytest.raises(RegistryConflict) as refused:
         registry.boxes.receipt(closed_box.id, written, DAY, "li.na")
     assert conflict(refused) == OWN_WORK
+
+
+def test_what_is_missing_is_what_nobody_has_ticked_off_by_then(registry: Registry, custody: MemoryCustody) -> None:
+    cards = boxed(registry, custody, ("后勤处", 3))
+    (box,) = registry.boxes.create(cards[0].batch_id, "李娜")
+    registry.boxes.tick(box.id, cards[0].card_number, "李娜")
+    registry.boxes.tick(box.id, cards[2].card_number, "周敏")
+    assert registry.boxes.leave_out(box.id, None, "李娜", "not printed yet").cards == 2
+    assert [card.card_number for card in registry.boxes.cards(box.id)] == [cards[0].card_number, cards[2].card_number]
