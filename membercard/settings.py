@@ -85,6 +85,11 @@ class Settings(BaseModel):
     merchant_kinds: tuple[str, ...] = ()
     """Kinds of merchant, as the programme names them: they say which benefits are redeemed here."""
 
+    upload_url: str = ""
+    """Where the office of this counter is; empty where the office is this installation."""
+    upload_token_file: Path | None = None
+    """File with the token of the counter's outlet at the office."""
+
     @field_validator("merchant_kinds", mode="before")
     @classmethod
     def _separated(cls, kinds: object) -> object:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from personalize.line.execute import Job
 from programme.programme import Programme
@@ -20,6 +20,9 @@ from terminal.keys import KeyCustody
 from terminal.member.elements import MEMBER_AID, dictionary
 from terminal.member.lists import CounterLists
 from terminal.member.signed import Issue
+
+if TYPE_CHECKING:
+    from reader_service.redemptions.receiver import UploadReceiver
 
 
 class LineParts(Protocol):
@@ -59,6 +62,7 @@ class CounterPlace:
 
     ``merchant`` is the merchant identifier (9F16), ``terminal`` the terminal identification (9F1C), ``name`` stands on
     receipts, ``kinds`` are the kinds of merchant of the programme. ``edition`` reads the programme edition in use.
+    ``receiver`` takes the rows of the journal; None: the registry of the same installation.
     """
 
     merchant: str
@@ -66,6 +70,7 @@ class CounterPlace:
     name: str
     kinds: tuple[str, ...]
     edition: Callable[[], ProgrammeInForce]
+    receiver: UploadReceiver | None = None
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,19 @@ class ExchangeFault(Exception):
         self.sent = sent
 
 
+class Request(NamedTuple):
+    """What is asked of an endpoint. ``headers`` come behind Host and Connection; ``target`` goes behind that of the
+    endpoint; ``body_of_refusals``: the body of a response is read whatever its status is."""
+
+    method: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    target: str = ""
+    body_of_refusals: bool = False
+
+
 class Reply(NamedTuple):
-    """A final response; the body is read for status 200 only."""
+    """A final response; the body is read for status 200 only, if nothing else was asked for."""
 
     status: int
     body: bytes
@@ -97,10 +108,15 @@ class Endpoint:
 
 def post(to: Endpoint, body: bytes, content_type: str, seconds: float) -> Reply:
     """POST a body and read the final response. Raises ExchangeFault, no later than ``seconds`` from now."""
+    return exchange(to, Request("POST", body, (("Content-Type", content_type),)), seconds)
+
+
+def exchange(to: Endpoint, request: Request, seconds: float) -> Reply:
+    """Send a request and read the final response. Raises ExchangeFault, no later than ``seconds`` from now."""
     end = time.monotonic() + seconds
     connection = _connect(to, end)
     try:
-        return _exchange(connection, to, body, content_type, end)
+        return _exchange(connection, to, request, end)
     except TimeoutError:
         raise ExchangeFault(f"no complete answer within {seconds:g} s", sent=True) from None
     except (OSError, h11.ProtocolError) as fault:
@@ -195,19 +211,19 @@ def _addresses(to: Endpoint, end: float) -> list[str]:
     return resolved
 
 
-def _exchange(connection: socket.socket, to: Endpoint, body: bytes, content_type: str, end: float) -> Reply:
+def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: float) -> Reply:
     """Raises OSError and h11.ProtocolError, TimeoutError at the deadline, and ExchangeFault for too long an answer."""
     protocol = h11.Connection(h11.CLIENT)
     headers = [
         ("Host", to.host_header),
-        ("Content-Type", content_type),
-        ("Content-Length", str(len(body))),
+        *wanted.headers,
+        ("Content-Length", str(len(wanted.body))),
         ("Connection", "close"),
     ]
     if to.authorization is not None:
         headers.append(("Authorization", to.authorization))
-    request = h11.Request(method="POST", target=to.target, headers=headers)
-    parts = (protocol.send(request), protocol.send(h11.Data(data=body)), protocol.send(h11.EndOfMessage()))
+    request = h11.Request(method=wanted.method, target=to.target + wanted.target, headers=headers)
+    parts = (protocol.send(request), protocol.send(h11.Data(data=wanted.body)), protocol.send(h11.EndOfMessage()))
     outgoing = memoryview(b"".join([part for part in parts if part]))
     while outgoing:
         connection.settimeout(_left(end))
@@ -224,7 +240,7 @@ def _exchange(connection: socket.socket, to: Endpoint, body: bytes, content_type
                 raise ExchangeFault(f"more than {MOST_INTERIM} interim responses", sent=True)
         elif isinstance(event, h11.Response):
             status = event.status_code
-            if status != 200:
+            if status != 200 and not wanted.body_of_refusals:
                 return Reply(status, b"")
         elif isinstance(event, h11.Data):
             content += event.data

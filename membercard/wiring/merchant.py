@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from programme.editions import ProgrammeEdition
     from reader_service.parts import CounterPlace
     from reader_service.redemptions.counter import CounterRedemptions
+    from reader_service.redemptions.receiver import UploadReceiver
 
 
 def counter_place() -> CounterPlace | None:
@@ -28,8 +29,37 @@ def counter_place() -> CounterPlace | None:
         raise SettingsError(
             "a merchant's counter needs the settings merchant_terminal (8 letters and digits) and merchant_kinds too"
         )
-    name = current.merchant_name or current.merchant
-    return CounterPlace(current.merchant, current.merchant_terminal, name, current.merchant_kinds, StoredEdition())
+    name, edition, receiver = current.merchant_name or current.merchant, StoredEdition(), distant_receiver()
+    return CounterPlace(
+        current.merchant, current.merchant_terminal, name, current.merchant_kinds, edition, receiver=receiver
+    )
+
+
+def distant_receiver() -> UploadReceiver | None:
+    """The office that the settings name; None where it is this installation. Raises SettingsError."""
+    from membercard.wiring.http_receiver import HttpReceiver
+
+    current = settings.load()
+    if not current.upload_url:
+        return None
+    if current.upload_token_file is None:
+        raise SettingsError("upload_url needs the setting upload_token_file too: the token of this counter's outlet")
+    return HttpReceiver(current.upload_url, current.upload_token_file)
+
+
+@contextmanager
+def receiver_of_counter() -> Iterator[UploadReceiver]:
+    """Where this counter's rows go: the office of the settings, or this installation's registry. Raises SettingsError,
+    CustodyError, RegistryError."""
+    from reader_service.services.redeeming.registry_receiver import RegistryReceiver
+
+    place, distant = _place(), distant_receiver()
+    if distant is not None:
+        yield distant
+        return
+    keystore = settings.open_keystore()
+    with settings.open_registry(keystore) as registry:
+        yield RegistryReceiver(registry, keystore, place.merchant, place.terminal)
 
 
 class StoredEdition:
@@ -59,10 +89,16 @@ def counter_redemptions() -> Iterator[CounterRedemptions]:
     from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 
-    current, place = settings.load(), counter_place()
+    current, place = settings.load(), _place()
+    with RedemptionJournal.open(current.data_dir / FOLDER, current.now()) as journal:
+        yield CounterRedemptions(journal, place, current.zone)
+
+
+def _place() -> CounterPlace:
+    """Raises SettingsError without a merchant."""
+    place = counter_place()
     if place is None:
         raise SettingsError(
             "nothing is redeemed here: the settings name no merchant (merchant, merchant_terminal, merchant_kinds)"
         )
-    with RedemptionJournal.open(current.data_dir / FOLDER, current.now()) as journal:
-        yield CounterRedemptions(journal, place, current.zone)
+    return place

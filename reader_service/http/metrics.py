@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from fastapi import APIRouter
@@ -15,6 +16,7 @@ from reader_service.access.addresses import is_loopback
 from reader_service.errors import NotSignedIn
 from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role
+from reader_service.services.redeeming.redemptions import RedemptionQueue
 from reader_service.tls import TlsFiles
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -46,6 +48,21 @@ class Measures:
             registry=self.registry,
         )
         self._readers = Gauge("membercard_readers", "Readers by state.", ("state",), registry=self.registry)
+        self._queue = Gauge(
+            "membercard_redemption_queue",
+            "A counter's journal: rows that wait for the office, open requests, damaged places.",
+            ("what",),
+            registry=self.registry,
+        )
+        self._queue_seconds = Gauge(
+            "membercard_redemption_queue_seconds", "Age of the oldest row that waits.", registry=self.registry
+        )
+        self._upload_fault = Gauge(
+            "membercard_redemption_upload_fault",
+            "1 where the last upload of a counter failed, by fault.",
+            ("fault",),
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)  # memory, processor time, open files
         self._counts: dict[tuple[str, str, int], Counter] = {}
         self._times: dict[str, Histogram] = {}
@@ -66,6 +83,16 @@ class Measures:
         self._readers.clear()
         for state in states:
             self._readers.labels(state).inc()
+
+    def redemptions(self, queue: RedemptionQueue, now: datetime) -> None:
+        """Set what waits at a counter."""
+        for what in ("waiting", "open", "damaged"):
+            self._queue.labels(what).set(getattr(queue, what))
+        since = queue.waiting_since
+        self._queue_seconds.set(max(0.0, (now - since).total_seconds()) if since else 0.0)
+        self._upload_fault.clear()
+        if queue.fault is not None:
+            self._upload_fault.labels(queue.fault.value).set(1)
 
     def certificates(self, seconds_left: Mapping[str, float]) -> None:
         """Set the time that each kind of certificate has left."""
@@ -89,6 +116,8 @@ async def metrics(request: Request, service: Svc) -> Response:
         raise NotSignedIn("sign in first, or send a token that is in force")
     measures: Measures = request.app.state.measures
     measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
+    if service.redemptions.enabled:
+        measures.redemptions(service.redemptions.queue_now(), service.parts.clock())
     tls: TlsFiles | None = getattr(request.app.state, "tls", None)
     if tls is not None:
         measures.certificates(tls.seconds_left())

@@ -52,7 +52,8 @@ class RedemptionJournal:
         self._redemptions: set[int] = set()
         self._reversed: set[int] = set()
         self._through = 0
-        self._waiting: list[int] = []
+        self._waiting: list[tuple[int, datetime]] = []
+        self._uploaded_at: datetime | None = None
         self._clock: datetime | None = None
         self._unseen = {damage.offset: damage for damage in log.damage}
         for row in log.rows:
@@ -222,24 +223,41 @@ class RedemptionJournal:
             return len(self._waiting)
 
     @property
+    def waiting_since(self) -> datetime | None:
+        """The time of the oldest row that the office does not have."""
+        with self._lock:
+            return self._waiting[0][1] if self._waiting else None
+
+    @property
+    def uploaded_at(self) -> datetime | None:
+        """When the office last took rows."""
+        return self._uploaded_at
+
+    @property
     def through(self) -> int:
         """The number of the last row that the office has."""
         return self._through
 
-    def batch(self, rows: int = 100) -> UploadBatch | None:
-        """The next rows for the office; None where it has all of them. Raises JournalUnavailable."""
+    @property
+    def last(self) -> int:
+        """The number of the last row."""
+        return self._log.next_number - 1
+
+    def batch(self, rows: int = 100, *, after: int | None = None) -> UploadBatch | None:
+        """The next rows for the office; None where it has all of them. ``after``: the rows behind that one, uploaded
+        before or not. Raises JournalUnavailable."""
         with self._lock:
-            if not self._waiting:
+            if not self._waiting and after is None:
                 return None
             taken: list[JournalRow] = []
             previous = last = b""
-            for row, before in self._log.read(self._through + 1):
+            for row, before in self._log.read((self._through if after is None else after) + 1):
                 if taken and (len(taken) == rows or row.number != taken[-1].number + 1 or before != last):
                     break  # the rows of a batch follow each other
                 previous = previous or before
                 last = row.link(before)
                 taken.append(row)
-            return UploadBatch(self.name, previous, tuple(taken))
+            return UploadBatch(self.name, previous, tuple(taken)) if taken else None
 
     def uploaded(self, through: int, at: datetime) -> None:
         """Note that the office has every row up to ``through``; repeated, it changes nothing. Raises RowMisplaced for
@@ -333,7 +351,7 @@ class RedemptionJournal:
             raise JournalUnavailable(str(error)) from error
         self._clock = row.at
         if row.kind is not RowKind.UPLOADED and row.number > self._through:
-            self._waiting.append(row.number)
+            self._waiting.append((row.number, row.at))
 
     def _change(self, row: JournalRow) -> None:
         if row.kind in ENDS_INTENT or row.kind in (RowKind.TORN, RowKind.NOT_PROVEN):
@@ -350,8 +368,8 @@ class RedemptionJournal:
         elif row.kind is RowKind.REVERSED:
             self._reversed.add(row.amount("redemption"))
         elif row.kind is RowKind.UPLOADED:
-            self._through = row.amount("through")
-            self._waiting = [number for number in self._waiting if number > self._through]
+            self._through, self._uploaded_at = row.amount("through"), row.at
+            self._waiting = [one for one in self._waiting if one[0] > self._through]
         elif row.kind is RowKind.ACKNOWLEDGED:
             for place in row.text("places").split():
                 self._unseen.pop(int(place), None)

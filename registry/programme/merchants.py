@@ -201,6 +201,18 @@ class Merchants:
             self._context.audit(conn, by, "merchant.account", f"merchant:{number}", why)
             return account
 
+    def outlet_of(self, merchant: str, terminal: str) -> int:
+        """The outlet of a merchant that has this terminal, or had it until it was closed. Raises NotOnRecord."""
+        chosen = select(outlets.c.id).join(terminals, terminals.c.outlet_id == outlets.c.id)
+        chosen = chosen.join(merchants, merchants.c.id == outlets.c.merchant_id)
+        named = (merchants.c.number == merchant, terminals.c.terminal == terminal)
+        with self._context.read() as conn:
+            outlet = conn.execute(chosen.where(*named)).scalar_one_or_none()
+        if outlet is None:
+            sentence = f"no outlet of merchant {merchant} has the terminal {terminal}"
+            raise NotOnRecord(sentence, reason="terminal", merchant=merchant, terminal=terminal)
+        return int(outlet)
+
     def _put(self, conn: Connection, merchant: NewMerchant) -> bool:
         """Whether the merchant has another account now."""
         before = self._account_before(conn, merchant.number) if merchant.account else ""

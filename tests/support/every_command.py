@@ -188,6 +188,8 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     torn = f"sim:{card}?fault=tear-apdu:{exchanges}+"
     story.refused("redeem", "park-pass", "--yes", "--reader", torn, **options)
     story.ok("redemptions", "list", **options)
+    story.refused("redemptions", "upload", **options)
+    story.ok("redemptions", "status", **options)
     story.run("redemptions", "open", **options)
     listed = counter.ok("redemptions", "list", "--json", env=MERCHANT).json["redemptions"]
     story.ok("redemptions", "receipt", 3, **options)

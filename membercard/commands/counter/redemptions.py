@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import random
+import time
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from membercard import language, output, settings
-from membercard.wiring.merchant import counter_redemptions
+from membercard.wiring.merchant import counter_redemptions, receiver_of_counter
+
+if TYPE_CHECKING:
+    from reader_service.redemptions.receiver import UploadFaultCode
+    from reader_service.redemptions.uploads import Uploaded
 
 app = typer.Typer()
+
+REFUSED, AWAY = 1, 3
+"""Exit codes of an upload."""
+_LOOK: Final = 1.0
+_LONGEST: Final = 300.0
+"""Seconds between looks at the journal, and the longest between attempts."""
 
 Reason = Annotated[str, typer.Option(help="Why; the office sees it.", show_default=False)]
 
@@ -126,3 +139,116 @@ def acknowledge(reason: Reason) -> None:
     with counter_redemptions() as counter:
         counter.journal.acknowledge(settings.load().now(), by=settings.load().operator, reason=reason)
     output.say("the journal has it; redemptions go on")
+
+
+@app.command("upload")
+def upload(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: upload what comes, and try again while the office is away.")
+    ] = False,
+    json: output.Json = False,
+) -> None:
+    """Hand over to the office what waits in the journal.
+
+    Rows go in their order, and what the office has already changes nothing: the command can be repeated whenever it
+    ended. A running service uploads by itself. Exit code 0 when nothing waits any more; 1 where the office refuses; 3
+    where it cannot be reached.
+
+    Example: membercard redemptions upload
+    """
+    from reader_service.redemptions.errors import JournalBusy
+    from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadRefused
+    from reader_service.redemptions.uploads import Uploader, note_failed, note_fault
+
+    current, failed = settings.load(), 0
+    with receiver_of_counter() as receiver:
+        while True:
+            pause = _LOOK
+            try:
+                with counter_redemptions() as counter:
+                    try:
+                        done = Uploader(counter.journal, receiver, current.now).run()
+                    finally:
+                        waiting = counter.journal.waiting
+            except (ReceiverAway, UploadRefused) as refusal:
+                fault = refusal.fault if isinstance(refusal, UploadRefused) else UploadFaultCode.AWAY
+                note_failed(current.data_dir, fault, current.now())
+                _show_refused(fault, str(refusal), waiting, json)
+                if not watch:
+                    raise typer.Exit(AWAY if fault is UploadFaultCode.AWAY else REFUSED) from None
+                failed += 1
+                pause = min(_LONGEST, 2.0 ** min(failed, 9)) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+                output.say("the rows stay in the journal; next attempt in {count} s", err=True, count=round(pause))
+            except JournalBusy:
+                if not watch:
+                    raise
+            else:
+                failed = 0
+                note_fault(current.data_dir, None)
+                if done.rows or not watch:
+                    _show_uploaded(done, json)
+                if not watch:
+                    return
+            time.sleep(pause)
+
+
+@app.command("status")
+def status(json: output.Json = False) -> None:
+    """Show what waits for the office, since when, and why.
+
+    Example: membercard redemptions status --json
+    """
+    from reader_service.redemptions.receiver import SENTENCES
+    from reader_service.redemptions.uploads import fault_on_record
+
+    with counter_redemptions() as counter:
+        journal, fault = counter.journal, fault_on_record(settings.load().data_dir)
+        data = {
+            "waiting": journal.waiting,
+            "open": len(journal.open_intents),
+            "damaged": len(journal.damage),
+            "waiting_since": journal.waiting_since,
+            "uploaded_at": journal.uploaded_at,
+            "fault": fault.fault if fault else None,
+            "fault_since": fault.since if fault else None,
+            "fault_sentence": SENTENCES[fault.fault] if fault else "",
+        }
+    if json:
+        output.as_json(data)
+        return
+    rows = [
+        ("rows that wait", journal.waiting),
+        ("waiting since", output.local_time(journal.waiting_since)),
+        ("last upload", output.local_time(journal.uploaded_at)),
+        ("requests without a result", len(counter.journal.open_intents)),
+        ("damaged places", len(journal.damage)),
+    ]
+    output.show(output.table("Redemption queue", ["", ""], [(language.text(name), value) for name, value in rows]))
+    if fault is not None:
+        since = output.local_time(fault.since)
+        typer.echo(f"{language.text('since')} {since}: {language.sentence(SENTENCES[fault.fault])}")
+
+
+def _show_uploaded(done: Uploaded, as_json: bool) -> None:
+    if as_json:
+        output.as_json(asdict(done))
+        return
+    if not done.rows:
+        output.say("nothing waits for the office")
+        return
+    output.say(
+        "{count} rows uploaded: {booked} redemptions booked, {known} known before",
+        count=done.rows,
+        booked=done.booked,
+        known=done.known,
+    )
+    if done.findings:
+        listed = ", ".join(f"{kind} {count}" for kind, count in sorted(done.findings.items()))
+        output.say("findings of the office: {findings}", findings=listed)
+
+
+def _show_refused(fault: UploadFaultCode, sentence: str, waiting: int, as_json: bool) -> None:
+    if as_json:
+        output.as_json({"fault": fault, "fault_sentence": sentence, "waiting": waiting})
+    typer.echo(language.sentence(sentence), err=True)
+    output.say("{count} rows of the journal wait for the office", err=True, count=waiting)

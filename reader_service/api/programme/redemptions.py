@@ -11,6 +11,7 @@ from pydantic import Field
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
+from reader_service.services.redeeming.redemptions import RedemptionQueue
 from registry.programme.booking import MOST_ROWS, BookingResult
 from registry.programme.findings import Finding
 from registry.programme.judgement import FindingKind
@@ -26,6 +27,7 @@ JournalName = Annotated[
 FindingNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[7], description="The number of a finding.")]
 OutletFilter = Annotated[int | None, Query(ge=1, lt=2**62, description="Only those of this outlet.")]
 _OTHER_OUTLET = ("conflict", "this journal is one of another outlet")
+_NO_MERCHANT = ("conflict", "nothing is redeemed here: the settings name no merchant")
 _NO_FINDING = ("not-found", "there is no finding 7")
 
 
@@ -90,6 +92,28 @@ def upload(service: Svc, caller: Caller, sent: UploadRequest) -> BookingResult:
 )
 def through(service: Svc, caller: Caller, journal: JournalName) -> dict[str, int]:
     return {"through": service.booking.through(caller, journal)}
+
+
+@router.get(
+    "/queue",
+    summary="Get what waits at this counter",
+    description="Rows of the journal that the office does not have, since when, the last upload that succeeded, and "
+    "why the office takes none. For the service of a counter. Role: counter.",
+    responses=problems(409, s409=_NO_MERCHANT),
+)
+def queue(service: Svc, caller: Caller) -> RedemptionQueue:
+    return service.redemptions.queue(caller)
+
+
+@router.post(
+    "/queue/upload",
+    summary="Upload what waits now",
+    description="Starts the next attempt at once, in the background; without it, attempts go on by themselves. "
+    "Answers what waits before it. Role: counter.",
+    responses=problems(409, s409=_NO_MERCHANT),
+)
+def upload_now(service: Svc, caller: Caller) -> RedemptionQueue:
+    return service.redemptions.upload(caller)
 
 
 @findings_router.get(

@@ -120,8 +120,12 @@ class CounterBoard:
             elif event.kind == "card.inserted":
                 html = self._html("counter/counter_busy.html")
         redemption = self._redemption(own)
+        if any(event.kind == "redemption.queue" for event in events):
+            redemption += self._queue()
         if own:
             return html + redemption + self._reader_state()
+        if redemption:
+            return redemption
         # No verdict is awaited now, so there is time to read the age of the lists.
         return await self._ages()
 

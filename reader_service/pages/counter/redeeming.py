@@ -72,6 +72,12 @@ def again(request: Request, shell: PageShell, service: Svc, reader_id: str) -> R
     return shell.done(request, f"/counter?reader={reader_id}")
 
 
+@router.post("/counter/queue/upload")
+def upload(request: Request, shell: PageShell, service: Svc) -> Response:
+    service.redemptions.upload(principal_of(request))
+    return shell.done(request, "/counter")
+
+
 @router.get("/counter/receipts/{number}")
 def receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
     record = service.redemptions.record(principal_of(request), number)
@@ -85,7 +91,7 @@ def receipt_as_text(request: Request, service: Svc, number: int) -> Response:
     return PlainTextResponse(receipt_text(record, service.redemptions.merchant, request.state.language))
 
 
-def queue(shell: Shell, who: Principal) -> Mapping[str, int] | None:
+def queue(shell: Shell, who: Principal) -> Mapping[str, Any] | None:
     """What waits at this counter; None where nothing is redeemed, or not by this user."""
     if not (shell.service.redemptions.enabled and who.may(Permission.REDEEM)):
         return None

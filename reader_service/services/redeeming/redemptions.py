@@ -5,6 +5,7 @@ The card of a verdict stays powered while it is in the reader, so that the redem
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from functools import partial
 from typing import Any, Final
 
 from programme.outcome import Refused
-from reader_service.errors import Conflict, NotFound
+from programme.wording import Sentence
+from reader_service.errors import Conflict, Invalid, NotFound
 from reader_service.events import EventBus
-from reader_service.parts import ServiceParts
+from reader_service.parts import CounterPlace, ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.worker import ReaderSession
@@ -24,14 +26,22 @@ from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer
+from reader_service.redemptions.receiver import SENTENCES, UploadFaultCode, UploadReceiver
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from reader_service.registry_errors import needs_reason
 from reader_service.services.redeeming.refusals import translate_redemption_faults
+from reader_service.services.redeeming.registry_receiver import RegistryReceiver
+from reader_service.services.redeeming.uploads import UploadLoop
 from terminal.apdu import Sender
 from terminal.errors import MembercardError
 from terminal.member.outcome import Verdict
 from terminal.secret import Secret
 
+PIN_BLOCKED: Final = Sentence(
+    "卡片密码已锁定，需要密码的权益不能办理；请会员到服务窗口解锁",
+    "The PIN of the card is blocked, so that nothing that needs it can be had; the member has it unblocked at a window",
+)
+_PIN: Final = re.compile(rb"[0-9]{4,12}")
 REDEEMING: Final = 20.0
 """Seconds after which a redemption counts as hung."""
 
@@ -74,11 +84,18 @@ class _Insertion:
 
 @dataclass(frozen=True, slots=True)
 class RedemptionQueue:
-    """The state of the journal: rows that wait for the office, requests without a result, and damaged places."""
+    """The state of the journal: rows that wait for the office, and since when; requests without a result; damaged
+    places; when the office last took rows, why it does not, since when, and when the next attempt is."""
 
     waiting: int
     open: int
     damaged: int
+    waiting_since: datetime | None = None
+    uploaded_at: datetime | None = None
+    fault: UploadFaultCode | None = None
+    fault_since: datetime | None = None
+    fault_sentence: str = ""
+    next_attempt: datetime | None = None
 
 
 class RedemptionService:
@@ -86,12 +103,15 @@ class RedemptionService:
 
     Events (topic: reader id): redemption.offers (data: CardOffers.to_json()) after the verdict on a card;
     redemption.result (data: CounterRecord.to_json()) after a redemption; redemption.refused (data: ``card`` as
-    CardOffers.to_json(), ``sentence`` in both languages) for a choice that was not sent to the card.
+    CardOffers.to_json(), ``sentence`` in both languages) for a choice that was not sent to the card. Topic
+    ``redemptions``: redemption.queue (data: ``waiting`` rows, ``fault`` or null) after each upload that succeeded or
+    failed.
     """
 
     def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
         self._parts, self._bus, self._readers = parts, bus, readers
         self._counter: CounterRedemptions | None = None
+        self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
         self._insertions: dict[str, _Insertion] = {}
 
@@ -111,9 +131,14 @@ class RedemptionService:
         if place is not None:
             journal = RedemptionJournal.open(self._parts.data_dir / FOLDER, self._parts.clock())
             self._counter = CounterRedemptions(journal, place, self._parts.zone)
+            receiver = place.receiver or self._registry_receiver(place)
+            self._uploads = UploadLoop(journal, receiver, self._parts.data_dir, self._parts.clock, self._queue_changed)
+            self._uploads.start()
 
     def close(self) -> None:
-        """Close the journal. Safe to call twice."""
+        """End the upload and close the journal. Safe to call twice."""
+        if self._uploads is not None:
+            self._uploads.close()
         if self._counter is not None:
             self._counter.journal.close()
 
@@ -169,9 +194,12 @@ class RedemptionService:
         """REDEEM. Redeem a choice on the card of an insertion.
 
         Raises Conflict (``insertion-over``: the card was taken out or used for a redemption; the faults of journal and
-        edition), NotFound for an unknown benefit, LeaseLost for a reader that is not in counter mode, ReaderOut.
+        edition), Invalid for what is no PIN, NotFound for an unknown benefit, LeaseLost for a reader that is not in
+        counter mode, ReaderOut.
         """
         p.need(Permission.REDEEM)
+        if pin is not None and not _PIN.fullmatch(pin.reveal()):
+            raise Invalid("a PIN is 4 to 12 digits", {"pin": "4–12"})
         job = partial(self._redeem, p, reader_id, insertion, choice, pin)
         return self._readers.use(p, reader_id, "", job, REDEEMING, counter=True)
 
@@ -186,13 +214,41 @@ class RedemptionService:
     def queue(self, p: Principal) -> RedemptionQueue:
         """REDEEM. What waits at this counter."""
         p.need(Permission.REDEEM)
-        journal = self._need().journal
-        return RedemptionQueue(journal.waiting, len(journal.open_intents), len(journal.damage))
+        return self.queue_now()
+
+    def queue_now(self) -> RedemptionQueue:
+        """What waits, for the service itself. Raises Conflict where nothing is redeemed."""
+        journal, uploads = self._need().journal, self._uploads
+        fault = uploads.fault if uploads is not None else None
+        return RedemptionQueue(
+            waiting=journal.waiting,
+            open=len(journal.open_intents),
+            damaged=len(journal.damage),
+            waiting_since=journal.waiting_since,
+            uploaded_at=journal.uploaded_at,
+            fault=fault.fault if fault else None,
+            fault_since=fault.since if fault else None,
+            fault_sentence=SENTENCES[fault.fault] if fault else "",
+            next_attempt=uploads.next_at if uploads is not None and fault else None,
+        )
+
+    def upload(self, p: Principal) -> RedemptionQueue:
+        """REDEEM. Try to upload at once, in the background. Raises Conflict where nothing is redeemed."""
+        p.need(Permission.REDEEM)
+        queue = self.queue_now()
+        if self._uploads is not None:
+            self._uploads.now()
+        return queue
 
     def open_requests(self, p: Principal) -> tuple[Intent, ...]:
         """REDEEM. Requests whose cards have to come back."""
         p.need(Permission.REDEEM)
         return self._need().journal.open_intents
+
+    def open_records(self, p: Principal) -> list[CounterRecord]:
+        """REDEEM. The same requests as records, the oldest first."""
+        p.need(Permission.REDEEM)
+        return self._need().open_records()
 
     def give_up(self, p: Principal, number: int, reason: str) -> CounterRecord:
         """REDEEM. End a request whose card does not come back: the office finds out. Raises Conflict, Invalid."""
@@ -234,9 +290,17 @@ class RedemptionService:
             insertion.spent = True
             self._bus.publish("redemption.result", reader_id, result.to_json())
             return result
-        data = {"card": insertion.offers.to_json(), "sentence": _sentence(result)}
+        data = {"card": insertion.offers.to_json(), "sentence": refusal_sentence(result)}
         self._bus.publish("redemption.refused", reader_id, data)
         return result
+
+    def _registry_receiver(self, place: CounterPlace) -> UploadReceiver:
+        return RegistryReceiver(self._parts.registry, self._parts.custody, place.merchant, place.terminal)
+
+    def _queue_changed(self) -> None:
+        queue = self.queue_now()
+        data = {"waiting": queue.waiting, "fault": queue.fault}
+        self._bus.publish("redemption.queue", "redemptions", data)
 
     def _insertion(self, reader_id: str) -> _Insertion | None:
         with self._lock:
@@ -248,14 +312,11 @@ class RedemptionService:
         return self._counter
 
 
-def _sentence(refusal: Refused | PinRefused) -> dict[str, str]:
+def refusal_sentence(refusal: Refused | PinRefused) -> dict[str, str]:
     """A refusal in both languages."""
     if isinstance(refusal, PinRefused):
         left = refusal.tries_left
         if not left:
-            return {
-                "zh": "密码已锁定，请到工会服务窗口解锁",
-                "en": "The PIN is blocked: a window of the union unblocks it",
-            }
+            return {"zh": PIN_BLOCKED.zh, "en": PIN_BLOCKED.en}
         return {"zh": f"密码错误，剩余 {left} 次", "en": f"The PIN is wrong; {left} tries left"}
     return {"zh": refusal.sentence.zh, "en": refusal.sentence.en}

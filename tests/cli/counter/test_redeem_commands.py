@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import socket
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli, Done, IssuerDirectory
+from registry.store import Registry
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
+from tests.support.cli import PASSPHRASE, Cli, Done, IssuerDirectory
+from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import PROGRAMME
 
 MERCHANT = {
@@ -130,3 +137,49 @@ def test_a_forged_programme_redeems_nothing(counter: Counter) -> None:
     forged = counter.redeem("park-pass", "--yes")
     assert forged.status == 1
     assert "is not signed by the list key" in forged.complaint
+
+
+def test_the_journal_is_uploaded_to_the_receiver_in_the_same_installation(counter: Counter, tmp_path: Path) -> None:
+    assert counter.redeem("park-pass", "--quantity", 2, "--yes").status == 0
+    status = counter.run("redemptions", "status", "--json").json
+    assert (status["waiting"], status["open"], status["fault"], status["uploaded_at"]) == (3, 0, None, None)
+    keyless = counter.run("redemptions", "upload")
+    assert keyless.status == 1
+    assert counter.run("redemptions", "status", "--json").json["waiting"] == 3
+    receiver = Cli(tmp_path / "home" / "data")
+    shutil.copytree(counter.cli.data / "redemptions", receiver.data / "redemptions")
+    refused = receiver.run("--lang", "en", "redemptions", "upload", env=MERCHANT)
+    assert refused.status == 1
+    assert "has this counter's terminal on record" in " ".join(refused.err.split())
+    assert "没有登记本柜台终端" in receiver.run("--lang", "zh", "redemptions", "status", env=MERCHANT).out
+    keystore = SoftwareKeystore.unlock(receiver.data / "keystore", Secret(PASSPHRASE.encode()))
+    url, record = f"sqlite:///{receiver.data / 'membercard.db'}", receiver.data / "registry-record.json"
+    with Registry.open(url, keystore, record=record) as registry:
+        contract = {"contract_from": date(2020, 1, 1), "contract_until": date(2039, 12, 31)}
+        registry.merchants.put(replace(PARK, **contract), by="test")  # type: ignore[arg-type]
+    done = receiver.ok("redemptions", "upload", "--json", env=MERCHANT).json
+    assert (done["rows"], done["booked"], done["findings"]) == (3, 1, {})
+    again = receiver.ok("--lang", "zh", "redemptions", "upload", env=MERCHANT)
+    assert "没有待上传的内容" in again.out
+    status = receiver.ok("redemptions", "status", "--json", env=MERCHANT).json
+    assert (status["waiting"], status["fault"], status["uploaded_at"] is not None) == (0, None, True)
+
+
+def test_an_receiver_that_is_not_there_keeps_the_rows(counter: Counter, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    token.chmod(0o600)
+    assert counter.redeem("park-pass", "--yes").status == 0
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        receiver = {"MEMBERCARD_UPLOAD_URL": address, "MEMBERCARD_UPLOAD_TOKEN_FILE": str(token)}
+        env = MERCHANT | receiver
+        away = counter.cli.run("--lang", "en", "redemptions", "upload", "--json", env=env)
+        assert (away.status, away.json["fault"], away.json["waiting"]) == (3, "office-away", 3)
+        status = counter.cli.run("--lang", "zh", "redemptions", "status", env=env)
+        assert "暂时无法连接发卡方" in status.out
+    token.write_text("two words")
+    refused = counter.cli.run("--lang", "en", "redemptions", "upload", env=env)
+    assert refused.status == 1
+    assert "upload_token_file" in refused.err

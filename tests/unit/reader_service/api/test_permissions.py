@@ -143,6 +143,8 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /merchants/{number}/end": P.MERCHANTS_CHANGE,
     "POST /merchants/{number}/account": P.MERCHANTS_CHANGE,
     "GET /redemptions": P.REDEMPTIONS_VIEW,
+    "GET /redemptions/queue": P.REDEEM,
+    "POST /redemptions/queue/upload": P.REDEEM,
     "POST /redemptions/uploads": P.REDEMPTIONS_UPLOAD,
     "GET /redemptions/uploads/{journal}": P.REDEMPTIONS_UPLOAD,
     "GET /findings": P.REDEMPTIONS_VIEW,

@@ -22,6 +22,7 @@ from reader_service.pages.issuing import intake, progress, station
 from reader_service.pages.window import losses, registry, window
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
+from reader_service.redemptions.receiver import UploadFaultCode
 from reader_service.redemptions.record import CounterOutcome
 from reader_service.services.administration.signatures import SignatureKind
 from reader_service.services.counter.reading import CardApplicationKind
@@ -242,6 +243,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("place.", ""): of(entry.name for entry in shell.PLACES),
     ("problem.conflict.", ""): of(REASONS),
     ("problem.field.", ""): password_faults,
+    ("redeem.fault.", ""): of(UploadFaultCode),
     ("redeem.next.", ""): redemption_outcomes,
     ("redeem.outcome.", ""): redemption_outcomes,
     ("progress.", ""): of(("p50", "p90", "p95", "p99", "most")),

@@ -3,89 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from personalize.line.lanes import PersonalizationLine
 from programme.outcome import Refused
 from reader_service.errors import Conflict, Forbidden, LeaseLost, NotFound
+from reader_service.redemptions.counter import PinRefused
 from reader_service.redemptions.errors import JournalBusy
-from reader_service.redemptions.record import CounterOutcome, CounterRecord
+from reader_service.redemptions.receiver import UploadFaultCode
+from reader_service.redemptions.record import CounterOutcome
 from reader_service.service import ReaderService
-from reader_service.services.redeeming.redemptions import CardOffers
-from simulators.card.config import CardConfig
-from simulators.readers.stock import blank, make_stock
-from terminal.apdu import open_reader
-from tests.support import issuer
-from tests.support.registry import databases
-from tests.support.service.merchant import choice, place
-from tests.support.service.reader_rig import COUNTER, OPERATOR, ReaderRig, reader_rig
+from reader_service.services.redeeming.redemptions import refusal_sentence
+from tests.support.registry.redeemed import PARK
+from tests.support.service.merchant import choice
+from tests.support.service.merchant_rig import MerchantRig, issued_cards, merchant_rig
+from tests.support.service.reader_rig import COUNTER, OPERATOR
 from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
-    """The URL of a registry with two cards issued, and their files."""
-    home = tmp_path_factory.mktemp("issued")
-    url = databases.fresh(home)
-    readers = reader_rig(home, url=url)
-    batch = issuer.prepared(readers.registry, 2, home)
-    list(make_stock(home / "stock", 2, CardConfig(blank())))
-    results = PersonalizationLine(issuer.job(readers.registry, batch), remake=lambda: None).run(
-        [open_reader(f"sim:{home / 'stock'}")]
-    )
-    assert not results[0].fault
-    readers.registry.close()
-    return url, sorted((home / "stock" / "issued").iterdir())
-
-
-@dataclass
-class MerchantRig:
-    """A running service of a merchant with two slots, and two cards."""
-
-    station: ReaderRig
-    service: ReaderService
-    cards: list[Path]
-
-    def insert(self, card: int = 0, reader: str = "counter") -> CardOffers:
-        """Insert a card and wait for what its member can have."""
-        before = len(self.station_events("redemption.offers", reader))
-        self.service.readers.slot(reader).insert(self.cards[card])
-        assert eventually(lambda: len(self.station_events("redemption.offers", reader)) > before)
-        return self.service.redemptions.offers(COUNTER, reader)
-
-    def station_events(self, kind: str, reader: str) -> list[object]:
-        return [event for event in self.station.bus.of(kind) if event.topic == reader]
-
-    def redeem(self, card: CardOffers, **more: object) -> CounterRecord:
-        record = self.service.redemptions.redeem(COUNTER, card.reader, card.insertion, choice(**more))  # type: ignore[arg-type]
-        assert isinstance(record, CounterRecord)
-        return record
+    return issued_cards(tmp_path_factory.mktemp("issued"))
 
 
 @pytest.fixture
 def rig(tmp_path: Path, issued: tuple[str, list[Path]]) -> Iterator[MerchantRig]:
-    url = databases.copy(issued[0], tmp_path)
-    cards = []
-    for number, path in enumerate(issued[1]):
-        cards.append(tmp_path / f"{number}.card")
-        cards[-1].write_bytes(path.read_bytes())
-    counters = {"sim:slot/Counter": "柜台 1", "sim:slot/Second": "柜台 2"}
-    station = reader_rig(tmp_path, url=url, counters=counters, place=place())
-    service = ReaderService(station.parts)
-    service.bus = station.bus
-    for part in (service.readers, service.counter, service.redemptions):
-        part._bus = station.bus  # type: ignore[attr-defined]
-    service.start()
-    assert eventually(lambda: len(service.readers.views()) == 2)
-    try:
-        yield MerchantRig(station, service, cards)
-    finally:
-        service.close()
-        station.registry.close()
+    with merchant_rig(tmp_path, issued) as running:
+        yield running
 
 
 def test_a_card_put_in_is_offered_what_its_member_can_have_and_redeems_once(rig: MerchantRig) -> None:
@@ -172,3 +119,25 @@ def test_a_service_without_a_merchant_redeems_nothing(rig: MerchantRig, tmp_path
     with pytest.raises(Conflict) as nothing:
         plain.redemptions.queue(COUNTER)
     assert nothing.value.params["reason"] == "no-merchant"
+
+
+def test_a_wrong_pin_names_the_tries_and_a_blocked_one_what_to_do() -> None:
+    assert refusal_sentence(PinRefused(2)) == {"zh": "密码错误，剩余 2 次", "en": "The PIN is wrong; 2 tries left"}
+    blocked = refusal_sentence(PinRefused(0))
+    assert "解锁" in blocked["zh"]
+    assert "unblocked at a window" in blocked["en"]
+
+
+def test_the_queue_says_why_rows_wait(rig: MerchantRig) -> None:
+    rig.redeem(rig.insert())
+    assert eventually(lambda: rig.service.redemptions.queue(COUNTER).fault is not None)
+    queue = rig.service.redemptions.queue(COUNTER)
+    assert (queue.fault, queue.waiting, queue.uploaded_at) == (UploadFaultCode.TERMINAL, 3, None)
+    rig.station.registry.merchants.put(PARK, by="test")
+    rig.service.redemptions.upload(COUNTER)
+    assert eventually(lambda: rig.service.redemptions.queue(COUNTER).waiting == 0)
+    queue = rig.service.redemptions.queue(COUNTER)
+    assert (queue.fault, queue.fault_sentence, queue.uploaded_at is not None) == (None, "", True)
+    assert rig.station.bus.of("redemption.queue")
+    booked = rig.station.registry.redemptions.page().items
+    assert [(one.merchant, one.terminal, one.benefit_class) for one in booked] == [("PARK-EAST", "T0000001", "0101")]

@@ -1,0 +1,163 @@
+"""The office over HTTP, with servers that misbehave: what is not answered is away, what is refused has its reason."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from membercard.errors import SettingsError
+from membercard.wiring.bounded_http import MOST_BODY
+from membercard.wiring.http_receiver import HttpReceiver
+from reader_service.redemptions.intents import UploadBatch
+from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
+from terminal.member.journal_rows import NO_ROW, JournalRow, RowKind
+from tests.support.cards.member_issuer import NOW
+from tests.support.misbehaving_server import Behaviour, Misbehaving, misbehaving, says, silent
+from tests.support.waiting import PATIENCE
+
+BATCH = UploadBatch("ab" * 16, NO_ROW, (JournalRow(1, NOW, RowKind.OPENED), JournalRow(2, NOW, RowKind.CUT)))
+TAKEN = {"through": 2, "booked": 1, "known": 0, "reversed": 0, "findings": {"atc-gap": 1}}
+
+
+def answer(status: int, value: object, kind: str = "application/json") -> bytes:
+    body = json.dumps(value).encode()
+    return b"HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+        status,
+        kind.encode(),
+        len(body),
+        body,
+    )
+
+
+def conflict(reason: str, code: str = "conflict") -> bytes:
+    return answer(409, {"type": f"/problems/{code}", "status": 409, "params": {"reason": reason}})
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text("mc-counter-secret\n")
+    path.chmod(0o600)
+    return path
+
+
+def taken(
+    behaviour: Behaviour, token: Path, timeout: float = PATIENCE, path: str = ""
+) -> tuple[UploadReceipt, Misbehaving]:
+    with misbehaving(behaviour) as server:
+        return HttpReceiver(server.url(path=path), token, timeout).take(BATCH), server
+
+
+def test_rows_are_posted_with_the_token_of_the_outlet_and_a_key_that_is_the_same_again(token: Path) -> None:
+    receipt, server = taken(says(answer(200, TAKEN)), token, path="/union/")
+    assert receipt == UploadReceipt(1, 0, {"atc-gap": 1})
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /union/api/v1/redemptions/uploads HTTP/1.1"
+    fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    assert fields["authorization"] == "Bearer mc-counter-secret"
+    assert json.loads(body) == BATCH.to_json()
+    _, again = taken(says(answer(200, TAKEN)), token)
+    assert f"idempotency-key: {fields['idempotency-key']}" in again.requests[0].decode().lower()
+
+
+def test_how_far_the_receiver_is(token: Path) -> None:
+    with misbehaving(says(answer(200, {"through": 17}))) as server:
+        assert HttpReceiver(server.url(path=""), token).through("ab" * 16) == 17
+        assert server.requests[0].startswith(b"GET /api/v1/redemptions/uploads/%s HTTP/1.1" % (b"ab" * 16))
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (answer(401, {}), UploadFaultCode.TOKEN),
+        (answer(403, {}), UploadFaultCode.ROLE),
+        (answer(404, {}), UploadFaultCode.ADDRESS),
+        (answer(413, {}), UploadFaultCode.TOO_LARGE),
+        (answer(421, {}), UploadFaultCode.ADDRESS),
+        (answer(422, {}), UploadFaultCode.ROWS),
+        (conflict("journal-outlet"), UploadFaultCode.OUTLET),
+        (conflict("outlet-missing"), UploadFaultCode.OUTLET_MISSING),
+        (conflict("upload-rows"), UploadFaultCode.ROWS),
+        (conflict("something-new"), UploadFaultCode.ANSWER),
+        (answer(302, {}), UploadFaultCode.ANSWER),
+        (answer(200, TAKEN | {"through": 1}), UploadFaultCode.ANSWER),
+        (answer(200, TAKEN | {"booked": True}), UploadFaultCode.ANSWER),
+        (answer(200, ["through", 2]), UploadFaultCode.ANSWER),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", UploadFaultCode.ANSWER),
+    ],
+)
+def test_what_the_receiver_refuses_has_its_reason(reply: bytes, fault: UploadFaultCode, token: Path) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        taken(says(reply), token)
+    assert refused.value.fault is fault
+
+
+def cut(connection: socket.socket, _over: threading.Event) -> None:
+    """Reads half of the upload and breaks the line."""
+    connection.recv(100)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_an_receiver_in_trouble_is_away(status: int, token: Path) -> None:
+    with pytest.raises(ReceiverAway):
+        taken(says(answer(status, {})), token)
+
+
+def test_an_earlier_upload_that_is_not_finished_is_waited_for(token: Path) -> None:
+    with pytest.raises(ReceiverAway):
+        taken(says(conflict("", "request-in-progress")), token)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"),
+        says(b"SMTP\r\n\r\n"),
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MOST_BODY + 1) + bytes(MOST_BODY + 1)),
+    ],
+)
+def test_an_answer_that_is_cut_or_endless_leaves_it_open(behaviour: Callable[..., None], token: Path) -> None:
+    with pytest.raises(ReceiverAway):
+        taken(behaviour, token)
+
+
+def test_an_upload_that_is_cut_in_half_is_away(token: Path) -> None:
+    with misbehaving(cut, read=False) as server, pytest.raises(ReceiverAway):
+        HttpReceiver(server.url(path=""), token).take(BATCH)
+
+
+def test_an_receiver_that_does_not_answer_in_time_or_is_not_there_is_away(token: Path) -> None:
+    with pytest.raises(ReceiverAway):
+        taken(silent, token, timeout=0.5)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(ReceiverAway):
+        HttpReceiver(f"http://127.0.0.1:{port}", token).take(BATCH)
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"x" * 600, "令牌".encode(), b"a\nInjected: yes"])
+def test_a_file_without_a_token_is_refused_before_anything_is_sent(content: bytes, token: Path) -> None:
+    token.write_bytes(content)
+    with misbehaving(says(answer(200, TAKEN))) as server:
+        with pytest.raises(UploadRefused) as refused:
+            HttpReceiver(server.url(path=""), token).take(BATCH)
+        assert (refused.value.fault, server.connections) == (UploadFaultCode.TOKEN_FILE, 0)
+    token.unlink()
+    with pytest.raises(UploadRefused):
+        HttpReceiver("http://127.0.0.1:1", token).take(BATCH)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://office.example.org", "office", "https://user:pass@office.example.org", "https://office/?a=b", ""]
+)
+def test_an_address_that_is_no_receiver_is_refused(url: str, token: Path) -> None:
+    with pytest.raises(SettingsError):
+        HttpReceiver(url, token)
