@@ -35,7 +35,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
-from reader_service.api.programme import merchants, redemptions
+from reader_service.api.programme import merchants, redeeming, redemptions
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
@@ -78,6 +78,8 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     updates.router,
     merchants.router,
     redemptions.router,
+    redeeming.router,
+    redeeming.records_router,
     redemptions.findings_router,
     lists.router,
     audit.router,

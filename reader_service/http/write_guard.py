@@ -30,6 +30,7 @@ _SESSION: Final = "/api/v1/session"
 """The caller's own session: its responses carry cookies and are not stored."""
 _HERE: Final = (
     *("/api/v1/verify", "/api/v1/read", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
+    *("/api/v1/redemptions/open", "/api/v1/redemptions/acknowledge", "/api/v1/redemptions/queue"),
     *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
 )
 """About this machine's readers: stored in memory, so that they work while the database is away."""

@@ -189,7 +189,7 @@ class _CardAtCounter:
             if refused.tries_left:
                 output.say("the PIN is wrong; tries left: {count}", count=refused.tries_left)
             else:
-                output.say("the PIN is blocked: a window of the union unblocks it")
+                output.say("the PIN of the card is blocked: the member has it unblocked at a window")
         return REFUSED
 
     def _shown(self, record: CounterRecord) -> int:
