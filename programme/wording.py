@@ -55,6 +55,11 @@ def yuan(fen: int) -> str:
     return f"{fen // 100}.{fen % 100:02d}"
 
 
+def signed_yuan(fen: int) -> str:
+    """The same for an amount that may be negative: ``-0.50``."""
+    return f"-{yuan(-fen)}" if fen < 0 else yuan(fen)
+
+
 def percent_text(hundredths: int) -> str:
     """A percentage in hundredths of a percent: ``78``, ``97.5``."""
     whole, rest = divmod(hundredths, 100)

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from programme.wording import yuan
+from programme.wording import signed_yuan, yuan
 from reader_service.errors import NotSignedIn, ServiceError
 from reader_service.http.errors import Problem, problem_of
 from reader_service.http.resource import service_of
@@ -86,6 +86,7 @@ def templates() -> Environment:
     )
     environment.filters["labelled"] = labelled
     environment.filters["yuan"] = yuan
+    environment.filters["signed_yuan"] = signed_yuan
     return environment
 
 

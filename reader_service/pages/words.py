@@ -51,6 +51,8 @@ _WRONG: Final = (
     (re.compile(r"these roles are for people only: .*"), "people-only"),
     (re.compile(r"a token ends within (?P<n>[0-9]+) days"), "token-days"),
     (re.compile(r"[a-z0-9-]+(?:, [a-z0-9-]+)+"), "one-of"),
+    (re.compile(r"write (?P<first>\S+) or (?P<second>\S+)"), "either"),
+    (re.compile(r"write (?P<example>\S+)"), "example"),
 )
 """Errors of fields as services give them, and the end of the key of their text."""
 _ROW: Final = re.compile(r"row ([0-9]+)")

@@ -15,6 +15,7 @@ from programme.outcome import Allowed, Refused
 from programme.programme import Offer, Programme
 from programme.sentences import title
 from reader_service.parts import CounterPlace, ProgrammeInForce
+from reader_service.redemptions.day import DayCollector, DaySheet
 from reader_service.redemptions.errors import EditionMissing, RedemptionRepeated
 from reader_service.redemptions.intents import Intent, IntentResult
 from reader_service.redemptions.journal import RedemptionJournal
@@ -149,6 +150,12 @@ class CounterRedemptions:
                 results.pop(int(number), None)
                 results[int(number)] = row
         return [self._record(intents[number], row) for number, row in results.items()]
+
+    def day_sheet(self, day: date, at: datetime) -> DaySheet:
+        """The end-of-day sheet of a local day, as the journal has it now. Raises JournalUnavailable, CodecError."""
+        collector = DayCollector(day, self.zone)
+        collector.follow(self.journal.rows())
+        return collector.sheet(self.place.merchant, self.place.terminal, self.place.name, at)
 
     def open_records(self) -> list[CounterRecord]:
         """The requests without a result, the oldest first. Raises JournalUnavailable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -99,14 +99,19 @@ def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterat
         yield pair("left", f"{record.limit - record.used} / {record.limit}")
     yield pair("time", date_time(record.at, record.at.tzinfo))
     yield pair("cashier", record.cashier)
-    yield pair("number", f"{record.terminal}-{record.number}")
+    yield pair("number", record.receipt)
     yield pair("merchant", record.merchant)
     yield pair("terminal", record.terminal)
 
 
 def receipt_text(record: CounterRecord, merchant: str, language: str) -> str:
     """The receipt as plain text of 48 columns."""
-    return "".join(f"{line}\n" for one in receipt_lines(record, merchant, language) for line in _set(one))
+    return slip_text(receipt_lines(record, merchant, language))
+
+
+def slip_text(lines: Iterable[ReceiptLine]) -> str:
+    """Lines of a slip as plain text of 48 columns."""
+    return "".join(f"{line}\n" for one in lines for line in _set(one))
 
 
 def columns(text: str) -> int:

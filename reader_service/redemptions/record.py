@@ -90,6 +90,11 @@ class CounterRecord:
     reasons: tuple[str, ...] = ()
     reversed: bool = False
 
+    @property
+    def receipt(self) -> str:
+        """The number of the receipt: the terminal, and the row of its journal."""
+        return f"{self.terminal}-{self.number}"
+
     def to_json(self) -> dict[str, Any]:
         """For pages, events and other programs: plain values."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}

@@ -80,6 +80,29 @@ def test_from_the_verdict_to_the_receipt_in_three_clicks(
     assert problems(page) == []
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_day_ends_with_a_sheet_to_compare_and_to_print(
+    sessions: Sessions, merchant: Served, reader: str, language: str
+) -> None:
+    page, _ = sessions.open_page("counter", language, path="/counter")
+    insert(merchant, reader)
+    offer = page.locator(".offer").filter(has_text={"zh": "公园年票", "en": "Park pass"}[language])
+    offer.get_by_role("button").first.click()
+    page.locator("dialog[open] .units button").first.click()
+    expect(page.locator("#redeem.result.ok")).to_be_visible()
+    page.locator("#day-sheet").click()
+    expect(page.locator("h1")).to_contain_text({"zh": "日结单", "en": "End-of-day sheet"}[language])
+    expect(page.locator("table").first).to_contain_text({"zh": "公园年票", "en": "Park pass"}[language])
+    page.locator("#counted-1").fill("0.50")
+    page.get_by_role("button", name={"zh": "核对", "en": "Compare"}[language]).click()
+    expect(page.locator("table").nth(1).locator(".badge.warn").first).to_contain_text("-")
+    shot(page, f"day-{language}")
+    assert problems(page) == []
+    page.emulate_media(media="print")
+    expect(page.locator(".signatures")).to_be_visible()
+    shot(page, f"day-print-{language}")
+
+
 def test_the_keyboard_suffices(sessions: Sessions, merchant: Served, reader: str) -> None:
     page, _ = sessions.open_page("counter", "zh", path="/counter")
     insert(merchant, reader)

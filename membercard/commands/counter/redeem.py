@@ -9,6 +9,7 @@ import typer
 
 from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
+from membercard.commands.counter.amounts import fen
 from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, judge, verdict_panel
 from membercard.language import Language
 from membercard.wiring.counter_lists import load_lists
@@ -92,7 +93,7 @@ class _Wanted:
     ) -> None:
         self.benefit, self.quantity, self.event, self.place = benefit, quantity, event, place
         self.answers, self.sure = frozenset(answers), sure
-        self.list_price = _fen(price) if price else None
+        self.list_price = fen(price) if price else None
 
     def choice(self, offer: CounterOffer) -> BenefitChoice:
         from programme.facts import BenefitRequest
@@ -245,13 +246,3 @@ def _word(sentence: Any) -> str:
 
 def _both(sentence: Sentence) -> dict[str, str]:
     return {"zh": sentence.zh, "en": sentence.en}
-
-
-def _fen(yuan: str) -> int:
-    """An amount in yuan as fen. Raises BadParameter."""
-    from programme.wording import fen_of
-
-    try:
-        return fen_of(yuan)
-    except ValueError:
-        raise typer.BadParameter(language.text("{price} is no price: write 12 or 12.50", price=yuan)) from None

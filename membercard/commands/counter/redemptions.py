@@ -6,11 +6,13 @@ import random
 import time
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from membercard import language, output, settings
+from membercard.commands.counter.amounts import fen
 from membercard.wiring.merchant import counter_redemptions, receiver_of_counter
 
 if TYPE_CHECKING:
@@ -68,6 +70,51 @@ def listed(
     heads = ["", "time", "benefit", "quantity", "price", "card", "cashier", "result"]
     output.show(output.table(language.text("Redemptions of {day}", day=day), heads, rows))
     output.say("{count} rows of the journal wait for the office", count=waiting)
+
+
+@app.command("day")
+def day(
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day; today, if not given.", show_default=False)
+    ] = None,
+    counted: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CASHIER=YUAN", help="What a cashier counted in the till; once for each.", show_default=False
+        ),
+    ] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Write the sheet to this PDF file too.", show_default=False)] = None,
+    json: output.Json = False,
+) -> None:
+    """Print the end-of-day sheet: sums by benefit and cashier, what was taken back, and what is not certain.
+
+    The text fits a printer of 80 mm; the PDF file is an A4 sheet with room for signatures.
+
+    Example: membercard redemptions day --counted 王芳=320.00 --pdf day.pdf
+    """
+    from reader_service.redemptions.day_paper import day_lines, day_pdf
+    from reader_service.redemptions.receipt import slip_text
+
+    wanted = settings.load().today() if on is None else on.date()
+    amounts = dict(map(_counted, counted or ()))
+    with counter_redemptions() as counter:
+        sheet = counter.day_sheet(wanted, settings.load().now())
+    names = [one.cashier for one in sheet.cashiers]
+    unknown = [name for name in amounts if name not in names]
+    if unknown:
+        listed = ", ".join(names) or "–"
+        raise typer.BadParameter(
+            language.text(
+                "nobody of the name {name} redeemed on that day; it has {names}", name=unknown[0], names=listed
+            )
+        )
+    sheet = sheet.with_counted([amounts.get(name) for name in names])
+    if pdf is not None:
+        output.write_file(pdf, day_pdf(sheet))
+    if json:
+        output.as_json(sheet.to_json())
+    else:
+        typer.echo(slip_text(day_lines(sheet, language.current().value)), nl=False)
 
 
 @app.command("receipt")
@@ -252,3 +299,11 @@ def _show_refused(fault: UploadFaultCode, sentence: str, waiting: int, as_json: 
         output.as_json({"fault": fault, "fault_sentence": sentence, "waiting": waiting})
     typer.echo(language.sentence(sentence), err=True)
     output.say("{count} rows of the journal wait for the office", err=True, count=waiting)
+
+
+def _counted(text: str) -> tuple[str, int]:
+    """A cashier with the amount in fen. Raises BadParameter."""
+    name, separator, amount = text.rpartition("=")
+    if not separator or not name.strip():
+        raise typer.BadParameter(language.text("{text} is not CASHIER=YUAN", text=text))
+    return name.strip(), fen(amount)

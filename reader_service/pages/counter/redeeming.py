@@ -10,9 +10,9 @@ from fastapi import Form, Request
 from starlette.responses import PlainTextResponse, Response
 
 from programme.facts import BenefitRequest
-from programme.wording import fen_of
 from reader_service.errors import Invalid, NotFound, ServiceError
 from reader_service.http.resource import Svc
+from reader_service.pages.counter.amounts import fen
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import ReaderState
@@ -59,7 +59,7 @@ def redeem(
     pin: Text = "",
 ) -> Response:
     units = _units(quantity or more or "1")
-    price = _fen(list_price) if list_price.strip() else None
+    price = fen(list_price, "list_price") if list_price.strip() else None
     wanted = BenefitRequest(product, units, price, event.strip(), place, frozenset(answers or ()))
     secret = Secret(pin.encode()) if pin else None
     service.redemptions.redeem(principal_of(request), reader_id, insertion, BenefitChoice(benefit, wanted), pin=secret)
@@ -145,11 +145,3 @@ def _units(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text)):
         raise Invalid("a quantity is 1 to 99", {"quantity": "1 to 99"})
     return int(text)
-
-
-def _fen(text: str) -> int:
-    """An amount in yuan as fen. Raises Invalid."""
-    try:
-        return fen_of(text)
-    except ValueError:
-        raise Invalid("a price is written as 12 or 12.50", {"list_price": "write 12 or 12.50"}) from None

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -23,13 +23,15 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.worker import ReaderSession
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
+from reader_service.redemptions.day import DaySheet
+from reader_service.redemptions.day_paper import day_pdf
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer
 from reader_service.redemptions.receiver import SENTENCES, UploadFaultCode, UploadReceiver
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from reader_service.registry_errors import needs_reason
-from reader_service.services.redeeming.refusals import translate_redemption_faults
+from reader_service.services.redeeming.refusals import printed, translate_redemption_faults
 from reader_service.services.redeeming.registry_receiver import RegistryReceiver
 from reader_service.services.redeeming.uploads import UploadLoop
 from terminal.apdu import Sender
@@ -210,6 +212,20 @@ class RedemptionService:
             return self._need().record(number)
         except MembercardError as fault:
             raise NotFound(f"row {number} of the journal is no redemption") from fault
+
+    def day(self, p: Principal, on: date | None = None, counted: Sequence[int | None] = ()) -> DaySheet:
+        """REDEEM. The end-of-day sheet of a day; of today, if none is given. ``counted``: what the cashiers counted, in
+        fen, in the order of the sheet. Raises Conflict."""
+        p.need(Permission.REDEEM)
+        now = self._parts.now()
+        with translate_redemption_faults():
+            return self._need().day_sheet(on or now.date(), now).with_counted(counted)
+
+    def day_pdf(self, p: Principal, on: date | None = None, counted: Sequence[int | None] = ()) -> bytes:
+        """REDEEM. The same as a PDF file. Raises Conflict, also without a Chinese font."""
+        sheet = self.day(p, on, counted)
+        with printed():
+            return day_pdf(sheet)
 
     def queue(self, p: Principal) -> RedemptionQueue:
         """REDEEM. What waits at this counter."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from personalize.errors import NoChineseFont
 from programme.errors import NotInProgramme
 from reader_service.errors import Conflict, NotFound
 from reader_service.redemptions import errors
@@ -40,3 +41,12 @@ def translate_redemption_faults() -> Iterator[None]:
             if isinstance(fault, kind):
                 raise Conflict(str(fault), reason=reason) from fault
         raise
+
+
+@contextmanager
+def printed() -> Iterator[None]:
+    """Raises Conflict where this machine has no font for a PDF file."""
+    try:
+        yield
+    except NoChineseFont as fault:
+        raise Conflict(str(fault), reason="font-missing") from fault

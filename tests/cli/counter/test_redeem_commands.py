@@ -89,6 +89,24 @@ def test_a_redemption_prints_its_receipt_and_is_in_the_journal(counter: Counter)
     assert "every redemption has its result" in counter.run("redemptions", "open").out
 
 
+def test_the_day_ends_with_sums_differences_and_a_sheet_to_sign(counter: Counter, tmp_path: Path) -> None:
+    assert counter.redeem("park-pass", "--quantity", 2, "--yes").status == 0
+    pdf = tmp_path / "day.pdf"
+    done = counter.run("redemptions", "day", "--counted", "王芳=199.50", "--pdf", pdf)
+    assert done.status == 0, done.err
+    text = " ".join(done.out.split())
+    assert "End-of-day sheet of redemptions" in text
+    for label, value in (("Net", "200.00"), ("Counted", "199.50"), ("Difference", "-0.50"), ("Redemptions", "1")):
+        assert f"{label} {value}" in text
+    assert pdf.read_bytes().startswith(b"%PDF")
+    sheet = counter.run("redemptions", "day", "--json").json
+    assert (sheet["total"]["units"], sheet["total"]["due"], sheet["total"]["counted"]) == (2, 20_000, None)
+    assert "核销日结单" in counter.run("redemptions", "day", lang="zh").out
+    assert counter.run("redemptions", "day", "--on", "2020-01-01", "--json").json["total"]["redemptions"] == 0
+    assert counter.run("redemptions", "day", "--counted", "李娜=1").status == 2
+    assert counter.run("redemptions", "day", "--counted", "199.50").status == 2
+
+
 def test_a_benefit_is_chosen_by_its_class_and_asks_for_its_price(counter: Counter) -> None:
     refused = counter.redeem("0201", "--yes")
     assert refused.status == 1
