@@ -220,7 +220,9 @@ class Booking:
             if one is None or one.id in taken or (one.reversed_at is not None and one.reversed_at != row.at):
                 work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": _clean(number)}))
             elif one.reversed_at is None and self._context.day(row.at).isoformat() != one.day:
-                facts = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
+                own = {name: _clean(row.data[name]) for name in ("by", "reason") if row.data.get(name)}
+                days = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
+                facts = {**days, **own, "at": row.at.isoformat()}
                 work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), (one.card_number, one.sequence), one.atc)
             elif one.reversed_at is None:
                 taken.add(one.id)

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.tables import findings
+from registry.db.tables import findings, redemptions, reversals
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.judgement import FindingKind
 
-DECISIONS: Final = ("accepted", "refused")
+ACCEPTED, REFUSED = "accepted", "refused"
+DECISIONS: Final = (ACCEPTED, REFUSED)
 """What a person decides; ``resolved`` is what the registry itself closes."""
 RESOLVED: Final = "resolved"
 REGISTRY: Final = "registry"
@@ -79,18 +81,28 @@ class Findings:
             return _finding(_row(conn, number))
 
     def close(self, number: int, decision: str, *, by: str, reason: str) -> Finding:
-        """Decide an open finding, for ever. Raises NotOnRecord, RegistryConflict for one that is closed already and
-        for another decision than accepted and refused."""
+        """Decide an open finding, for ever. A late reversal that is accepted is booked, at the time of the counter's
+        row; one that is refused holds its redemption no longer, which stands.
+
+        Raises NotOnRecord, RegistryConflict for one that is closed already and for another decision than accepted and
+        refused.
+        """
         why = reason_given(reason)
         if decision not in DECISIONS:
             raise RegistryConflict("a finding is accepted or refused", reason="finding-decision")
         with self._context.write() as conn:
-            values = {"closed_at": self._context.clock(), "closed_by": by, "decision": decision, "reason": why}
+            now = self._context.clock()
+            values: dict[str, Any] = {"closed_at": now, "closed_by": by, "decision": decision, "reason": why}
+            late = _row(conn, number).kind == FindingKind.REVERSAL_LATE
+            if late and decision == REFUSED:
+                values["holds"] = False
             open_one = (findings.c.id == number, findings.c.closed_at.is_(None))
             if not conn.execute(update(findings).where(*open_one).values(values)).rowcount:
                 _row(conn, number)
                 raise RegistryConflict(f"finding {number} is closed already", reason="finding-closed", finding=number)
             closed = _finding(_row(conn, number))
+            if late and decision == ACCEPTED:
+                _take_back(conn, closed, now)
             self._context.audit(
                 conn, by, "finding.close", f"finding:{number}", why, kind=closed.kind, decision=decision
             )
@@ -120,6 +132,26 @@ def resolve(conn: Connection, numbers: Sequence[int], at: datetime, reason: str)
     if numbers:
         values = {"closed_at": at, "closed_by": REGISTRY, "decision": RESOLVED, "reason": reason}
         conn.execute(update(findings).where(findings.c.id.in_(numbers)).values(values))
+
+
+def _take_back(conn: Connection, finding: Finding, now: datetime) -> None:
+    """Book the reversal of a finding, unless another was booked since."""
+    this = redemptions.c
+    mine = (
+        this.card_number == finding.card_number,
+        this.sequence == finding.sequence,
+        this.atc == finding.atc,
+        this.journal == finding.journal,
+    )
+    chosen = select(this.id).join(reversals, reversals.c.redemption_id == this.id, isouter=True)
+    chosen = chosen.where(*mine, reversals.c.redemption_id.is_(None))
+    redemption = conn.execute(chosen).scalar_one_or_none()
+    if redemption is None:
+        return
+    facts = finding.facts
+    at = datetime.fromisoformat(str(facts["at"])) if "at" in facts else finding.at  # of an earlier version
+    by, reason = str(facts.get("by", finding.closed_by)), str(facts.get("reason", finding.reason))
+    conn.execute(insert(reversals).values(redemption_id=redemption, at=at, by=by, reason=reason, booked_at=now))
 
 
 def _row(conn: Connection, number: int) -> Row[Any]:

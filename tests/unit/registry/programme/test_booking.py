@@ -400,6 +400,24 @@ def test_a_reversal_of_another_day_or_of_nothing_is_a_finding(ledger: Ledger) ->
     assert ledger.registry.redemptions.page().items[0].reversed_at is None
 
 
+@pytest.mark.parametrize("decision", ["accepted", "refused"])
+def test_a_late_reversal_takes_back_when_a_person_accepts_it_and_else_the_redemption_stands(
+    ledger: Ledger, decision: str
+) -> None:
+    row = ledger.till.redeemed(ledger.first.redeem())
+    ledger.till.at += timedelta(days=1)
+    ledger.till.add(RowKind.REVERSED, redemption=row.number, by="王芳", reason="买错")
+    ledger.book()
+    (late,) = ledger.findings()
+    assert (late.facts["by"], late.facts["reason"]) == ("王芳", "买错")
+    ledger.registry.findings.close(late.id, decision, by="li", reason="talked to the merchant")
+    (one,) = ledger.registry.redemptions.page().items
+    assert one.reversed_at == (ledger.till.rows[1].at if decision == "accepted" else None)
+    assert ledger.held() == []
+    assert ledger.book(first=1).findings == ({} if decision == "accepted" else {"reversal-late": 1})
+    assert ledger.findings() == [], "the same upload again opens nothing"
+
+
 def test_what_a_counter_could_not_find_out_is_a_finding(ledger: Ledger) -> None:
     ledger.till.add(RowKind.UNKNOWN, intent=2, card=ledger.first.card_number, sequence=1, reason="")
     ledger.till.add(RowKind.NOT_PROVEN, intent=3, card=ledger.first.card_number, sequence=1, reason="the signature")
