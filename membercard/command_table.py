@@ -105,6 +105,7 @@ TABLE: Final = (
         "redeem",
     ),
     Listed("redemptions", "counter.redemptions", HelpPanel.COUNTER, "The redemption journal of this counter."),
+    Listed("cashiers", "counter.cashiers", HelpPanel.COUNTER, "The cashiers of this counter and their PINs."),
     Listed("lists", "counter.lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed(
         "programme",

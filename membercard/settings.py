@@ -84,6 +84,8 @@ class Settings(BaseModel):
     """What stands on receipts; the merchant identifier where it is empty."""
     merchant_kinds: tuple[str, ...] = ()
     """Kinds of merchant, as the programme names them: they say which benefits are redeemed here."""
+    receipt_printer: str = ""
+    """ESC/POS printer of receipts: tcp://HOST[:PORT], serial:/dev/ttyUSB0[?baud=19200] or file:/dev/usb/lp0."""
 
     upload_url: str = ""
     """Where the office of this counter is; empty where the office is this installation."""

@@ -56,6 +56,14 @@ class ProgrammeInForce(Protocol):
     def issue(self) -> Issue: ...
 
 
+class SlipPrinter(Protocol):
+    """A receipt printer of a counter."""
+
+    def send(self, content: bytes) -> None:
+        """Print a slip. Raises PrinterNotReady."""
+        ...
+
+
 @dataclass(frozen=True)
 class CounterPlace:
     """The counter of a merchant that redeems benefits.
@@ -63,6 +71,7 @@ class CounterPlace:
     ``merchant`` is the merchant identifier (9F16), ``terminal`` the terminal identification (9F1C), ``name`` stands on
     receipts, ``kinds`` are the kinds of merchant of the programme. ``edition`` reads the programme edition in use.
     ``receiver`` takes the rows of the journal; None: the registry of the same installation.
+    ``printer`` prints receipts; None where a browser or nothing does.
     """
 
     merchant: str
@@ -71,6 +80,7 @@ class CounterPlace:
     kinds: tuple[str, ...]
     edition: Callable[[], ProgrammeInForce]
     receiver: UploadReceiver | None = None
+    printer: SlipPrinter | None = None
 
 
 @dataclass(frozen=True)

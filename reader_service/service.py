@@ -25,6 +25,7 @@ from reader_service.services.issuing.moves import MoveService
 from reader_service.services.issuing.rosters import RosterService
 from reader_service.services.programme.booking import BookingService
 from reader_service.services.programme.merchants import MerchantService
+from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.statistics.statistics import StatisticsService
 from reader_service.services.window.amendments import AmendmentService
@@ -50,7 +51,8 @@ class ReaderService:
         self.readers = ReaderManager(parts, self.bus)
         self.leases = self.readers.leases
         self.developer = DeveloperService(parts, self.bus, self.readers)
-        self.redemptions = RedemptionService(parts, self.bus, self.readers)
+        self.cashiers = CashierService(parts, self.bus)
+        self.redemptions = RedemptionService(parts, self.bus, self.readers, cashiers=self.cashiers)
         insertions = InsertionUpdates(parts)
         self.counter = CounterService(
             parts,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from membercard import settings
 from membercard.errors import SettingsError
 from membercard.wiring.programme_edition import PROGRAMME, counter_edition
+from terminal.errors import CodecError
 
 if TYPE_CHECKING:
     from programme.editions import ProgrammeEdition
     from reader_service.parts import CounterPlace
     from reader_service.redemptions.counter import CounterRedemptions
+    from reader_service.redemptions.printer import ReceiptPrinter
     from reader_service.redemptions.receiver import UploadReceiver
 
 
@@ -30,8 +32,9 @@ def counter_place() -> CounterPlace | None:
             "a merchant's counter needs the settings merchant_terminal (8 letters and digits) and merchant_kinds too"
         )
     name, edition, receiver = current.merchant_name or current.merchant, StoredEdition(), distant_receiver()
+    printer = _printer(current.receipt_printer)
     return CounterPlace(
-        current.merchant, current.merchant_terminal, name, current.merchant_kinds, edition, receiver=receiver
+        current.merchant, current.merchant_terminal, name, current.merchant_kinds, edition, receiver, printer
     )
 
 
@@ -60,6 +63,16 @@ def receiver_of_counter() -> Iterator[UploadReceiver]:
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         yield RegistryReceiver(registry, keystore, place.merchant, place.terminal)
+
+
+def _printer(address: str) -> ReceiptPrinter | None:
+    """The printer of the settings. Raises SettingsError."""
+    from reader_service.redemptions.printer import ReceiptPrinter
+
+    try:
+        return ReceiptPrinter.of(address) if address else None
+    except CodecError as fault:
+        raise SettingsError(f"the setting receipt_printer: {fault}") from fault
 
 
 class StoredEdition:

@@ -49,8 +49,9 @@ class PaperSheet:
         self._added: dict[int, str] = {}
         self._use(0, 10)
 
-    def page(self) -> None:
-        self.pdf.add_page()
+    def page(self, size: tuple[float, float] = A4) -> None:
+        """Begin a page of this width and height."""
+        self.pdf.add_page(format=size)
 
     def bytes(self) -> bytes:
         return bytes(self.pdf.output())

@@ -35,6 +35,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "lane.state": Permission.LANES_VIEW,
     "lane.card": Permission.LANES_VIEW,
     "verdict": Permission.VERIFY,
+    "cashier.changed": Permission.REDEEM,
     "redemption.offers": Permission.REDEEM,
     "redemption.refused": Permission.REDEEM,
     "redemption.result": Permission.REDEEM,

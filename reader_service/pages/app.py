@@ -12,7 +12,7 @@ from starlette.types import Scope
 from reader_service.http.errors import Page
 from reader_service.pages import developer, session
 from reader_service.pages.administration import audit, units, users, waiting
-from reader_service.pages.counter import counter, day, redeeming
+from reader_service.pages.counter import cashiers, counter, day, redeeming
 from reader_service.pages.issuing import intake, packing, progress, station, stock
 from reader_service.pages.shell import STATIC, Shell
 from reader_service.pages.window import amendments, losses, registry, window
@@ -24,6 +24,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
     stock.router,
     station.router,
+    cashiers.router,
     day.router,
     redeeming.router,
     counter.router,

@@ -128,16 +128,16 @@ def _set(line: ReceiptLine) -> Iterator[str]:
         yield "-" * COLUMNS
     elif line.style is LineStyle.PAIR:
         room = COLUMNS - columns(line.text) - 1
-        parts = list(_folded(line.value, room))
+        parts = list(folded(line.value, room))
         for number, part in enumerate(parts or [""]):
             label = line.text if number == 0 else ""
             yield label + " " * (COLUMNS - columns(label) - columns(part)) + part
     else:
-        for part in _folded(line.text, COLUMNS):
+        for part in folded(line.text, COLUMNS):
             yield " " * ((COLUMNS - columns(part)) // 2) + part
 
 
-def _folded(text: str, room: int) -> Iterator[str]:
+def folded(text: str, room: int) -> Iterator[str]:
     """The text in parts of so many columns at most."""
     part = ""
     for letter in text:

@@ -22,6 +22,7 @@ COMMANDS = [
     "batch report {done} --json",
     "perso run --help",
     "redemptions list --json",
+    "cashiers list --json",
     "redeem --help",
     "amendment list --json",
     "loss list --json",

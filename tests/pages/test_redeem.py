@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from terminal.member.signed import Issue
+from terminal.secret import Secret
 from tests.pages.test_every_page import problems
 from tests.support.service.merchant import Edition, place
 from tests.support.service.pages import Served, Sessions, served
@@ -101,6 +102,42 @@ def test_the_day_ends_with_a_sheet_to_compare_and_to_print(
     page.emulate_media(media="print")
     expect(page.locator(".signatures")).to_be_visible()
     shot(page, f"day-print-{language}")
+
+
+def test_a_cashier_signs_in_with_a_pin_and_another_takes_over_in_one_step(
+    sessions: Sessions, merchant: Served, reader: str
+) -> None:
+    store = merchant.service.cashiers.store
+    store.set_pin("王芳", Secret(b"4071"), by="root", manager=True)
+    store.set_pin("李娜", Secret(b"9352"), by="root")
+    try:
+        page, watch = sessions.open_page("counter", "zh", path=f"/counter?reader={reader}")
+        watch.expected |= {409}
+        expect(page.locator("#counter-cashier")).to_contain_text("尚无收银员登录")
+        shot(page, "cashier-none")
+        for name, pin in (("王芳", "4071"), ("李娜", "9352")):
+            page.locator("#cashier-change").click()
+            page.select_option("#cashier-who", name)
+            page.fill("#cashier-pin", pin)
+            page.press("#cashier-pin", "Enter")
+            expect(page.locator("#cashier-name")).to_have_text(name)
+        shot(page, "cashier")
+        assert problems(page) == []
+        page.goto(f"/counter/cashiers?reader={reader}")
+        expect(page.locator("table")).to_contain_text("王芳")
+        assert page.locator("dialog#set-pin").count() == 0, "only the manager sets PINs"
+        shot(page, "cashiers")
+        assert problems(page) == []
+        insert(merchant, reader)
+        page.goto(f"/counter?reader={reader}")
+        offer = page.locator(".offer").filter(has_text="公园年票")
+        offer.get_by_role("button").first.click()
+        page.locator("dialog[open] .units button").first.click()
+        page.locator("#receipt").click()
+        expect(page.locator(".receipt")).to_contain_text("李娜")
+    finally:
+        store.remove("李娜")
+        store.remove("王芳")
 
 
 def test_the_keyboard_suffices(sessions: Sessions, merchant: Served, reader: str) -> None:

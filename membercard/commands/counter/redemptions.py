@@ -120,20 +120,37 @@ def day(
 @app.command("receipt")
 def receipt(
     number: Annotated[int, typer.Argument(help="The number of the redemption.", show_default=False)],
+    pdf: Annotated[Path | None, typer.Option(help="Write it to this PDF file.", show_default=False)] = None,
+    escpos: Annotated[
+        Path | None, typer.Option(help="Write the bytes for an ESC/POS printer to this file.", show_default=False)
+    ] = None,
+    to_printer: Annotated[bool, typer.Option("--print", help="Print it at the counter's printer.")] = False,
     json: output.Json = False,
 ) -> None:
     """Print a receipt again.
 
-    Example: membercard redemptions receipt 12
+    It is text, or goes to a file, or to the printer of the setting receipt_printer.
+
+    Example: membercard redemptions receipt 12 --print
     """
-    from reader_service.redemptions.receipt import receipt_text
+    from reader_service.redemptions.receipt import receipt_lines, slip_text
+    from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 
     with counter_redemptions() as counter:
-        record = counter.record(number)
-        if json:
-            output.as_json(record.to_json())
-        else:
-            typer.echo(receipt_text(record, counter.place.name, language.current().value), nl=False)
+        record, place = counter.record(number), counter.place
+    lines = list(receipt_lines(record, place.name, language.current().value))
+    if pdf is not None:
+        output.write_file(pdf, slip_pdf(record.receipt, record.at.date(), lines, record.receipt))
+    if escpos is not None:
+        output.write_file(escpos, slip_bytes(lines, record.receipt))
+    if to_printer:
+        if place.printer is None:
+            raise typer.BadParameter("the settings name no receipt_printer")
+        place.printer.send(slip_bytes(lines, record.receipt))
+    if json:
+        output.as_json(record.to_json())
+    elif pdf is escpos is None and not to_printer:
+        typer.echo(slip_text(lines), nl=False)
 
 
 @app.command("open")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from reader_service.errors import Unavailable
 from reader_service.events import Event
 from reader_service.http.resource import Svc, still_in
-from reader_service.pages.counter import redeeming
+from reader_service.pages.counter import cashiers, redeeming
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -38,6 +38,7 @@ def counter(request: Request, shell: PageShell, service: Svc, reader: Annotated[
     now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
     now |= redeeming.current(shell, who, chosen.id) if chosen else {}
     now |= {"reader_id": chosen.id if chosen else "", "queue": redeeming.queue(shell, who)}
+    now |= cashiers.present(shell, who, chosen.id if chosen else "")
     return shell.page(request, "counter/counter.html", readers=readers, **now)
 
 
@@ -104,12 +105,14 @@ class CounterBoard:
 
     @staticmethod
     def concerns(kind: str) -> bool:
-        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(("reader.", "card.", "redemption."))
+        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(
+            ("reader.", "card.", "redemption.", "cashier.")
+        )
 
     async def whole(self) -> str:
         waiting = self._html("counter/counter_waiting.html", waits=waits(self._reader()))
         offers = self._html("counter/counter_redeem.html", **redeeming.current(self.shell, self.who, self.reader_id))
-        return self._reader_state() + waiting + offers + self._queue() + await self._ages()
+        return self._reader_state() + self._cashier() + waiting + offers + self._queue() + await self._ages()
 
     async def after(self, events: list[Event]) -> str:
         own = [event for event in events if event.topic == self.reader_id]
@@ -119,6 +122,8 @@ class CounterBoard:
                 html = self._html("counter/counter_verdict.html", v=verdict_values(event.data))
             elif event.kind == "card.inserted":
                 html = self._html("counter/counter_busy.html")
+            elif event.kind == "cashier.changed":
+                html += self._cashier()
         redemption = self._redemption(own)
         if any(event.kind == "redemption.queue" for event in events):
             redemption += self._queue()
@@ -145,6 +150,9 @@ class CounterBoard:
                 html = self._html("counter/counter_redeem.html", **values) + self._queue()
             self._result = event.kind == "redemption.result" or (self._result and not html)
         return html
+
+    def _cashier(self) -> str:
+        return self._html("counter/counter_cashier.html", **cashiers.present(self.shell, self.who, self.reader_id))
 
     def _queue(self) -> str:
         return self._html("counter/counter_queue.html", queue=redeeming.queue(self.shell, self.who))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Query, Request
 from starlette.responses import PlainTextResponse, Response
 
+from programme.wording import yuan
 from reader_service.errors import Invalid
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import download
@@ -26,7 +28,9 @@ router = page_router()
 @router.get("/counter/day")
 def day(request: Request, shell: PageShell, service: Svc, on: str = "", counted: Counted = None) -> Response:
     sheet = service.redemptions.day(principal_of(request), _day(on), _amounts(counted))
-    return shell.page(request, "counter/counter_day.html", sheet=sheet, tones=TONES)
+    amounts = [("counted", "" if one.counted is None else yuan(one.counted)) for one in sheet.cashiers]
+    query = urlencode([("on", sheet.day.isoformat()), *amounts])
+    return shell.page(request, "counter/counter_day.html", sheet=sheet, tones=TONES, query=query)
 
 
 @router.get("/counter/day.pdf")

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from programme.facts import BenefitRequest
 from reader_service.errors import Invalid, NotFound, ServiceError
 from reader_service.http.resource import Svc
+from reader_service.http.schemas import download
 from reader_service.pages.counter.amounts import fen
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -82,13 +83,33 @@ def upload(request: Request, shell: PageShell, service: Svc) -> Response:
 def receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
     record = service.redemptions.record(principal_of(request), number)
     lines = list(receipt_lines(record, service.redemptions.merchant, request.state.language))
-    return shell.page(request, "counter/counter_receipt.html", record=record, lines=lines)
+    prints = service.redemptions.prints
+    return shell.page(request, "counter/counter_receipt.html", record=record, lines=lines, prints=prints)
 
 
 @router.get("/counter/receipts/{number}/text")
 def receipt_as_text(request: Request, service: Svc, number: int) -> Response:
     record = service.redemptions.record(principal_of(request), number)
     return PlainTextResponse(receipt_text(record, service.redemptions.merchant, request.state.language))
+
+
+@router.get("/counter/receipts/{number}/pdf")
+def receipt_as_pdf(request: Request, service: Svc, number: int) -> Response:
+    pdf = service.redemptions.receipt_pdf(principal_of(request), number, request.state.language)
+    return download(pdf, f"核销凭证-{number}.pdf", "application/pdf")
+
+
+@router.get("/counter/receipts/{number}/escpos")
+def receipt_for_printer(request: Request, service: Svc, number: int) -> Response:
+    """Bytes for a printer that another program of the counter feeds."""
+    content = service.redemptions.receipt_bytes(principal_of(request), number, request.state.language)
+    return download(content, f"receipt-{number}.bin", "application/octet-stream")
+
+
+@router.post("/counter/receipts/{number}/print")
+def print_receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
+    service.redemptions.print_receipt(principal_of(request), number, request.state.language)
+    return shell.notify(request, f"/counter/receipts/{number}", "till.done-print")
 
 
 def queue(shell: Shell, who: Principal) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -28,9 +28,12 @@ from reader_service.redemptions.day_paper import day_pdf
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer
+from reader_service.redemptions.receipt import ReceiptLine, receipt_lines
 from reader_service.redemptions.receiver import SENTENCES, UploadFaultCode, UploadReceiver
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
+from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 from reader_service.registry_errors import needs_reason
+from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.refusals import printed, translate_redemption_faults
 from reader_service.services.redeeming.registry_receiver import RegistryReceiver
 from reader_service.services.redeeming.uploads import UploadLoop
@@ -110,8 +113,8 @@ class RedemptionService:
     failed.
     """
 
-    def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager) -> None:
-        self._parts, self._bus, self._readers = parts, bus, readers
+    def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager, *, cashiers: CashierService) -> None:
+        self._parts, self._bus, self._readers, self._cashiers = parts, bus, readers, cashiers
         self._counter: CounterRedemptions | None = None
         self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
@@ -195,9 +198,9 @@ class RedemptionService:
     ) -> CounterRecord | Refused | PinRefused:
         """REDEEM. Redeem a choice on the card of an insertion.
 
-        Raises Conflict (``insertion-over``: the card was taken out or used for a redemption; the faults of journal and
-        edition), Invalid for what is no PIN, NotFound for an unknown benefit, LeaseLost for a reader that is not in
-        counter mode, ReaderOut.
+        Raises Conflict (``insertion-over``: the card was taken out or used for a redemption; ``no-cashier``; the faults
+        of journal and edition), Invalid for what is no PIN, NotFound for an unknown benefit, LeaseLost for a reader
+        that is not in counter mode, ReaderOut.
         """
         p.need(Permission.REDEEM)
         if pin is not None and not _PIN.fullmatch(pin.reveal()):
@@ -212,6 +215,34 @@ class RedemptionService:
             return self._need().record(number)
         except MembercardError as fault:
             raise NotFound(f"row {number} of the journal is no redemption") from fault
+
+    def receipt_pdf(self, p: Principal, number: int, language: str) -> bytes:
+        """REDEEM. The receipt as a PDF file for paper of 80 mm. Raises NotFound, Conflict without a Chinese font."""
+        record = self.record(p, number)
+        with printed():
+            return slip_pdf(record.receipt, record.at.date(), self._lines(record, language), record.receipt)
+
+    def receipt_bytes(self, p: Principal, number: int, language: str) -> bytes:
+        """REDEEM. The receipt as bytes for an ESC/POS printer. Raises NotFound."""
+        record = self.record(p, number)
+        return slip_bytes(self._lines(record, language), record.receipt)
+
+    @property
+    def prints(self) -> bool:
+        """Whether this counter has a receipt printer."""
+        return self._parts.place is not None and self._parts.place.printer is not None
+
+    def print_receipt(self, p: Principal, number: int, language: str) -> None:
+        """REDEEM. Print a receipt, as often as wanted. Raises NotFound, Conflict (``no-printer``, ``printer``)."""
+        content = self.receipt_bytes(p, number, language)
+        printer = self._parts.place.printer if self._parts.place is not None else None
+        if printer is None:
+            raise Conflict("this counter has no receipt printer: the settings name none", reason="no-printer")
+        with printed():
+            printer.send(content)
+
+    def _lines(self, record: CounterRecord, language: str) -> Iterator[ReceiptLine]:
+        return receipt_lines(record, self.merchant, language)
 
     def day(self, p: Principal, on: date | None = None, counted: Sequence[int | None] = ()) -> DaySheet:
         """REDEEM. The end-of-day sheet of a day; of today, if none is given. ``counted``: what the cashiers counted, in
@@ -300,8 +331,9 @@ class RedemptionService:
             raise Conflict(
                 "this card was taken out or used for a redemption since: insert it again", reason="insertion-over"
             )
+        cashier = self._cashiers.name_for(p, reader_id)
         with translate_redemption_faults():
-            result = counter.redeem(insertion.sender, insertion.verdict, choice, at, cashier=p.name, pin=pin)
+            result = counter.redeem(insertion.sender, insertion.verdict, choice, at, cashier=cashier, pin=pin)
         if isinstance(result, CounterRecord):
             insertion.spent = True
             self._bus.publish("redemption.result", reader_id, result.to_json())

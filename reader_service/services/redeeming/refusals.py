@@ -10,6 +10,7 @@ from personalize.errors import NoChineseFont
 from programme.errors import NotInProgramme
 from reader_service.errors import Conflict, NotFound
 from reader_service.redemptions import errors
+from reader_service.redemptions.printer import PrinterNotReady
 from terminal.errors import MembercardError, NotRedeemable
 from terminal.member.signed import ListOutdated
 
@@ -45,8 +46,10 @@ def translate_redemption_faults() -> Iterator[None]:
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Raises Conflict where this machine has no font for a PDF file."""
+    """Raises Conflict where this machine has no font for a PDF file, or the printer is not ready."""
     try:
         yield
+    except PrinterNotReady as fault:
+        raise Conflict(str(fault), reason="printer") from fault
     except NoChineseFont as fault:
         raise Conflict(str(fault), reason="font-missing") from fault
