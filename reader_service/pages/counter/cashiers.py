@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from reader_service.errors import Unavailable
 from reader_service.http.resource import Svc
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -72,8 +73,12 @@ def remove(request: Request, shell: PageShell, service: Svc, reader: Text = "", 
 
 
 def present(shell: Shell, who: Principal, reader_id: str) -> dict[str, Any]:
-    """What the template needs of the cashier at a reader; without names where nobody signs in here."""
-    service = shell.service.cashiers
+    """What the template needs of the cashier at a reader; without names where nobody signs in here, or the file of
+    the cashiers is damaged: cards are verified all the same, and a redemption says what is wrong."""
     if not (reader_id and shell.service.redemptions.enabled and who.may(Permission.REDEEM)):
         return {"cashier": None, "cashiers": ()}
-    return {"cashier": service.at(reader_id), "cashiers": service.cashiers(who)}
+    service = shell.service.cashiers
+    try:
+        return {"cashier": service.at(reader_id), "cashiers": service.cashiers(who)}
+    except Unavailable:
+        return {"cashier": None, "cashiers": ()}
