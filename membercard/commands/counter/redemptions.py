@@ -104,9 +104,7 @@ def day(
     if unknown:
         listed = ", ".join(names) or "–"
         raise typer.BadParameter(
-            language.text(
-                "nobody of the name {name} redeemed on that day; it has {names}", name=unknown[0], names=listed
-            )
+            language.text("no cashier {name} redeemed on that day; it has {names}", name=unknown[0], names=listed)
         )
     sheet = sheet.with_counted([amounts.get(name) for name in names])
     if pdf is not None:
