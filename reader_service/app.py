@@ -35,7 +35,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
-from reader_service.api.programme import merchants, redeeming, redemptions
+from reader_service.api.programme import merchants, redeeming, redemptions, settlement
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
@@ -81,6 +81,8 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     redeeming.router,
     redeeming.records_router,
     redemptions.findings_router,
+    settlement.router,
+    settlement.disputes_router,
     lists.router,
     audit.router,
     statistics.router,

@@ -63,6 +63,8 @@ class Permission(StrEnum):
     REDEMPTIONS_UPLOAD = "redemptions:upload"
     REDEMPTIONS_VIEW = "redemptions:view"
     FINDINGS_CLOSE = "findings:close"
+    SETTLEMENTS_PREPARE = "settlements:prepare"
+    SETTLEMENTS_SIGN = "settlements:sign"
     AUDIT = "audit"
     USERS = "users"
     METRICS = "metrics"
@@ -97,6 +99,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.MERCHANTS_VIEW,
             _P.REDEMPTIONS_VIEW,
             _P.FINDINGS_CLOSE,
+            _P.SETTLEMENTS_SIGN,
         )
     ),
     Role.REGISTRAR: frozenset(
@@ -118,6 +121,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.MERCHANTS_VIEW,
             _P.MERCHANTS_CHANGE,
             _P.REDEMPTIONS_VIEW,
+            _P.SETTLEMENTS_PREPARE,
+            _P.SETTLEMENTS_SIGN,
         )
     ),
     Role.COUNTER: frozenset(

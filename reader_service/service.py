@@ -25,6 +25,7 @@ from reader_service.services.issuing.moves import MoveService
 from reader_service.services.issuing.rosters import RosterService
 from reader_service.services.programme.booking import BookingService
 from reader_service.services.programme.merchants import MerchantService
+from reader_service.services.programme.settlement import SettlementService
 from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.statistics.statistics import StatisticsService
@@ -79,6 +80,7 @@ class ReaderService:
         self.units = UnitService(parts)
         self.merchants = MerchantService(parts)
         self.booking = BookingService(parts)
+        self.settlement = SettlementService(parts)
         self.stock = StockService(parts)
         self.queue = QueueService(parts, self.bus)
         self.todos = TodoService(parts)

@@ -48,9 +48,12 @@ from registry.members.updates import CardUpdates
 from registry.members.verdicts import Verdicts
 from registry.migrations import migrate
 from registry.programme.booking import Booking
+from registry.programme.disputes import Disputes
 from registry.programme.findings import Findings
 from registry.programme.merchants import Merchants
+from registry.programme.rates import Rates
 from registry.programme.redemptions import Redemptions
+from registry.programme.settlement import Settlement
 from registry.restore.restores import Restores
 from terminal.keys.custody import KeyCustody
 
@@ -98,6 +101,9 @@ class Registry:
         self.booking = Booking(context)
         self.redemptions = Redemptions(context)
         self.findings = Findings(context)
+        self.rates = Rates(context)
+        self.settlement = Settlement(context)
+        self.disputes = Disputes(context)
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)

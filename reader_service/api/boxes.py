@@ -14,6 +14,7 @@ from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
     BATCH_NUMBER,
+    PDF,
     XLSX,
     Line,
     ReaderRequest,
@@ -29,7 +30,6 @@ from registry.handover.values import Box, BoxCard, BoxStage, CardPlace, Level, M
 
 router = Resource(prefix="/boxes", tags=["boxes"], responses=problems(*ALWAYS))
 
-PDF: Final = "application/pdf"
 BoxId = Annotated[
     str, Path(pattern=r"^X[0-9]{8}-[0-9]{3,9}$", examples=["X20261122-001"], description="The number of a box.")
 ]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, or_, select
+from sqlalchemy import Row, select
 
 from registry.db.context import RegistryContext
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.tables import findings, redemptions, reversals
+from registry.db.tables import redemptions, reversals
+from registry.programme.entries import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,7 @@ class Redemptions:
     ) -> Page[RedemptionView]:
         """Redemptions, the last booked first; ``first`` and ``last`` are days of redemption. Raises BadCursor."""
         this = redemptions.c
-        of_card = (findings.c.card_number == this.card_number, findings.c.sequence == this.sequence)
-        open_or_refused = or_(findings.c.closed_at.is_(None), findings.c.decision == "refused")
-        held = exists().where(*of_card, findings.c.atc == this.atc, findings.c.holds, open_or_refused)
-        chosen = select(redemptions, reversals.c.at.label("reversed_at"), held.label("held"))
+        chosen = select(redemptions, reversals.c.at.label("reversed_at"), held().label("held"))
         chosen = chosen.join(reversals, reversals.c.redemption_id == this.id, isouter=True)
         for column, value in ((this.merchant, merchant), (this.outlet_id, outlet), (this.card_number, card_number)):
             if value is not None:

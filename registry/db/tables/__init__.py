@@ -50,6 +50,7 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
+from registry.db.tables.settlement import disputes, settlement_rates, statement_entries, statements
 from registry.db.tables.updates import card_scripts, card_updates
 from registry.db.tables.window import amendments, bank_reports, losses
 from registry.db.tables.workload import queue, stock_spoilt
@@ -77,6 +78,7 @@ __all__ = [
     "claims",
     "counter_journals",
     "counters",
+    "disputes",
     "dossier_secrets",
     "dossiers",
     "edition_changes",
@@ -106,6 +108,9 @@ __all__ = [
     "reviews",
     "roster_rows",
     "sessions",
+    "settlement_rates",
+    "statement_entries",
+    "statements",
     "stock_receipts",
     "stock_spoilt",
     "terminals",

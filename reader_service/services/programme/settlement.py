@@ -1,0 +1,134 @@
+"""Settlement with merchants: rates, statements with their signatures and files, and disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from personalize.errors import NoChineseFont
+from reader_service.errors import Conflict, Forbidden, Invalid
+from reader_service.parts import ServiceParts
+from reader_service.principal import Permission, Principal
+from reader_service.registry_errors import needs_reason, translate_registry_errors
+from registry.db.paging import Page
+from registry.programme.disputes import Dispute
+from registry.programme.rates import Rate, RateView
+from registry.programme.statement import Month, Statement, StatementSheet, StatementState
+
+
+class SettlementService:
+    """Statements by merchant and month. A registrar draws them up; two people sign, in person."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._registry = parts.registry
+        self._now = parts.now
+
+    def rates(self, p: Principal, merchant: str) -> Page[RateView]:
+        """All rates of a merchant. Raises NotFound."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return Page(tuple(self._registry.rates.of(merchant)), None)
+
+    def add_rate(self, p: Principal, merchant: str, rate: Rate, reason: str) -> Page[RateView]:
+        """Record a rate, and give all of the merchant. Raises Invalid, NotFound, Conflict."""
+        p.need(Permission.SETTLEMENTS_PREPARE)
+        why = needs_reason(reason)
+        with translate_registry_errors():
+            return Page(tuple(self._registry.rates.add(merchant, rate, by=p.name, reason=why)), None)
+
+    def draw_up(self, p: Principal, merchant: str, month: str, reason: str = "") -> StatementSheet:
+        """Draw up a statement; a month that is closed is reopened with a reason. Raises Invalid, NotFound, Conflict."""
+        p.need(Permission.SETTLEMENTS_PREPARE)
+        why = needs_reason(reason) if reason else ""
+        with translate_registry_errors():
+            return self._registry.settlement.draw_up(merchant, month_in(month), by=p.name, reason=why)
+
+    def sign(self, p: Principal, number: int, digest: str) -> Statement:
+        """Sign in person what was looked at. Raises Forbidden for a token, NotFound, Conflict, OwnWork."""
+        p.need(Permission.SETTLEMENTS_SIGN)
+        if p.token:
+            raise Forbidden("a token cannot sign statements; sign in as a person for this")
+        with translate_registry_errors():
+            return self._registry.settlement.sign(number, digest, by=p.name)
+
+    def discard(self, p: Principal, number: int, reason: str) -> Statement:
+        """Discard a statement that is not closed. Raises Invalid, NotFound, Conflict."""
+        p.need(Permission.SETTLEMENTS_PREPARE)
+        why = needs_reason(reason)
+        with translate_registry_errors():
+            return self._registry.settlement.discard(number, by=p.name, reason=why)
+
+    def sheet(self, p: Principal, number: int) -> StatementSheet:
+        """A statement with all its entries. Raises NotFound."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return self._registry.settlement.sheet(number)
+
+    def page(
+        self,
+        p: Principal,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        merchant: str | None = None,
+        month: str | None = None,
+        state: StatementState | None = None,
+    ) -> Page[Statement]:
+        """Statements, the last drawn up first. Raises Invalid, WrongCursor."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        wanted = None if month is None else month_in(month)
+        with translate_registry_errors():
+            return self._registry.settlement.page(cursor, limit, merchant=merchant, month=wanted, state=state)
+
+    def statement_pdf(self, p: Principal, number: int) -> bytes:
+        """A statement as PDF. Raises NotFound, Conflict without a font."""
+        from personalize.sheets.statement import statement_pdf
+
+        return _printed(statement_pdf, self.sheet(p, number), self._now().date())
+
+    def statement_xlsx(self, p: Principal, number: int) -> bytes:
+        """A statement as a workbook. Raises NotFound."""
+        from personalize.sheets.statement_workbook import statement_workbook
+
+        return statement_workbook(self.sheet(p, number), self._now().date())
+
+    def dispute(self, p: Principal, redemption: int, reason: str) -> Dispute:
+        """Dispute a redemption: a reviewer, or a merchant with a token of one of its outlets. Raises Forbidden,
+        Invalid, NotFound, Conflict."""
+        p.need(Permission.REDEMPTIONS_UPLOAD if p.outlet else Permission.FINDINGS_CLOSE)
+        why = needs_reason(reason)
+        with translate_registry_errors():
+            return self._registry.disputes.raise_one(redemption, by=p.name, reason=why, outlet=p.outlet)
+
+    def decide(self, p: Principal, number: int, decision: str, reason: str) -> Dispute:
+        """Decide a dispute of another person, in person. Raises Forbidden for a token, Invalid, NotFound, Conflict,
+        OwnWork."""
+        p.need(Permission.FINDINGS_CLOSE)
+        if p.token:
+            raise Forbidden("a token cannot decide disputes; sign in as a person for this")
+        why = needs_reason(reason)
+        with translate_registry_errors():
+            return self._registry.disputes.decide(number, decision, by=p.name, reason=why)
+
+    def disputes(
+        self, p: Principal, cursor: str | None = None, limit: int = 50, *, decided: bool = False
+    ) -> Page[Dispute]:
+        """Open disputes or decided ones, the oldest first. Raises WrongCursor."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return self._registry.disputes.page(cursor, limit, decided=decided)
+
+
+def month_in(text: str) -> Month:
+    """Raises Invalid."""
+    try:
+        return Month.parse(text)
+    except ValueError:
+        raise Invalid("a month is written as 2026-11", {"month": "2026-11"}) from None
+
+
+def _printed(write: Callable[[StatementSheet, date], bytes], content: StatementSheet, day: date) -> bytes:
+    try:
+        return write(content, day)
+    except NoChineseFont as e:
+        raise Conflict(str(e), reason="font-missing") from e

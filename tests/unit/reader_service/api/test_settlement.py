@@ -1,0 +1,101 @@
+"""Settlement over HTTP: from a booked redemption to a closed statement and its files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from reader_service.principal import Role
+from reader_service.services.programme.booking import prove_with
+from registry.programme.rates import Rate
+from tests.support.registry.redeemed import Till, chips_of, masters, park, two_cards
+from tests.support.service.accounts import Client, problem
+from tests.support.service.registry_app import registry_app
+
+pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+PAST = date(2026, 9, 20)
+
+
+@dataclass
+class Office:
+    """A registry in which the park has redeemed 5.00 and 3.00 yuan in September 2026."""
+
+    registrar: Client
+    reviewer: Client
+    counter: Client
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    rig = registry_app(tmp_path)
+    keys = masters()
+    with rig.accounts.registry as registry:
+        custody: Any = rig.accounts.service.parts.custody
+        (chip, _) = chips_of(keys, two_cards(registry, custody))
+        east, _ = park(registry)
+        registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+        till = Till()
+        till.redeemed(chip.redeem(amount=500, day=PAST), chip.redeem(amount=300, day=PAST))
+        registry.booking.book(east, till.upload(), prove_with(keys), by="till")
+        people = [rig.person(role.value, role) for role in (Role.REGISTRAR, Role.REVIEWER, Role.COUNTER)]
+        yield Office(*people)
+
+
+def drawn_up(office: Office, **more: str) -> dict[str, Any]:
+    answer = office.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-09", **more})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_two_people_close_a_statement_and_its_files_have_its_sums(office: Office) -> None:
+    sheet = drawn_up(office)
+    statement = sheet["statement"]
+    assert (statement["state"], statement["amount"], statement["due"]) == ("draft", 800, 200)
+    address = f"/api/v1/settlements/{statement['number']}"
+    signed = {"digest": statement["digest"]}
+    assert office.registrar.post(f"{address}/sign", json=signed).json()["state"] == "signed"
+    assert problem(office.registrar.post(f"{address}/sign", json=signed))["code"] == "own-work"
+    assert office.reviewer.post(f"{address}/sign", json=signed).json()["state"] == "closed"
+    again = problem(office.registrar.post(f"{address}/discard", json={"reason": "wrong"}))
+    assert (again["status"], again["params"]["reason"]) == (409, "settlement-finished")
+    assert office.reviewer.get(f"{address}/statement.pdf").content[:5] == b"%PDF-"
+    book = openpyxl.load_workbook(io.BytesIO(office.reviewer.get(f"{address}/statement.xlsx").content))
+    sums = book[book.sheetnames[0]]
+    assert [cell.value for cell in sums[sums.max_row]][2:] == [2, 2, 8, 0, 2]
+    listed = office.reviewer.get("/api/v1/settlements", params={"month": "2026-09", "state": "closed"}).json()
+    assert [one["number"] for one in listed["items"]] == [statement["number"]]
+
+
+def test_a_reviewer_disputes_and_another_person_decides(office: Office) -> None:
+    (_, first) = office.reviewer.get("/api/v1/redemptions").json()["items"]
+    raised = office.reviewer.post("/api/v1/disputes", json={"redemption": first["id"], "reason": "nobody came"}).json()
+    assert drawn_up(office)["statement"]["left_out"] == {
+        "held": 0,
+        "held_amount": 0,
+        "disputed": 1,
+        "disputed_amount": 500,
+    }
+    wanted = {"decision": "accepted", "reason": "somebody came"}
+    refused = problem(office.reviewer.post(f"/api/v1/disputes/{raised['number']}/decide", json=wanted))
+    assert refused["code"] == "own-work"
+    assert [one["number"] for one in office.registrar.get("/api/v1/disputes").json()["items"]] == [raised["number"]]
+
+
+def test_rates_are_recorded_with_a_reason(office: Office) -> None:
+    new = {"benefit_class": "0102", "valid_from": "2026-01-01", "share": -150, "reason": "contract 7"}
+    answer = office.registrar.post("/api/v1/settlements/rates/PARK-EAST", json=new).json()
+    assert [(one["rate"]["benefit_class"], one["rate"]["share"]) for one in answer["items"]] == [
+        ("0101", 0),
+        ("0102", -150),
+    ]
+    assert problem(office.counter.get("/api/v1/settlements"))["code"] == "forbidden"
+    wrong = office.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-13"})
+    assert problem(wrong)["status"] == 422
