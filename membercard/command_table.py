@@ -126,6 +126,18 @@ TABLE: Final = (
         HelpPanel.ADMINISTRATION,
         "A member's new name or mobile number.",
     ),
+    Listed(
+        "merchant",
+        "administration.merchant",
+        HelpPanel.ADMINISTRATION,
+        "Merchants of the programme: outlets, terminals, import from a sheet, tokens of their counters.",
+    ),
+    Listed(
+        "settlement",
+        "administration.settlement",
+        HelpPanel.ADMINISTRATION,
+        "Settlement with merchants: rates, statements by month under two signatures, disputes.",
+    ),
     Listed("unit", "administration.unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which."),
     Listed("user", "administration.user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
     Listed(

@@ -26,6 +26,8 @@ COMMANDS = [
     "redeem --help",
     "amendment list --json",
     "loss list --json",
+    "merchant list --json",
+    "settlement list --json",
     "box list --json",
     "card read --reader {card}",
     "dossier show --help",
