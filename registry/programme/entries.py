@@ -143,7 +143,7 @@ def _settled_and_undone(conn: Connection, merchant: int, month: Month, without: 
     """What an earlier statement of the merchant has settled, and was reversed or refused since."""
     entry = statement_entries.c
     undone = or_(exists().where(reversals.c.redemption_id == _R.id), _refused())
-    chosen = (
+    chosen: Select[Any] = (
         select(
             _R.id,
             _R.day,
@@ -179,7 +179,7 @@ def _settled_and_undone(conn: Connection, merchant: int, month: Month, without: 
 def stored_entries(conn: Connection, statement: int, month: Month) -> list[Entry]:
     """The entries of a statement as they were drawn up, by day and time."""
     entry = statement_entries.c
-    chosen = (
+    chosen: Select[Any] = (
         select(
             _R.id,
             _R.day,

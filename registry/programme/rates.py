@@ -106,7 +106,7 @@ class Rates:
                 per_unit=rate.per_unit,
                 share=rate.share,
             )
-            return _views(conn, row["merchant_id"])
+            return _views(conn, merchant_id(conn, merchant))
 
     def of(self, merchant: str) -> list[RateView]:
         """All rates of a merchant, by class and day. Raises NotOnRecord."""
