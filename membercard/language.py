@@ -1,6 +1,7 @@
 """The language of the command line, and its messages in Chinese and English.
 
-A message is named by its English text, with ``{fields}`` where values go. ``texts/*.json`` has the Chinese beside it.
+A message is named by its English text, with ``{fields}`` where values go. The Chinese stands beside it in
+``texts/ROOM/*.json``.
 JSON output and exit codes are the same in both languages.
 """
 
@@ -69,9 +70,9 @@ def current() -> Language:
 def catalogue() -> Mapping[str, str]:
     """Chinese texts by their English ones, of all files."""
     texts: dict[str, str] = {}
-    for path in sorted((files("membercard") / "texts").iterdir(), key=lambda path: path.name):
-        if path.name.endswith(".json"):
-            texts |= json.loads(path.read_text(encoding="utf-8"))
+    rooms = sorted((files("membercard") / "texts").iterdir(), key=lambda room: room.name)
+    for path in (path for room in rooms for path in sorted(room.iterdir(), key=lambda path: path.name)):
+        texts |= json.loads(path.read_text(encoding="utf-8"))
     return MappingProxyType(texts)
 
 

@@ -1,4 +1,4 @@
-"""Texts of the pages, by key and language. The texts are in ``i18n/LANGUAGE/SECTION.json``, those of verdicts in
+"""Texts of the pages, by key and language. The texts are in ``i18n/LANGUAGE/ROOM/SECTION.json``, those of verdicts in
 terminal.member.presentation; a key is ``section.name``."""
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 @cache
 def _texts(language: str) -> Mapping[str, str]:
     texts: dict[str, str] = {}
-    for section in sorted((FOLDER / language).glob("*.json")):
+    for section in sorted((FOLDER / language).rglob("*.json")):
         for name, text in json.loads(section.read_bytes()).items():
             texts[f"{section.stem}.{name}"] = text
     for code, shown in PRESENTATIONS.items():

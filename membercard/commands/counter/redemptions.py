@@ -288,7 +288,7 @@ def status(json: output.Json = False) -> None:
     output.show(output.table("Redemption queue", ["", ""], [(language.text(name), value) for name, value in rows]))
     if fault is not None:
         since = output.local_time(fault.since)
-        typer.echo(f"{language.text('since')} {since}: {language.sentence(SENTENCES[fault.fault])}")
+        output.say("since {at}: {fault}", at=since, fault=language.sentence(SENTENCES[fault.fault]))
 
 
 def _show_uploaded(done: Uploaded, as_json: bool) -> None:

@@ -83,7 +83,7 @@ def test_both_texts_of_a_message_have_the_same_fields() -> None:
 
 
 def test_a_message_stands_in_one_file_once_whatever_its_fields_are_called() -> None:
-    texts = (path.read_text("utf-8") for path in (ROOT / "membercard" / "texts").glob("*.json"))
+    texts = (path.read_text("utf-8") for path in (ROOT / "membercard" / "texts").rglob("*.json"))
     shapes = Counter(shape(english) for text in texts for english, _ in json.loads(text, object_pairs_hook=list))
     assert [text for text, times in shapes.items() if times > 1] == []
 

@@ -13,7 +13,7 @@ from scripts.touched_tests import touched
     ("changed", "test"),
     [
         ("registry/line/claims.py", "tests/unit/registry/line/test_line.py"),
-        ("reader_service/pages/i18n/zh/audit.json", "tests/unit/reader_service/pages/test_texts.py"),
+        ("reader_service/pages/i18n/zh/administration/audit.json", "tests/unit/reader_service/pages/test_texts.py"),
         ("reader_service/pages/templates/administration/audit.html", "tests/unit/reader_service/pages/test_texts.py"),
         ("personalize/line/report.html.j2", "tests/unit/personalize/line/test_plan.py"),
         ("docs/recipes.md", "tests/architecture/test_documentation.py"),

@@ -49,7 +49,7 @@ def test_the_guides_name_the_limits(page: str, limit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", sorted((TEMPLATES.parent / "i18n").rglob("*.json")), ids=lambda path: "-".join(path.parts[-2:])
+    "texts", sorted((TEMPLATES.parent / "i18n").rglob("*.json")), ids=lambda path: "-".join(path.parts[-3:])
 )
 def test_no_text_of_the_pages_has_a_limit_of_its_own(texts: Path) -> None:
     assert re.findall(r"\d+ ?[KM]i?B\b", texts.read_text("utf-8")) == []
