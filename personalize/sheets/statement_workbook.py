@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 from openpyxl import Workbook
@@ -123,5 +124,5 @@ def _write(sheet: Any, row: int, column: int, value: object, *, bold: bool = Fal
 
 def _money(sheet: Any, row: int, column: int, fen: int) -> None:
     cell = sheet.cell(row, column)
-    cell.value = fen / 100
+    write_cell(cell, Decimal(fen) / 100)
     cell.number_format = _MONEY
