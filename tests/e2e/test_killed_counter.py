@@ -21,4 +21,5 @@ def test_redemptions_on_chips_are_those_of_the_journal_and_of_the_receiver() -> 
         for _ in range(KILLS):
             counter.killed_at_work(WORK)
         counter.settled()
-        counter.check()
+        on_chips, in_journal, booked = counter.accounts()
+    assert on_chips == in_journal == booked
