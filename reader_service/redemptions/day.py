@@ -192,8 +192,8 @@ class DayCollector:
         elif row.kind is RowKind.REVERSED:
             if own and (redemption := self._counted.get(row.amount("redemption"))):
                 self._reversed(row, *redemption)
-        elif (kept := self._open.get(int(row.data.get("intent", 0)))) is not None:
-            intent = kept[0]
+        elif (opened := self._open.get(int(row.data.get("intent", 0)))) is not None:
+            intent = opened[0]
             if row.kind not in ENDS_INTENT:
                 self._open[intent.number] = (intent, row)
                 return

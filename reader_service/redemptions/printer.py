@@ -60,14 +60,14 @@ class ReceiptPrinter:
     @classmethod
     def of(cls, address: str) -> Self:
         """``tcp://HOST[:PORT]``, ``serial:/dev/ttyUSB0[?baud=19200]`` or ``file:/dev/usb/lp0``. Raises CodecError."""
-        if found := _NETWORK.fullmatch(address):
-            port = int(found["port"] or _PORT)
+        if match := _NETWORK.fullmatch(address):
+            port = int(match["port"] or _PORT)
             if 1 <= port <= 65535:
-                return cls(host=found["host"], port=port)
-        elif found := _SERIAL.fullmatch(address):
-            return cls(device=found["device"], baud=int(found["baud"] or _BAUD))
-        elif found := _FILE.fullmatch(address):
-            return cls(path=found["path"])
+                return cls(host=match["host"], port=port)
+        elif match := _SERIAL.fullmatch(address):
+            return cls(device=match["device"], baud=int(match["baud"] or _BAUD))
+        elif match := _FILE.fullmatch(address):
+            return cls(path=match["path"])
         raise CodecError(
             "a receipt printer is tcp://HOST[:PORT], serial:/dev/ttyUSB0[?baud=19200] or file:/dev/usb/lp0"
         )

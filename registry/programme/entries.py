@@ -130,13 +130,13 @@ def _due(row: Row[Any], book: RateBook) -> int:
 
 
 def _reversed_among(conn: Connection, numbers: list[int]) -> set[int]:
-    found: set[int] = set()
+    among: set[int] = set()
     for start in range(0, len(numbers), 500):
         part = numbers[start : start + 500]
-        found.update(
+        among.update(
             conn.execute(select(reversals.c.redemption_id).where(reversals.c.redemption_id.in_(part))).scalars()
         )
-    return found
+    return among
 
 
 def _settled_and_undone(conn: Connection, merchant: int, month: Month, without: int) -> Iterator[Entry]:

@@ -122,10 +122,10 @@ def rate_book(conn: Connection, merchant: int) -> RateBook:
 
 def merchant_id(conn: Connection, number: str) -> int:
     """The row of a merchant. Raises NotOnRecord."""
-    found = conn.execute(select(merchants.c.id).where(merchants.c.number == number)).scalar_one_or_none()
-    if found is None:
+    row_id = conn.execute(select(merchants.c.id).where(merchants.c.number == number)).scalar_one_or_none()
+    if row_id is None:
         raise NotOnRecord(f"there is no merchant {number}", reason="merchant", merchant=number)
-    return int(found)
+    return int(row_id)
 
 
 def _views(conn: Connection, merchant: int) -> list[RateView]:

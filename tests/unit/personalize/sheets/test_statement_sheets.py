@@ -55,7 +55,7 @@ def test_an_amount_has_two_decimals(fen: int, text: str) -> None:
     assert yuan(fen) == text
 
 
-def test_the_balance_names_who_owes_whom() -> None:
+def test_the_balance_names_the_debtor() -> None:
     assert balance(5) == ("工会应付商户 0.05 元", "the union owes the merchant 0.05 yuan")
     assert balance(-5) == ("商户应付工会 0.05 元", "the merchant owes the union 0.05 yuan")
     assert balance(0) == ("双方无应付款", "nothing is owed")

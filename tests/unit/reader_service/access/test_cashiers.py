@@ -36,9 +36,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path, clock: Clock) -> CashierStore:
-    made = CashierStore(path, Passwords(CHEAP), clock=clock)
-    made.set_pin("王芳", PIN, by="root", manager=True)
-    return made
+    store = CashierStore(path, Passwords(CHEAP), clock=clock)
+    store.set_pin("王芳", PIN, by="root", manager=True)
+    return store
 
 
 def test_a_cashier_is_known_by_name_and_pin_after_a_restart_too(store: CashierStore, path: Path) -> None:

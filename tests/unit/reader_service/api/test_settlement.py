@@ -24,7 +24,7 @@ PAST = date(2026, 9, 20)
 
 
 @dataclass
-class Office:
+class Settling:
     """A registry in which the park has redeemed 5.00 and 3.00 yuan in September 2026."""
 
     registrar: Client
@@ -33,7 +33,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def settling(tmp_path: Path) -> Iterator[Settling]:
     rig = registry_app(tmp_path)
     keys = masters()
     with rig.accounts.registry as registry:
@@ -45,57 +45,59 @@ def office(tmp_path: Path) -> Iterator[Office]:
         till.redeemed(chip.redeem(amount=500, day=PAST), chip.redeem(amount=300, day=PAST))
         registry.booking.book(east, till.upload(), prove_with(keys), by="till")
         people = [rig.person(role.value, role) for role in (Role.REGISTRAR, Role.REVIEWER, Role.COUNTER)]
-        yield Office(*people)
+        yield Settling(*people)
 
 
-def drawn_up(office: Office, **more: str) -> dict[str, Any]:
-    answer = office.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-09", **more})
+def drawn_up(settling: Settling, **more: str) -> dict[str, Any]:
+    answer = settling.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-09", **more})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
-def test_two_people_close_a_statement_and_its_files_have_its_sums(office: Office) -> None:
-    sheet = drawn_up(office)
+def test_two_people_close_a_statement_and_its_files_have_its_sums(settling: Settling) -> None:
+    sheet = drawn_up(settling)
     statement = sheet["statement"]
     assert (statement["state"], statement["amount"], statement["due"]) == ("draft", 800, 200)
     address = f"/api/v1/settlements/{statement['number']}"
     signed = {"digest": statement["digest"]}
-    assert office.registrar.post(f"{address}/sign", json=signed).json()["state"] == "signed"
-    assert problem(office.registrar.post(f"{address}/sign", json=signed))["code"] == "own-work"
-    assert office.reviewer.post(f"{address}/sign", json=signed).json()["state"] == "closed"
-    again = problem(office.registrar.post(f"{address}/discard", json={"reason": "wrong"}))
+    assert settling.registrar.post(f"{address}/sign", json=signed).json()["state"] == "signed"
+    assert problem(settling.registrar.post(f"{address}/sign", json=signed))["code"] == "own-work"
+    assert settling.reviewer.post(f"{address}/sign", json=signed).json()["state"] == "closed"
+    again = problem(settling.registrar.post(f"{address}/discard", json={"reason": "wrong"}))
     assert (again["status"], again["params"]["reason"]) == (409, "settlement-finished")
-    assert office.reviewer.get(f"{address}/statement.pdf").content[:5] == b"%PDF-"
-    book = openpyxl.load_workbook(io.BytesIO(office.reviewer.get(f"{address}/statement.xlsx").content))
+    assert settling.reviewer.get(f"{address}/statement.pdf").content[:5] == b"%PDF-"
+    book = openpyxl.load_workbook(io.BytesIO(settling.reviewer.get(f"{address}/statement.xlsx").content))
     sums = book[book.sheetnames[0]]
     assert [cell.value for cell in sums[sums.max_row]][2:] == [2, 2, 8, 0, 2]
-    listed = office.reviewer.get("/api/v1/settlements", params={"month": "2026-09", "state": "closed"}).json()
+    listed = settling.reviewer.get("/api/v1/settlements", params={"month": "2026-09", "state": "closed"}).json()
     assert [one["number"] for one in listed["items"]] == [statement["number"]]
 
 
-def test_a_reviewer_disputes_and_another_person_decides(office: Office) -> None:
-    (_, first) = office.reviewer.get("/api/v1/redemptions").json()["items"]
-    raised = office.reviewer.post("/api/v1/disputes", json={"redemption": first["id"], "reason": "nobody came"}).json()
-    assert drawn_up(office)["statement"]["left_out"] == {
+def test_a_reviewer_disputes_and_another_person_decides(settling: Settling) -> None:
+    (_, first) = settling.reviewer.get("/api/v1/redemptions").json()["items"]
+    raised = settling.reviewer.post(
+        "/api/v1/disputes", json={"redemption": first["id"], "reason": "nobody came"}
+    ).json()
+    assert drawn_up(settling)["statement"]["left_out"] == {
         "held": 0,
         "held_amount": 0,
         "disputed": 1,
         "disputed_amount": 500,
     }
     wanted = {"decision": "accepted", "reason": "somebody came"}
-    refused = problem(office.reviewer.post(f"/api/v1/disputes/{raised['number']}/decide", json=wanted))
+    refused = problem(settling.reviewer.post(f"/api/v1/disputes/{raised['number']}/decide", json=wanted))
     assert refused["code"] == "own-work"
-    assert [one["number"] for one in office.registrar.get("/api/v1/disputes").json()["items"]] == [raised["number"]]
+    assert [one["number"] for one in settling.registrar.get("/api/v1/disputes").json()["items"]] == [raised["number"]]
 
 
-def test_rates_are_recorded_with_a_reason(office: Office) -> None:
+def test_rates_are_recorded_with_a_reason(settling: Settling) -> None:
     new = {"benefit_class": "0102", "valid_from": "2026-01-01", "share": -150, "reason": "contract 7"}
-    answer = office.registrar.post("/api/v1/settlements/rates/PARK-EAST", json=new).json()
+    answer = settling.registrar.post("/api/v1/settlements/rates/PARK-EAST", json=new).json()
     assert [(one["rate"]["benefit_class"], one["rate"]["share"]) for one in answer["items"]] == [
         ("0101", 0),
         ("0102", -150),
     ]
-    assert problem(office.counter.get("/api/v1/settlements"))["code"] == "forbidden"
-    wrong = office.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-13"})
+    assert problem(settling.counter.get("/api/v1/settlements"))["code"] == "forbidden"
+    wrong = settling.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-13"})
     assert problem(wrong)["status"] == 422

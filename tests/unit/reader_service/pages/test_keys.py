@@ -11,9 +11,9 @@ _PRESS = re.compile(r"m\.press\((.*?)\) }}")
 _SUBMIT = re.compile(r"m\.button\((.*?)\) }}")
 _ACTION = re.compile(r'/([a-z]+)"')
 
-UNDONE_OR_WITHOUT_EFFECT = {"pause", "resume", "watch", "take", "eject", "read", "reset", "again"}
+UNDONE_OR_WITHOUT_EFFECT = {"pause", "resume", "watch", "take", "eject", "read", "reset", "again", "print"}
 """Pause and resume, watch, take and eject undo each other; a read, a reset or
-a further verdict changes nothing that is stored."""
+a further verdict changes nothing that is stored, nor does a receipt that is printed again."""
 
 
 def test_a_key_posts_nothing_that_cannot_be_undone() -> None:

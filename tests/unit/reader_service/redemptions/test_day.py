@@ -81,7 +81,7 @@ def test_sums_by_benefit_and_by_cashier_are_those_of_the_journal(till: CounterRe
     assert till.day_sheet(TODAY - timedelta(days=1), NOW).total == DaySums()
 
 
-def test_a_torn_redemption_is_open_on_its_day_and_counted_on_the_day_it_is_found_again(
+def test_a_torn_redemption_is_open_on_its_day_and_counted_on_the_day_it_is_recovered(
     till: CounterRedemptions,
 ) -> None:
     card, next_day = RedeemingCard(), NOW + timedelta(days=1)
@@ -89,9 +89,9 @@ def test_a_torn_redemption_is_open_on_its_day_and_counted_on_the_day_it_is_found
     before = till.day_sheet(TODAY, NOW)
     assert [(one.outcome, one.amount) for one in before.uncertain] == [(CounterOutcome.TORN, 10_000)]
     assert before.total == DaySums()
-    found = recovered(till, card, next_day)
-    assert found is not None
-    assert found.outcome is CounterOutcome.RECOVERED
+    late = recovered(till, card, next_day)
+    assert late is not None
+    assert late.outcome is CounterOutcome.RECOVERED
     assert till.day_sheet(TODAY, NOW) == before, "a sheet that was signed stays as it is"
     after = till.day_sheet(next_day.date(), next_day)
     assert (after.total.redemptions, after.total.amount, after.uncertain) == (1, 10_000, ())

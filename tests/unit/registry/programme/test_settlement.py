@@ -41,7 +41,7 @@ class Filled:
     outlets: tuple[int, int]
 
 
-class Office:
+class Settling:
     """A registry with two cards, a park and one journal of its east gate, in December 2026."""
 
     def __init__(self, registry: Registry, keys: MemoryCustody, filled: Filled, clock: SetClock) -> None:
@@ -115,16 +115,16 @@ def url(filled: Filled, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def office(registry: Registry, keys: MemoryCustody, filled: Filled, clock: SetClock) -> Office:
-    return Office(registry, keys, filled, clock)
+def settling(registry: Registry, keys: MemoryCustody, filled: Filled, clock: SetClock) -> Settling:
+    return Settling(registry, keys, filled, clock)
 
 
-def test_a_statement_has_sums_by_outlet_and_benefit_and_what_the_union_owes(office: Office) -> None:
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 250, -150), by="zhang", reason="contract 7")
-    office.redeemed(1000, quantity=2)
-    office.redeemed(333, date(2026, 11, 30))
-    office.redeemed(500, date(2026, 12, 1))
-    sheet = office.draw_up()
+def test_a_statement_has_sums_by_outlet_and_benefit_and_what_the_union_owes(settling: Settling) -> None:
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 250, -150), by="zhang", reason="contract 7")
+    settling.redeemed(1000, quantity=2)
+    settling.redeemed(333, date(2026, 11, 30))
+    settling.redeemed(500, date(2026, 12, 1))
+    sheet = settling.draw_up()
     # 2 x 2.50 - 1.5 % of 10.00, and 2.50 - 1.5 % of 3.33, which is 0.05 rounded
     assert [(entry.amount, entry.due) for entry in sheet.entries] == [(1000, 485), (333, 245)]
     assert (sheet.statement.entries, sheet.statement.amount, sheet.statement.due) == (2, 1333, 730)
@@ -134,20 +134,20 @@ def test_a_statement_has_sums_by_outlet_and_benefit_and_what_the_union_owes(offi
     assert sheet.statement.state is StatementState.DRAFT
 
 
-def test_without_a_rate_the_union_owes_nothing(office: Office) -> None:
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 12, 1), 100), by="zhang", reason="from December")
-    office.redeemed(500)
-    assert office.draw_up().statement.due == 0
+def test_without_a_rate_the_union_owes_nothing(settling: Settling) -> None:
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 12, 1), 100), by="zhang", reason="from December")
+    settling.redeemed(500)
+    assert settling.draw_up().statement.due == 0
 
 
-def test_of_two_rates_of_one_day_the_newer_one_holds(office: Office) -> None:
+def test_of_two_rates_of_one_day_the_newer_one_holds(settling: Settling) -> None:
     for per_unit in (100, 200):
-        views = office.registry.rates.add(
+        views = settling.registry.rates.add(
             "PARK-EAST", Rate("0101", date(2026, 1, 1), per_unit), by="zhang", reason="contract"
         )
     assert [(view.rate.per_unit, view.in_use) for view in views] == [(100, False), (200, True)]
-    office.redeemed(500)
-    assert office.draw_up().statement.due == 200
+    settling.redeemed(500)
+    assert settling.draw_up().statement.due == 200
 
 
 @pytest.mark.parametrize(
@@ -171,16 +171,16 @@ def test_a_share_is_rounded_half_away_from_zero(rate: Rate, quantity: int, amoun
         (Rate("0101", date(2026, 1, 1), -100_000_001), "rate-range"),
     ],
 )
-def test_a_rate_out_of_range_is_refused(office: Office, rate: Rate, reason: str) -> None:
+def test_a_rate_out_of_range_is_refused(settling: Settling, rate: Rate, reason: str) -> None:
     with pytest.raises(RegistryConflict) as refused:
-        office.registry.rates.add("PARK-EAST", rate, by="zhang", reason="contract")
+        settling.registry.rates.add("PARK-EAST", rate, by="zhang", reason="contract")
     assert refused.value.reason == reason
 
 
-def test_two_people_close_a_statement(office: Office) -> None:
-    office.redeemed(500)
-    drawn = office.draw_up().statement
-    sign = office.registry.settlement.sign
+def test_two_people_close_a_statement(settling: Settling) -> None:
+    settling.redeemed(500)
+    drawn = settling.draw_up().statement
+    sign = settling.registry.settlement.sign
     assert sign(drawn.number, drawn.digest, by="zhang").state is StatementState.SIGNED
     for same in ("zhang", "ZHANG", "zhang (command line)"):
         with pytest.raises(RegistryConflict) as refused:
@@ -188,172 +188,174 @@ def test_two_people_close_a_statement(office: Office) -> None:
         assert refused.value.reason == OWN_WORK
     closed = sign(drawn.number, drawn.digest, by="li")
     assert (closed.state, closed.signed_by, closed.closed_by) == (StatementState.CLOSED, "zhang", "li")
-    assert audit_entries(office.registry, "settlement.close") == [("li", f"statement:{drawn.number}", "")]
+    assert audit_entries(settling.registry, "settlement.close") == [("li", f"statement:{drawn.number}", "")]
     with pytest.raises(RegistryConflict, match="closed already"):
         sign(drawn.number, drawn.digest, by="li")
 
 
-def test_another_statement_than_the_one_looked_at_is_not_signed(office: Office) -> None:
-    office.redeemed(500)
+def test_another_statement_than_the_one_looked_at_is_not_signed(settling: Settling) -> None:
+    settling.redeemed(500)
     with pytest.raises(RegistryConflict, match="look at it again"):
-        office.registry.settlement.sign(office.draw_up().statement.number, "0" * 64, by="zhang")
+        settling.registry.settlement.sign(settling.draw_up().statement.number, "0" * 64, by="zhang")
 
 
-def test_a_month_is_settled_when_it_is_over_in_the_zone_of_the_users(office: Office) -> None:
-    office.redeemed(500)
-    office.clock.now = datetime(2026, 11, 30, 15, 59, 59, tzinfo=UTC)  # 23:59:59 in Shanghai
-    context = office.registry._context
+def test_a_month_is_settled_when_it_is_over_in_the_zone_of_the_users(settling: Settling) -> None:
+    settling.redeemed(500)
+    settling.clock.now = datetime(2026, 11, 30, 15, 59, 59, tzinfo=UTC)  # 23:59:59 in Shanghai
+    context = settling.registry._context
     shanghai = Registry(type(context)(context.database, context.personal, context.clock, ZoneInfo("Asia/Shanghai")))
     with pytest.raises(RegistryConflict, match="2026-11 is not over yet"):
         shanghai.settlement.draw_up("PARK-EAST", NOVEMBER, by="zhang")
-    office.clock.forward(timedelta(seconds=1))
+    settling.clock.forward(timedelta(seconds=1))
     assert shanghai.settlement.draw_up("PARK-EAST", NOVEMBER, by="zhang").statement.entries == 1
 
 
-def test_a_redemption_reversed_in_its_month_counts_for_nothing(office: Office) -> None:
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
-    row = office.redeemed(500)
-    office.redeemed(300)
-    office.reverse(row, date(2026, 11, 22))
-    sheet = office.draw_up()
+def test_a_redemption_reversed_in_its_month_counts_for_nothing(settling: Settling) -> None:
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+    row = settling.redeemed(500)
+    settling.redeemed(300)
+    settling.reverse(row, date(2026, 11, 22))
+    sheet = settling.draw_up()
     assert (sheet.totals.uses, sheet.totals.redeemed, sheet.totals.backs, sheet.totals.back) == (2, 800, 1, -500)
     assert (sheet.statement.amount, sheet.statement.due) == (300, 100)
 
 
-def test_held_rows_are_left_for_a_later_month_and_refused_ones_for_none(office: Office) -> None:
-    office.redeemed(500)
-    office.redeemed(700, terminal="X9999999")
-    drawn = office.closed()
+def test_held_rows_are_left_for_a_later_month_and_refused_ones_for_none(settling: Settling) -> None:
+    settling.redeemed(500)
+    settling.redeemed(700, terminal="X9999999")
+    drawn = settling.closed()
     assert (drawn.amount, drawn.left_out.held, drawn.left_out.held_amount) == (500, 1, 700)
-    office.refuse_finding("accepted")
-    office.redeemed(900, terminal="X8888888")
-    office.clock.now = IN_JANUARY
-    sheet = office.draw_up(DECEMBER)
+    settling.refuse_finding("accepted")
+    settling.redeemed(900, terminal="X8888888")
+    settling.clock.now = IN_JANUARY
+    sheet = settling.draw_up(DECEMBER)
     assert [(entry.amount, entry.late) for entry in sheet.entries] == [(700, True)]
-    office.refuse_finding("refused")
-    assert office.close(sheet).left_out.held == 1
-    office.clock.now = IN_FEBRUARY
-    assert office.draw_up(JANUARY).statement.left_out.held == 0
+    settling.refuse_finding("refused")
+    assert settling.close(sheet).left_out.held == 1
+    settling.clock.now = IN_FEBRUARY
+    assert settling.draw_up(JANUARY).statement.left_out.held == 0
 
 
-def test_a_late_upload_falls_into_the_next_month(office: Office) -> None:
-    office.redeemed(500)
-    office.closed()
-    office.redeemed(600)
-    office.redeemed(700, date(2026, 12, 2))
-    office.clock.now = IN_JANUARY
-    sheet = office.draw_up(DECEMBER)
+def test_a_late_upload_falls_into_the_next_month(settling: Settling) -> None:
+    settling.redeemed(500)
+    settling.closed()
+    settling.redeemed(600)
+    settling.redeemed(700, date(2026, 12, 2))
+    settling.clock.now = IN_JANUARY
+    sheet = settling.draw_up(DECEMBER)
     assert [(entry.amount, entry.late) for entry in sheet.entries] == [(600, True), (700, False)]
 
 
-def test_a_closed_month_is_reopened_by_two_people_with_a_reason_and_stands_until_then(office: Office) -> None:
-    office.redeemed(500)
-    first = office.closed()
-    office.redeemed(600)
+def test_a_closed_month_is_reopened_by_two_people_with_a_reason_and_stands_until_then(settling: Settling) -> None:
+    settling.redeemed(500)
+    first = settling.closed()
+    settling.redeemed(600)
     with pytest.raises(RegistryConflict, match="needs a reason"):
-        office.draw_up()
-    sheet = office.draw_up(reason="the east gate was offline")
+        settling.draw_up()
+    sheet = settling.draw_up(reason="the east gate was offline")
     assert (sheet.statement.version, sheet.statement.amount) == (2, 1100)
-    sheets = office.registry.settlement
+    sheets = settling.registry.settlement
     assert sheets.sheet(first.number).statement.state is StatementState.CLOSED
-    second = office.close(sheet)
+    second = settling.close(sheet)
     assert (second.state, second.reason) == (StatementState.CLOSED, "the east gate was offline")
     assert sheets.sheet(first.number).statement.state is StatementState.SUPERSEDED
     assert [entry.amount for entry in sheets.sheet(first.number).entries] == [500]
-    office.clock.now = IN_JANUARY
-    assert office.draw_up(DECEMBER).entries == ()
+    settling.clock.now = IN_JANUARY
+    assert settling.draw_up(DECEMBER).entries == ()
 
 
-def test_what_is_refused_after_it_was_settled_is_taken_back_once(office: Office) -> None:
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
-    office.redeemed(500)
-    office.redeemed(600)
-    office.closed()
-    dispute = office.registry.disputes.raise_one(office.redemption(1), by="li", reason="nobody was there")
-    office.registry.disputes.decide(dispute.number, "refused", by="zhang", reason="so it is")
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 999), by="zhang", reason="contract")
-    office.clock.now = IN_JANUARY
-    december = office.draw_up(DECEMBER)
+def test_what_is_refused_after_it_was_settled_is_taken_back_once(settling: Settling) -> None:
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+    settling.redeemed(500)
+    settling.redeemed(600)
+    settling.closed()
+    dispute = settling.registry.disputes.raise_one(settling.redemption(1), by="li", reason="nobody was there")
+    settling.registry.disputes.decide(dispute.number, "refused", by="zhang", reason="so it is")
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 999), by="zhang", reason="contract")
+    settling.clock.now = IN_JANUARY
+    december = settling.draw_up(DECEMBER)
     assert [(one.kind, one.amount, one.due) for one in december.entries] == [(EntryKind.TAKEN_BACK, -500, -100)]
-    office.close(december)
-    office.clock.now = IN_FEBRUARY
-    assert office.closed(JANUARY).entries == 0
-    again = office.draw_up(NOVEMBER, "the rate was wrong")  # keeps what December has taken back
+    settling.close(december)
+    settling.clock.now = IN_FEBRUARY
+    assert settling.closed(JANUARY).entries == 0
+    again = settling.draw_up(NOVEMBER, "the rate was wrong")  # keeps what December has taken back
     assert [(one.amount, one.due) for one in again.entries] == [(500, 100), (600, 999)]
 
 
-def test_a_disputed_redemption_waits_for_a_second_person(office: Office) -> None:
-    office.redeemed(500)
-    office.redeemed(600)
-    disputes = office.registry.disputes
-    raised = disputes.raise_one(office.redemption(2), by="till 1 (token 1)", reason="we gave two", outlet=office.west)
+def test_a_disputed_redemption_waits_for_a_second_person(settling: Settling) -> None:
+    settling.redeemed(500)
+    settling.redeemed(600)
+    disputes = settling.registry.disputes
+    raised = disputes.raise_one(
+        settling.redemption(2), by="till 1 (token 1)", reason="we gave two", outlet=settling.west
+    )
     assert (raised.party, raised.decision) == ("merchant", None)
-    drawn = office.draw_up().statement
+    drawn = settling.draw_up().statement
     assert (drawn.amount, drawn.left_out.disputed, drawn.left_out.disputed_amount) == (500, 1, 600)
-    office.registry.settlement.discard(drawn.number, by="zhang", reason="wait for the dispute")
+    settling.registry.settlement.discard(drawn.number, by="zhang", reason="wait for the dispute")
     with pytest.raises(RegistryConflict) as refused:
         disputes.decide(raised.number, "accepted", by="till 1 (token 1)", reason="it is right")
     assert refused.value.reason == OWN_WORK
     decided = disputes.decide(raised.number, "accepted", by="li", reason="it is right")
     assert (decided.decision, decided.decided_by) == ("accepted", "li")
-    assert office.draw_up().statement.amount == 1100
+    assert settling.draw_up().statement.amount == 1100
     with pytest.raises(RegistryConflict, match="decided already"):
         disputes.decide(raised.number, "refused", by="wang", reason="no")
     with pytest.raises(RegistryConflict, match="disputed already"):
-        disputes.raise_one(office.redemption(2), by="li", reason="again")
+        disputes.raise_one(settling.redemption(2), by="li", reason="again")
     assert [one.number for one in disputes.page(decided=True).items] == [raised.number]
     assert disputes.page().items == ()
 
 
-def test_a_merchant_disputes_its_own_redemptions_only(office: Office) -> None:
-    office.redeemed(500)
+def test_a_merchant_disputes_its_own_redemptions_only(settling: Settling) -> None:
+    settling.redeemed(500)
     other = NewMerchant(
         "FILM", "影院", date(2026, 1, 1), date(2027, 12, 31), ("0102",), (NewOutlet("hall", "", ("T0000009",)),)
     )
-    (film,) = office.registry.merchants.put(other, by="zhang")
+    (film,) = settling.registry.merchants.put(other, by="zhang")
     with pytest.raises(NotOnRecord):
-        office.registry.disputes.raise_one(office.redemption(1), by="x", reason="no", outlet=film.outlets[0].id)
+        settling.registry.disputes.raise_one(settling.redemption(1), by="x", reason="no", outlet=film.outlets[0].id)
 
 
-def test_a_statement_is_not_signed_when_a_redemption_of_it_was_disputed_since(office: Office) -> None:
-    office.redeemed(500)
-    drawn = office.draw_up().statement
-    office.registry.disputes.raise_one(office.redemption(1), by="li", reason="nobody was there")
+def test_a_statement_is_not_signed_when_a_redemption_of_it_was_disputed_since(settling: Settling) -> None:
+    settling.redeemed(500)
+    drawn = settling.draw_up().statement
+    settling.registry.disputes.raise_one(settling.redemption(1), by="li", reason="nobody was there")
     with pytest.raises(RegistryConflict) as refused:
-        office.registry.settlement.sign(drawn.number, drawn.digest, by="zhang")
+        settling.registry.settlement.sign(drawn.number, drawn.digest, by="zhang")
     assert refused.value.reason == "settlement-changed"
 
 
-def test_a_statement_is_not_closed_when_a_redemption_of_it_was_reversed_since(office: Office) -> None:
-    row = office.redeemed(500)
-    drawn = office.draw_up().statement
-    office.registry.settlement.sign(drawn.number, drawn.digest, by="zhang")
-    office.reverse(row, date(2026, 11, 22))
+def test_a_statement_is_not_closed_when_a_redemption_of_it_was_reversed_since(settling: Settling) -> None:
+    row = settling.redeemed(500)
+    drawn = settling.draw_up().statement
+    settling.registry.settlement.sign(drawn.number, drawn.digest, by="zhang")
+    settling.reverse(row, date(2026, 11, 22))
     with pytest.raises(RegistryConflict) as refused:
-        office.registry.settlement.sign(drawn.number, drawn.digest, by="li")
+        settling.registry.settlement.sign(drawn.number, drawn.digest, by="li")
     assert refused.value.reason == "settlement-changed"
 
 
-def test_what_comes_between_the_signatures_is_for_the_next_month(office: Office) -> None:
-    office.redeemed(500)
-    sheet = office.draw_up()
-    office.redeemed(600)
-    assert office.close(sheet).amount == 500
+def test_what_comes_between_the_signatures_is_for_the_next_month(settling: Settling) -> None:
+    settling.redeemed(500)
+    sheet = settling.draw_up()
+    settling.redeemed(600)
+    assert settling.close(sheet).amount == 500
 
 
-def test_months_are_settled_in_their_order_and_one_at_a_time(office: Office) -> None:
-    office.redeemed(500)
-    office.redeemed(600, date(2026, 12, 2))
-    office.clock.now = IN_JANUARY
+def test_months_are_settled_in_their_order_and_one_at_a_time(settling: Settling) -> None:
+    settling.redeemed(500)
+    settling.redeemed(600, date(2026, 12, 2))
+    settling.clock.now = IN_JANUARY
     with pytest.raises(RegistryConflict, match="2026-11 has to be settled first"):
-        office.draw_up(DECEMBER)
-    sheet = office.draw_up(NOVEMBER)
+        settling.draw_up(DECEMBER)
+    sheet = settling.draw_up(NOVEMBER)
     with pytest.raises(RegistryConflict, match="is not finished"):
-        office.draw_up(NOVEMBER)
-    office.close(sheet)
-    office.closed(DECEMBER)
+        settling.draw_up(NOVEMBER)
+    settling.close(sheet)
+    settling.closed(DECEMBER)
     with pytest.raises(RegistryConflict, match="falls into the next month"):
-        office.draw_up(Month(2026, 10))
+        settling.draw_up(Month(2026, 10))
 
 
 COLUMNS = (
@@ -397,20 +399,20 @@ FORBIDDEN = {
 }
 
 
-def test_the_database_holds_what_was_signed(office: Office) -> None:
-    office.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+def test_the_database_holds_what_was_signed(settling: Settling) -> None:
+    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
     for amount in (500, 600, 700):
-        office.redeemed(amount)
-    disputes = office.registry.disputes
-    decided = disputes.raise_one(office.redemption(2), by="li", reason="nobody was there")
+        settling.redeemed(amount)
+    disputes = settling.registry.disputes
+    decided = disputes.raise_one(settling.redemption(2), by="li", reason="nobody was there")
     disputes.decide(decided.number, "accepted", by="zhang", reason="somebody was")
-    disputes.raise_one(office.redemption(3), by="li", reason="nobody was there")
-    office.closed()
-    office.draw_up(reason="again")
+    disputes.raise_one(settling.redemption(3), by="li", reason="nobody was there")
+    settling.closed()
+    settling.draw_up(reason="again")
 
     def refused(statements: str) -> bool:
         try:
-            with office.registry._context.database.write() as conn:
+            with settling.registry._context.database.write() as conn:
                 for statement in statements.split(";"):
                     conn.execute(text(statement))
         except RegistryConflict:
@@ -445,32 +447,32 @@ def test_statements_are_the_sum_of_accepted_redemptions_to_the_fen(
     clock = SetClock()
     rate = Rate("0101", date(2026, 1, 1), per_unit, share)
     with Registry.open(databases.copy(filled.url, tmp_path_factory.mktemp("one")), custody, clock=clock) as registry:
-        office = Office(registry, keys, filled, clock)
+        settling = Settling(registry, keys, filled, clock)
         registry.rates.add("PARK-EAST", rate, by="zhang", reason="contract")
         clock.now = IN_JANUARY
         wanted = 0, 0
         undone = []
         for amount, quantity, day, state in sorted(uses, key=lambda use: use[2]):
             terminal = "X9999999" if state in ("held", "refused") else "T0000001"
-            row = office.redeemed(amount, day, quantity=quantity, terminal=terminal)
+            row = settling.redeemed(amount, day, quantity=quantity, terminal=terminal)
             if state == "reversed":
-                office.reverse(row, day)
+                settling.reverse(row, day)
             elif state == "refused":
-                office.refuse_finding()
+                settling.refuse_finding()
             elif state == "disputed":
-                registry.disputes.raise_one(office.redemption(office.first.atc), by="li", reason="no")
+                registry.disputes.raise_one(settling.redemption(settling.first.atc), by="li", reason="no")
             elif state == "undone":
-                undone.append(office.redemption(office.first.atc))
+                undone.append(settling.redemption(settling.first.atc))
             else:
                 wanted = wanted[0] + amount, wanted[1] + rate.due(quantity, amount)
                 if state == "held":
-                    office.refuse_finding("accepted")
-        statements = [office.closed(NOVEMBER), office.closed(DECEMBER)]
+                    settling.refuse_finding("accepted")
+        statements = [settling.closed(NOVEMBER), settling.closed(DECEMBER)]
         for number in undone:
             dispute = registry.disputes.raise_one(number, by="li", reason="no")
             registry.disputes.decide(dispute.number, "refused", by="zhang", reason="no")
         clock.now = IN_FEBRUARY
-        statements.append(office.closed(JANUARY))
+        statements.append(settling.closed(JANUARY))
         assert (sum(one.amount for one in statements), sum(one.due for one in statements)) == wanted
 
 

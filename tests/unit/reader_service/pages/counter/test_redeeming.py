@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from typer import BadParameter
 
-from membercard.commands.counter import redeem
+from membercard.commands.counter.amounts import fen
 from programme.wording import Sentence
 from reader_service.errors import Invalid
 from reader_service.events import Event
+from reader_service.pages.counter import amounts as typed
 from reader_service.pages.counter import redeeming
 from reader_service.pages.counter.counter import CounterBoard
 from reader_service.pages.counter.redeeming import TONES
@@ -23,7 +24,7 @@ from reader_service.pages.words import words
 from reader_service.redemptions.counter import PinRefused
 from reader_service.redemptions.receipt import COLUMNS, columns, receipt_text
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
-from reader_service.services.redeeming import redemptions
+from reader_service.services.redeeming.redemptions import refusal_sentence
 from tests.support.service.reader_rig import COUNTER
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -124,14 +125,15 @@ def test_a_receipt_has_no_character_that_a_printer_obeys(language: str) -> None:
 
 @pytest.mark.parametrize("price", ["1e999999", "1e99999999999999999999", "-1", "NaN", "1.005", "10000000.01", "", "x"])
 def test_what_is_no_price_is_refused(price: str) -> None:
-    with pytest.raises(Invalid):
-        redeeming._fen(price)
+    with pytest.raises(Invalid) as refused:
+        typed.fen(price, "list_price")
+    assert refused.value.fields == {"list_price": "write 12 or 12.50"}
     with pytest.raises(BadParameter):
-        redeem._fen(price)
+        fen(price)
 
 
 def test_a_price_is_in_fen() -> None:
-    assert [redeeming._fen(text) for text in ("0", "12", " 12.5 ", "10000000")] == [0, 1200, 1250, 1_000_000_000]
+    assert [typed.fen(text, "price") for text in ("0", "12", " 12.5 ", "10000000")] == [0, 1200, 1250, 1_000_000_000]
 
 
 @pytest.mark.parametrize("quantity", ["0", "00", "100", "9" * 5000, "-1", "１", "1.0"])
@@ -142,6 +144,6 @@ def test_what_is_no_quantity_is_refused(quantity: str) -> None:
 
 @pytest.mark.parametrize(("left", "words_of"), [(0, ("窗口", "window")), (2, ("2 次", "2 tries"))])
 def test_a_wrong_pin_says_what_is_left_to_do(left: int, words_of: tuple[str, str]) -> None:
-    sentence = redemptions._sentence(PinRefused(left))
+    sentence = refusal_sentence(PinRefused(left))
     assert words_of[0] in sentence["zh"]
     assert words_of[1] in sentence["en"]

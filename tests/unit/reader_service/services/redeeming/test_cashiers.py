@@ -34,10 +34,10 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     parts = SimpleNamespace(data_dir=tmp_path, clock=utc_now)
-    made = Rig(service=None)  # type: ignore[arg-type]
-    made.service = CashierService(parts, made, tick=lambda: made.now)  # type: ignore[arg-type]
-    made.service.store.passwords = Passwords(CHEAP)
-    return made
+    rig = Rig(service=None)  # type: ignore[arg-type]
+    rig.service = CashierService(parts, rig, tick=lambda: rig.now)  # type: ignore[arg-type]
+    rig.service.store.passwords = Passwords(CHEAP)
+    return rig
 
 
 @pytest.fixture
