@@ -276,8 +276,7 @@ def test_the_last_run_of_a_reader_that_is_gone_for_good_is_not_shown(tmp_path: P
     with lanes(rig) as on:
         on.manager.on_forgotten = on.service.forget
         on.service.start(OPERATOR, batch, ["a"])
-        on.service.steer(OPERATOR, "a", LANE_COMMANDS["stop"])
-        assert eventually(on.ended)
+        assert eventually(on.ended)  # there are no blanks
         readers.opened["fake:A"][0].fault = ReaderFault("the cable is loose")
         assert eventually(lambda: on.manager.view("a").state == "lost")
         on.manager.forget(OPERATOR, "a")
