@@ -150,6 +150,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 READS_MEMBERS: Final = frozenset((_P.MEMBERS_FIND, _P.MEMBERS_UNMASK, _P.MEMBERS_CHANGE, _P.ROSTERS_UPLOAD))
 """A token with one of these needs the consent of a second administrator."""
 
+OF_OUTLET: Final = frozenset((_P.REDEMPTIONS_UPLOAD, _P.LISTS_FETCH))
+"""What a token of an outlet is for, as it is in a merchant's hands."""
+
 
 @cache
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
@@ -169,10 +172,13 @@ class Principal:
     """The outlet that the token is bound to; 0 for any other caller."""
 
     def may(self, permission: Permission) -> bool:
-        return permission in permissions_of(self.roles)
+        return permission in permissions_of(self.roles) and (not self.outlet or permission in OF_OUTLET)
 
     def need(self, permission: Permission) -> None:
         """Raises Forbidden."""
+        if self.outlet and permission not in OF_OUTLET:
+            sentence = "a token of an outlet uploads redemptions and fetches lists, and does nothing else"
+            raise Forbidden(sentence, permission=str(permission), rule="outlet-token")
         if not self.may(permission):
             roles = ", ".join(sorted(role for role in Role if permission in ROLE_PERMISSIONS[role]))
             raise Forbidden(f"this needs one of the roles {roles}", permission=str(permission), roles=roles)

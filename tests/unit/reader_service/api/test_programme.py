@@ -13,7 +13,8 @@ import httpx
 import pytest
 from openpyxl import Workbook
 
-from reader_service.principal import Role
+from reader_service.api.events import MAY_HEAR
+from reader_service.principal import Permission, Principal, Role
 from reader_service.redemptions.journal import IntentResult, RedemptionJournal
 from reader_service.services.programme.booking import prove_with
 from terminal.member.journal_rows import RowKind
@@ -78,6 +79,37 @@ def redeem(journal: RedemptionJournal, chip: CountingChip, **given: Any) -> None
     intent = journal.begin(chip.card_number, chip.sequence, b"request", AT)
     evidence = chip.redeem(**given)
     journal.finish(intent, IntentResult(RowKind.REDEEMED, evidence.counter, evidence.encode()), AT)
+
+
+ELSEWHERE = [
+    ("GET", "/readers", {}),
+    ("POST", "/readers/x/lease", {}),
+    ("POST", "/verify", {"reader": "x"}),
+    ("GET", "/redemptions/open", {}),
+    ("POST", "/redemptions/open/1/give-up", {"reason": "x"}),
+    ("POST", "/redemptions/acknowledge", {"reason": "x"}),
+    ("GET", "/redemptions/records/1", {}),
+    ("GET", "/redemptions", {}),
+]
+"""What a person with the role counter may at the office's own counter, and what nobody with it may."""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), ELSEWHERE, ids=[f"{method} {path}" for method, path, _ in ELSEWHERE]
+)
+def test_a_token_of_an_outlet_is_for_no_reader_and_no_other_journal(
+    park: Programme, method: str, path: str, body: dict[str, Any]
+) -> None:
+    answer = park.east.request(method, f"/api/v1{path}", json=body, headers={"Idempotency-Key": "k"})
+    assert (problem(answer)["status"], problem(answer)["params"]["rule"]) == (403, "outlet-token")
+
+
+def test_a_token_of_an_outlet_hears_of_no_verdict() -> None:
+    counter = Principal("till (token 1)", frozenset({Role.COUNTER}), "till", outlet=3)
+    assert {one for one in Permission if counter.may(one)} == {Permission.REDEMPTIONS_UPLOAD, Permission.LISTS_FETCH}
+    assert not any(
+        counter.may(permission) for permission in MAY_HEAR.values() if permission is not Permission.LISTS_FETCH
+    )
 
 
 def test_a_journal_is_uploaded_in_order_and_booked(park: Programme, tmp_path: Path) -> None:
