@@ -149,11 +149,14 @@ class DaySheet:
 
 
 class DayCollector:
-    """Follows the rows of a journal up to the end of a local day. Raises CodecError for a row out of form."""
+    """Follows the rows of a journal, of which those up to the end of a local day count. A clock that was ahead may have
+    dated an intent, or a redemption that was taken back, after the day of the row about it. Raises CodecError for a row
+    out of form."""
 
     def __init__(self, day: date, zone: tzinfo) -> None:
         self._day, self._zone = day, zone
-        self._open: dict[int, tuple[Intent, JournalRow | None]] = {}
+        self._intents: dict[int, Intent] = {}
+        self._open: dict[int, JournalRow | None] = {}
         self._counted: dict[int, tuple[Intent, JournalRow]] = {}
         self._ended: list[CounterRecord] = []
         self._reversals: list[DayReversal] = []
@@ -163,15 +166,15 @@ class DayCollector:
 
     def follow(self, rows: Iterable[JournalRow]) -> None:
         for row in rows:
-            day = row.at.astimezone(self._zone).date()
-            if day <= self._day:
-                self._take(row, own=day == self._day)
+            self._take(row, row.at.astimezone(self._zone).date())
 
     def sheet(self, merchant: str, terminal: str, name: str, at: datetime) -> DaySheet:
         """The sheet, after all rows."""
         opened = (
-            open_record(intent, self._zone) if row is None else record_of(intent, row, self._zone)
-            for intent, row in self._open.values()
+            open_record(self._intents[number], self._zone)
+            if row is None
+            else record_of(self._intents[number], row, self._zone)
+            for number, row in self._open.items()
         )
         return DaySheet(
             self._day,
@@ -186,20 +189,24 @@ class DayCollector:
             self._total,
         )
 
-    def _take(self, row: JournalRow, *, own: bool) -> None:
+    def _take(self, row: JournalRow, day: date) -> None:
+        own, past = day == self._day, day <= self._day
         if row.kind is RowKind.INTENT:
-            self._open[row.number] = (Intent.of(row), None)
+            self._intents[row.number] = Intent.of(row)
+            if past:
+                self._open[row.number] = None
         elif row.kind is RowKind.REVERSED:
             if own and (redemption := self._counted.get(row.amount("redemption"))):
                 self._reversed(row, *redemption)
-        elif (opened := self._open.get(int(row.data.get("intent", 0)))) is not None:
-            intent = opened[0]
+        elif (intent := self._intents.get(int(row.data.get("intent", 0)))) is not None:
             if row.kind not in ENDS_INTENT:
-                self._open[intent.number] = (intent, row)
+                if past and intent.number in self._open:
+                    self._open[intent.number] = row
                 return
-            del self._open[intent.number]
             if row.kind in COUNTED:
                 self._counted[row.number] = (intent, row)
+            if past:
+                self._open.pop(intent.number, None)
             if own:
                 self._result(record_of(intent, row, self._zone))
 

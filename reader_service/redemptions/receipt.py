@@ -59,27 +59,30 @@ class LineStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """One line: ``text`` is the label of a pair."""
+    """One line: ``text`` is the label of a pair. Neither text has a control character, which a printer would obey."""
 
     style: LineStyle
     text: str = ""
     value: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("text", "value"):
+            object.__setattr__(self, name, visible(" ".join(getattr(self, name).split())))
+
 
 def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterator[ReceiptLine]:
-    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head. No text in
-    them has a control character: a printer would obey it."""
+    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head."""
 
     def words(sentence: Sentence) -> str:
-        return _plain(sentence.en if language == "en" else sentence.zh)
+        return sentence.en if language == "en" else sentence.zh
 
     def pair(name: str, value: str) -> ReceiptLine:
-        return ReceiptLine(LineStyle.PAIR, words(_LABELS[name]), _plain(value))
+        return ReceiptLine(LineStyle.PAIR, words(_LABELS[name]), value)
 
     def money(fen: int) -> str:
         return words(_YUAN).format(yuan(fen))
 
-    yield ReceiptLine(LineStyle.HEAD, _plain(merchant))
+    yield ReceiptLine(LineStyle.HEAD, merchant)
     yield ReceiptLine(LineStyle.MIDDLE, words(_TITLE))
     yield ReceiptLine(LineStyle.RULE)
     yield ReceiptLine(LineStyle.HEAD, words(record.title))
@@ -117,10 +120,6 @@ def slip_text(lines: Iterable[ReceiptLine]) -> str:
 def columns(text: str) -> int:
     """How many columns a text takes: two for each wide character. Unicode Standard Annex 11."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _plain(text: str) -> str:
-    return visible(" ".join(text.split()))
 
 
 def _set(line: ReceiptLine) -> Iterator[str]:

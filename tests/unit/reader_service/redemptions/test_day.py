@@ -15,9 +15,11 @@ from programme.wording import signed_yuan
 from reader_service.redemptions.counter import CounterRedemptions
 from reader_service.redemptions.day import DaySums
 from reader_service.redemptions.day_paper import day_lines, day_pdf
+from reader_service.redemptions.intents import IntentResult
 from reader_service.redemptions.receipt import COLUMNS, columns, slip_text
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from terminal.apdu import stack
+from terminal.member.journal_rows import RowKind
 from terminal.member.verdict import verify
 from tests.support.cards.member_issuer import NOW, NUMBER, TRUST, hotlist
 from tests.support.cards.redeeming_card import RedeemingCard
@@ -95,6 +97,34 @@ def test_a_torn_redemption_is_open_on_its_day_and_counted_on_the_day_it_is_recov
     assert till.day_sheet(TODAY, NOW) == before, "a sheet that was signed stays as it is"
     after = till.day_sheet(next_day.date(), next_day)
     assert (after.total.redemptions, after.total.amount, after.uncertain) == (1, 10_000, ())
+
+
+def test_what_a_clock_that_was_ahead_has_dated_is_on_one_sheet_and_so_is_what_was_paid_back(
+    till: CounterRedemptions,
+) -> None:
+    card, ahead = RedeemingCard(), NOW + timedelta(days=2)
+    paid = redeemed(till, card, ahead)
+    torn(till, RedeemingCard(), ahead)
+    request = till.journal.open_intents[0]
+    till.journal.acknowledge(NOW, by="root", reason="the clock was ahead")
+    till.journal.reverse(paid.number, NOW + MINUTE, by="王芳", reason="买错")
+    evidence = till.journal.row(paid.number).octets("evidence")
+    till.journal.finish(request, IntentResult(RowKind.RECOVERED, 9, evidence), NOW + 2 * MINUTE)
+    days = [NOW.date() + timedelta(days=number) for number in range(4)]
+    sums = [till.day_sheet(day, ahead).total for day in days]
+    assert [(one.redemptions, one.reversals) for one in sums] == [(1, 1), (0, 0), (1, 0), (0, 0)]
+    assert [till.day_sheet(day, ahead).uncertain for day in days] == [(), (), (), ()]
+
+
+def test_no_text_of_a_person_is_a_command_to_the_printer(till: CounterRedemptions) -> None:
+    back = redeemed(till, RedeemingCard(), cashier="王芳\x1b@")
+    till.journal.reverse(back.number, NOW, by="李娜\x1bp0", reason="\x1dV\x00\u202e")
+    for text in (
+        slip_text(day_lines(till.day_sheet(TODAY, NOW), "zh")),
+        slip_text(day_lines(till.day_sheet(TODAY, NOW), "en")),
+    ):
+        assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
+        assert "李娜\\u001bp0" in text
 
 
 def test_a_request_that_was_given_up_is_named_on_the_sheet(till: CounterRedemptions) -> None:
