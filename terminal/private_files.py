@@ -33,7 +33,7 @@ def create(path: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Replace a file by a private one, which is on the disk before it has the name: a reader finds the old content or
-    the new. Raises OSError."""
+    the new, and after the return only the new, also after a power cut. Raises OSError."""
     number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     fresh = Path(name)
     try:
@@ -46,6 +46,16 @@ def replace(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             fresh.unlink()
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def tighten(path: Path, what: str, *, required: bool = False) -> None:

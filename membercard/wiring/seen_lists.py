@@ -262,6 +262,7 @@ class SeenLists:
             private_files.replace(fresh / _KEY, key)
             private_files.replace(fresh / _RECORD, _record_file(key, SeenRecord()))
             fresh.rename(self.folder)
+            private_files.sync_folder(self.folder.parent)
         except OSError as error:
             # Another process was first, and a third one may have reset what it made since.
             if error.errno not in _TAKEN and not self.folder.exists():

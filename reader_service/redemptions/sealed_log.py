@@ -244,9 +244,8 @@ def _create(folder: Path) -> None:
     try:
         private_files.replace(fresh / _KEY, secrets.token_bytes(_KEY_BYTES))
         private_files.replace(fresh / _FILE, b"")
-        _sync(fresh)
         fresh.rename(folder)
-        _sync(folder.parent)
+        private_files.sync_folder(folder.parent)
     except OSError as error:
         if error.errno not in _TAKEN and not folder.exists():
             raise
@@ -261,14 +260,6 @@ def _lock(file: int, folder: Path) -> None:
         raise JournalBusy(
             f"another program has the redemption journal {folder} open; a counter has one service at a time"
         ) from None
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _write(file: int, content: bytes, offset: int) -> None:

@@ -83,6 +83,13 @@ def test_a_file_is_replaced_by_a_private_one_or_not_at_all(
     assert (file.read_bytes(), list(tmp_path.iterdir())) == (b"new", [file])
 
 
+def test_a_new_name_is_on_the_disk_before_the_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(stat.S_ISDIR(os.fstat(number).st_mode)))
+    private_files.replace(tmp_path / "file", b"new")
+    assert synced == [False, True], "the content, then its name"
+
+
 def test_what_is_created_is_private(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
