@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -70,7 +69,6 @@ class CashierStore:
     ) -> None:
         self.passwords = passwords or Passwords()
         self._path, self._clock = path, clock
-        self._turn = threading.Lock()
 
     def all(self) -> tuple[Cashier, ...]:
         """The cashiers in the order of their names; none where this counter has no PINs."""
@@ -103,29 +101,32 @@ class CashierStore:
             del stored[fold(name)]
 
     def check(self, name: str, pin: Secret) -> Cashier:
-        """The cashier whose PIN this is. A failure is on the disk before it is answered, and attempts come one by one.
+        """The cashier whose PIN this is. A failure is on the disk before it is answered, and attempts come one by one,
+        of whatever process.
 
         Raises TooMany while the cashier has to wait, Conflict for a wrong name or PIN, which does not say which.
         """
-        with self._turn:
-            return self._check(name, pin)
-
-    def _check(self, name: str, pin: Secret) -> Cashier:
-        now = self._clock()
-        known = self._read().get(fold(name))
-        if known is not None and known.blocked_until:
-            wait = datetime.fromisoformat(known.blocked_until) - now
-            if wait > timedelta():
-                seconds = max(1, round(wait.total_seconds() + 0.5))
-                raise TooMany(f"too many wrong PINs; try again in {seconds} seconds", seconds)
-        right = self.passwords.matches(known.pin_hash if known else None, pin.reveal().decode(errors="replace"))
-        with self._changing() as stored:
-            present = stored.get(fold(name))
-            if known is not None and present is not None and present.pin_hash == known.pin_hash:
-                stored[fold(name)] = _reset(present) if right else _failed(present, now)
-        if known is None or not right or present is None or present.pin_hash != known.pin_hash:
-            raise Conflict("the name or the PIN is wrong", reason="cashier-pin")
+        with self._locked() as stored:
+            now, known = self._clock(), stored.get(fold(name))
+            if known is not None:
+                self._refuse_early(stored, known, now)
+                self._write(stored | {fold(name): _failed(known, now)})  # or a full disk would make guessing free
+            right = self.passwords.matches(known.pin_hash if known else None, pin.reveal().decode(errors="replace"))
+            if known is None or not right:
+                raise Conflict("the name or the PIN is wrong", reason="cashier-pin")
+            self._write(stored | {fold(name): _reset(known)})
         return known.cashier
+
+    def _refuse_early(self, stored: dict[str, _Stored], known: _Stored, now: datetime) -> None:
+        """Raises TooMany while the cashier has to wait. Where the clock was set back, the longest wait begins now."""
+        wait = datetime.fromisoformat(known.blocked_until) - now if known.blocked_until else timedelta()
+        if wait <= timedelta():
+            return
+        if wait > BY_NAME.longest:
+            wait = BY_NAME.longest
+            self._write(stored | {fold(known.name): replace(known, blocked_until=(now + wait).isoformat())})
+        seconds = max(1, round(wait.total_seconds() + 0.5))
+        raise TooMany(f"too many wrong PINs; try again in {seconds} seconds", seconds)
 
     def _read(self) -> dict[str, _Stored]:
         try:
@@ -140,7 +141,16 @@ class CashierStore:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, _Stored]]:
-        """The cashiers, to be changed by one process at a time; written at the end where they differ."""
+        """The cashiers, to be changed; written at the end where they differ."""
+        with self._locked() as stored:
+            before = dict(stored)
+            yield stored
+            if stored != before:
+                self._write(stored)
+
+    @contextmanager
+    def _locked(self) -> Iterator[dict[str, _Stored]]:
+        """The cashiers, for one process at a time."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=private_files.FOLDER_MODE)
             lock = os.open(
@@ -150,16 +160,16 @@ class CashierStore:
             raise Unavailable("the file of this counter's cashiers cannot be written") from fault
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            stored = self._read()
-            before = dict(stored)
-            yield stored
-            if stored != before:
-                content = {"format": _FORMAT, "cashiers": [asdict(one) for one in stored.values()]}
-                private_files.replace(self._path, json.dumps(content, ensure_ascii=False, indent=1).encode())
-        except OSError as fault:
-            raise Unavailable("the file of this counter's cashiers cannot be written") from fault
+            yield self._read()
         finally:
             os.close(lock)
+
+    def _write(self, stored: dict[str, _Stored]) -> None:
+        content = {"format": _FORMAT, "cashiers": [asdict(one) for one in stored.values()]}
+        try:
+            private_files.replace(self._path, json.dumps(content, ensure_ascii=False, indent=1).encode())
+        except OSError as fault:
+            raise Unavailable("the file of this counter's cashiers cannot be written") from fault
 
 
 def _name(text: str) -> str:

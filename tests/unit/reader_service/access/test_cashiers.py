@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from reader_service.access.cashiers import CashierStore
 from reader_service.access.passwords import CHEAP, Passwords
 from reader_service.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
 from terminal.secret import Secret
+from tests.support.waiting import PATIENCE
 
 PIN, OTHER = Secret(b"4071"), Secret(b"9352")
 
@@ -93,6 +98,61 @@ def test_wrong_pins_make_a_cashier_wait_longer_and_longer_and_a_new_pin_frees(
     assert longer.value.retry_after > 1
     store.set_pin("王芳", OTHER, by="root")
     assert store.check("王芳", OTHER).manager, "a new PIN leaves the rights"
+
+
+def test_programs_that_guess_at_once_wait_for_each_other(store: CashierStore, path: Path, clock: Clock) -> None:
+    inside, held, looked = threading.Barrier(2, timeout=PATIENCE), threading.Event(), []
+
+    class Slow(Passwords):
+        def matches(self, password_hash: str | None, password: str) -> bool:
+            inside.wait()
+            held.wait(PATIENCE)
+            return super().matches(password_hash, password)
+
+    class Noted(Passwords):
+        def matches(self, password_hash: str | None, password: str) -> bool:
+            looked.append(json.loads(path.read_text())["cashiers"][0]["failures"])
+            return super().matches(password_hash, password)
+
+    def guess(passwords: Passwords) -> None:
+        with pytest.raises(Conflict):
+            CashierStore(path, passwords, clock=clock).check("王芳", OTHER)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(guess, Slow(CHEAP))
+        inside.wait()
+        second = pool.submit(guess, Noted(CHEAP))
+        assert not looked
+        held.set()
+        first.result(PATIENCE)
+        second.result(PATIENCE)
+    assert looked == [2], "the first guess and this one are on the disk before the PIN is looked at"
+
+
+def test_no_pin_is_looked_at_while_the_disk_takes_no_failure(
+    store: CashierStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("terminal.private_files.replace", full)
+    for pin in (PIN, OTHER):
+        with pytest.raises(Unavailable):
+            store.check("王芳", pin)
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out_longer_than_the_longest_wait(
+    store: CashierStore, clock: Clock
+) -> None:
+    for _ in range(5):
+        with pytest.raises(Conflict):
+            store.check("王芳", OTHER)
+    clock.now -= timedelta(days=30)
+    with pytest.raises(TooMany) as wait:
+        store.check("王芳", PIN)
+    assert wait.value.retry_after <= 301
+    clock.now += timedelta(minutes=5)
+    assert store.check("王芳", PIN).name == "王芳"
 
 
 def test_the_right_pin_resets_the_failures(store: CashierStore) -> None:
