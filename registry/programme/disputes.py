@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import disputes, outlets, redemptions
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.entries import of_merchant
 
 DECISIONS: Final = ("accepted", "refused")
 """Whether the redemption is accepted as it is booked."""
@@ -102,13 +103,11 @@ class Disputes:
 
 
 def _redemption(conn: Connection, number: int, outlet: int) -> None:
-    mine = select(outlets.c.id).where(
-        outlets.c.merchant_id == select(outlets.c.merchant_id).where(outlets.c.id == outlet).scalar_subquery()
-    )
-    chosen = select(redemptions.c.id).where(redemptions.c.id == number)
+    """Raises NotOnRecord for a redemption that is not on record, or not settled with the merchant of the outlet."""
+    chosen: Select[Any] = select(redemptions.c.id)
     if outlet:
-        chosen = chosen.where(redemptions.c.outlet_id.in_(mine))
-    if conn.execute(chosen).one_or_none() is None:
+        chosen = of_merchant(conn.execute(select(outlets.c.merchant_id).where(outlets.c.id == outlet)).scalar_one())
+    if conn.execute(chosen.where(redemptions.c.id == number)).one_or_none() is None:
         raise NotOnRecord(f"there is no redemption {number}", reason="redemption", redemption=number)
 
 

@@ -62,7 +62,7 @@ def _in_force(kind: EntryKind, without: int) -> Select[Any]:
     return select(entry.c.due).where(*this).correlate(redemptions)
 
 
-def _of_merchant(merchant: int) -> Select[Any]:
+def of_merchant(merchant: int) -> Select[Any]:
     """Redemptions of a merchant: of the one that the card has signed; where that is unknown, of the outlet's."""
     named = merchants.alias("named")
     outlet = outlets.alias("outlet")
@@ -90,7 +90,7 @@ def unsettled(conn: Connection, merchant: int, last: date, without: int = 0) -> 
     a later statement has taken back of it already. ``without`` is the statement that is being replaced."""
     back = _in_force(EntryKind.TAKEN_BACK, without)
     chosen = (
-        _of_merchant(merchant)
+        of_merchant(merchant)
         .add_columns(back.scalar_subquery().label("back"))
         .where(
             _R.day <= last.isoformat(),
@@ -107,7 +107,7 @@ def left_out(conn: Connection, merchant: int, last: date, without: int = 0) -> L
     open_ones = and_(_R.day <= last.isoformat(), ~_in_force(EntryKind.REDEEMED, without).exists(), ~_refused())
     sums = []
     for condition in (held(), and_(_disputed(), ~held())):
-        chosen = _of_merchant(merchant).where(open_ones, condition).subquery()
+        chosen = of_merchant(merchant).where(open_ones, condition).subquery()
         row = conn.execute(select(func.count(), func.coalesce(func.sum(chosen.c.amount), 0)).select_from(chosen)).one()
         sums += [int(row[0]), int(row[1])]
     return LeftOut(*sums)

@@ -317,6 +317,21 @@ def test_a_merchant_disputes_its_own_redemptions_only(settling: Settling) -> Non
         settling.registry.disputes.raise_one(settling.redemption(1), by="x", reason="no", outlet=film.outlets[0].id)
 
 
+def test_the_merchant_of_the_statement_disputes_a_redemption_that_another_uploaded(settling: Settling) -> None:
+    other = NewMerchant(
+        "FILM", "影院", date(2026, 1, 1), date(2027, 12, 31), ("0101",), (NewOutlet("hall", "", ("T0000009",)),)
+    )
+    (film,) = settling.registry.merchants.put(other, by="zhang")
+    hall, disputes = film.outlets[0].id, settling.registry.disputes
+    settling.till.redeemed(settling.first.redeem())  # the card has signed the park's number, and the cinema uploads it
+    settling.registry.booking.book(hall, settling.till.upload(), settling.prove, by="till 9 (token 9)")
+    settling.refuse_finding("accepted")
+    with pytest.raises(NotOnRecord):
+        disputes.raise_one(settling.redemption(1), by="x", reason="no", outlet=hall)
+    assert [entry.atc for entry in settling.draw_up().entries] == [1], "in the park's statement"
+    assert disputes.raise_one(settling.redemption(1), by="x", reason="no", outlet=settling.west).party == "merchant"
+
+
 def test_a_statement_is_not_signed_when_a_redemption_of_it_was_disputed_since(settling: Settling) -> None:
     settling.redeemed(500)
     drawn = settling.draw_up().statement
