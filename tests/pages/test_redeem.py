@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from reader_service.principal import Principal, Role
 from terminal.member.signed import Issue
 from terminal.secret import Secret
 from tests.pages.test_every_page import problems
@@ -135,8 +136,17 @@ def test_a_cashier_signs_in_with_a_pin_and_another_takes_over_in_one_step(
         page.locator("dialog[open] .units button").first.click()
         page.locator("#receipt").click()
         expect(page.locator(".receipt")).to_contain_text("李娜")
+        counter = Principal("counter", frozenset({Role.COUNTER}))
+        merchant.service.cashiers.sign_in(counter, reader, "王芳", Secret(b"4071"))
+        page.goto(f"/counter/cashiers?reader={reader}")
+        page.get_by_role("button", name="删除 李娜").click()
+        shot(page, "cashiers-remove")
+        page.fill("dialog[open] input[name=own]", "4071")
+        page.press("dialog[open] input[name=own]", "Enter")
+        expect(page.locator("table")).not_to_contain_text("李娜")
     finally:
-        store.remove("李娜")
+        if len(store.all()) > 1:
+            store.remove("李娜")
         store.remove("王芳")
 
 

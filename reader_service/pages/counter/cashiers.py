@@ -60,15 +60,18 @@ def set_pin(
     name: Text = "",
     pin: Text = "",
     manager: Text = "",
+    own: Text = "",
 ) -> Response:
-    who = principal_of(request)
-    cashier = service.cashiers.set_pin(who, reader, name, Secret(pin.encode()), manager=bool(manager))
+    who, right = principal_of(request), True if manager else None
+    cashier = service.cashiers.set_pin(who, reader, name, Secret(pin.encode()), manager=right, own=Secret(own.encode()))
     return shell.go(request, f"/counter/cashiers?reader={reader}", "till.done-set", name=cashier.name)
 
 
 @router.post("/counter/cashiers/remove")
-def remove(request: Request, shell: PageShell, service: Svc, reader: Text = "", name: Text = "") -> Response:
-    service.cashiers.remove(principal_of(request), reader, name)
+def remove(
+    request: Request, shell: PageShell, service: Svc, reader: Text = "", name: Text = "", own: Text = ""
+) -> Response:
+    service.cashiers.remove(principal_of(request), reader, name, own=Secret(own.encode()))
     return shell.go(request, f"/counter/cashiers?reader={reader}", "till.done-remove", name=name)
 
 

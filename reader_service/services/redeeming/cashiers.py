@@ -97,9 +97,20 @@ class CashierService:
         cashier = self.at(reader_id)
         return p.may(Permission.USERS) or (p.may(Permission.REDEEM) and cashier is not None and cashier.manager)
 
-    def set_pin(self, p: Principal, reader_id: str, name: str, pin: Secret, *, manager: bool = False) -> Cashier:
-        """Set the PIN of a cashier, new or on record. Raises Forbidden, Invalid, Conflict for the last manager."""
-        by = self._manager(p, reader_id)
+    def set_pin(
+        self,
+        p: Principal,
+        reader_id: str,
+        name: str,
+        pin: Secret,
+        *,
+        manager: bool | None = None,
+        own: Secret | None = None,
+    ) -> Cashier:
+        """Set the PIN of a cashier, new or on record; ``manager`` None leaves that right as it is. A manager proves who
+        it is with the ``own`` PIN. Raises Forbidden, Invalid, Conflict for a wrong PIN and for the last manager,
+        TooMany."""
+        by = self._manager(p, reader_id, own)
         cashier = self.store.set_pin(name, pin, by=by, manager=manager)
         self._end(cashier.name, but=cashier.name if by == cashier.name else "")
         return cashier
@@ -112,18 +123,22 @@ class CashierService:
         self.store.check(name, old)
         return self.store.set_pin(name, new, by=name)
 
-    def remove(self, p: Principal, reader_id: str, name: str) -> None:
-        """Remove a cashier. Raises Forbidden, NotFound, Conflict for the last manager."""
-        self._manager(p, reader_id)
+    def remove(self, p: Principal, reader_id: str, name: str, *, own: Secret | None = None) -> None:
+        """Remove a cashier; a manager proves who it is with the ``own`` PIN. Raises Forbidden, NotFound, Conflict for a
+        wrong PIN and for the last manager, TooMany."""
+        self._manager(p, reader_id, own)
         self.store.remove(name)
         self._end(name)
 
-    def _manager(self, p: Principal, reader_id: str) -> str:
-        """Who sets PINs. Raises Forbidden."""
+    def _manager(self, p: Principal, reader_id: str, own: Secret | None) -> str:
+        """Who sets PINs. That a manager is signed in at a reader says nothing about who asks: every till of a counter
+        may name that reader. Raises Forbidden, Conflict, TooMany."""
         if not self.may_manage(p, reader_id):
             raise Forbidden("this needs an administrator, or the counter's manager signed in", rule="cashiers")
         cashier = self.at(reader_id)
-        return cashier.name if cashier is not None and cashier.manager else p.name
+        if p.may(Permission.USERS) or cashier is None:
+            return p.name
+        return self.store.check(cashier.name, own or Secret(b"")).name
 
     def _end(self, name: str, but: str = "") -> None:
         """Sign a cashier out at every reader, as the PIN or the rights have changed."""

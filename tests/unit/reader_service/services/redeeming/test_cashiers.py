@@ -91,11 +91,32 @@ def test_pins_are_set_by_an_administrator_or_the_manager_at_the_reader(staffed: 
         with pytest.raises(Forbidden):
             service.remove(caller, "counter", "李娜")
     service.sign_in(COUNTER, "counter", "王芳", WANG)
-    assert service.set_pin(COUNTER, "counter", "赵云", LI).set_by == "王芳"
+    assert service.set_pin(COUNTER, "counter", "赵云", LI, own=WANG).set_by == "王芳"
     with pytest.raises(Forbidden):
         service.set_pin(COUNTER, "second", "赵云", LI)
     with pytest.raises(Forbidden):
         service.sign_in(OPERATOR, "counter", "王芳", WANG)
+
+
+def test_nobody_sets_pins_from_another_till_while_the_manager_is_signed_in(staffed: Rig) -> None:
+    service = staffed.service
+    service.sign_in(COUNTER, "counter", "王芳", WANG)
+    for own in (None, LI):
+        with pytest.raises(Conflict) as wrong:
+            service.set_pin(COUNTER, "counter", "王芳", LI, own=own)
+        assert wrong.value.params["reason"] == "cashier-pin"
+        with pytest.raises(Conflict):
+            service.remove(COUNTER, "counter", "李娜", own=own)
+    assert service.store.check("王芳", WANG).manager
+    service.remove(COUNTER, "counter", "李娜", own=WANG)
+    assert [one.name for one in service.store.all()] == ["王芳"]
+
+
+def test_a_new_pin_for_a_manager_leaves_the_right(staffed: Rig) -> None:
+    service = staffed.service
+    service.set_pin(ADMINISTRATOR, "", "李娜", LI, manager=True)
+    service.set_pin(ADMINISTRATOR, "", "王芳", Secret(b"8306"))
+    assert [one.manager for one in service.store.all()] == [True, True]
 
 
 def test_a_new_pin_ends_what_was_signed_in_with_the_old_one(staffed: Rig) -> None:
