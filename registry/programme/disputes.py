@@ -26,8 +26,8 @@ _D: Final = disputes.c
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A dispute. ``party`` is merchant or office; ``decision`` is accepted (the redemption is settled as it is booked)
-    or refused (it is not settled, or taken back); None while it is open."""
+    """A dispute, raised by the merchant or by the union (``party``). ``decision`` is accepted (the redemption is
+    settled as it is booked) or refused (it is not settled, or taken back); None while it is open."""
 
     number: int
     redemption: int

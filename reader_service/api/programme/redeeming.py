@@ -110,7 +110,7 @@ class OffersResponse(ResponseModel):
 
 
 class RefusedResponse(ResponseModel):
-    """Why nothing was asked of the card."""
+    """Why no command was sent to the card."""
 
     code: str = Field(examples=["limit-reached"], description="A refusal of the programme, or `wrong-pin`.")
     again_on: str | None = None
@@ -157,7 +157,7 @@ def open_requests(service: Svc, caller: Caller) -> Response:
 @records_router.post(
     "/open/{number}/give-up",
     summary="Give up a request",
-    description="Ends a request whose card does not come back: the office finds out what became of it. Role: counter.",
+    description="Ends a request whose card does not come back: a later upload shows what became of it. Role: counter.",
     response_model=RecordResponse,
     responses=problems(409, s409=("conflict", "the intent of row 3 has ended, or is of another journal")),
 )
@@ -168,7 +168,7 @@ def give_up(service: Svc, caller: Caller, number: RowNumber, why: ReasonRequest)
 @records_router.post(
     "/acknowledge",
     summary="Take note of a damaged journal",
-    description="Or of a clock that was set back: redemptions go on, and the office gets the reason. Role: counter.",
+    description="Or of a clock that was set back: redemptions go on, and the union gets the reason. Role: counter.",
     status_code=204,
     responses=problems(409, s409=_NO_MERCHANT),
 )

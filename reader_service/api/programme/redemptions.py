@@ -97,8 +97,8 @@ def through(service: Svc, caller: Caller, journal: JournalName) -> dict[str, int
 @router.get(
     "/queue",
     summary="Get what waits at this counter",
-    description="Rows of the journal that the office does not have, since when, the last upload that succeeded, and "
-    "why the office takes none. For the service of a counter. Role: counter.",
+    description="Rows of the journal that the union does not have, since when, the last upload that succeeded, and "
+    "why its service takes none. For the service of a counter. Role: counter.",
     responses=problems(409, s409=_NO_MERCHANT),
 )
 def queue(service: Svc, caller: Caller) -> RedemptionQueue:

@@ -89,8 +89,8 @@ class _Insertion:
 
 @dataclass(frozen=True, slots=True)
 class RedemptionQueue:
-    """The state of the journal: rows that wait for the office, and since when; requests without a result; damaged
-    places; when the office last took rows, why it does not, since when, and when the next attempt is."""
+    """The state of the journal: rows that wait for their upload, and since when; requests without a result; damaged
+    places; the last upload that succeeded, why none does now, since when, and when the next attempt is."""
 
     waiting: int
     open: int
