@@ -35,7 +35,7 @@ _HERE: Final = (
 )
 """About this machine's readers: stored in memory, so that they work while the database is away."""
 
-_DISCLOSES: Final = re.compile(r"/(?:unmask|reset|check|users|tokens)$")
+DISCLOSES: Final = re.compile(r"/(?:unmask|look|rows|account|reset|check|users|tokens)$")
 """Addresses outside ``_HERE`` whose responses hold personal data in clear, or a password or token that is shown
 once."""
 
@@ -124,7 +124,7 @@ class WriteGuard:
         # An ID number in an address is not stored.
         begun = await idempotency.begin(store, name, key, scrub(request), digest)
         if isinstance(begun, StoredReply):
-            if store is self._store and _DISCLOSES.search(scope["path"]):
+            if store is self._store and DISCLOSES.search(scope["path"]):
                 origin = scope["client"][0] if scope.get("client") else ""
                 await to_thread.run_sync(self._replayed, caller.principal, scrub(request), origin)
             for message in idempotency.again(begun, htmx=b"hx-request" in dict(scope["headers"])):

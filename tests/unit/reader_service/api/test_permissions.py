@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from reader_service.http.write_guard import DISCLOSES
 from reader_service.principal import Permission, Principal, Role
 from tests.support.service.accounts import Client, problem
 from tests.support.service.service_app import ServiceApp, service_app
@@ -333,6 +334,17 @@ def test_nobody_gets_anything(place: str, rig: ServiceApp) -> None:
     method, path = place.split(" ")
     answer = rig.stranger().request(method, "/api/v1" + re.sub(r"\{\w+\}", "1", path))
     assert (problem(answer)["status"], problem(answer)["code"]) == (401, "not-signed-in")
+
+
+def test_what_is_shown_in_clear_is_audited_when_it_is_shown_again(document: dict[str, Any]) -> None:
+    shown = {
+        path
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method == "post" and "in clear" in f"{operation.get('summary')} {operation.get('description')}".lower()
+    }
+    assert len(shown) >= 3
+    assert [path for path in sorted(shown) if not DISCLOSES.search(path)] == []
 
 
 @pytest.mark.parametrize("role", list(Role))

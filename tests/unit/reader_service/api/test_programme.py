@@ -112,6 +112,14 @@ def test_a_token_of_an_outlet_hears_of_no_verdict() -> None:
     )
 
 
+def test_an_account_that_is_shown_again_is_audited_again(park: Programme) -> None:
+    address, key = "/api/v1/merchants/PARK-EAST/account", {"Idempotency-Key": "payout"}
+    first, again = (park.registrar.post(address, json={"reason": "payout"}, headers=key) for _ in range(2))
+    assert first.json() == again.json() == {"account": "6222000000001234"}
+    last = park.rig.accounts.registry.audit.page(None, 1).items[0].entry
+    assert (last.action, last.facts["what"]) == ("access.replayed", f"POST {address}")
+
+
 def test_a_journal_is_uploaded_in_order_and_booked(park: Programme, tmp_path: Path) -> None:
     with RedemptionJournal.open(tmp_path / "redemptions", AT) as journal:
         for _ in range(3):
