@@ -202,7 +202,8 @@ class Booking:
         return {(row.card_number, row.sequence): self._context.day(row.at) for row in conn.execute(chosen)}
 
     def _reverse(self, conn: Connection, work: UploadWork) -> None:
-        """Book the reversals of an upload: of redemptions of the same journal, on the same day, once."""
+        """Book the reversals of an upload: of redemptions of the same journal, on the same day, once. One among rows
+        that were on record without it was put into the past: a person looks at it like at a late one."""
         rows = [row for row in work.upload.rows if row.kind is RowKind.REVERSED]
         if not rows:
             return
@@ -219,7 +220,9 @@ class Booking:
             one = booked.get(number)
             if one is None or one.id in taken or (one.reversed_at is not None and one.reversed_at != row.at):
                 work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": _clean(number)}))
-            elif one.reversed_at is None and self._context.day(row.at).isoformat() != one.day:
+            elif one.reversed_at is None and (
+                row.number <= work.through or self._context.day(row.at).isoformat() != one.day
+            ):
                 own = {name: _clean(row.data[name]) for name in ("by", "reason") if row.data.get(name)}
                 days = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
                 facts = {**days, **own, "at": row.at.isoformat()}
@@ -257,6 +260,7 @@ def _follow(conn: Connection, work: UploadWork, last: bytes) -> None:
     this = counter_journals.c.name == upload.journal
     known = conn.execute(select(counter_journals).where(this).with_for_update()).one()
     _same_outlet(known.outlet_id, work.outlet)
+    work.through = known.through
     if first > known.through + 1:
         work.mark_journal(FindingKind.JOURNAL_GAP, known.through + 1, first - 1)
     forked = _hash_at(upload, known.through) not in (None, bytes(known.head))

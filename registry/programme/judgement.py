@@ -66,7 +66,7 @@ class FindingKind(StrEnum):
     REVERSAL_UNKNOWN = "reversal-unknown"
     """A reversal of what is not booked, or was reversed before."""
     REVERSAL_LATE = "reversal-late"
-    """A reversal on another day than the redemption. Booked when a person accepts it."""
+    """A reversal on another day than the redemption, or put among rows on record. Booked when a person accepts it."""
     JOURNAL_GAP = "journal-gap"
     """Rows of a counter's journal are missing."""
     JOURNAL_FORKED = "journal-forked"

@@ -36,6 +36,8 @@ class UploadWork:
     upload: Upload
     outlet: int
     now: datetime
+    through: int = 0
+    """The last row of the journal that was on record before."""
     booked: list[dict[str, Any]] = field(default_factory=list)
     known: int = 0
     reversed: list[dict[str, Any]] = field(default_factory=list)

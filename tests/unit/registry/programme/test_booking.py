@@ -388,6 +388,18 @@ def test_a_reversal_of_the_same_day_is_booked_once(ledger: Ledger) -> None:
     assert ledger.book().findings == {"reversal-unknown": 1}
 
 
+def test_a_reversal_that_is_put_among_rows_on_record_waits_for_a_person(ledger: Ledger) -> None:
+    row = ledger.till.redeemed(ledger.first.redeem())
+    for _ in range(2):
+        ledger.till.redeemed(ledger.second.redeem())
+    assert ledger.book(first=1).booked == 3
+    invented = Till(rows=ledger.till.rows[:1], hashes=ledger.till.hashes[:2])
+    invented.add(RowKind.REVERSED, redemption=row.number, by="王芳", reason="the same day")
+    assert ledger.book(invented, first=2).findings == {"reversal-late": 1}
+    assert ledger.held() == [1]
+    assert [one.reversed_at for one in ledger.registry.redemptions.page().items] == [None] * 3
+
+
 def test_a_reversal_of_another_day_or_of_nothing_is_a_finding(ledger: Ledger) -> None:
     row = ledger.till.redeemed(ledger.first.redeem())
     ledger.till.at += timedelta(days=1)
