@@ -532,6 +532,9 @@ FORBIDDEN = {
     "a reversal twice": "INSERT INTO reversals SELECT * FROM reversals",
     "a finding deleted": "DELETE FROM findings",
     "a closed finding changed": "UPDATE findings SET decision = 'refused' WHERE closed_at IS NOT NULL",
+    "a finding that holds set free": "UPDATE findings SET holds = NOT holds WHERE closed_at IS NULL",
+    "a finding of another kind": "UPDATE findings SET kind = 'atc-gap' WHERE closed_at IS NULL",
+    "a finding about something else": "UPDATE findings SET facts = '{}', number = 99 WHERE closed_at IS NULL",
     "a finding closed by nobody": "UPDATE findings SET closed_at = at WHERE closed_at IS NULL",
     "a decision of another kind": (
         "UPDATE findings SET closed_at = at, closed_by = 'x', decision = 'maybe', reason = 'x' WHERE closed_at IS NULL"
