@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cache
@@ -46,7 +47,9 @@ from reader_service.http.write_guard import WriteGuard
 from reader_service.pages import app as pages
 from reader_service.service import ReaderService
 from registry.errors import RegistryError
+from terminal.errors import MembercardError
 
+_log = logging.getLogger(__name__)
 _TITLE: Final = "membercard reader service"
 _NO_TELEMETRY: Final[TelemetryConfig] = {
     "tracing": False,
@@ -149,6 +152,7 @@ def _housekeeping(service: ReaderService) -> Callable[[FastAPI], AbstractAsyncCo
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_sweep, service)
+            tasks.start_soon(_renew, service)
             tasks.start_soon(_release_memory)
             yield
             tasks.cancel_scope.cancel()
@@ -165,6 +169,16 @@ async def _sweep(service: ReaderService) -> None:
             await to_thread.run_sync(registry.idempotency_keys.sweep)
             await to_thread.run_sync(registry.login_failures.sweep, service.accounts.throttle.longest_memory)
         await anyio.sleep(_SWEEP_SECONDS)
+
+
+async def _renew(service: ReaderService) -> None:
+    """Have a fresh hotlist for the counters that fetch it."""
+    while True:
+        await anyio.sleep(_SWEEP_SECONDS)
+        try:
+            await to_thread.run_sync(service.lists.renew)
+        except MembercardError as fault:  # away, or a restore is not checked: the next round does it
+            _log.warning("the hotlist is not published again: %s", fault)
 
 
 async def _release_memory() -> None:

@@ -23,6 +23,7 @@ from terminal.member.signed import Issue
 
 if TYPE_CHECKING:
     from reader_service.redemptions.receiver import UploadReceiver
+    from reader_service.services.counter.fetched_lists import ListSource
 
 
 class LineParts(Protocol):
@@ -109,6 +110,8 @@ class ServiceParts:
     """Whether a counter may activate cards, as a window does."""
     place: CounterPlace | None = None
     """The merchant's counter that redeems here; None where nothing is redeemed."""
+    list_source: ListSource | None = None
+    """Where the lists are fetched from; None where this installation makes them, or nobody fetches them."""
     card_folder: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
     dictionary: Dictionary = field(default_factory=dictionary)

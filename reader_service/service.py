@@ -14,6 +14,7 @@ from reader_service.services.administration.signatures import SignatureService
 from reader_service.services.administration.units import UnitService
 from reader_service.services.administration.users import UserService
 from reader_service.services.counter.counter import CounterService
+from reader_service.services.counter.fetching import ListFetchService
 from reader_service.services.counter.insertion import InsertionUpdates
 from reader_service.services.counter.lists import ListService
 from reader_service.services.counter.reading import ReadingService
@@ -67,6 +68,7 @@ class ReaderService:
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh
+        self.fetching = ListFetchService(parts, self.bus, lists=self.counter.lists_now, on_new=refresh)
         self.rosters = RosterService(parts, self.bus)
         self.batches = BatchService(parts, self.bus)
         self.members = MemberService(parts, self.bus, on_hotlist=refresh)
@@ -103,6 +105,8 @@ class ReaderService:
             self.readers.start()
             undo.callback(self.counter.close)
             self.counter.start()
+            undo.callback(self.fetching.close)
+            self.fetching.start()
             undo.callback(self.batches.close)
             undo.callback(self.lanes.close)
             self._started = undo.pop_all()

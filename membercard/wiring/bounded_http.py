@@ -26,7 +26,7 @@ from reader_service.access.addresses import is_loopback
 from terminal.errors import CodecError
 
 MOST_BODY: Final = 65_536
-"""Bytes of a response body."""
+"""Bytes of a response body, if a request does not expect more."""
 MOST_INTERIM: Final = 8
 """Interim responses (1xx) before the final one."""
 _PIECE: Final = 16_384
@@ -48,13 +48,15 @@ class ExchangeFault(Exception):
 
 class Request(NamedTuple):
     """What is asked of an endpoint. ``headers`` come behind Host and Connection; ``target`` goes behind that of the
-    endpoint; ``body_of_refusals``: the body of a response is read whatever its status is."""
+    endpoint; ``body_of_refusals``: the body of a response is read whatever its status is; ``most``: its bytes at
+    most."""
 
     method: str
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     target: str = ""
     body_of_refusals: bool = False
+    most: int = MOST_BODY
 
 
 class Reply(NamedTuple):
@@ -244,8 +246,8 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
                 return Reply(status, b"")
         elif isinstance(event, h11.Data):
             content += event.data
-            if len(content) > MOST_BODY:
-                raise ExchangeFault(f"an answer of more than {MOST_BODY} bytes", sent=True)
+            if len(content) > wanted.most:
+                raise ExchangeFault(f"an answer of more than {wanted.most} bytes", sent=True)
         elif isinstance(event, h11.EndOfMessage):
             return Reply(status, bytes(content))
         else:

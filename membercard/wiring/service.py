@@ -20,6 +20,7 @@ from membercard.wiring.counter_lists import (
     stored_lists,
 )
 from membercard.wiring.line import StationLine
+from membercard.wiring.list_source import list_source
 from membercard.wiring.merchant import counter_place
 from membercard.wiring.profile import profile_in_use
 from membercard.wiring.seen_lists import FOLDER, SeenLists
@@ -78,6 +79,7 @@ def station_parts(
         counters=dict(counters or {}),
         counters_activate=current.counters_activate,
         place=counter_place(),
+        list_source=list_source(),
         card_folder=current.data_dir / SLOT_CARDS if current.simulation else None,
         terminal=terminal_config(None),
         scheme=profile.scheme,

@@ -42,6 +42,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "redemption.queue": Permission.REDEEM,
     "batch.changed": Permission.BATCHES_VIEW,
     "hotlist.published": Permission.LISTS_FETCH,
+    "lists.fetched": Permission.VERIFY,
     "trace": Permission.APDU,
 }
 """The permission that receives each kind of event; other kinds are sent to nobody."""

@@ -12,6 +12,8 @@ from pydantic import Field
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, problems
 from reader_service.services.counter.counter import ListsAge
+from reader_service.services.counter.fetched_lists import ListDates
+from reader_service.services.counter.fetching import FetchState
 from registry.members.updates import UpdateKind
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
@@ -108,3 +110,32 @@ def verify(
 )
 def lists(service: Svc, caller: Caller) -> ListsAge:
     return service.counter.lists_age(caller)
+
+
+class CounterListsResponse(ResponseModel):
+    """The lists of this counter, and what came of the last time that they were fetched."""
+
+    lists: list[ListDates]
+    fetch: FetchState
+
+
+@router.get(
+    "/lists/dates",
+    summary="Get version, age and end of each list",
+    description="Gives the lists of this counter: `ending` is one that ends soon, `over` and `missing` cannot be "
+    "relied on. `fetch` says when they were last fetched from the issuer, and why not. Roles: operator, counter, "
+    "developer.",
+)
+def dates(service: Svc, caller: Caller) -> CounterListsResponse:
+    return CounterListsResponse(lists=service.fetching.dates(caller), fetch=service.fetching.state(caller))
+
+
+@router.post(
+    "/lists/fetch",
+    status_code=202,
+    summary="Fetch the lists at once",
+    description="Asks the issuer for newer lists in the background, whatever the last attempt came to; the event "
+    "`lists.fetched` tells of new ones. Roles: operator, counter, developer.",
+)
+def fetch(service: Svc, caller: Caller) -> FetchState:
+    return service.fetching.fetch(caller)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,8 @@ from reader_service.access.addresses import is_loopback
 from reader_service.errors import NotSignedIn
 from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role
+from reader_service.services.counter.fetched_lists import ListDates
+from reader_service.services.counter.fetching import FetchState
 from reader_service.services.redeeming.redemptions import RedemptionQueue
 from reader_service.tls import TlsFiles
 
@@ -63,6 +65,18 @@ class Measures:
             ("fault",),
             registry=self.registry,
         )
+        self._lists = Gauge(
+            "membercard_list_seconds_left",
+            "Seconds until a counter may rely on a list no more; negative afterwards.",
+            ("list",),
+            registry=self.registry,
+        )
+        self._fetch_fault = Gauge(
+            "membercard_list_fetch_fault",
+            "1 where the last fetch of a counter's lists failed, by fault.",
+            ("fault",),
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)  # memory, processor time, open files
         self._counts: dict[tuple[str, str, int], Counter] = {}
         self._times: dict[str, Histogram] = {}
@@ -94,6 +108,16 @@ class Measures:
         if queue.fault is not None:
             self._upload_fault.labels(queue.fault.value).set(1)
 
+    def lists(self, dates: Iterable[ListDates], fetch: FetchState, now: datetime) -> None:
+        """Set how long a counter may rely on its lists, and why no newer one came."""
+        self._lists.clear()
+        for one in dates:
+            if one.ends is not None:
+                self._lists.labels(one.kind.value).set((one.ends - now).total_seconds())
+        self._fetch_fault.clear()
+        if fetch.fault is not None:
+            self._fetch_fault.labels(fetch.fault.value).set(1)
+
     def certificates(self, seconds_left: Mapping[str, float]) -> None:
         """Set the time that each kind of certificate has left."""
         for kind, seconds in seconds_left.items():
@@ -118,6 +142,9 @@ async def metrics(request: Request, service: Svc) -> Response:
     measures.readers([reader.state.value for reader in service.readers.readers(_SELF)])
     if service.redemptions.enabled:
         measures.redemptions(service.redemptions.queue_now(), service.parts.clock())
+    fetch = service.fetching.state(_SELF)
+    if fetch.enabled:
+        measures.lists(service.fetching.dates(_SELF), fetch, service.parts.clock())
     tls: TlsFiles | None = getattr(request.app.state, "tls", None)
     if tls is not None:
         measures.certificates(tls.seconds_left())

@@ -159,6 +159,7 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     counter = Cli(folder / "counter", passphrase=None)
     counter.data.mkdir()
     story.refused("lists", "show", cli=counter)
+    story.refused("lists", "fetch", cli=counter)
     story.refused("card", "verify", "--reader", issuer.card, cli=counter)
     programme = folder / "programme.yaml"
     programme.write_text(PROGRAMME, encoding="utf-8")

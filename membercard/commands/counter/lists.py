@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from membercard import output, settings
 from membercard.errors import SettingsError
-from membercard.language import text
+from membercard.language import sentence, text
 from membercard.wiring import identity
 from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST, key_file, list_policy, read_key
+from membercard.wiring.list_dates import stored_dates
 from membercard.wiring.programme_edition import EDITION, PROGRAMME
 from membercard.wiring.seen_lists import FOLDER, SeenLists, fingerprint
+from reader_service.services.counter.fetched_lists import (
+    NAMES,
+    FetchNote,
+    FetchRound,
+    ListDates,
+    ListFaultCode,
+    ListNotFetched,
+    ListState,
+    fetch_all,
+    read_note,
+    write_note,
+)
+from reader_service.services.counter.fetched_lists import SENTENCES as FAULTS
+from terminal import private_files
 from terminal.member.hotlist import Hotlist
 from terminal.member.lists import HotlistState
 from terminal.member.signed import Issue, read
 from terminal.member.trust import TrustList
 
+if TYPE_CHECKING:
+    from membercard.wiring.list_source import HttpListSource
+
 app = typer.Typer()
 
+REFUSED, AWAY = 1, 3
+"""Exit codes of a fetch."""
 _IN_FORCE = {True: "current", False: "not in force"}
 _OLDER = "refused: older than one used before"
 
@@ -61,6 +82,76 @@ def publish(
     identity.note_unproven(person)
 
 
+@app.command("fetch")
+def fetch(
+    key: Annotated[
+        str | None,
+        typer.Option(help="The fingerprint of the list key, as the issuer names it: its first 16 digits or all 64."),
+    ] = None,
+    json: output.Json = False,
+) -> None:
+    """Fetch the newest lists of this counter from its office: trust list, hotlist, programme.
+
+    Each is verified with the list key before it replaces the one at hand, and is never older than one used before. A
+    running service fetches by itself. The first time the list key is fetched too: compare its fingerprint with the
+    issuer's. Exit code 0 when all are the newest; 1 where one is refused; 3 where the office cannot be reached.
+
+    Example: membercard lists fetch --key 3f9a02c41b77e5d8
+    """
+    from membercard.wiring.list_source import list_source  # speaks HTTP, which other commands do not need
+
+    current, source = settings.load(), list_source()
+    if source is None:
+        raise SettingsError(
+            "lists are fetched from an office: set upload_url and upload_token_file; the office itself makes them with "
+            "membercard lists publish DIRECTORY"
+        )
+    if key is not None or not (current.data_dir / LIST_KEY).exists():
+        done = _with_key(source, key)
+    else:
+        done = fetch_all(source)
+    write_note(current.data_dir, read_note(current.data_dir).after(done, current.now()))
+    if json:
+        faults = [{"list": one.kind, "fault": one.fault, "sentence": str(one)} for one in done.faults]
+        output.as_json({"lists": done.fetched, "faults": faults})
+    else:
+        for one in done.fetched:
+            output.say(
+                "{name}: version {version} is new" if one.new else "{name}: version {version} is the newest",
+                name=text(NAMES[one.kind]),
+                version=one.version,
+            )
+    for fault in done.faults:
+        name = text(NAMES[fault.kind]) + text(": ") if fault.kind is not None else ""
+        typer.echo(f"{name}{sentence(str(fault))}", err=True)
+    if done.faults:
+        raise typer.Exit(AWAY if done.faults[0].fault is ListFaultCode.AWAY else REFUSED)
+
+
+def _with_key(source: HttpListSource, wanted: str | None) -> FetchRound:
+    """Take the office's list key, which a person has compared, and fetch by it. Raises BadParameter for another
+    fingerprint than was named, SettingsError where nobody can be asked."""
+    directory = settings.load().data_dir
+    try:
+        offered, file = source.offered_key()
+    except ListNotFetched as fault:
+        return FetchRound((), (fault,))
+    mark = fingerprint(offered)
+    pinned = SeenLists(directory / FOLDER).record().pinned
+    if pinned not in ("", mark):
+        return FetchRound((), (ListNotFetched(ListFaultCode.KEY_CHANGED),))
+    if wanted is not None and wanted.replace(" ", "").lower() not in (mark, mark[:16]):
+        raise typer.BadParameter(
+            text("the list key of the office has the fingerprint {mark}, and not {wanted}", mark=mark, wanted=wanted)
+        )
+    if wanted is None:
+        output.say("the list key of the office has the fingerprint {mark}", mark=mark)
+        output.confirm("Does the issuer name the same one?")
+    directory.mkdir(parents=True, exist_ok=True, mode=private_files.FOLDER_MODE)
+    private_files.replace(directory / LIST_KEY, file)
+    return fetch_all(source)
+
+
 @app.command("show")
 def show(json: output.Json = False) -> None:
     """Show the lists of this counter: version, age, whether they may be relied on, and the newest that were used.
@@ -92,8 +183,10 @@ def show(json: output.Json = False) -> None:
         issue = read(EDITION, programme.read_bytes(), key)[1]
         rows.append(_row(EDITION, issue, _IN_FORCE[issue.current(at)], record.newest(mark, "programme")))
     behind, other_key = policy.clock_behind(at), record.pinned not in ("", mark)
+    note = read_note(directory)
     if json:
         facts = {"key": mark, "key_changed": other_key, "clock_seen": record.clock, "clock_behind": behind}
+        facts |= {"fetched_at": note.at, "fault": note.fault, "fault_since": note.since}
         output.as_json({"lists": rows, **facts})
     else:
         cells = [
@@ -110,6 +203,8 @@ def show(json: output.Json = False) -> None:
         heads = ["list", "version", "issued", "expires", "state", "newest used"]
         output.show(output.table("Lists of this counter", heads, cells))
         output.say("list key {mark}", mark=mark)
+        for line in list_warnings(stored_dates(directory, at, policy.oldest, programme=False), note):
+            typer.echo(line)
         if other_key:
             output.say("refused: another list key was used before, {pinned}", pinned=record.pinned)
         if behind:
@@ -118,6 +213,22 @@ def show(json: output.Json = False) -> None:
         raise typer.Exit(1)
     if behind or state is not HotlistState.CURRENT:
         raise typer.Exit(4)
+
+
+def list_warnings(dates: Iterable[ListDates], note: FetchNote) -> Iterator[str]:
+    """What a person should know about the lists of this counter: those that end soon, and why none are fetched."""
+    for one in dates:
+        name = text(NAMES[one.kind])
+        if one.state is ListState.ENDING:
+            yield text("{name} ends at {time}: fetch the newest", name=name, time=output.local_time(one.ends))
+        elif one.state is ListState.OVER:
+            yield text("{name} is not in force: fetch the newest, or set the clock right", name=name)
+        elif one.state is ListState.MISSING:
+            yield text("{name}: none is there, or it cannot be read", name=name)
+    if note.fault is not None:
+        name = text(NAMES[note.kind]) + text(": ") if note.kind is not None else ""
+        fault = name + sentence(FAULTS[note.fault])
+        yield text("since {at}: {fault}", at=output.local_time(note.since), fault=fault)
 
 
 @dataclass(frozen=True)

@@ -256,12 +256,18 @@ def upload(
 
 @app.command("status")
 def status(json: output.Json = False) -> None:
-    """Show what waits for the office, since when, and why.
+    """Show what waits for the office, since when, and why; and how old the lists of this counter are.
+
+    A list that ends soon is named, and why no newer one is fetched.
 
     Example: membercard redemptions status --json
     """
+    from membercard.commands.counter.lists import list_warnings
+    from membercard.wiring.counter_lists import list_policy
+    from membercard.wiring.list_dates import stored_dates
     from reader_service.redemptions.receiver import SENTENCES
     from reader_service.redemptions.uploads import fault_on_record
+    from reader_service.services.counter.fetched_lists import NAMES, read_note
 
     with counter_redemptions() as counter:
         journal, fault = counter.journal, fault_on_record(settings.load().data_dir)
@@ -275,8 +281,11 @@ def status(json: output.Json = False) -> None:
             "fault_since": fault.since if fault else None,
             "fault_sentence": SENTENCES[fault.fault] if fault else "",
         }
+    current = settings.load()
+    note, oldest = read_note(current.data_dir), list_policy().oldest
+    dates = stored_dates(current.data_dir, current.now(), oldest, programme=True) if _has_lists(current) else []
     if json:
-        output.as_json(data)
+        output.as_json(data | {"lists": dates, "lists_fetched_at": note.at, "lists_fault": note.fault})
         return
     rows = [
         ("rows that wait", journal.waiting),
@@ -284,11 +293,28 @@ def status(json: output.Json = False) -> None:
         ("last upload", output.local_time(journal.uploaded_at)),
         ("requests without a result", len(counter.journal.open_intents)),
         ("damaged places", len(journal.damage)),
+        ("lists fetched", output.local_time(note.at)),
     ]
     output.show(output.table("Redemption queue", ["", ""], [(language.text(name), value) for name, value in rows]))
     if fault is not None:
         since = output.local_time(fault.since)
         output.say("since {at}: {fault}", at=since, fault=language.sentence(SENTENCES[fault.fault]))
+    if dates:
+        cells = [
+            (language.text(NAMES[one.kind]), one.version, output.local_time(one.issued), output.local_time(one.ends))
+            for one in dates
+        ]
+        heads = ["list", "version", "issued", "relied on until"]
+        output.show(output.table("Lists of this counter", heads, cells))
+    for line in list_warnings(dates, note):
+        typer.echo(line)
+
+
+def _has_lists(current: settings.Settings) -> bool:
+    """Whether this counter works by signed files; else it is the issuer's own."""
+    from membercard.wiring.counter_lists import TRUST
+
+    return bool(current.upload_url) or (current.data_dir / TRUST).exists()
 
 
 def _show_uploaded(done: Uploaded, as_json: bool) -> None:

@@ -34,8 +34,7 @@ def counter(request: Request, shell: PageShell, service: Svc, reader: Annotated[
     who.need(Permission.VERIFY)
     readers = service.readers.readers(who)
     chosen = choose(readers, reader)
-    ages = lists(shell, who)
-    now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), "lists": ages}
+    now: dict[str, Any] = {"chosen": chosen, "reader": chosen, "waits": waits(chosen), **list_values(shell, who)}
     now |= redeeming.current(shell, who, chosen.id) if chosen else {}
     now |= {"reader_id": chosen.id if chosen else "", "queue": redeeming.queue(shell, who)}
     now |= cashiers.present(shell, who, chosen.id if chosen else "")
@@ -48,6 +47,12 @@ async def live(request: Request, shell: PageShell, service: Svc, reader_id: str)
     who.need(Permission.VERIFY)
     board = CounterBoard(shell, who, request.state.language, reader_id)
     return stream(service.bus, board, board.concerns, lambda: still_in(request))
+
+
+@router.post("/counter/lists/fetch")
+def fetch(request: Request, shell: PageShell, service: Svc) -> Response:
+    service.fetching.fetch(principal_of(request))
+    return shell.done(request, "/counter")
 
 
 @router.post("/counter/{reader_id}/watch")
@@ -81,6 +86,12 @@ def lists(shell: Shell, who: Principal) -> ListsAge | None:
         return None
 
 
+def list_values(shell: Shell, who: Principal) -> dict[str, Any]:
+    """What the template needs of the lists: what verdicts are based on, the dates of each, and the last fetch."""
+    fetching = shell.service.fetching
+    return {"lists": lists(shell, who), "dates": fetching.dates(who), "fetch": fetching.state(who)}
+
+
 def verdict_values(event_data: Mapping[str, Any]) -> dict[str, Any]:
     """What the template needs of a verdict event (Verdict.to_json): dates parsed, tone and sign added."""
     member = event_data["member"]
@@ -105,7 +116,7 @@ class CounterBoard:
 
     @staticmethod
     def concerns(kind: str) -> bool:
-        return kind in ("verdict", "hotlist.published", "gap") or kind.startswith(
+        return kind in ("verdict", "hotlist.published", "lists.fetched", "gap") or kind.startswith(
             ("reader.", "card.", "redemption.", "cashier.")
         )
 
@@ -159,8 +170,8 @@ class CounterBoard:
 
     async def _ages(self) -> str:
         """The age of the lists, where its text changed."""
-        age = await to_thread.run_sync(lists, self.shell, self.who)
-        html = self._html("counter/counter_lists.html", lists=age)
+        values = await to_thread.run_sync(list_values, self.shell, self.who)
+        html = self._html("counter/counter_lists.html", **values)
         if html == self._lists:
             return ""
         self._lists = html

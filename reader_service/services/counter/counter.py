@@ -143,7 +143,7 @@ class CounterService:
     def lists_age(self, p: Principal) -> ListsAge:
         """VERIFY. Raises Unavailable where there are no lists."""
         p.need(Permission.VERIFY)
-        return _age(self._lists_now(), self._parts.clock())
+        return _age(self.lists_now(), self._parts.clock())
 
     def refresh(self) -> None:
         """Read the lists again soon: a card was lost, an edition published. From any thread."""
@@ -195,7 +195,7 @@ class CounterService:
         work: Callable[[Sender, Verdict], UpdateReport] | None = None,
     ) -> VerdictView:
         """``work`` changes a card that was verified; without one, what is wanted of it runs and never fails."""
-        lists, report = self._lists_now(), UpdateReport()
+        lists, report = self.lists_now(), UpdateReport()
         when = (at or self._parts.clock()).astimezone(self._parts.zone)
         began = time.perf_counter()
         redemptions = self._redemptions_at(reader_id)
@@ -237,8 +237,8 @@ class CounterService:
         aid, policy = self._parts.member_aid, lists.policy
         return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=policy, aid=aid)
 
-    def _lists_now(self) -> CounterLists:
-        """Raises Unavailable."""
+    def lists_now(self) -> CounterLists:
+        """What verdicts are based on. Raises Unavailable where there are no lists."""
         if self._lists is None:
             self._read_lists()
         if self._lists is None:

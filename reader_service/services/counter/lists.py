@@ -23,6 +23,8 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import HotCard, HotlistReason
 from terminal.member.trust import TrustList
 
+HOTLIST_FRESH: Final = timedelta(days=1)
+"""Age of the newest edition from which a service publishes the next by itself."""
 _TRUST_FRESH: Final = timedelta(days=30)
 _TRUST_LOOK: Final = timedelta(minutes=1)
 _SIGNER: Final = "list-signer"
@@ -62,6 +64,12 @@ class _Trust:
     looked_at: datetime
 
 
+def _cards(edition: Edition) -> list[list[Any]]:
+    """Number, sequence, reason and day of each card, as they were signed."""
+    cards: list[list[Any]] = json.loads(edition.signed)["list"]["cards"]
+    return cards
+
+
 def _added(before: Sequence[Sequence[Any]], after: Sequence[Sequence[Any]]) -> tuple[HotCard, ...]:
     """The entries of an edition that an earlier one does not have, as both were signed: a delta has to give exactly the
     signed list, also where the time zone of its days was set anew in between."""
@@ -90,10 +98,31 @@ class ListService:
         p.need(Permission.LISTS_PUBLISH)
         with translate_registry_errors():
             edition = self._registry.hotlist.publish(self._signed_hotlist, by=p.name)
+        self._published(edition)
+        return edition
+
+    def renew(self) -> Edition | None:
+        """For the service itself: publish the hotlist again for the counters that fetch it, where somebody has done so
+        before, and the newest edition is a day old or lacks a change. None where nothing is due. Raises Unavailable,
+        Conflict, CustodyError."""
+        with translate_registry_errors():
+            newest = self._registry.hotlist.newest()
+            if newest is None or not self._due(newest):
+                return None
+            edition = self._registry.hotlist.publish(self._signed_hotlist, by="registry")
+        self._published(edition)
+        return edition
+
+    def _due(self, newest: Edition) -> bool:
+        if self._parts.clock() >= newest.at + HOTLIST_FRESH:
+            return True
+        entries = {(entry.card_number, entry.sequence, entry.reason) for entry in self._registry.hotlist.entries()}
+        return entries != {(number, sequence, reason) for number, sequence, reason, _ in _cards(newest)}
+
+    def _published(self, edition: Edition) -> None:
         data = {"version": edition.version, "entries": edition.entries, "by": edition.by}
         self._bus.publish("hotlist.published", str(edition.version), data)
         self._on_hotlist()
-        return edition
 
     def page(self, p: Principal, cursor: str | None = None, limit: int = 50) -> Page[EditionLine]:
         """Editions, newest first, without their files."""
@@ -117,7 +146,7 @@ class ListService:
         with translate_registry_errors():
             delta = self._registry.hotlist.delta(since)
             file = json.loads(self._registry.hotlist.edition(delta.version).signed)
-            before = json.loads(self._registry.hotlist.edition(since).signed)["list"]["cards"]
+            before = _cards(self._registry.hotlist.edition(since))
         return SignedDelta(
             since=delta.since,
             version=delta.version,

@@ -16,6 +16,8 @@ from reader_service.readers import leases
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Lease, LeaseView, Mode, ReaderState, ReaderView
 from reader_service.services.counter.counter import CounterService, ListsAge, VerdictView
+from reader_service.services.counter.fetched_lists import ListDates
+from reader_service.services.counter.fetching import FetchState, ListFetchService
 from reader_service.services.counter.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from reader_service.services.developer import CardFileView, DeveloperService, ExchangeView
 from reader_service.services.issuing.batches import BatchService, BatchView
@@ -303,6 +305,26 @@ class Counter(CounterService):
 
 
 @dataclass
+class Fetching(ListFetchService):
+    last: FetchState = field(default_factory=lambda: FetchState(enabled=False))
+    rows: list[ListDates] = field(default_factory=list)
+    requests: int = 0
+
+    def state(self, p: Principal) -> FetchState:
+        p.need(Permission.VERIFY)
+        return self.last
+
+    def dates(self, p: Principal) -> list[ListDates]:
+        p.need(Permission.VERIFY)
+        return self.rows
+
+    def fetch(self, p: Principal) -> FetchState:
+        p.need(Permission.VERIFY)
+        self.requests += 1
+        return self.last
+
+
+@dataclass
 class Developer(DeveloperService):
     past: list[ExchangeView] = field(default_factory=list)
     cards: list[CardFileView] = field(default_factory=list)
@@ -359,6 +381,7 @@ class PageApp:
     lanes: Lanes = field(init=False)
     batches: Batches = field(init=False)
     counter: Counter = field(init=False)
+    fetching: Fetching = field(init=False)
     developer: Developer = field(init=False)
     people: dict[str, Client] = field(default_factory=dict)
     """Those who signed in, with their cookies."""
@@ -371,6 +394,7 @@ class PageApp:
         service.lanes = self.lanes = Lanes()
         service.batches = self.batches = Batches()
         service.counter = self.counter = Counter()
+        service.fetching = self.fetching = Fetching()
         service.developer = self.developer = Developer()
         service.reading = Reading()
 

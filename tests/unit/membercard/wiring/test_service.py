@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from membercard import settings
-from membercard.wiring.counter_lists import HOTLIST, TRUST
+from membercard.wiring.counter_lists import HOTLIST, LIST_KEY, TRUST
 from membercard.wiring.profile import profile_in_use
 from membercard.wiring.seen_lists import FOLDER
 from membercard.wiring.service import SLOT_CARDS, STORED_LISTS, IssuerLists, station_parts
@@ -21,6 +21,7 @@ from reader_service.errors import Conflict
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode
 from reader_service.service import ReaderService
+from reader_service.services.counter.fetched_lists import ListKind
 from registry.errors import RegistryConflict, RegistryUnavailable
 from registry.store import Registry, utc_now
 from registry.values import CardState
@@ -28,6 +29,7 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.errors import IntegrityError, ReaderNotFound
 from tests.support import issuer
+from tests.support.service.list_publisher import DAY, key_file, list_publisher, signed
 from tests.support.service.reader_rig import NOON
 from tests.support.service.registry_rig import carded
 from tests.support.waiting import eventually
@@ -151,6 +153,26 @@ def test_published_files_in_the_data_directory_come_first(tmp_path: Path, regist
     assert parts.lists().trust.issue.version == version
     (tmp_path / HOTLIST).unlink()
     assert parts.lists().hotlist is None
+
+
+def test_a_counter_judges_by_the_lists_that_it_has_fetched(tmp_path: Path, registry: Registry) -> None:
+    token = tmp_path / "office.token"
+    token.write_bytes(b"mc-counter-secret")
+    token.chmod(0o600)
+    (tmp_path / LIST_KEY).write_bytes(key_file())
+    with list_publisher() as publisher:
+        for kind, version in ((ListKind.TRUST, 5), (ListKind.HOTLIST, 41)):
+            publisher.lists[kind] = signed(kind, version, utc_now() - DAY)
+        names = {"upload_url": publisher.url, "upload_token_file": token}
+        parts = in_force(tmp_path, lambda: station_parts(registry, issuer.custody(), pcsc=False), **names)
+        service = ReaderService(parts)
+        service.start()
+        try:
+            assert eventually(lambda: service.counter.lists_age(STAFF).hotlist_version == 41)
+            assert eventually(lambda: service.fetching.state(STAFF).fetched_at is not None)
+            assert [one.version for one in service.fetching.dates(STAFF)] == [5, 41]
+        finally:
+            service.close()
 
 
 def test_a_service_of_the_settings_prepares_runs_verifies_and_leaves_no_thread(

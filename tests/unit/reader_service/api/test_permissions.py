@@ -43,6 +43,8 @@ TABLE: Final[dict[str, Permission | None]] = {
     "PUT /readers/{reader_id}/counter": P.VERIFY,
     "POST /verify": P.VERIFY,
     "GET /verify/lists": P.VERIFY,
+    "GET /verify/lists/dates": P.VERIFY,
+    "POST /verify/lists/fetch": P.VERIFY,
     "POST /read": P.VERIFY,
     "GET /lanes": P.LANES_VIEW,
     "POST /lanes": P.LANES_RUN,

@@ -25,6 +25,7 @@ from reader_service.readers.values import ReaderState
 from reader_service.redemptions.receiver import UploadFaultCode
 from reader_service.redemptions.record import CounterOutcome
 from reader_service.services.administration.signatures import SignatureKind
+from reader_service.services.counter.fetched_lists import ListFaultCode, ListKind
 from reader_service.services.counter.reading import CardApplicationKind
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from reader_service.services.redeeming.refusals import REASONS
@@ -216,6 +217,8 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.benefit.", ""): of(("0101", "0201", "0301")),
     ("counter.category.", ""): of(one.name.lower() for one in Category),
     ("counter.check.", ""): checks,
+    ("counter.fetch.", ""): of(ListFaultCode),
+    ("counter.list.", ""): of(ListKind),
     ("counter.hotlist-", ""): of(
         state.replace(" ", "-") for state in HotlistState if state not in (HotlistState.CURRENT, HotlistState.MISSING)
     ),

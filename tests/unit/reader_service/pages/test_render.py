@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from personalize.line.outcome import Bin, CardOutcome
 from reader_service.pages.shell import own_path
 from reader_service.principal import Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState
+from reader_service.services.counter.fetched_lists import ListDates, ListFaultCode, ListKind, ListState
+from reader_service.services.counter.fetching import FetchState
 from registry.line.doubled import DoubledChip
 from registry.values import BatchState, BoundChip, Reject
 from terminal.member.lists import HotlistState
@@ -413,6 +416,33 @@ def test_the_counter_says_which_lists_it_has(app: PageApp) -> None:
     assert "No trust list: nothing can be verified" in at(client.get("/counter"))
     client.post("/counter/counter/watch", data={"on": "yes"})
     assert app.counter.done == [("counter", True)]
+
+
+def test_the_counter_warns_before_a_list_ends_and_says_why_no_newer_one_came(app: PageApp) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    client = enter(app, Role.COUNTER)
+    plain = at(client.get("/counter"))
+    assert "fetch-now" not in plain
+    app.fetching.rows = [
+        ListDates(ListKind.TRUST, ListState.CURRENT, 5, AT, AT + timedelta(days=90), 3 * 86_400),
+        ListDates(ListKind.HOTLIST, ListState.ENDING, 41, AT, AT + timedelta(days=1), 5 * 86_400),
+        ListDates(ListKind.PROGRAMME, ListState.ENDING, 7, AT, AT + timedelta(days=4), 86 * 86_400),
+    ]
+    app.fetching.last = FetchState(True, AT, ListFaultCode.OLDER, ListKind.PROGRAMME, AT)
+    page = at(client.get("/counter"))
+    assert "Hotlist ends at 2026-11-23 09:00: update it soon" in page
+    assert "Programme ends at 2026-11-26 09:00: update it soon" in page
+    assert "Trust list: 3 days old · Programme: 86 days old" in page
+    assert "Programme: The office has an older one than this counter has used" in page
+    assert "last update 2026-11-22 09:00" in page
+    client.post("/counter/lists/fetch")
+    assert app.fetching.requests == 1
+    app.fetching.rows = [ListDates(ListKind.PROGRAMME, ListState.MISSING)]
+    app.fetching.last = FetchState(True, None, ListFaultCode.AWAY, None, AT)
+    page = at(client.get("/counter"))
+    assert "No programme is in force: nothing can be redeemed" in page
+    assert "The office cannot be reached; this counter goes on with the lists that it has" in page
+    assert "never updated yet" in page
 
 
 def test_the_console_sends_what_was_typed(app: PageApp) -> None:

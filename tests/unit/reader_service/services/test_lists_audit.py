@@ -51,6 +51,26 @@ def test_an_edition_is_signed_versioned_and_published(rig: RegistryRig, service:
     assert service.hotlist(COUNTER).etag != fetched.etag
 
 
+def test_a_service_publishes_again_what_counters_fetch(rig: RegistryRig, service: ListService) -> None:
+    _, numbers = carded(rig.registry, 2)
+    at(rig.registry, numbers[0], CardState.LOST)
+    assert service.renew() is None, "nobody has published it before"
+    first = service.publish(CLERK)
+    assert service.renew() is None
+    at(rig.registry, numbers[1], CardState.WITHDRAWN)
+    changed = service.renew()
+    assert changed is not None
+    assert (changed.by, changed.entries, changed.version > first.version) == ("registry", 2, True)
+    assert service.renew() is None
+    rig.clock.forward(timedelta(hours=23))
+    assert service.renew() is None
+    rig.clock.forward(timedelta(hours=1))
+    daily = service.renew()
+    assert daily is not None
+    assert Hotlist.load(service.hotlist(COUNTER).content, key()).issue.issued == rig.clock.now
+    assert [event.data["by"] for event in rig.bus.of("hotlist.published")] == ["李娜", "registry", "registry"]
+
+
 def test_the_newest_programme_is_fetched_as_it_was_published(rig: RegistryRig, service: ListService) -> None:
     with pytest.raises(NotFound, match="no programme was published"):
         service.programme(COUNTER)
