@@ -76,22 +76,24 @@ def _printer(address: str) -> ReceiptPrinter | None:
 
 
 class StoredEdition:
-    """The programme edition of this counter, read again when its file changes."""
+    """The programme edition of this counter, read again when its file changes. It keeps the settings active at its
+    creation: readers have threads of their own."""
 
     def __init__(self) -> None:
+        self._settings = settings.load()
         self._seen: tuple[int, int, int] | None = None
         self._edition: ProgrammeEdition | None = None
 
     def __call__(self) -> ProgrammeEdition:
         """Raises as ``counter_edition``."""
         try:
-            state = (settings.load().data_dir / PROGRAMME).stat()
+            state = (self._settings.data_dir / PROGRAMME).stat()
             mark = (state.st_ino, state.st_mtime_ns, state.st_size)
         except OSError:
             mark = None
         if self._edition is None or mark is None or mark != self._seen:
             self._edition, self._seen = None, None
-            self._edition, self._seen = counter_edition(), mark
+            self._edition, self._seen = counter_edition(self._settings), mark
         return self._edition
 
 

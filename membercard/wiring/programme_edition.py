@@ -19,15 +19,16 @@ EDITION: Final = "programme edition"
 """The kind of a signed list that this file is (``programme.editions``)."""
 
 
-def counter_edition() -> ProgrammeEdition:
-    """The edition of this counter.
+def counter_edition(current: settings.Settings | None = None) -> ProgrammeEdition:
+    """The edition of this counter, by the settings in force if none are given: a thread of its own has none.
 
     Raises SettingsError where there is none, IntegrityError for one that is not signed by the list key, ListOutdated
     for one that is not in force, older than one used before, or where the clock was set back, CodecError, OSError.
     """
     from programme.editions import ProgrammeEdition  # slow to import, and not needed where there is no edition
 
-    folder, at = settings.load().data_dir, settings.load().now()
+    current = current or settings.load()
+    folder, at = current.data_dir, current.now()
     path = folder / PROGRAMME
     try:
         file = path.read_bytes()

@@ -175,7 +175,7 @@ class BusyCounter:
             return bool(answers)
 
         assert eventually(verified, 0.02)
-        assert (answers[0]["fault"], answers[0]["accepted"]) == ("", True)
+        assert (answers[0]["fault"], answers[0]["accepted"]) == ("", True), answers[0]
         self.insertion = answers[0]["insertion"]
         return answers[0]
 

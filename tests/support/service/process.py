@@ -129,6 +129,7 @@ class ServiceProcess:
     ) -> None:
         self.log = log
         log.touch()
+        self._before = len(self.text())  # of an earlier run
         words = ["--config", str(config), "serve", "--port", "0", *options]
         streams = Streams(str(log), str(log))
         zygote = zygote_for(_ENVIRONMENT)
@@ -138,7 +139,9 @@ class ServiceProcess:
 
     def _address(self) -> str:
         def printed() -> list[str]:
-            return [word for word in self.text().split() if word.startswith(("http://127.", "https://127."))]
+            return [
+                word for word in self.text()[self._before :].split() if word.startswith(("http://127.", "https://127."))
+            ]
 
         if eventually(lambda: printed() or self.process.poll() is not None, 0.02) and (addresses := printed()):
             return addresses[0].rstrip(".,;/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from membercard import settings
 from membercard.errors import SettingsError
 from membercard.wiring.counter_lists import LIST_KEY
+from membercard.wiring.merchant import StoredEdition
 from membercard.wiring.programme_edition import EDITION, PROGRAMME, counter_edition
 from membercard.wiring.seen_lists import FOLDER, ListKeyChanged, SeenLists
 from programme.editions import KIND, ProgrammeEdition
@@ -94,6 +96,18 @@ def test_a_clock_that_was_set_back_uses_no_edition(tmp_path: Path) -> None:
 def test_a_counter_without_an_edition_says_where_it_comes_from(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="membercard programme publish FILE --to DIRECTORY"):
         loaded(tmp_path)
+
+
+def test_a_thread_of_a_reader_has_the_edition_of_the_settings_of_its_service(tmp_path: Path) -> None:
+    put(tmp_path, 5)
+
+    def started() -> StoredEdition:
+        settings.activate(None, data_dir=tmp_path)
+        return StoredEdition()
+
+    edition = copy_context().run(started)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(edition).result().issue.version == 5
 
 
 def test_the_kind_of_an_edition_has_one_name() -> None:
