@@ -6,6 +6,8 @@ import re
 from collections.abc import Container
 from typing import Final
 
+from terminal.apdu.pcsc.names import base_name, printable
+
 LONGEST: Final = 48
 _OTHER: Final = re.compile(r"[^\w]+")
 
@@ -26,7 +28,13 @@ def distinct(wanted: str, taken: Container[str]) -> str:
 
 
 def reader_named(url: str, device: str) -> bool:
-    """Whether a PC/SC URL names this reader, by its name or a part of it."""
+    """Whether a PC/SC URL names this reader: by its name, a part of it, or the whole name that the PC/SC service gives
+    it, with plug order and slot."""
     scheme, _, rest = url.partition(":")
-    named = rest.partition("?")[0].casefold()
-    return scheme == "pcsc" and bool(named) and named in device.casefold()
+    named = rest.partition("?")[0]
+    if scheme != "pcsc" or not named:
+        return False
+    whole = base_name(named)
+    if whole != printable(named):
+        return whole.casefold() == device.casefold()
+    return named.casefold() in device.casefold()

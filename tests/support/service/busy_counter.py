@@ -135,7 +135,7 @@ class BusyCounter:
     def _running(self) -> Iterator[tuple[ServiceProcess, ApiClient, str]]:
         """The service, a client of it, and the id of the counter's reader."""
         with running_service(self.home, *self.slot.options) as running, running.client(self.token) as client:
-            assert eventually(lambda: self._reader(client))
+            assert eventually(lambda: self._reader(client)), (client.get("/readers"), running.text())
             yield running, client, self._reader(client)
 
     @staticmethod
