@@ -60,10 +60,12 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A final response; the body is read for status 200 only, if nothing else was asked for."""
+    """A final response; the body is read for status 200 only, if nothing else was asked for. ``replayed``: it is that
+    to an earlier request with this Idempotency-Key."""
 
     status: int
     body: bytes
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
     while outgoing:
         connection.settimeout(_left(end))
         outgoing = outgoing[connection.send(outgoing) :]
-    status, content, interim = 0, bytearray(), 0
+    status, content, interim, replayed = 0, bytearray(), 0, False
     while True:
         event = protocol.next_event()
         if event is h11.NEED_DATA:
@@ -242,6 +244,7 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
                 raise ExchangeFault(f"more than {MOST_INTERIM} interim responses", sent=True)
         elif isinstance(event, h11.Response):
             status = event.status_code
+            replayed = (b"idempotency-replayed", b"true") in list(event.headers)
             if status != 200 and not wanted.body_of_refusals:
                 return Reply(status, b"")
         elif isinstance(event, h11.Data):
@@ -249,6 +252,6 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
             if len(content) > wanted.most:
                 raise ExchangeFault(f"an answer of more than {wanted.most} bytes", sent=True)
         elif isinstance(event, h11.EndOfMessage):
-            return Reply(status, bytes(content))
+            return Reply(status, bytes(content), replayed)
         else:
             raise ExchangeFault(f"the line broke ({type(event).__name__})", sent=True)

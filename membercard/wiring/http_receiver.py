@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from membercard.wiring.api_client import ApiClient, json_object, reason_of
-from membercard.wiring.bounded_http import Request
+from membercard.wiring.bounded_http import Reply, Request
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
 
 _UPLOADS: Final = "/redemptions/uploads"
 _TIMEOUT: Final = 60.0
+_TAKEN: Final = (200, 201)
 _BY_STATUS: Final = {
     401: UploadFaultCode.TOKEN,
     403: UploadFaultCode.ROLE,
@@ -32,20 +34,22 @@ _CONFLICTS: Final = {
 
 
 class HttpReceiver:
-    """An office behind a URL (``OfficeClient``). Raises SettingsError for an invalid URL."""
+    """An office behind a URL (``ApiClient``). Raises SettingsError for an invalid URL."""
 
     def __init__(self, url: str, token: Path, timeout: float = _TIMEOUT) -> None:
         self._api = ApiClient(url, token, timeout)
 
     def through(self, journal: str) -> int:
-        answer = self._answer_to(Request("GET", target=f"{_UPLOADS}/{journal}"))
+        answer = _object(self._api.ask(Request("GET", target=f"{_UPLOADS}/{journal}")))
         return _number(answer, "through")
 
     def take(self, batch: UploadBatch) -> UploadReceipt:
         body = json.dumps(batch.to_json(), ensure_ascii=False).encode()
-        key = hashlib.sha256(body).hexdigest()
-        headers = (("Content-Type", "application/json"), ("Idempotency-Key", key))
-        answer = self._answer_to(Request("POST", body, headers, _UPLOADS))
+        reply = self._api.ask(_posted(body, hashlib.sha256(body).hexdigest()))
+        if reply.replayed and reply.status not in _TAKEN:
+            # The office stores a refusal for a day, whatever was mended there since.
+            reply = self._api.ask(_posted(body, secrets.token_hex(16)))
+        answer = _object(reply)
         if _number(answer, "through") != batch.through:
             raise UploadRefused(UploadFaultCode.ANSWER)
         findings = answer.get("findings")
@@ -56,13 +60,17 @@ class HttpReceiver:
             {str(kind): _number(counts, kind) for kind in counts},
         )
 
-    def _answer_to(self, request: Request) -> Mapping[str, Any]:
-        """The JSON object of the answer. Raises ReceiverAway, UploadRefused."""
-        reply = self._api.ask(request)
-        answer = json_object(reply)
-        if reply.status in (200, 201) and answer is not None:
-            return answer
-        raise _refusal(reply.status, answer)
+
+def _posted(body: bytes, key: str) -> Request:
+    return Request("POST", body, (("Content-Type", "application/json"), ("Idempotency-Key", key)), _UPLOADS)
+
+
+def _object(reply: Reply) -> Mapping[str, Any]:
+    """The JSON object of an answer. Raises ReceiverAway, UploadRefused."""
+    answer = json_object(reply)
+    if reply.status in _TAKEN and answer is not None:
+        return answer
+    raise _refusal(reply.status, answer)
 
 
 def _refusal(status: int, answer: Mapping[str, Any] | None) -> ReceiverAway | UploadRefused:

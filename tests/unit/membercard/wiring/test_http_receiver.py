@@ -66,6 +66,15 @@ def test_rows_are_posted_with_the_token_of_the_outlet_and_a_key_that_is_the_same
     assert f"idempotency-key: {fields['idempotency-key']}" in again.requests[0].decode().lower()
 
 
+def test_a_stored_refusal_is_requested_again(token: Path) -> None:
+    stored = conflict("upload-rows").replace(b"\r\n\r\n", b"\r\nIdempotency-Replayed: true\r\n\r\n", 1)
+    answers = [stored, answer(200, TAKEN)]
+    receipt, server = taken(lambda connection, over: says(answers.pop(0))(connection, over), token)
+    assert receipt == UploadReceipt(1, 0, {"atc-gap": 1})
+    first, second = (request.decode().lower().partition("idempotency-key: ")[2][:64] for request in server.requests)
+    assert first != second, "under another key"
+
+
 def test_how_far_the_receiver_is(token: Path) -> None:
     with misbehaving(says(answer(200, {"through": 17}))) as server:
         assert HttpReceiver(server.url(path=""), token).through("ab" * 16) == 17
