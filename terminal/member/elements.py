@@ -80,6 +80,7 @@ ACTIVATED_ON = _row(0xDF2D, "activated on", N, (3, 3), codecs.DayOrNone)
 # GET DATA only:
 SCRIPT_COUNTER = _row(0xDF2E, "script counter", B, (2, 2), Count)
 LAST_REDEMPTION = _row(0xDF2F, "last date of a redemption", N, (3, 3), codecs.DayOrNone)
+DATE_SET_BACK = _row(0xDF33, "latest date that was set back", N, (3, 3), codecs.DayOrNone)
 LOG_FORMAT = _row(tags.TAG_9F4F_LOG_FORMAT, "log format", B, (1, 252), DataObjects)
 # In an answer to GENERATE AC:
 ISSUER_DATA = _row(tags.TAG_9F10_IAD, "issuer application data", B, (1, 32), MemberData)

@@ -22,8 +22,10 @@ UPDATABLE: Final = (
     elements.ENTITLEMENTS,
     elements.COVER_ENDS,
     elements.ACTIVATED_ON,
+    elements.LAST_REDEMPTION,
 )
-"""The elements that a script sets, where the card has them in a record that is not signed."""
+"""The elements that a script sets: the last date of a redemption, and the others where the card has them in a record
+that is not signed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -458,6 +458,51 @@ def test_a_tear_at_every_point_of_a_script(card: IssuedCard, tmp_path: Path, tea
     assert set(befores) >= set(range(1, 6))
 
 
+AHEAD = replace(REQUEST, day=date(2031, 1, 5), unpredictable=bytes.fromhex("5EED5EED"))
+
+
+@pytest.mark.parametrize("tear", TEARS)
+def test_a_card_that_a_wrong_clock_locked_is_opened_by_a_script_torn_anywhere(
+    card: IssuedCard, tmp_path: Path, tear: str
+) -> None:
+    assert card.redeemed(AHEAD).done
+    assert CvrFlag.DATE_BEFORE_LAST in (refused := card.redeemed()).reasons
+    script = card.script(put_data(elements.LAST_REDEMPTION, TODAY))
+    for index in count():
+        copy = IssuedCard(tmp_path / "torn.card", card.trust, card.at)
+        shutil.copyfile(card.path, copy.path)
+
+        def work(sender: Sender) -> None:
+            select(sender)
+            update(sender, script)
+
+        struck = torn(copy, tear.format(index), work)
+        sender = copy.inserted()
+        select(sender)
+        outcome = update(sender, script)
+        dates = [read_data(sender, element) for element in (elements.LAST_REDEMPTION, elements.DATE_SET_BACK)]
+        copy.removed()
+        assert (outcome.status, outcome.before + outcome.ran) == (UpdateStatus.DONE, 1), tear.format(index)
+        assert dates == [TODAY, AHEAD.day]
+        if not struck:
+            break
+    assert refused.status is RedemptionStatus.REFUSED
+    assert index >= 1
+    again = copy.redeemed()
+    assert again.reasons == (CvrFlag.DATE_BEFORE_PERIOD,), "the year began with the wrong date"
+    copy.updated(put_data(elements.ENTITLEMENTS, (PARK,)))
+    assert copy.redeemed().done
+    ahead = copy.recovered(AHEAD)
+    assert ahead is not None
+    assert ahead.status is RedemptionStatus.LOGGED
+    lost = copy.recovered(replace(AHEAD, unpredictable=bytes(4)))
+    assert lost is None, "the log has room, so nothing else happened"
+    copy.elsewhere(10)
+    for request, status in ((AHEAD, RedemptionStatus.UNKNOWN), (replace(AHEAD, day=date(2031, 1, 6)), None)):
+        redemption = copy.recovered(request)
+        assert (redemption and redemption.status) is status
+
+
 def test_a_script_is_void_after_a_redemption(card: IssuedCard) -> None:
     script = card.script(unblock_pin())
     assert card.redeemed().done

@@ -38,7 +38,7 @@ _PLAIN_PIN: Final = 0x80
 _FULL_PROTECTION: Final = C_MAC | C_DEC | R_MAC | R_ENC
 _BLOCKED: Final = StatusWord(0x6283)
 _ELEMENTS: Final = (0xDF27, 0xDF28, 0xDF29, 0xDF2B, 0xDF2D)
-_CONTACT_DATA: Final = (0xDF28, 0xDF2E, 0xDF2F)
+_CONTACT_DATA: Final = (0xDF28, 0xDF2E, 0xDF2F, 0xDF33)
 
 
 class MemberApplet(EmvApplet):
@@ -224,6 +224,7 @@ class MemberApplet(EmvApplet):
             0x9F4F: layout.LOG_FORMAT,
             0xDF2E: state.script_counter.to_bytes(2, "big"),
             0xDF2F: state.last_date,
+            0xDF33: state.date_set_back,
         }
 
     def _initialize_update(self, command: Command) -> Response:

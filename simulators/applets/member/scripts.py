@@ -22,6 +22,7 @@ from terminal.errors import CryptoError
 
 _MAC: Final = 8
 _RESET_TRIES, _NEW_PIN = 0x00, 0x02
+_LAST_DATE: Final = 0xDF2F
 
 
 class MemberScripts:
@@ -95,8 +96,12 @@ class MemberScripts:
         return block
 
     def _put_data(self, command: Command, data: bytes) -> None:
-        """PUT DATA of one element in the record that has it."""
+        """PUT DATA of the last date, or of one element in the record that has it."""
         tag = command.p1 << 8 | command.p2
+        if tag == _LAST_DATE:
+            _date_or_none(data)
+            self._state.set_last_date(data)
+            return
         check = _FORMS.get(tag)
         if check is None or self._contents.updatable(tag) is None:
             raise Refuse(0x6A88)

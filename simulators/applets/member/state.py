@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
 from simulators.applets.member.data import LOG_FORMAT, LOG_RECORDS
+from simulators.applets.member.entitlements import card_date
 from simulators.card.applet import AppletMemory
 from terminal.tlv import Dol, Tag
 
 LAST_COUNTER: Final = 0xFFFF
-_LAST_DATE, _LAST_REQUEST = "last date", "last request"
+_LAST_DATE, _SET_BACK, _LAST_REQUEST = "last date", "date set back", "last request"
 _SCRIPTS, _SCRIPTS_AT_TC, _SCRIPT_MAC_FAILED = "scripts", "scripts at tc", "script mac failed"
 _BLOCKED: Final = "blocked"
 _FORMAT: Final = Dol.parse(LOG_FORMAT)
@@ -30,6 +32,11 @@ class MemberState:
     def last_date(self) -> bytes:
         """9A of the last TC, 000000 before the first."""
         return self.memory.get(_LAST_DATE, bytes(3))
+
+    @property
+    def date_set_back(self) -> bytes:
+        """The latest date that a script replaced by an earlier one, 000000 without."""
+        return self.memory.get(_SET_BACK, bytes(3))
 
     @property
     def last_request(self) -> bytes | None:
@@ -76,6 +83,13 @@ class MemberState:
         if self.script_executed:
             self._set(_SCRIPTS_AT_TC, self.script_counter, 2)
 
+    def set_last_date(self, value: bytes) -> None:
+        """Replace the last date, inside a transaction. Both are dates or 000000."""
+        before = self.last_date
+        if _order(value) < _order(before):
+            self.memory[_SET_BACK] = max(before, self.date_set_back, key=_order)
+        self.memory[_LAST_DATE] = value
+
     def record_script(self) -> None:
         """Count an executed script command, inside its transaction."""
         self._set(_SCRIPTS, self.script_counter + 1, 2)
@@ -99,3 +113,8 @@ class MemberState:
     @staticmethod
     def _log_name(count: int) -> str:
         return f"log {count % LOG_RECORDS}"
+
+
+def _order(value: bytes) -> date:
+    """A date of the card to compare: 000000 comes before all."""
+    return card_date(value) or date.min

@@ -17,7 +17,7 @@ from terminal.emv.data.tags import (
     TAG_9F36_ATC,
     TAG_9F37_UNPREDICTABLE_NUMBER,
 )
-from terminal.errors import CardMalformed, TlvError
+from terminal.errors import CardMalformed, CardRefused, TlvError
 from terminal.member import elements
 from terminal.member.card_data import read_data
 from terminal.member.proven import ProvenCard
@@ -47,6 +47,7 @@ _SHARED: Final = (
     elements.QUANTITY.tag,
 )
 """What a record and a request both have."""
+_NOT_THERE: Final = 0x6A88
 _ANOTHER: Final = "application transaction counter against the log"
 
 
@@ -109,15 +110,33 @@ def recover(sender: Sender, card: ProvenCard, request: RedemptionRequest) -> Red
     moment = sent[TAG_9A_TRANSACTION_DATE] + sent.get(TAG_9F21_TRANSACTION_TIME, bytes(3))
     sfi, records = card.log
     oldest: RedemptionRecord | None = None
+    falling = True
     for oldest in read_log(sender, (sfi, records)):
         if oldest.of(sent):
             return _again(sender, card, request, oldest) if oldest.number == 1 else _logged(card, request, oldest)
-        if oldest.moment[:3] < moment[:3]:
-            return None  # the card takes no date before the last one, so older records are older days
+        if falling and oldest.moment[:3] < moment[:3]:
+            # The card takes no date before the last one, so older records are older days: unless a script set it back.
+            falling = not _set_back(sender, moment[:3])
+            if falling:
+                return None
+    if oldest is None or oldest.number < records:
+        return None
     # Within a day only the oldest record counts: the clocks of the counters differ.
-    if oldest is None or oldest.number < records or oldest.moment < moment:
+    if falling and oldest.moment < moment and not _set_back(sender, moment[:3]):
         return None
     return Redemption(RedemptionStatus.UNKNOWN, request, None)
+
+
+def _set_back(sender: Sender, day: bytes) -> bool:
+    """Whether a script set the last date of the card back that had this day or a later one: then records of earlier
+    days may be newer than a request of this day. Raises as ``read_data``."""
+    try:
+        before = read_data(sender, elements.DATE_SET_BACK)
+    except CardRefused as refused:
+        if refused.sw == _NOT_THERE:
+            return False  # an application of before
+        raise
+    return before is not None and elements.DATE_SET_BACK.encode(before) >= day
 
 
 def _again(sender: Sender, card: ProvenCard, request: RedemptionRequest, record: RedemptionRecord) -> Redemption:

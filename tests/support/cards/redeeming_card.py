@@ -58,6 +58,8 @@ class RedeemingCard(ScriptedCard):
         self.last: tuple[bytes, bytes, bytes, bytes] | None = None
         self.related = b""
         self.changes: list[tuple[str, bytes]] = []
+        self.set_back = ""
+        """DF33, of an application that has it."""
         self.spent = False
         self._count()
 
@@ -136,6 +138,7 @@ class RedeemingCard(ScriptedCard):
             "9F36": self.atc.to_bytes(2, "big"),
             "DF2E": self.scripts.to_bytes(2, "big"),
             "9F4F": bytes.fromhex(LOG_FORMAT),
+            **({"DF33": bytes.fromhex(self.set_back)} if self.set_back else {}),
         }
         return tlv(tag, values[tag]) + OK if tag in values else b"\x6a\x88"
 

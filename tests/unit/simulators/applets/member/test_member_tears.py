@@ -159,6 +159,7 @@ SCRIPTS: dict[str, tuple[str, str, bytes | None]] = {
     "category": (PUT + "DF26", "04", None),
     "activation": (PUT + "DF2D", "261122", None),
     "same value": (PUT + "DF2D", "261101", None),
+    "last date": (PUT + "DF2F", "261101", None),
     "block": (BLOCK, "", None),
     "unblock": (UNBLOCK, "", None),
     "tries": (RESET_TRIES, "", None),

@@ -293,7 +293,7 @@ def test_contactless(card: Specimen) -> None:
     for kind in (CDA, TC, AAC):
         assert one.till.generate(kind).sw == 0x6985
     assert one.till.record(4, 1).sw == 0x6982
-    assert [one.send(f"80CA{tag}00") for tag in ("DF28", "DF2E", "DF2F")] == [0x6A88] * 3
+    assert [one.send(f"80CA{tag}00") for tag in ("DF28", "DF2E", "DF2F", "DF33")] == [0x6A88] * 4
     assert one.till.data(0xDF2D) == "261101"
     assert one.host.state == state
 

@@ -119,6 +119,9 @@ def test_a_proof_covers_the_changed_records(card: Specimen) -> None:
         ("DF28", "01010C0002270132"),
         ("DF28", "01010C0000270101"),
         ("DF28", "01010C0002270101" * 2),
+        ("DF2F", ""),
+        ("DF2F", "26112200"),
+        ("DF2F", "260431"),
     ],
 )
 def test_a_value_out_of_form(card: Specimen, tag: str, value: str) -> None:
@@ -129,7 +132,7 @@ def test_a_value_out_of_form(card: Specimen, tag: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["005A", "DF21", "DF24", "DF2A", "DF2B", "DF2E", "DF2F", "9F36", "9F17", "9F61", "DF30"]
+    "tag", ["005A", "DF21", "DF24", "DF2A", "DF2B", "DF2E", "DF33", "9F36", "9F17", "9F61", "DF30"]
 )
 def test_no_other_tag(card: Specimen, tag: str) -> None:
     one = selected(card)
@@ -166,6 +169,34 @@ def test_block_and_unblock(card: Specimen) -> None:
         kind = 0x50 if cvr == 0x060000 else 0x00
         assert int(one.till.redeem(kind).cvr, 16) == cvr | counter + 1
     assert one.till.redeem().cvr == "420004"
+
+
+def test_the_last_date_of_a_counter_with_a_wrong_clock_is_set_back(card: Specimen) -> None:
+    """docs/redemption.md, The last date."""
+    one = selected(card)
+    assert one.till.redeem(t9A="490101").cvr == "400080"
+    assert one.till.redeem(t9F37="00000002").cvr == "001040"
+    assert (one.till.data(0xDF2F), one.till.data(0xDF33)) == ("490101", "000000")
+    assert one.till.run(PUT + "DF2F", "261121") == 0x9000
+    one.restart()
+    one.till.begin()
+    assert (one.till.data(0xDF2F), one.till.data(0xDF33), one.till.data(0xDF2E)) == ("261121", "490101", "0001")
+    assert len(one.till.log()) == 1
+    assert one.till.redeem(t9F37="00000003").cvr == "020041", "its period began with the wrong date"
+    assert one.till.run(PUT + "DF28", "01010C0002261101") == 0x9000
+    assert one.till.redeem(t9F37="00000003").cvr == "420002"
+    assert one.till.data(0xDF2F) == "261122"
+
+
+def test_the_latest_date_that_was_set_back_stays(card: Specimen) -> None:
+    one = selected(card)
+    assert one.till.run(PUT + "DF2F", "280101") == 0x9000
+    assert one.till.data(0xDF33) == "000000", "a later date sets nothing back"
+    for value, latest in (("000000", "280101"), ("270101", "280101"), ("991231", "280101"), ("490101", "280101")):
+        assert one.till.run(PUT + "DF2F", value) == 0x9000
+        assert (one.till.data(0xDF2F), one.till.data(0xDF33)) == (value, latest)
+    assert one.till.run(PUT + "DF2F", "261122") == 0x9000
+    assert one.till.data(0xDF33) == "490101"
 
 
 def test_a_new_pin(card: Specimen) -> None:

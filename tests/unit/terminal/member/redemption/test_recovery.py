@@ -144,6 +144,46 @@ def test_reading_ends_at_an_earlier_day() -> None:
     assert len([turn for turn in card.log[before:] if turn.startswith("00B2") and turn[6:8] == "24"]) == 1
 
 
+@pytest.mark.parametrize("set_back", ["", "000000", "261121"])
+def test_a_date_that_was_set_back_before_the_request_changes_nothing(set_back: str) -> None:
+    card = RedeemingCard(limit=50)
+    elsewhere(card, 10, replace(REQUEST, day=date(2026, 11, 21)))
+    card.set_back = set_back
+    torn(card, counted=False)
+    assert recovered(card) is None
+
+
+def test_a_redemption_of_a_wrong_clock_stands_in_the_log_behind_earlier_days() -> None:
+    """The card counted it on a day to come, and a script set its last date back."""
+    card = RedeemingCard(limit=50)
+    torn(card, counted=True)
+    card.set_back = "261122"
+    elsewhere(card, 3, replace(LATER, day=date(2026, 11, 1)))
+    redemption = recovered(card)
+    assert redemption is not None
+    assert redemption.status is RedemptionStatus.LOGGED
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 1), REQUEST.day])
+@pytest.mark.parametrize("counted", [True, False])
+def test_ten_records_of_earlier_days_prove_nothing_of_a_date_that_was_set_back(day: date, counted: bool) -> None:
+    card = RedeemingCard(limit=50)
+    torn(card, counted=counted)
+    card.set_back = "261122"
+    elsewhere(card, 10, replace(LATER, day=day, clock=time(9, 0)))
+    redemption = recovered(card)
+    assert redemption is not None
+    assert redemption.status is RedemptionStatus.UNKNOWN
+
+
+def test_a_log_with_room_says_that_nothing_happened_whatever_was_set_back() -> None:
+    card = RedeemingCard(limit=50)
+    torn(card, counted=False)
+    card.set_back = "261122"
+    elsewhere(card, 9, replace(LATER, day=date(2026, 11, 1)))
+    assert recovered(card) is None
+
+
 def test_without_the_time_in_the_list_a_record_of_the_day_is_not_older() -> None:
     card = RedeemingCard(issue(CDOL1.replace("9F2103", "")), limit=50)
     elsewhere(card, 10, REQUEST)
