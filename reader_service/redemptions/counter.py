@@ -144,12 +144,19 @@ class CounterRedemptions:
         results: dict[int, JournalRow] = {}
         for row in self.journal.rows():
             if row.kind is RowKind.INTENT:
-                if RedemptionRequest.decode(row.octets("request")).day == day:
+                if self._day_of(row) == day:
                     intents[row.number] = Intent.of(row)
             elif (number := row.data.get("intent")) in intents:
                 results.pop(int(number), None)
                 results[int(number)] = row
         return [self._record(intents[number], row) for number, row in results.items()]
+
+    def _day_of(self, row: JournalRow) -> date:
+        """The day of a request; that of its row where this version does not read it."""
+        try:
+            return RedemptionRequest.decode(row.octets("request")).day
+        except CodecError:
+            return row.at.astimezone(self.zone).date()
 
     def day_sheet(self, day: date, at: datetime) -> DaySheet:
         """The end-of-day sheet of a local day, as the journal has it now. Raises JournalUnavailable, CodecError."""

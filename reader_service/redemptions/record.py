@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from programme.wording import Sentence
 from reader_service.redemptions.intents import Intent
@@ -108,8 +108,14 @@ class CounterRecord:
         }
 
 
+UNREADABLE: Final = Sentence("（本版本无法读取）", "(not readable by this version)")
+"""The title of a request that another version of the program wrote."""
+
+
 def record_of(intent: Intent, row: JournalRow, zone: tzinfo, *, reversed_since: bool = False) -> CounterRecord:
-    """The record of an intent and the last row about it. Raises CodecError for rows of no redemption."""
+    """The record of an intent and the last row about it. Where its request or evidence is in another form than this
+    version reads, its title and its outcome UNKNOWN say so: it counts nowhere. Raises CodecError for rows of no
+    redemption."""
     outcome = _OUTCOMES.get(row.kind)
     if outcome is None:
         raise CodecError(f"row {row.number} of the journal ({row.kind}) is no result of a redemption")
@@ -124,16 +130,42 @@ def record_of(intent: Intent, row: JournalRow, zone: tzinfo, *, reversed_since: 
     )
     if row.kind not in COUNTED:
         return record
-    evidence = RedemptionEvidence.decode(row.octets("evidence"))
-    data = evidence.data
+    try:
+        evidence = RedemptionEvidence.decode(row.octets("evidence"))
+        data = evidence.data
+    except CodecError:
+        return replace(record, title=UNREADABLE, outcome=CounterOutcome.UNKNOWN)
+    if record.title == UNREADABLE:
+        return replace(record, outcome=CounterOutcome.UNKNOWN, transaction=evidence.counter)
     if not evidence.signature:
         record = replace(record, outcome=CounterOutcome.LOGGED)
     return replace(record, transaction=evidence.counter, used=data.used, limit=data.limit)
 
 
 def open_record(intent: Intent, zone: tzinfo) -> CounterRecord:
-    """The record of a request that got no answer. Raises CodecError."""
-    request, details = RedemptionRequest.decode(intent.request), intent.details
+    """The record of a request that got no answer; without its values where this version does not read them."""
+    details = intent.details
+    try:
+        request = RedemptionRequest.decode(intent.request)
+    except CodecError:
+        return CounterRecord(
+            number=intent.number,
+            intent=intent.number,
+            at=intent.at.astimezone(zone),
+            outcome=CounterOutcome.TORN,
+            benefit="",
+            product="",
+            benefit_class="",
+            title=UNREADABLE,
+            quantity=0,
+            amount=0,
+            list_price=None,
+            saved=0,
+            card=masked_pan(intent.card_number),
+            cashier=intent.cashier,
+            merchant="",
+            terminal="",
+        )
     listed, saved = details.get("list"), details.get("saved")
     return CounterRecord(
         number=intent.number,

@@ -258,8 +258,8 @@ class Boxes:
         ``unsigned``, which are to be sent back. The others are delivered. ``signed`` is the count on the signed list,
         which has to be theirs; ``day`` is its date.
 
-        Raises NotOnRecord, RegistryConflict for a box that is not on its way to units, a day that is yet to come,
-        another count, or a card that is not waited for.
+        Raises NotOnRecord, RegistryConflict for a box that is not on its way to units, a day that is yet to come or
+        before the box was handed over, another count, or a card that is not waited for.
         """
         name = _named_person(recipient)
         with self._context.write() as conn:
@@ -268,6 +268,11 @@ class Boxes:
             at = self._context.clock()
             if day > self._context.day(at):
                 raise RegistryConflict(f"{day} is yet to come", reason="day-future", day=day.isoformat())
+            handed = lookup.handed_over_at(conn, box_id)
+            if handed is not None and day < self._context.day(handed):
+                sentence = f"box {box_id} was handed over on {self._context.day(handed)}, after {day}"
+                first = self._context.day(handed).isoformat()
+                raise RegistryConflict(sentence, reason="day-before", box=box_id, day=day.isoformat(), first=first)
             waits = [card for card in _cards(conn, box_id) if card.signed is None and unit in ("", card.unit)]
             states = lock_cards(conn, [(card.card_number, card.sequence) for card in waits])
             if not waits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select
@@ -163,6 +163,15 @@ def box_of_card(conn: Connection, card: tuple[str, int]) -> str | None:
         box_cards.c.card_number == card[0], box_cards.c.sequence == card[1], _INSIDE
     )
     return conn.execute(chosen).scalar_one_or_none()
+
+
+def handed_over_at(conn: Connection, box_id: str) -> datetime | None:
+    """When a box was handed over last."""
+    chosen = select(func.max(moves.c.at)).where(
+        moves.c.box_id == box_id, moves.c.step == "hand-over", moves.c.undone_at.is_(None)
+    )
+    at: datetime | None = conn.execute(chosen).scalar_one()
+    return at
 
 
 def place_of() -> ColumnElement[str]:

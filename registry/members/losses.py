@@ -6,12 +6,13 @@ Every card that becomes lost has a row here, whichever way it was reported.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, exists, select, update
 
+from registry.admin.login_failures import LoginFailures
 from registry.batches.approval import discard
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
@@ -78,6 +79,10 @@ class Loss:
         return self.unlisted_at is None
 
 
+MOST_CALLS: Final = 3
+"""Callers who were not identified, after which the hotline takes no call about the card for ``CALLS_REST``."""
+CALLS_REST: Final = timedelta(hours=1)
+_CALLS_FORGOTTEN: Final = timedelta(hours=24)
 _IN_PRODUCTION: Final = ("batch-has-cards", "batch-has-chips", "batch-over")
 
 
@@ -86,6 +91,7 @@ class Losses:
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
+        self._calls = LoginFailures(context)
 
     def report(
         self,
@@ -102,7 +108,7 @@ class Losses:
         person's review.
 
         Raises NotOnRecord, RegistryConflict for a card that has ended, a caller who was not identified (which the audit
-        keeps), or a member who cannot get a replacement now.
+        keeps), one too many of them within an hour, or a member who cannot get a replacement now.
         """
         reason = reason_given(reason)
         right = frozenset() if caller is None else self._identify(card_number, caller, by)
@@ -197,6 +203,12 @@ class Losses:
 
     def _identify(self, card_number: str, caller: Caller, by: str) -> frozenset[Question]:
         """The caller's right answers. Raises NotOnRecord, RegistryConflict for too few; the audit keeps the attempt."""
+        key, now = f"caller {card_number}", self._context.clock()
+        known = self._calls.of([key]).get(key)
+        if known is not None and known.blocked_until is not None and known.blocked_until > now:
+            minutes = -(-(known.blocked_until - now) // timedelta(minutes=1))
+            sentence = f"too many callers about this card were not identified: try again in {minutes} minutes"
+            raise RegistryConflict(sentence, reason="caller-attempts", minutes=minutes)
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
             member = member_row(conn, card.member_id)
@@ -206,6 +218,10 @@ class Losses:
                 subject = f"card:{card_number}-{card.sequence}"
                 kind = caller.kind.value
                 self._context.audit(conn, by, "card.caller-refused", subject, "", caller=kind, right=len(right))
+        if caller.identified(right):
+            self._calls.clear(key)
+        elif self._calls.failed(key, forget=_CALLS_FORGOTTEN).count >= MOST_CALLS:
+            self._calls.block(key, now + CALLS_REST)
         refuse_unproven(caller, right)
         return right
 

@@ -31,7 +31,10 @@ router = Resource(prefix="/readers", tags=["redeem"], responses=problems(*ALWAYS
 records_router = Resource(prefix="/redemptions", tags=["redeem"], responses=problems(*ALWAYS))
 
 RowNumber = Annotated[int, Path(ge=1, lt=2**53, examples=[3], description="The number of a row of the journal.")]
-_OVER = ("conflict", "this card was taken out or used for a redemption since: insert it again")
+_OVER = (
+    "conflict",
+    "this card was taken out, used for a redemption, or verified by an older list since: insert it again",
+)
 _NO_MERCHANT = ("conflict", "nothing is redeemed here: the settings name no merchant")
 _NO_CARD = ("not-found", "no card in this reader was verified for a redemption")
 _NO_RECORD = ("not-found", "row 3 of the journal is no redemption")

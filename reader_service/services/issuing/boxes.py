@@ -18,9 +18,7 @@ from registry.db.paging import Page
 from registry.handover.filling import CAPACITY
 from registry.handover.values import Box, BoxCard, BoxSheet, BoxStage, CardPlaces, Level, Move, Tick
 from terminal.apdu import Disposition, stack
-from terminal.errors import CardError, CodecError
-from terminal.member.contents import read_contents
-from terminal.member.elements import CARD_NUMBER, SEQUENCE
+from terminal.member.verdict import verify
 
 _READING: Final = 20.0
 """Seconds after which reading a card counts as hung."""
@@ -86,8 +84,9 @@ class BoxService:
             return self._registry.boxes.tick(box_id, scan, p.name)
 
     def tick_inserted(self, p: Principal, box_id: str, reader_id: str) -> Tick:
-        """Tick off the card in a reader that is free or in counter mode. Raises ReaderOut without a card, Conflict for
-        a reader that somebody works with, or a card that is no member card."""
+        """Tick off the card in a reader that is free or in counter mode, once its chip proved that it is genuine.
+        Raises ReaderOut without a card, Conflict for a reader that somebody works with, or a card that is no genuine
+        one."""
         p.need(Permission.CARDS_CHANGE)
         return self.tick(p, box_id, self._number_in(reader_id))
 
@@ -180,17 +179,20 @@ class BoxService:
         view = self._readers.view(reader_id)
         if not _shared(view):
             raise Conflict(f"somebody works with reader {view.name}", reason="reader-in-use", name=view.name)
-        try:
-            return self._readers.ask(reader_id, self._read_number, _READING)
-        except (CardError, CodecError) as e:
-            sentence = "the card in the reader is no member card that can be read: put it aside"
-            raise Conflict(sentence, reason="card-unread") from e
+        return self._readers.ask(reader_id, self._proven_number, _READING)
 
-    def _read_number(self, session: ReaderSession) -> str:
+    def _proven_number(self, session: ReaderSession) -> str:
+        """Number and sequence of a card whose chip signed for them; whether it is valid is not asked here."""
+        lists = self._parts.lists()
         transport = session.connect()
         try:
-            card = read_contents(stack(transport), self._parts.member_aid)
-            return f"{card.need(CARD_NUMBER)}-{card.need(SEQUENCE)}"
+            aid, now, policy = self._parts.member_aid, self._parts.now(), lists.policy
+            verdict = verify(stack(transport), trust=lists.trust, hotlist=None, at=now, policy=policy, aid=aid)
+            proven = verdict.card
+            if proven is None:
+                sentence = "the card in the reader is no genuine member card that can be read: put it aside"
+                raise Conflict(sentence, reason="card-unread")
+            return f"{proven.card_number}-{proven.sequence}"
         finally:
             transport.close()
             session.release(Disposition.KEEP)

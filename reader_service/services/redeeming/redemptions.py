@@ -119,6 +119,7 @@ class RedemptionService:
         self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
         self._insertions: dict[str, _Insertion] = {}
+        self._editions: tuple[int, int | None] | None = None
 
     @property
     def enabled(self) -> bool:
@@ -153,6 +154,11 @@ class RedemptionService:
         """A card is verified now: nothing is redeemed by an earlier verdict any more."""
         with self._lock:
             self._insertions.pop(reader_id, None)
+
+    def lists_changed(self, editions: tuple[int, int | None]) -> None:
+        """The versions of trust list and hotlist that are used now: a verdict by others allows nothing any more. From
+        any thread."""
+        self._editions = editions
 
     def verified(self, reader_id: str, sender: Sender, verdict: Verdict, again: Callable[[], Verdict]) -> Verdict:
         """Recover an earlier request to the card, and note what can be redeemed. Returns the verdict that counts, which
@@ -327,9 +333,11 @@ class RedemptionService:
             or insertion.spent
             or not present
             or not counter.same_day(insertion.verdict, at)
+            or self._editions not in (None, (insertion.verdict.trust_version, insertion.verdict.hotlist_version))
         ):
             raise Conflict(
-                "this card was taken out or used for a redemption since: insert it again", reason="insertion-over"
+                "this card was taken out, used for a redemption, or verified by an older list since: insert it again",
+                reason="insertion-over",
             )
         cashier = self._cashiers.name_for(p, reader_id)
         with translate_redemption_faults():
