@@ -12,29 +12,46 @@ from datetime import date
 from typing import Any, Final
 
 from registry.errors import RegistryConflict
-from registry.members.updates import CardUpdates, OpenScript, UpdateKind, UpdateState, WantedChange
+from registry.members.updates import CardUpdates
+from registry.members.wanted import OpenScript, UpdateKind, UpdateState, WantedChange
 from terminal.apdu import Sender
 from terminal.emv.data.elements.element import Element
-from terminal.errors import CodecError
-from terminal.keys import KeyCustody, KeyRef
+from terminal.errors import CardRefused, CodecError
+from terminal.keys import KeyCustody, KeyRef, PinBlock, PinFormat
 from terminal.member import elements
 from terminal.member.card_data import read_data
-from terminal.member.issuing import ScriptStep, block_application, put_data, unblock_application, write_script
+from terminal.member.issuing import (
+    ScriptStep,
+    block_application,
+    change_pin,
+    put_data,
+    unblock_application,
+    unblock_pin,
+    write_script,
+)
 from terminal.member.proven import ProvenCard
 from terminal.member.scripts import CardScript, UpdateStatus, update
 from terminal.member.values import Entitlement
+from terminal.secret import Secret
 
 ELEMENTS: Final[dict[UpdateKind, Element[Any]]] = {
     UpdateKind.ACTIVATION: elements.ACTIVATED_ON,
     UpdateKind.CATEGORY: elements.CATEGORY,
     UpdateKind.COVER: elements.COVER_ENDS,
     UpdateKind.ENTITLEMENTS: elements.ENTITLEMENTS,
+    UpdateKind.LAST_DATE: elements.LAST_REDEMPTION,
     UpdateKind.VALIDITY: elements.VALID_THROUGH,
 }
-"""The data element of each kind of change but the block."""
+"""The data element of each kind of change but blocks and PINs."""
 _BLOCK: Final = b"\x01"
 _WRONG_MAC: Final = 0x6988
+_NOT_THERE: Final = 0x6A88
 _FIXED: Final = "this card has the value in a signed record, or not at all"
+_NO_PIN: Final = "this card has no PIN"
+_UNREADABLE: Final = "the value, or what the card has now, is in no form that a card should have"
+_PIN_KEY: Final = "pek"
+_PIN_VALUE: Final = 11
+_NOTHING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +98,11 @@ class UpdateRunner:
         steps: list[tuple[WantedChange, ScriptStep]] = []
         settled: list[int] = []
         for one in wanted:
-            if _fixed(one, card):
-                self.updates.refuse(one.id, _FIXED, by=self.by, place=self.place)
-                refused.append((one.kind, _FIXED))
-            elif (step := step_for(one, card, self.today)) is None:
+            step = self._step(sender, one, card)
+            if isinstance(step, str):
+                self.updates.refuse(one.id, step, by=self.by, place=self.place)
+                refused.append((one.kind, step))
+            elif step is None:
                 settled.append(one.id)
             else:
                 steps.append((one, step))
@@ -116,6 +134,40 @@ class UpdateRunner:
         self.updates.activate(number, sequence, day, by=self.by, shown=shown, place=self.place)
         return self.run(sender, card)
 
+    def change_pin(
+        self, sender: Sender, card: ProvenCard, shown: str, pin: Secret, *, second: str = ""
+    ) -> UpdateReport:
+        """Give the selected application a new PIN (4 to 12 digits), with its member present; ``shown`` is what
+        identified the member, ``second`` the person who consents where the PIN is blocked. What else is wanted runs
+        too.
+
+        Raises as ``run``, and RegistryConflict for a card without a PIN, for a blocked PIN without a second person, and
+        as ``CardUpdates.change_pin``.
+        """
+        number, sequence = card.card_number, card.sequence
+        tries = _data(sender, elements.PIN_TRIES)
+        if tries is None:
+            raise RegistryConflict(f"card {number} has no PIN", reason="card-no-pin", card=number)
+        if not tries and not second:
+            sentence = f"the PIN of card {number} is blocked: a second person consents to a new one"
+            raise RegistryConflict(sentence, reason="pin-blocked", card=number)
+        block = self.custody.encrypt_pin(self.custody.latest(_PIN_KEY), PinFormat.ISO0, pin, number)
+        value = _PinValue.of(block).encode()
+        self.updates.change_pin(number, sequence, value, by=self.by, shown=shown, place=self.place, second=second)
+        return self.run(sender, card)
+
+    def _step(self, sender: Sender, one: WantedChange, card: ProvenCard) -> ScriptStep | str | None:
+        """The command of a wanted change; None where the chip has the value already, and why where it does not take it.
+        Raises CardRefused, CardMalformed, TransportError."""
+        try:
+            if one.kind in (UpdateKind.PIN_UNBLOCK, UpdateKind.PIN_CHANGE):
+                return _NO_PIN if _data(sender, elements.PIN_TRIES) is None else _pin_step(one)
+            if one.kind is UpdateKind.LAST_DATE:
+                return _date_step(sender, one)
+            return _FIXED if _fixed(one, card) else step_for(one, card, self.today)
+        except CodecError:
+            return _UNREADABLE
+
     def _write(
         self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]
     ) -> tuple[WantedChange, ...]:
@@ -125,8 +177,8 @@ class UpdateRunner:
         commands, ids = [step for _, step in steps], [one.id for one, _ in steps]
         ac, smi, smc = (self.custody.latest(name) for name in ("imk-ac", "imk-smi", "imk-smc"))
         for version in range(smi.version, 0, -1):
-            master = KeyRef(smi.name, version)
-            keys = self.custody.application_keys((ac, master, smc), number, sequence)
+            masters = (ac, KeyRef(smi.name, version), KeyRef(smc.name, min(version, smc.version)))
+            keys = self.custody.application_keys(masters, number, sequence)
             atc, counter = read_data(sender, elements.TRANSACTION_COUNTER), read_data(sender, elements.SCRIPT_COUNTER)
             script = write_script(self.custody, keys, commands, atc=atc, counter=counter).encode()
             script_id = self.updates.begin(number, sequence, script, ids, by=self.by, place=self.place)
@@ -169,17 +221,22 @@ def merged(wanted: tuple[Entitlement, ...], held: tuple[Entitlement, ...], today
 
 
 def encoded(kind: UpdateKind, value: object) -> bytes:
-    """The value of a wanted change as it is stored: a date, a category, entitlements, or for a block whether the card
-    is to be blocked. Raises CodecError, also for two entitlements of one class, which no card takes."""
+    """The value of a wanted change as it is stored: a date, a category, entitlements, for a block whether the card
+    is to be blocked, and nothing to unblock the PIN. Raises CodecError, also for two entitlements of one class, which
+    no card takes."""
     if kind is UpdateKind.BLOCK:
         return _BLOCK if value else b"\x00"
+    if kind is UpdateKind.PIN_UNBLOCK:
+        return b""
     if isinstance(value, tuple) and len({entitlement.benefit_class for entitlement in value}) < len(value):
         raise CodecError("DF28 (entitlements): a class comes twice")
     return ELEMENTS[kind].encode(value)
 
 
 def value_of(wanted: WantedChange) -> object:
-    """The wanted value, as ``encoded`` took it. Raises CodecError."""
+    """The wanted value, as ``encoded`` took it; None where a PIN is concerned. Raises CodecError."""
+    if wanted.kind in (UpdateKind.PIN_UNBLOCK, UpdateKind.PIN_CHANGE):
+        return None
     return wanted.value == _BLOCK if wanted.kind is UpdateKind.BLOCK else ELEMENTS[wanted.kind].decode(wanted.value)
 
 
@@ -188,6 +245,63 @@ def _counted(new: Entitlement, old: Entitlement | None, today: date) -> Entitlem
         return new
     goes_on = old.on(max(today, new.start)).start == new.on(max(today, new.start)).start
     return new._replace(used=old.used, start=old.start) if goes_on else new
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _PinValue:
+    """The stored value of a new PIN: its block under a PIN key in custody, in ISO format 0 for the card number.
+
+    Version 01, the version of the key, the block.
+    """
+
+    key_version: int
+    block: bytes
+
+    @classmethod
+    def of(cls, pin: PinBlock) -> _PinValue:
+        return cls(pin.key.version, pin.block)
+
+    @classmethod
+    def decode(cls, data: bytes) -> _PinValue:
+        """Raises CodecError."""
+        if len(data) != _PIN_VALUE or data[0] != 1:
+            raise CodecError("this is no stored PIN")
+        return cls(int.from_bytes(data[1:3], "big"), data[3:])
+
+    def encode(self) -> bytes:
+        return b"\x01" + self.key_version.to_bytes(2, "big") + self.block
+
+    def for_card(self, card_number: str) -> PinBlock:
+        return PinBlock(KeyRef(_PIN_KEY, self.key_version), PinFormat.ISO0, self.block, card_number)
+
+
+def _pin_step(wanted: WantedChange) -> ScriptStep:
+    """Raises CodecError."""
+    if wanted.kind is UpdateKind.PIN_UNBLOCK:
+        return unblock_pin()
+    return change_pin(_PinValue.decode(wanted.value).for_card(wanted.card_number))
+
+
+def _date_step(sender: Sender, wanted: WantedChange) -> ScriptStep | str | None:
+    """Set the last date back, never forward. Raises CodecError, and as ``read_data``."""
+    day = elements.LAST_REDEMPTION.decode(wanted.value)
+    if _data(sender, elements.DATE_SET_BACK, absent=_NOTHING) is _NOTHING:
+        return _FIXED
+    held = read_data(sender, elements.LAST_REDEMPTION)
+    if held is None or (day is not None and held <= day):
+        return None
+    return put_data(elements.LAST_REDEMPTION, day)
+
+
+def _data(sender: Sender, element: Element[Any], *, absent: object = None) -> Any:
+    """A data object of the selected application, or ``absent`` where the card does not have it. Raises as
+    ``read_data``."""
+    try:
+        return read_data(sender, element)
+    except CardRefused as refused:
+        if refused.sw == _NOT_THERE:
+            return absent
+        raise
 
 
 def _fixed(wanted: WantedChange, card: ProvenCard) -> bool:

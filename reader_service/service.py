@@ -64,7 +64,6 @@ class ReaderService:
             redemptions=self.redemptions,
             insertions=insertions,
         )
-        self.updates = UpdateService(parts, self.readers, self.counter, insertions)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh
@@ -88,6 +87,9 @@ class ReaderService:
         self.todos = TodoService(parts)
         self.accounts = accounts or AccountService(parts.registry, self.config, leases=self.leases)
         self.users = UserService(parts.registry, self.accounts)
+        self.updates = UpdateService(
+            parts, self.readers, self.counter, insertions, prove_token=self.accounts.prove_token
+        )
         self.amendments = AmendmentService(parts, self.bus, on_hotlist=refresh)
         self.losses = LossService(parts, self.bus, self.lists, self.accounts, on_hotlist=refresh)
         self.readers.on_added = self.counter.reader_added

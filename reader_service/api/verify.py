@@ -14,7 +14,7 @@ from reader_service.http.schemas import ALWAYS, ReaderRequest, ResponseModel, pr
 from reader_service.services.counter.counter import ListsAge
 from reader_service.services.counter.fetched_lists import ListDates
 from reader_service.services.counter.fetching import FetchState
-from registry.members.updates import UpdateKind
+from registry.members.wanted import UpdateKind
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
 

@@ -3,82 +3,26 @@
 A wish is a value, not a command: it becomes a command when the card is there (``personalize.updates``). At most one
 script of a card is open at a time; which of its commands ran is known from the card alone, perhaps at its next
 insertion. States of a wish: ``pending -> sent -> done | refused``, back to ``pending`` where its command did not run,
-and ``withdrawn`` by a person or by a newer wish of its kind.
+and ``withdrawn`` by a person or by a newer wish of its kind. A wish that lifts a block is ``proposed`` first, until a
+second person consents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
+from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.cards import CardChange, card_on_record, change_card
 from registry.members.views import without_names
+from registry.members.wanted import OpenScript, UpdateKind, UpdateState, WantedChange, wanted_change
 from registry.values import Card, CardState
-
-
-class UpdateKind(StrEnum):
-    """What is changed on a chip, and how its value is encoded."""
-
-    ACTIVATION = "activation"
-    """DF2D, the day."""
-    BLOCK = "block"
-    """01 block the application, 00 unblock it."""
-    CATEGORY = "category"
-    """DF26."""
-    COVER = "cover"
-    """DF29, last day."""
-    ENTITLEMENTS = "entitlements"
-    """DF28 with nothing used: what the chip has counted in the same period stays."""
-    VALIDITY = "validity"
-    """DF27, last day."""
-
-
-class UpdateState(StrEnum):
-    """The state of a wanted change."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    """In an open script: it may have run."""
-    DONE = "done"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-
-
-@dataclass(frozen=True, slots=True)
-class WantedChange:
-    """A wanted change of one chip. ``value`` is as ``UpdateKind`` says; ``refusal`` why the chip does not take it."""
-
-    id: int
-    card_number: str = field(repr=False)
-    sequence: int
-    kind: UpdateKind
-    value: bytes
-    state: UpdateState
-    wanted_at: datetime
-    wanted_by: str
-    reason: str
-    ended_at: datetime | None
-    ended_by: str | None
-    place: str | None
-    refusal: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenScript:
-    """A script that was sent, and of which nobody knows yet how much ran."""
-
-    id: int
-    script: bytes
-
 
 _STAYS: Final = (CardState.LOST, CardState.WITHDRAWN, CardState.REPLACED, CardState.DAMAGED)
 """Ended cards: nothing but a block is wanted on them."""
@@ -93,13 +37,17 @@ class CardUpdates:
     def want(
         self, card_number: str, wanted: Mapping[UpdateKind, bytes], *, by: str, reason: str
     ) -> tuple[WantedChange, ...]:
-        """Order changes of the newest card of that number; each replaces a pending one of its kind.
+        """Order changes of the newest card of that number; each replaces a waiting one of its kind. One that lifts a
+        block waits for ``consent``.
 
-        Raises NotOnRecord, RegistryConflict without a reason, for an activation, and for a card that has ended.
+        Raises NotOnRecord, RegistryConflict without a reason, for an activation or a new PIN, and for a card that has
+        ended.
         """
         why = reason_given(reason)
         if UpdateKind.ACTIVATION in wanted:
             raise RegistryConflict("a card is activated with its member present", reason="activation-present")
+        if UpdateKind.PIN_CHANGE in wanted:
+            raise RegistryConflict("a PIN is changed with the member present", reason="pin-present")
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
             if card.state in _STAYS and set(wanted) != {UpdateKind.BLOCK}:
@@ -111,21 +59,50 @@ class CardUpdates:
             self._context.audit(conn, by, "card.want", f"card:{card_number}-{card.sequence}", why, changes=kinds)
             return tuple(_updates(conn, ids))
 
+    def consent(self, update_id: int, *, by: str, place: str = "") -> WantedChange:
+        """The second person consents: the change is pending. Raises NotOnRecord, RegistryConflict for the person who
+        ordered it, and for one that does not wait for consent."""
+        with self._context.write() as conn:
+            wanted = self._proposed(conn, update_id)
+            own = f"who ordered change {update_id} does not consent to it; a second person does"
+            refuse_same_person(conn, wanted.wanted_by, by, own, update=update_id)
+            card = card_on_record(conn, wanted.card_number, wanted.sequence)
+            self._end_waiting(conn, card, wanted.kind, by, (UpdateState.PENDING,))
+            mine = (card_updates.c.id == update_id, card_updates.c.state == UpdateState.PROPOSED.value)
+            given = {"consented_at": self._context.clock(), "consented_by": by, "state": UpdateState.PENDING.value}
+            if not conn.execute(update(card_updates).where(*mine).values(given)).rowcount:
+                raise _not_proposed(_on_record(conn, update_id))
+            subject = f"card:{wanted.card_number}-{wanted.sequence}"
+            self._context.audit(conn, by, "card.consent", subject, changes=wanted.kind.value, place=place)
+            return _updates(conn, [update_id])[0]
+
+    def change_pin(
+        self, card_number: str, sequence: int, value: bytes, *, by: str, shown: str, place: str, second: str = ""
+    ) -> WantedChange:
+        """Order a new PIN of a card whose member is present. ``shown`` is what identified the member, ``second`` the
+        person who consents where the PIN was blocked.
+
+        Raises NotOnRecord, RegistryConflict where the member was not identified, for a card that is not in use, and
+        where both are one person.
+        """
+        with self._context.write() as conn:
+            card, why = self._present(conn, card_number, sequence, shown, "card-not-in-use", "has its PIN changed")
+            if second:
+                sentence = "who changes a blocked PIN does not consent to it; a second person does"
+                refuse_same_person(conn, by, second, sentence)
+            wanted = self._add(conn, card, UpdateKind.PIN_CHANGE, value, by, why, second=second)
+            subject = f"card:{card_number}-{sequence}"
+            self._context.audit(conn, by, "card.pin", subject, why, place=place, consent=second or None)
+            return _updates(conn, [wanted])[0]
+
     def activate(self, card_number: str, sequence: int, day: bytes, *, by: str, shown: str, place: str) -> WantedChange:
         """Order the activation of a card whose member is present; ``day`` is the value of DF2D, ``shown`` what
         identified the member. Nothing is activated until the chip has confirmed its script.
 
         Raises NotOnRecord, RegistryConflict where the member was not identified, or the card was not delivered.
         """
-        if not shown.strip():
-            raise RegistryConflict("say what identified the member", reason="member-identified")
-        why = reason_given(shown)
         with self._context.write() as conn:
-            card = card_on_record(conn, card_number, sequence)
-            if card.state not in (CardState.DELIVERED, CardState.ACTIVE):
-                sentence = f"card {card_number} is {card.state}; only a delivered card is activated"
-                raise RegistryConflict(sentence, reason="card-not-delivered", card=card_number, state=card.state.value)
-            why = self._nameless(conn, card_number, sequence, why)
+            card, why = self._present(conn, card_number, sequence, shown, "card-not-delivered", "is activated")
             wanted = self._add(conn, card, UpdateKind.ACTIVATION, day, by, why)
             self._context.audit(conn, by, "card.identify", f"card:{card_number}-{sequence}", why, place=place)
             return _updates(conn, [wanted])[0]
@@ -134,12 +111,12 @@ class CardUpdates:
         """What is wanted of a card and in no open script, oldest first."""
         chosen = _of_card(card_number, sequence).where(card_updates.c.state == UpdateState.PENDING.value)
         with self._context.read() as conn:
-            return tuple(_update(row) for row in conn.execute(chosen))
+            return tuple(wanted_change(row) for row in conn.execute(chosen))
 
     def of_card(self, card_number: str, sequence: int) -> tuple[WantedChange, ...]:
         """Everything that was ever wanted of a card, oldest first."""
         with self._context.read() as conn:
-            return tuple(_update(row) for row in conn.execute(_of_card(card_number, sequence)))
+            return tuple(wanted_change(row) for row in conn.execute(_of_card(card_number, sequence)))
 
     def any_waiting(self) -> bool:
         """Whether a change of any card is pending or sent: a counter asks before it asks for each card."""
@@ -155,27 +132,32 @@ class CardUpdates:
         if cursor is not None:
             chosen = chosen.where(card_updates.c.id < read_cursor(cursor, int)[0])
         with self._context.read() as conn:
-            return page_of(conn.execute(chosen).all(), limit, _update, lambda row: [row.id])
+            return page_of(conn.execute(chosen).all(), limit, wanted_change, lambda row: [row.id])
+
+    def change(self, update_id: int) -> WantedChange:
+        """Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return _on_record(conn, update_id)
+
+    def proposed(self, limit: int) -> tuple[WantedChange, ...]:
+        """Changes that wait for a second person, oldest first."""
+        chosen = select(card_updates).where(card_updates.c.state == UpdateState.PROPOSED.value)
+        with self._context.read() as conn:
+            return tuple(wanted_change(row) for row in conn.execute(chosen.order_by(card_updates.c.id).limit(limit)))
 
     def withdraw(self, update_id: int, *, by: str, reason: str) -> WantedChange:
-        """Take back a pending change. Raises NotOnRecord, RegistryConflict for one that was sent or has ended."""
+        """Take back a change that was not sent. Raises NotOnRecord, RegistryConflict for one that was sent or has
+        ended."""
         why = reason_given(reason)
         with self._context.write() as conn:
-            rows = _updates(conn, [update_id])
-            if not rows:
-                raise NotOnRecord(f"there is no wanted change {update_id}", reason="update", update=update_id)
-            (wanted,) = rows
-            if wanted.state is not UpdateState.PENDING:
-                sentence = f"change {update_id} is {wanted.state} and cannot be taken back"
-                raise RegistryConflict(sentence, reason="update-state", update=update_id, state=wanted.state.value)
-            if not self._end(conn, [update_id], UpdateState.WITHDRAWN, by, ""):  # sent since it was read
-                sentence = f"change {update_id} is {UpdateState.SENT} and cannot be taken back"
-                state = UpdateState.SENT.value
-                raise RegistryConflict(sentence, reason="update-state", update=update_id, state=state)
-            why = self._nameless(conn, wanted.card_number, wanted.sequence, why)
-            subject = f"card:{wanted.card_number}-{wanted.sequence}"
-            self._context.audit(conn, by, "card.withdraw-change", subject, why, changes=wanted.kind.value)
-            return _updates(conn, [update_id])[0]
+            return self._take_back(conn, _on_record(conn, update_id), by, why)
+
+    def refuse_consent(self, update_id: int, *, by: str, reason: str) -> WantedChange:
+        """The second person refuses: the change is taken back. Raises NotOnRecord, RegistryConflict for one that does
+        not wait for consent."""
+        why = reason_given(reason)
+        with self._context.write() as conn:
+            return self._take_back(conn, self._proposed(conn, update_id), by, why)
 
     def open_script(self, card_number: str, sequence: int) -> OpenScript | None:
         """The script of a card whose outcome is unknown."""
@@ -216,10 +198,14 @@ class CardUpdates:
             chosen = select(card_updates).where(
                 card_updates.c.script_id == script_id, card_updates.c.state == UpdateState.SENT.value
             )
-            sent = [(row.position, _update(row)) for row in conn.execute(chosen.order_by(card_updates.c.position))]
+            sent = [
+                (row.position, wanted_change(row)) for row in conn.execute(chosen.order_by(card_updates.c.position))
+            ]
             done = [wanted for position, wanted in sent if position < ran]
             refused = [wanted.id for position, wanted in sent if refusal and position == ran]
             again = [wanted for position, wanted in sent if position >= ran and wanted.id not in refused]
+            if any(wanted.kind is UpdateKind.PIN_CHANGE for _, wanted in sent):
+                conn.execute(update(card_scripts).where(card_scripts.c.id == script_id).values(script=b""))
             self._end(conn, refused, UpdateState.REFUSED, by, place, refusal, before=UpdateState.SENT)
             for wanted in again:
                 self._put_back(conn, wanted, by)
@@ -235,21 +221,65 @@ class CardUpdates:
         with self._context.write() as conn:
             self._end(conn, [update_id], UpdateState.REFUSED, by, place, refusal)
 
+    def _take_back(self, conn: Connection, wanted: WantedChange, by: str, why: str) -> WantedChange:
+        update_id = wanted.id
+        if wanted.state not in (UpdateState.PROPOSED, UpdateState.PENDING):
+            sentence = f"change {update_id} is {wanted.state} and cannot be taken back"
+            raise RegistryConflict(sentence, reason="update-state", update=update_id, state=wanted.state.value)
+        if not self._end(conn, [update_id], UpdateState.WITHDRAWN, by, "", before=wanted.state):  # since it was read
+            sentence = f"change {update_id} is {UpdateState.SENT} and cannot be taken back"
+            state = UpdateState.SENT.value
+            raise RegistryConflict(sentence, reason="update-state", update=update_id, state=state)
+        why = self._nameless(conn, wanted.card_number, wanted.sequence, why)
+        subject = f"card:{wanted.card_number}-{wanted.sequence}"
+        self._context.audit(conn, by, "card.withdraw-change", subject, why, changes=wanted.kind.value)
+        return _updates(conn, [update_id])[0]
+
     def _nameless(self, conn: Connection, card_number: str, sequence: int, reason: str) -> str:
         return without_names(conn, self._context.personal, [(card_number, sequence)], reason)
 
-    def _add(self, conn: Connection, card: Card, kind: UpdateKind, value: bytes, by: str, reason: str) -> int:
-        earlier = select(card_updates.c.id).where(
-            card_updates.c.card_number == card.card_number,
-            card_updates.c.sequence == card.sequence,
-            card_updates.c.kind == kind.value,
-            card_updates.c.state == UpdateState.PENDING.value,
-        )
-        self._end(conn, list(conn.execute(earlier).scalars()), UpdateState.WITHDRAWN, by, "")
+    def _present(
+        self, conn: Connection, card_number: str, sequence: int, shown: str, otherwise: str, what: str
+    ) -> tuple[Card, str]:
+        """The card of a member who was identified, and by what. Raises NotOnRecord, RegistryConflict (``otherwise`` for
+        a card that is neither delivered nor active)."""
+        if not shown.strip():
+            raise RegistryConflict("say what identified the member", reason="member-identified")
+        card = card_on_record(conn, card_number, sequence)
+        if card.state not in (CardState.DELIVERED, CardState.ACTIVE):
+            sentence = f"card {card_number} is {card.state}; only a delivered card {what}"
+            raise RegistryConflict(sentence, reason=otherwise, card=card_number, state=card.state.value)
+        return card, self._nameless(conn, card_number, sequence, reason_given(shown))
+
+    def _proposed(self, conn: Connection, update_id: int) -> WantedChange:
+        wanted = _on_record(conn, update_id)
+        if wanted.state is not UpdateState.PROPOSED:
+            raise _not_proposed(wanted)
+        return wanted
+
+    def _add(
+        self, conn: Connection, card: Card, kind: UpdateKind, value: bytes, by: str, reason: str, second: str = ""
+    ) -> int:
+        """``second``: the person who consented already."""
+        lifts, now = kind.lifts_block(value), self._context.clock()
+        state = UpdateState.PROPOSED if lifts and not second else UpdateState.PENDING
+        replaced = (UpdateState.PROPOSED,) if state is UpdateState.PROPOSED else (UpdateState.PROPOSED, state)
+        self._end_waiting(conn, card, kind, by, replaced)
         values = {"card_number": card.card_number, "sequence": card.sequence, "kind": kind.value, "value": value}
-        wanted = {"wanted_at": self._context.clock(), "wanted_by": by, "reason": reason, "state": "pending"}
-        key = conn.execute(insert(card_updates).values(**values, **wanted)).inserted_primary_key
+        wanted = {"wanted_at": now, "wanted_by": by, "reason": reason, "state": state.value, "two_people": lifts}
+        consent = {"two_people": True, "consented_at": now, "consented_by": second} if second else {}
+        key = conn.execute(insert(card_updates).values(values | wanted | consent)).inserted_primary_key
         return int(key[0]) if key else 0
+
+    def _end_waiting(
+        self, conn: Connection, card: Card, kind: UpdateKind, by: str, states: Sequence[UpdateState]
+    ) -> None:
+        """Withdraw what waits of this kind, for a newer change."""
+        waiting = (card_updates.c.kind == kind.value, card_updates.c.sequence == card.sequence)
+        earlier = select(card_updates.c.id).where(card_updates.c.card_number == card.card_number, *waiting)
+        for state in states:
+            ids = list(conn.execute(earlier.where(card_updates.c.state == state.value)).scalars())
+            self._end(conn, ids, UpdateState.WITHDRAWN, by, "", before=state)
 
     def _put_back(self, conn: Connection, wanted: WantedChange, by: str) -> None:
         """Make a change pending again whose command did not run, unless a newer one of its kind is."""
@@ -302,7 +332,10 @@ class CardUpdates:
             return set()
         ended = {"state": state.value, "ended_at": self._context.clock(), "ended_by": by, "place": place}
         chosen = update(card_updates).where(card_updates.c.id.in_(ids), card_updates.c.state == before.value)
-        return set(conn.execute(chosen.values(**ended, refusal=refusal).returning(card_updates.c.id)).scalars())
+        done = set(conn.execute(chosen.values(**ended, refusal=refusal).returning(card_updates.c.id)).scalars())
+        of_pins = (card_updates.c.id.in_(done), card_updates.c.kind == UpdateKind.PIN_CHANGE.value)
+        conn.execute(update(card_updates).where(*of_pins).values(value=b""))
+        return done
 
 
 def _of_card(card_number: str, sequence: int) -> Any:
@@ -310,24 +343,17 @@ def _of_card(card_number: str, sequence: int) -> Any:
     return select(card_updates).where(*mine).order_by(card_updates.c.id)
 
 
+def _on_record(conn: Connection, update_id: int) -> WantedChange:
+    for wanted in _updates(conn, [update_id]):
+        return wanted
+    raise NotOnRecord(f"there is no wanted change {update_id}", reason="update", update=update_id)
+
+
+def _not_proposed(wanted: WantedChange) -> RegistryConflict:
+    sentence = f"change {wanted.id} is {wanted.state} and waits for nobody's consent"
+    return RegistryConflict(sentence, reason="update-consent", update=wanted.id, state=wanted.state.value)
+
+
 def _updates(conn: Connection, ids: Sequence[int]) -> list[WantedChange]:
     chosen = select(card_updates).where(card_updates.c.id.in_(ids)).order_by(card_updates.c.id)
-    return [_update(row) for row in conn.execute(chosen)]
-
-
-def _update(row: Row[*tuple[Any, ...]]) -> WantedChange:
-    return WantedChange(
-        id=row.id,
-        card_number=row.card_number,
-        sequence=row.sequence,
-        kind=UpdateKind(row.kind),
-        value=bytes(row.value),
-        state=UpdateState(row.state),
-        wanted_at=row.wanted_at,
-        wanted_by=row.wanted_by,
-        reason=row.reason,
-        ended_at=row.ended_at,
-        ended_by=row.ended_by,
-        place=row.place,
-        refusal=row.refusal,
-    )
+    return [wanted_change(row) for row in conn.execute(chosen)]

@@ -6,8 +6,8 @@ The card is personalized by the line with the shipped profile and activation, de
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,8 @@ import pytest
 from personalize.line.execute import process
 from personalize.profiles.profile import default_profile
 from personalize.updates import UpdateReport, UpdateRunner, encoded
-from registry.members.updates import UpdateKind
+from registry.errors import RegistryConflict
+from registry.members.wanted import UpdateKind, UpdateState
 from registry.store import Registry
 from registry.values import CardState
 from simulators.card.config import CardConfig, ProductionData
@@ -29,6 +30,8 @@ from terminal.errors import TransportError
 from terminal.keys import MemoryCustody
 from terminal.member.hotlist import Hotlist
 from terminal.member.outcome import Verdict, VerdictCode
+from terminal.member.pin import verify_pin
+from terminal.member.proven import ProvenCard
 from terminal.member.redemption.redeem import redeem
 from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.signed import Issue
@@ -63,7 +66,9 @@ class Window:
 
     def want(self, wanted: dict[UpdateKind, object]) -> None:
         values = {kind: encoded(kind, value) for kind, value in wanted.items()}
-        self.registry.updates.want(self.number, values, by="会籍科", reason="新年度")
+        for one in self.registry.updates.want(self.number, values, by="会籍科", reason="新年度"):
+            if one.state is UpdateState.PROPOSED:
+                self.registry.updates.consent(one.id, by="复核")
 
     def activate(self) -> None:
         """The member is present and identified; nothing is on the chip yet."""
@@ -71,7 +76,13 @@ class Window:
         self.registry.updates.activate(self.number, 1, day, by="窗口", shown="身份证", place="网点 7")
 
     def inserted(
-        self, fault: str = "", *, redeems: bool = False, custody: MemoryCustody | None = None
+        self,
+        fault: str = "",
+        *,
+        redeems: bool = False,
+        request: RedemptionRequest | None = None,
+        custody: MemoryCustody | None = None,
+        work: Callable[[UpdateRunner, Sender, ProvenCard], UpdateReport] | None = None,
     ) -> tuple[Verdict, UpdateReport, Verdict]:
         """One insertion: verdict, updates, and the verdict after them. Raises TransportError for a tear."""
         chip = VirtualCard.open(self.path)
@@ -81,9 +92,9 @@ class Window:
             before = self._verdict(sender)
             assert before.card is not None
             if redeems:
-                assert redeem(sender, before.card, REQUEST).done
+                assert redeem(sender, before.card, request or REQUEST).done
             runner = UpdateRunner(self.registry.updates, custody or issuer.custody(), "窗口", "网点 7", TODAY)
-            report = runner.run(sender, before.card)
+            report = (work or UpdateRunner.run)(runner, sender, before.card)
             return before, report, self._verdict(sender)
         finally:
             chip.tear = None
@@ -253,3 +264,91 @@ def test_a_redemption_after_a_tear_makes_the_rest_of_the_script_anew(window: Win
     assert [one.kind for one in report.done] == [UpdateKind.VALIDITY, UpdateKind.COVER]
     assert (after.member.valid_through, after.member.cover_ends) == (date(2036, 12, 31), date(2028, 6, 30))
     assert [state for _, state in window.states()] == ["done"] * 3
+
+
+NEW_PIN = Secret(b"24681357")
+
+
+def new_pin(runner: UpdateRunner, sender: Sender, card: ProvenCard) -> UpdateReport:
+    return runner.change_pin(sender, card, "身份证", NEW_PIN)
+
+
+def tries(window: Window, pin: Secret) -> int | None:
+    """How VERIFY with this PIN ends: None for the right one, else the tries left."""
+    chip = VirtualCard.open(window.path)
+    try:
+        sender = stack(SimCard(chip, chip.config.protocol))
+        window._verdict(sender)
+        checked = verify_pin(sender, pin)
+        return None if checked.verified else checked.tries_left
+    finally:
+        chip.power_off()
+
+
+def test_a_blocked_pin_is_unblocked_by_two_people(window: Window) -> None:
+    assert [tries(window, Secret(b"0000")) for _ in range(3)] == [2, 1, 0]
+    window.want({UpdateKind.PIN_UNBLOCK: True})
+    assert [one.kind for one in window.inserted()[1].done] == [UpdateKind.PIN_UNBLOCK]
+    assert tries(window, Secret(b"0000")) == 2
+    assert window.states() == [("pin-unblock", "done")]
+
+
+@pytest.mark.parametrize("tear", ["", *TEARS])
+def test_a_new_pin_is_on_the_card_once_whatever_tore(window: Window, tmp_path: Path, tear: str) -> None:
+    for index in count():
+        directory = tmp_path / f"{index}"
+        directory.mkdir()
+        torn = window.copied(directory)
+        window.registry = issuer.registry(f"sqlite:///{window.path.parent / 'registry.db'}")
+        struck = bool(tear)
+        try:
+            torn.inserted(tear.format(index), work=new_pin)
+        except TransportError:
+            torn.inserted()
+        else:
+            struck = False
+        ordered = [one.state for one in torn.registry.updates.of_card(torn.number, 1)]
+        if ordered:
+            assert ordered == [UpdateState.DONE], tear.format(index)
+            assert tries(torn, NEW_PIN) is None
+            assert [one.value for one in torn.registry.updates.of_card(torn.number, 1)] == [b""]
+        torn.registry.close()
+        shutil.rmtree(directory)
+        if not struck:
+            break
+    assert ordered
+
+
+def test_a_blocked_pin_gets_a_new_one_with_a_second_person(window: Window) -> None:
+    assert [tries(window, Secret(b"0000")) for _ in range(3)] == [2, 1, 0]
+    with pytest.raises(RegistryConflict, match="a second person consents"):
+        window.inserted(work=new_pin)
+    with pytest.raises(RegistryConflict, match="a second person does"):
+        window.inserted(
+            work=lambda runner, sender, card: runner.change_pin(sender, card, "身份证", NEW_PIN, second="窗口")
+        )
+    window.inserted(work=lambda runner, sender, card: runner.change_pin(sender, card, "身份证", NEW_PIN, second="复核"))
+    assert tries(window, NEW_PIN) is None
+    assert [one.consented_by for one in window.registry.updates.of_card(window.number, 1)] == ["复核"]
+
+
+def test_a_card_that_a_counter_with_a_wrong_clock_locked_redeems_again(window: Window) -> None:
+    window.activate()
+    window.inserted()
+    window.inserted(redeems=True, request=replace(REQUEST, day=date(2031, 1, 5)))
+    window.want({UpdateKind.LAST_DATE: TODAY, UpdateKind.ENTITLEMENTS: (PARK,)})
+    assert {one.kind for one in window.inserted()[1].done} == {UpdateKind.LAST_DATE, UpdateKind.ENTITLEMENTS}
+    assert window.inserted(redeems=True)[2].code is VerdictCode.ACTIVE
+    window.want({UpdateKind.LAST_DATE: TODAY})
+    assert [one.kind for one in window.inserted()[1].done] == [UpdateKind.LAST_DATE]
+    assert window.registry.updates.open_script(window.number, 1) is None, "the date is not ahead: no script"
+
+
+def test_a_value_that_no_card_has_is_refused_and_the_others_run(window: Window) -> None:
+    window.registry.updates.want(window.number, {UpdateKind.COVER: b"\xff"}, by="会籍科", reason="新年度")
+    window.want({UpdateKind.VALIDITY: date(2036, 12, 31)})
+    _, report, after = window.inserted()
+    assert [one.kind for one in report.done] == [UpdateKind.VALIDITY]
+    assert [kind for kind, _ in report.refused] == [UpdateKind.COVER]
+    assert after.code is VerdictCode.NOT_ACTIVATED
+    assert window.states() == [("cover", "refused"), ("validity", "done")]

@@ -225,6 +225,8 @@ def _cards(story: Story, issuer: IssuerDirectory) -> None:
     wanted = ("--valid-through", "2036-12-31", "--category", "retired", "--reason", "续期", "--by", "王芳")
     story.run("card", "change", number, *wanted)
     story.ok("card", "changes")
+    story.run("card", "change", number, "--unblock-pin", "--reason", "忘记密码", "--by", "王芳")
+    story.run("card", "consent", 4, "--by", "李娜")
     story.run("card", "withdraw-change", 1, "--reason", "下错", "--by", "王芳")
     story.run("card", "updates", *reader, "--by", "王芳")
     story.ok("card", "changes", number)

@@ -1,12 +1,14 @@
-"""`membercard card activate`, `updates`, `change`, `changes`, `withdraw-change`: changes of issued chips.
+"""`membercard card activate`, `pin`, `updates`, `change`, `changes`, `consent`, `withdraw-change`: changes of issued
+chips.
 
 These commands belong to the group of ``membercard.commands.counter.card``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +17,7 @@ import typer
 from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.card import app, exit_as, judge, verdict_panel, warn_of
+from membercard.commands.counter.cashiers import typed_pin
 from membercard.commands.listing import every
 from membercard.errors import CardNotChanged
 from membercard.language import text
@@ -25,7 +28,7 @@ from terminal.apdu import Sender, stack
 
 if TYPE_CHECKING:
     from personalize.updates import UpdateReport, UpdateRunner
-    from registry.members.updates import UpdateKind, WantedChange
+    from registry.members.wanted import UpdateKind, WantedChange
     from registry.store import Registry
     from terminal.member.outcome import Verdict
     from terminal.member.values import Entitlement
@@ -34,6 +37,7 @@ __all__ = ["app"]
 
 _CATEGORIES: Final = ("in-post", "retired", "dispatched", "model-worker", "in-hardship")
 _STATES: Final = {
+    "proposed": "waits for a second person",
     "pending": "waits for the card",
     "sent": "sent, outcome unknown",
     "done": "on the card",
@@ -46,6 +50,21 @@ By = Annotated[
     typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
 ]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
+LastDate = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Set the last date of a redemption back, where a counter with a wrong clock locked the card.",
+        formats=[_FORM],
+        show_default=False,
+    ),
+]
+Entitlements = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="CLASS:LIMIT:PERIOD:START and perhaps :pin, such as 0101:12:year:2027-01-01; give all of the card.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("activate")
@@ -76,6 +95,45 @@ def activate(
             raise CardNotChanged(verdict.sentence)
         return runner.activate(sender, verdict.card, shown)
 
+    _insertion(reader, by, wait, json, work)
+
+
+@app.command("pin")
+def pin(
+    reader: ReaderUrl,
+    shown: Annotated[
+        str,
+        typer.Option(
+            help="What identified the member, who is present: ID card, passport or others", show_default=False
+        ),
+    ],
+    second: Annotated[
+        str, typer.Option(help="The second person, who consents where the PIN is blocked.", show_default=False)
+    ] = "",
+    by: By = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Give a card a new PIN, which its member types twice without being shown. What else is ordered runs too.
+
+    Exit codes as those of `card verify`, for the card afterwards.
+
+    Example: membercard card pin --reader pcsc:0 --shown "ID card"
+    """
+    new = typed_pin("New PIN")
+    if not (4 <= len(new) <= 12 and new.reveal().isdigit()):
+        raise typer.BadParameter(text("a PIN has 4 to 12 digits"))
+    if typed_pin("New PIN once more") != new:
+        raise typer.BadParameter(text("the two PINs differ"))
+
+    def work(runner: UpdateRunner, sender: Sender, verdict: Verdict) -> UpdateReport:
+        from terminal.member.outcome import VerdictCode
+
+        if verdict.card is None or verdict.code not in (VerdictCode.NOT_ACTIVATED, VerdictCode.ACTIVE):
+            raise CardNotChanged(verdict.sentence)
+        return runner.change_pin(sender, verdict.card, shown, new, second=consenting)
+
+    consenting = _second_person(second) if second else ""
     _insertion(reader, by, wait, json, work)
 
 
@@ -111,25 +169,23 @@ def change(
         str | None,
         typer.Option(help="in-post, retired, dispatched, model-worker or in-hardship.", show_default=False),
     ] = None,
-    entitlement: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="CLASS:LIMIT:PERIOD:START and perhaps :pin, such as 0101:12:year:2027-01-01; give all of the card.",
-            show_default=False,
-        ),
-    ] = None,
+    entitlement: Entitlements = None,
     block: Annotated[
         bool | None, typer.Option("--block/--unblock", help="Block or unblock the application.", show_default=False)
     ] = None,
+    unblock_pin: Annotated[bool, typer.Option("--unblock-pin", help="Give all tries of the PIN again.")] = False,
+    last_date: LastDate = None,
     by: By = None,
 ) -> None:
     """Order changes of a card, or of a batch's; they run once, at the next insertion at a window or an online counter.
+
+    What lifts a block (--unblock, --unblock-pin, --last-date) waits for a second person: `card consent`.
 
     Example: membercard card change 6212260000000000012 --valid-through 2032-12-31 --reason "renewed"
     """
     from personalize.updates import encoded
     from reader_service.principal import Permission
-    from registry.members.updates import UpdateKind
+    from registry.members.wanted import UpdateKind
     from terminal.member.values import Category
 
     if category is not None and category not in _CATEGORIES:
@@ -140,7 +196,11 @@ def change(
         UpdateKind.CATEGORY: category and Category[category.upper().replace("-", "_")],
         UpdateKind.ENTITLEMENTS: tuple(_entitlement(one) for one in entitlement) if entitlement else None,
         UpdateKind.BLOCK: block,
+        UpdateKind.PIN_UNBLOCK: unblock_pin or None,
+        UpdateKind.LAST_DATE: last_date and last_date.date(),
     }
+    if last_date is not None and last_date.date() > settings.load().today():
+        raise typer.BadParameter(text("the last date cannot be a day to come"))
     values = {kind: encoded(kind, value) for kind, value in wanted.items() if value is not None}
     if not values:
         raise typer.BadParameter("say what is to change")
@@ -149,13 +209,8 @@ def change(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.CARDS_CHANGE)
         numbers = [card] if card else _in_use(registry, batch)
-        for number in numbers:
-            registry.updates.want(number, values, by=person, reason=reason)
-    kinds = text(", ").join(text(kind.value) for kind in values)
-    if card:
-        output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
-    else:
-        output.say("{count} cards: {changes} at their next insertions", count=len(numbers), changes=kinds)
+        ordered = [one for number in numbers for one in registry.updates.want(number, values, by=person, reason=reason)]
+    _say_ordered(ordered, card, len(numbers))
     identity.note_unproven(person)
 
 
@@ -168,7 +223,7 @@ def changes(
     with settings.open_registry() as registry:
         listed = every(lambda cursor: registry.updates.page(cursor, 500, card_number=card))
     if json:
-        output.as_json(listed)
+        output.as_json([_shown(one) for one in listed])
         return
     if not listed:
         output.say("no change is ordered")
@@ -189,6 +244,24 @@ def changes(
     output.show(output.table("Changes of chips", columns, rows))
 
 
+@app.command("consent")
+def consent(
+    number: Annotated[int, typer.Argument(help="The number of the change.", min=1, show_default=False)],
+    by: By = None,
+) -> None:
+    """Consent to a change that lifts a block of a card, as the second person; it runs at the next insertion.
+
+    Example: membercard card consent 7 --by 李娜
+    """
+    from reader_service.principal import Permission
+
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
+        wanted = registry.updates.consent(number, by=person)
+    output.say("card {card}: {changes} at its next insertion", card=wanted.card_number, changes=text(wanted.kind.value))
+    identity.note_unproven(person)
+
+
 @app.command("withdraw-change")
 def withdraw_change(
     number: Annotated[int, typer.Argument(help="The number of the change.", min=1, show_default=False)],
@@ -206,6 +279,36 @@ def withdraw_change(
         registry.updates.withdraw(number, by=person, reason=reason)
     output.say("change {number} is taken back", number=number)
     identity.note_unproven(person)
+
+
+def _say_ordered(ordered: Sequence[WantedChange], card: str, count: int) -> None:
+    from registry.members.wanted import UpdateState
+
+    kinds = text(", ").join(dict.fromkeys(text(one.kind.value) for one in ordered))
+    if card:
+        output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
+    else:
+        output.say("{count} cards: {changes} at their next insertions", count=count, changes=kinds)
+    for one in ordered:
+        if one.state is UpdateState.PROPOSED:
+            output.say(
+                "change {number} waits for a second person: membercard card consent {number} --by NAME", number=one.id
+            )
+
+
+def _second_person(name: str) -> str:
+    """The person who consents, with their own password where users are on record."""
+    from reader_service.principal import Permission
+
+    with settings.open_registry() as registry:
+        return identity.actor(registry, name, Permission.ROSTERS_APPROVE, in_person=True)
+
+
+def _shown(wanted: WantedChange) -> WantedChange:
+    """Without a PIN, which is stored enciphered until its card has it."""
+    from registry.members.wanted import UpdateKind
+
+    return replace(wanted, value=b"") if wanted.kind is UpdateKind.PIN_CHANGE else wanted
 
 
 def _in_use(registry: Registry, batch: str) -> list[str]:
@@ -279,6 +382,8 @@ def _value(wanted: WantedChange) -> str:
     from terminal.member.values import value_text
 
     value = value_of(wanted)
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return text("blocked" if value else "unblocked")
     return "\n".join(map(language.sentence, value_text(value).split("\n")))

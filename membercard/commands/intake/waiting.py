@@ -19,6 +19,7 @@ _KINDS = {
     "closing": "sign to close a batch",
     "consent": "consent to a token",
     "amendment": "decide on amended data",
+    "chip": "consent to unblock a card",
 }
 
 
@@ -66,6 +67,8 @@ def waiting(
         output.say("close a batch with: membercard batch close BATCH --by NAME --second NAME")
     if "amendment" in kinds:
         output.say("decide on amended data with: membercard amendment approve NUMBER --by NAME")
+    if "chip" in kinds:
+        output.say("consent to a change of a chip with: membercard card consent NUMBER --by NAME")
     if "consent" in kinds:
         output.say("a second administrator consents to a token on the Users page")
 

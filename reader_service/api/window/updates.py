@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import Header, Path, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from reader_service.api.verify import VerdictResponse
 from reader_service.http.paging import Items, Paged, items_of
@@ -21,8 +21,9 @@ from reader_service.http.schemas import (
     ResponseModel,
     problems,
 )
-from registry.members.updates import UpdateKind, UpdateState
+from registry.members.wanted import UpdateKind, UpdateState
 from terminal.member.values import Category, Entitlement, Period
+from terminal.secret import Secret
 
 router = Resource(prefix="/updates", tags=["updates"], responses=problems(*ALWAYS))
 
@@ -49,7 +50,9 @@ class EntitlementRequest(RequestModel):
 
 
 class ChangesRequest(ReasonRequest):
-    """Values that a card is to have; those that are not given stay. `blocked` blocks or unblocks the application."""
+    """Values that a card is to have; those that are not given stay. `blocked` blocks or unblocks the application,
+    `unblock_pin` gives all tries of the PIN again, and `last_date` sets back the last date of a card that a counter
+    with a wrong clock locked. What lifts a block waits for a second person."""
 
     card_number: str = Field(pattern=r"^[0-9]{13,19}$", examples=["6212260000000000012"])
     valid_through: date | None = None
@@ -57,6 +60,8 @@ class ChangesRequest(ReasonRequest):
     category: Literal["in_post", "retired", "dispatched", "model_worker", "in_hardship"] | None = None
     entitlements: list[EntitlementRequest] | None = Field(None, max_length=30)
     blocked: bool | None = None
+    unblock_pin: Literal[True] | None = None
+    last_date: date | None = None
 
     def changes(self) -> dict[UpdateKind, object]:
         entitlements = None if self.entitlements is None else tuple(one.entitlement() for one in self.entitlements)
@@ -66,6 +71,8 @@ class ChangesRequest(ReasonRequest):
             UpdateKind.CATEGORY: None if self.category is None else Category[self.category.upper()],
             UpdateKind.ENTITLEMENTS: entitlements,
             UpdateKind.BLOCK: self.blocked,
+            UpdateKind.PIN_UNBLOCK: self.unblock_pin,
+            UpdateKind.LAST_DATE: self.last_date,
         }
         return {kind: value for kind, value in wanted.items() if value is not None}
 
@@ -76,8 +83,24 @@ class ActivationRequest(ReaderRequest):
     identified_by: Line = Field(examples=["ID card"])
 
 
+class NewPinRequest(ActivationRequest):
+    """The reader with the card, what identified its member, and the PIN that the member typed twice. `token`: of a
+    second person, where the PIN is blocked."""
+
+    pin: SecretStr = Field(max_length=12, examples=["not-a-pin"])
+    again: SecretStr = Field(max_length=12, examples=["not-a-pin"])
+    token: SecretStr = Field(SecretStr(""), max_length=200)
+
+
+class ConsentRequest(RequestModel):
+    """`token`: of the second person, typed at somebody else's window; empty where the caller consents."""
+
+    token: SecretStr = Field(SecretStr(""), max_length=200)
+
+
 class ChangeResponse(ResponseModel):
-    """A wanted change of one chip. `refusal` says why the chip does not take it."""
+    """A wanted change of one chip. `refusal` says why the chip does not take it; `consented_by` is the second person
+    of a change that lifts a block."""
 
     id: int
     card_number: str
@@ -87,6 +110,8 @@ class ChangeResponse(ResponseModel):
     wanted_at: datetime
     wanted_by: str
     reason: str
+    consented_at: datetime | None
+    consented_by: str | None
     ended_at: datetime | None
     ended_by: str | None
     place: str | None
@@ -105,7 +130,8 @@ def changes(service: Svc, caller: Caller, paged: Paged, card: CardNumbers = None
     name="want_changes",
     summary="Order changes of a chip",
     description="They run at the next insertion of the card at a window or an online counter, once. A newer change "
-    "takes the place of one of its kind that waits. Role: registrar.",
+    "takes the place of one of its kind that waits. One that lifts a block is `proposed` until a second person "
+    "consents. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 is lost: nothing on it is changed")),
 )
 def want(service: Svc, caller: Caller, wanted: ChangesRequest) -> list[ChangeResponse]:
@@ -122,6 +148,48 @@ def want(service: Svc, caller: Caller, wanted: ChangesRequest) -> list[ChangeRes
 )
 def withdraw(service: Svc, caller: Caller, number: ChangeNumber, why: ReasonRequest) -> ChangeResponse:
     return ChangeResponse.model_validate(service.updates.withdraw(caller, number, why.reason))
+
+
+@router.post(
+    "/{number}/consent",
+    name="consent_to_change",
+    summary="Consent to a change that lifts a block",
+    description="The second person, who did not order it: as the caller, or by a token of theirs that is typed at the "
+    "window. Then the change runs at the next insertion. Role: reviewer, or a registrar with a reviewer's token.",
+    responses=problems(404, 409, s409=("conflict", "change 7 is done and waits for nobody's consent")),
+)
+def consent(service: Svc, caller: Caller, number: ChangeNumber, second: ConsentRequest) -> ChangeResponse:
+    consented = service.updates.consent(caller, number, token=second.token.get_secret_value())
+    return ChangeResponse.model_validate(consented)
+
+
+@router.post(
+    "/{number}/refuse",
+    name="refuse_change",
+    summary="Refuse a change that waits for consent",
+    description="The change is taken back. Role: reviewer.",
+    responses=problems(404, 409, s409=("conflict", "change 7 is done and waits for nobody's consent")),
+)
+def refuse(service: Svc, caller: Caller, number: ChangeNumber, why: ReasonRequest) -> ChangeResponse:
+    return ChangeResponse.model_validate(service.updates.refuse(caller, number, why.reason))
+
+
+@router.post(
+    "/pin",
+    name="change_pin",
+    summary="Give the card in a reader a new PIN",
+    description="With its member present, who was identified and typed the PIN twice. It is stored enciphered until "
+    "the chip has it. Gives the verdict afterwards. Role: registrar; also counters where the station allows it "
+    "(setting `counters_activate`).",
+    response_model=VerdictResponse,
+    responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 has no PIN")),
+)
+def change_pin(service: Svc, caller: Caller, what: NewPinRequest, lease_token: Lease = "") -> Response:
+    pin, again = (Secret(typed.get_secret_value().encode()) for typed in (what.pin, what.again))
+    view = service.updates.change_pin(
+        caller, what.reader, what.identified_by, pin, again, token=what.token.get_secret_value(), lease=lease_token
+    )
+    return JSONResponse(view.to_json())
 
 
 @router.post(

@@ -28,6 +28,7 @@ class SignatureKind(StrEnum):
     CONSENT = "consent"  # a token that reads members
     CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
     AMENDMENT = "amendment"  # a new name or mobile number of a member
+    CHIP = "chip"  # a change that lifts a block of a card
 
 
 PERMISSIONS: Final = {
@@ -36,15 +37,16 @@ PERMISSIONS: Final = {
     SignatureKind.CONSENT: Permission.USERS,
     SignatureKind.CORRECTION: Permission.ROSTERS_UPLOAD,
     SignatureKind.AMENDMENT: Permission.ROSTERS_APPROVE,
+    SignatureKind.CHIP: Permission.ROSTERS_APPROVE,
 }
 """Who may give each."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingSignature:
-    """A signature that is missing. ``key`` is the batch or the number of a token or an amendment, ``subject`` the
-    unit or the token's label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so that somebody else
-    gives it."""
+    """A signature that is missing. ``key`` is the batch or the number of a token, an amendment or a change of a chip,
+    ``subject`` the unit, the token's label or the card number; ``by`` asked for it ``at`` that time. ``own``: the
+    caller asked, so that somebody else gives it."""
 
     kind: SignatureKind
     key: str
@@ -86,7 +88,14 @@ class _Signatures:
 
     def of(self, p: Principal, *, unsent: bool) -> list[WaitingSignature]:
         drafts = self._drafts(p) if unsent else []
-        return [*drafts, *self._reviews(p), *self._closings(p), *self._consents(p), *self._amendments(p)]
+        return [
+            *drafts,
+            *self._reviews(p),
+            *self._closings(p),
+            *self._consents(p),
+            *self._amendments(p),
+            *self._chips(p),
+        ]
 
     def _amendments(self, p: Principal) -> list[WaitingSignature]:
         if not p.may(Permission.AMENDMENTS_VIEW):
@@ -97,6 +106,17 @@ class _Signatures:
             WaitingSignature(SignatureKind.AMENDMENT, str(one.number), one.unit, one.by, one.at, own)
             for one in waiting
             if (own := same_name(people[one.by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
+        ]
+
+    def _chips(self, p: Principal) -> list[WaitingSignature]:
+        if not (p.may(Permission.CARDS_CHANGE) or p.may(Permission.ROSTERS_APPROVE)):
+            return []
+        waiting = self._registry.updates.proposed(MOST)
+        people = self._registry.users.people([one.wanted_by for one in waiting])
+        return [
+            WaitingSignature(SignatureKind.CHIP, str(one.id), one.card_number, one.wanted_by, one.wanted_at, own)
+            for one in waiting
+            if (own := same_name(people[one.wanted_by], p.name)) or p.may(Permission.ROSTERS_APPROVE)
         ]
 
     def _drafts(self, p: Principal) -> list[WaitingSignature]:

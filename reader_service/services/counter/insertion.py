@@ -8,7 +8,7 @@ from personalize.updates import UpdateReport, UpdateRunner
 from reader_service.parts import ServiceParts
 from registry.errors import RegistryError
 from terminal.apdu import Sender
-from terminal.errors import CardError, CustodyError, TransportError
+from terminal.errors import CardError, CodecError, CustodyError, TransportError
 from terminal.member.outcome import Verdict
 
 HOTLIST: str = "hotlist"
@@ -49,6 +49,6 @@ class InsertionUpdates:
             return self.runner(self._parts.station).run(sender, verdict.card, only_block=verdict.check == HOTLIST)
         except TransportError:
             return UpdateReport(unfinished=True)
-        except (RegistryError, CustodyError, CardError) as fault:
+        except (RegistryError, CustodyError, CardError, CodecError) as fault:
             _log.warning("changes of a card did not run: %s", type(fault).__name__)
             return UpdateReport()

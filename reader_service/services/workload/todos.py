@@ -18,6 +18,7 @@ _PLACES: Final = {
     SignatureKind.CLOSING: "station",
     SignatureKind.CONSENT: "users",
     SignatureKind.AMENDMENT: "registry",
+    SignatureKind.CHIP: "registry",
 }
 _BY_STATE: Final = frozenset((Permission.ROSTERS_UPLOAD, Permission.BATCHES_PREPARE))
 _TO_WORK_ON: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)

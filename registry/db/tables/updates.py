@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -11,11 +12,22 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    false,
 )
 
 from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, one_of, where
 
-WANTED = ("activation", "block", "category", "cover", "entitlements", "validity")
+WANTED = (
+    "activation",
+    "block",
+    "category",
+    "cover",
+    "entitlements",
+    "last-date",
+    "pin-change",
+    "pin-unblock",
+    "validity",
+)
 
 card_scripts = Table(
     "card_scripts",
@@ -59,12 +71,20 @@ card_updates = Table(
     Column("ended_by", Text),
     Column("place", Text),
     Column("refusal", Text),  # why the card does not take it
+    Column("two_people", Boolean, nullable=False, server_default=false()),
+    Column("consented_at", UtcTime),
+    Column("consented_by", Text),
     of_card(),
     one_of("kind", *WANTED),
-    one_of("state", "pending", "sent", "done", "refused", "withdrawn"),
-    CheckConstraint("(state IN ('pending', 'sent')) = (ended_at IS NULL)", name="ended"),
+    one_of("state", "proposed", "pending", "sent", "done", "refused", "withdrawn"),
+    CheckConstraint("(state IN ('proposed', 'pending', 'sent')) = (ended_at IS NULL)", name="ended"),
     CheckConstraint("state <> 'sent' OR (script_id IS NOT NULL AND position IS NOT NULL)", name="sent"),
     CheckConstraint("(state = 'refused') = (refusal IS NOT NULL)", name="refused"),
+    CheckConstraint("(consented_at IS NULL) = (consented_by IS NULL)", name="consented"),
+    CheckConstraint("consented_by <> wanted_by", name="second_person"),
+    CheckConstraint(
+        "NOT two_people OR state IN ('proposed', 'withdrawn') OR consented_by IS NOT NULL", name="two_people"
+    ),
     sqlite_autoincrement=True,
 )
 Index("ix_card_updates_card", card_updates.c.card_number, card_updates.c.sequence)
@@ -75,4 +95,12 @@ Index(
     card_updates.c.kind,
     unique=True,
     **where("state = 'pending'"),
+)
+Index(
+    "uq_card_updates_proposed",
+    card_updates.c.card_number,
+    card_updates.c.sequence,
+    card_updates.c.kind,
+    unique=True,
+    **where("state = 'proposed'"),
 )

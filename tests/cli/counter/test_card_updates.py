@@ -91,3 +91,32 @@ def test_a_change_is_taken_back_before_its_card_comes(issued: tuple[Cli, str, st
     assert cli.run("card", "change", number, "--reason", "x").status == 2
     assert cli.run("card", "change", number, "--entitlement", "0101:12", "--reason", "x").status == 2
     assert cli.run("card", "change", number, "--category", "boss", "--reason", "x").status == 2
+
+
+def test_what_lifts_a_block_is_ordered_by_two_people(issued: tuple[Cli, str, str]) -> None:
+    cli, reader, number = issued
+    lift = (
+        "card",
+        "change",
+        number,
+        "--unblock-pin",
+        "--last-date",
+        "2026-01-01",
+        "--reason",
+        "forgot",
+        "--by",
+        "clerk",
+    )
+    ordered = cli.ok(*lift)
+    newest = cli.ok("card", "changes", "--json").json[:2]
+    assert sorted(one["kind"] for one in newest) == ["last-date", "pin-unblock"]
+    for one in newest:
+        assert f"change {one['id']} waits for a second person: membercard card consent {one['id']}" in ordered.out
+        assert "a second person does" in cli.run("card", "consent", one["id"], "--by", "clerk").complaint
+    assert cli.ok("card", "changes").out.count("waits for a second person") == 2
+    assert cli.ok("card", "updates", "--reader", reader, "--by", "clerk", "--json").json["updates"] == []
+    for one in newest:
+        assert "at its next insertion" in cli.ok("card", "consent", one["id"], "--by", "reviewer").out
+    done = cli.ok("card", "updates", "--reader", reader, "--by", "clerk", "--json").json
+    assert sorted(done["updates"]) == ["last-date", "pin-unblock"]
+    assert cli.run("card", "change", number, "--last-date", "2049-01-01", "--reason", "x").status == 2

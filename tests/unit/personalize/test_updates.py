@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from personalize.updates import encoded
-from registry.members.updates import UpdateKind
+from registry.members.wanted import UpdateKind
 from terminal.errors import CodecError
 from terminal.member.values import Entitlement, Period
 

@@ -39,7 +39,7 @@ from registry.line.outcome import MISSING
 from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
-from registry.members.updates import UpdateKind, UpdateState
+from registry.members.wanted import UpdateKind, UpdateState
 from registry.ranges import RangeKind
 from registry.restore import restores
 from registry.values import BatchState, CardState
@@ -228,7 +228,10 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.reader-", ""): of((ReaderState.LOST, ReaderState.HUNG)),
     ("counter.update-", ""): of((*UpdateKind, "unfinished")),
     ("window.shown-", ""): of(window.SHOWN),
+    ("window.order-", ""): of(window.ORDERS),
     ("window.state-", ""): of(UpdateState),
+    ("window.what-", ""): of(UpdateKind),
+    ("window.why-", ""): of(UpdateKind),
     ("counter.word.", ""): of(code.lower() for code in VerdictCode),
     ("developer.kind-", ""): of(CardApplicationKind),
     ("developer.preset-", ""): of(name for name, _ in developer.PRESETS),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
 from registry.members import updates
 from registry.members.cards import needs_activation
-from registry.members.updates import UpdateKind, UpdateState, WantedChange
+from registry.members.wanted import UpdateKind, UpdateState, WantedChange
 from registry.store import Registry
 from registry.values import Card, CardState
 from terminal.keys.memory import MemoryCustody
@@ -219,3 +219,88 @@ def test_what_identified_the_member_is_stored_without_the_name(registry: Registr
     actions = ("card.want", "card.withdraw-change", "card.identify")
     stored = [reason for action in actions for _, _, reason in audit_entries(registry, action)]
     assert stored == [f"{masked}续期", f"{masked}退会", f"{masked}身份证"]
+
+
+UNBLOCK = {UpdateKind.BLOCK: b"\x00"}
+
+
+@pytest.mark.parametrize(
+    "wanted", [UNBLOCK, {UpdateKind.PIN_UNBLOCK: b""}, {UpdateKind.LAST_DATE: DAY}], ids=["block", "pin", "date"]
+)
+def test_what_lifts_a_block_waits_for_a_second_person(
+    registry: Registry, card: Card, wanted: dict[UpdateKind, bytes]
+) -> None:
+    (ordered,) = registry.updates.want(card.card_number, wanted, by="会籍科", reason="会员到场")
+    assert ordered.state is UpdateState.PROPOSED
+    assert registry.updates.pending(card.card_number, 1) == ()
+    assert not registry.updates.any_waiting()
+    assert registry.updates.proposed(10) == (ordered,)
+    for same in ("会籍科", "会籍科 (unproven)", " "):
+        with pytest.raises(RegistryConflict, match="a second person does"):
+            registry.updates.consent(ordered.id, by=same)
+    consented = registry.updates.consent(ordered.id, by="复核", place="网点 7")
+    assert (consented.state, consented.consented_by) == (UpdateState.PENDING, "复核")
+    assert registry.updates.pending(card.card_number, 1) == (consented,)
+    assert registry.updates.proposed(10) == ()
+    with pytest.raises(RegistryConflict, match="waits for nobody's consent"):
+        registry.updates.consent(ordered.id, by="复核")
+    assert audit_entries(registry, "card.consent")[0][0] == "复核"
+    registry.updates.finish(sent(registry, card), 1, by="窗口", place="")
+    assert states(registry, card) == [(ordered.kind.value, "done")]
+
+
+def test_a_block_needs_one_person_and_stays_ordered_until_its_lifting_is_consented_to(
+    registry: Registry, card: Card
+) -> None:
+    registry.updates.want(card.card_number, {UpdateKind.BLOCK: b"\x01"}, by="会籍科", reason="可疑")
+    (lifted,) = registry.updates.want(card.card_number, UNBLOCK, by="会籍科", reason="已查清")
+    assert states(registry, card) == [("block", "pending"), ("block", "proposed")]
+    registry.updates.consent(lifted.id, by="复核")
+    assert states(registry, card) == [("block", "withdrawn"), ("block", "pending")]
+    registry.updates.want(card.card_number, UNBLOCK, by="会籍科", reason="再次")
+    (newer,) = registry.updates.want(card.card_number, UNBLOCK, by="窗口", reason="再次")
+    assert [state for _, state in states(registry, card)] == ["withdrawn", "pending", "withdrawn", "proposed"]
+    registry.updates.withdraw(newer.id, by="复核", reason="不同意")
+    registry.updates.want(card.card_number, UNBLOCK, by="窗口", reason="三次")
+    registry.updates.want(card.card_number, {UpdateKind.BLOCK: b"\x01"}, by="会籍科", reason="可疑")
+    assert [state for _, state in states(registry, card)][3:] == ["withdrawn", "withdrawn", "pending"]
+
+
+def test_a_second_person_is_demanded_by_the_database(registry: Registry, card: Card) -> None:
+    (ordered,) = registry.updates.want(card.card_number, UNBLOCK, by="会籍科", reason="会员到场")
+    mine = update(card_updates).where(card_updates.c.id == ordered.id)
+    for values in (
+        {"state": "pending"},
+        {"state": "pending", "consented_by": "会籍科", "consented_at": ordered.wanted_at},
+        {"consented_by": "复核"},
+    ):
+        with pytest.raises(RegistryError), registry.updates._context.write() as conn:
+            conn.execute(mine.values(values))
+
+
+def test_a_new_pin_needs_its_member_and_leaves_nothing_behind(registry: Registry, card: Card) -> None:
+    number = card.card_number
+    with pytest.raises(RegistryConflict, match="with the member present"):
+        registry.updates.want(number, {UpdateKind.PIN_CHANGE: b"block"}, by="窗口", reason="忘记密码")
+    with pytest.raises(RegistryConflict, match="identified"):
+        registry.updates.change_pin(number, 1, b"block", by="窗口", shown=" ", place="网点 7")
+    with pytest.raises(RegistryConflict, match="a second person does"):
+        registry.updates.change_pin(number, 1, b"block", by="窗口", shown="身份证", place="网点 7", second="窗口")
+    wanted = registry.updates.change_pin(number, 1, b"block", by="窗口", shown="身份证", place="网点 7")
+    assert (wanted.state, wanted.value, wanted.consented_by) == (UpdateState.PENDING, b"block", None)
+    assert "block" not in repr(wanted).replace("UpdateKind.BLOCK", "")
+    registry.updates.finish(sent(registry, card), 0, by="窗口", place="")
+    assert [one.value for one in registry.updates.pending(number, 1)] == [b"block"], "its command did not run"
+    registry.updates.finish(sent(registry, card), 1, by="窗口", place="")
+    second = registry.updates.change_pin(number, 1, b"newer", by="窗口", shown="身份证", place="网点 7", second="复核")
+    assert second.consented_by == "复核"
+    registry.updates.change_pin(number, 1, b"newest", by="窗口", shown="身份证", place="网点 7")
+    assert [one.value for one in registry.updates.of_card(number, 1)] == [b"", b"", b"newest"]
+    with registry.updates._context.read() as conn:
+        assert set(conn.execute(select(card_scripts.c.script)).scalars()) == {b""}
+
+
+def test_a_lost_card_gets_no_new_pin(registry: Registry, card: Card) -> None:
+    registry.cards.change(card.card_number, "lost", "前台", "")
+    with pytest.raises(RegistryConflict, match="is lost; only a delivered card"):
+        registry.updates.change_pin(card.card_number, 1, b"block", by="窗口", shown="身份证", place="网点 7")

@@ -11,7 +11,7 @@ from personalize.updates import UpdateReport
 from reader_service.principal import Role
 from reader_service.services.counter.counter import VerdictView
 from reader_service.services.window.updates import UpdateService
-from registry.members.updates import UpdateKind, UpdateState
+from registry.members.wanted import UpdateKind, UpdateState
 from terminal.member.outcome import VerdictCode
 from tests.support.service.accounts import AccountsApp, Client, accounts_app
 from tests.support.service.page_app import verdict

@@ -12,25 +12,30 @@ import pytest
 
 from personalize.line.execute import process
 from personalize.profiles.profile import default_profile
-from reader_service.errors import Conflict, Forbidden, Invalid, ReaderOut
+from personalize.updates import UpdateRunner
+from reader_service.errors import Conflict, Forbidden, Invalid, NotSignedIn, OwnWork, ReaderOut
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager
 from reader_service.services.counter.counter import CounterService
 from reader_service.services.counter.insertion import InsertionUpdates
 from reader_service.services.window.updates import UpdateService
 from registry.errors import RegistryUnavailable
-from registry.members.updates import UpdateKind
+from registry.members.wanted import UpdateKind, UpdateState
 from registry.values import CardState
 from simulators.card.config import CardConfig, ProductionData
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
+from terminal.errors import CodecError
+from terminal.secret import Secret
 from tests.support.cards.card_bench import Bench
 from tests.support.registry import databases
 from tests.support.service.reader_rig import COUNTER, OPERATOR, ReaderRig, reader_rig
 from tests.support.waiting import eventually
 
 CLERK = Principal("窗口", frozenset({Role.REGISTRAR}))
+REVIEWER = Principal("复核", frozenset({Role.REVIEWER}))
+PEOPLE = {"reviewer": REVIEWER, "clerk": CLERK, "both": Principal("窗口", frozenset({Role.REVIEWER}))}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,13 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, str]:
         bench.registry.cards.change(card.card_number, state, "前台", "")
     bench.registry.close()
     return f"sqlite:///{home / 'registry.db'}", home / "issued.card", card.card_number
+
+
+def proven(token: str) -> Principal:
+    """Who a token belongs to."""
+    if token not in PEOPLE:
+        raise NotSignedIn("no such token")
+    return PEOPLE[token]
 
 
 @dataclass
@@ -81,7 +93,8 @@ def opened(home: Path, issued: tuple[str, Path, str], **changes: object) -> Iter
     counter.watch(COUNTER, view.id, True)
     assert eventually(lambda: rig.bus.of("verdict")), "the card in it is verified once by itself"
     try:
-        yield Station(rig, counter, UpdateService(rig.parts, manager, counter, insertions), view.id, issued[2])
+        updates = UpdateService(rig.parts, manager, counter, insertions, prove_token=proven)
+        yield Station(rig, counter, updates, view.id, issued[2])
     finally:
         manager.close()
 
@@ -162,7 +175,8 @@ def test_a_change_is_taken_back_before_it_runs(station: Station) -> None:
 def test_a_blocked_card_is_unblocked_at_a_window(station: Station) -> None:
     station.updates.want(CLERK, station.number, {UpdateKind.BLOCK: True}, "冻结")
     assert station.verified()["verdict"] == "SUSPENDED"
-    station.updates.want(CLERK, station.number, {UpdateKind.BLOCK: False}, "解冻")
+    (lifted,) = station.updates.want(CLERK, station.number, {UpdateKind.BLOCK: False}, "解冻")
+    station.updates.consent(REVIEWER, lifted.id)
     view = station.updates.run(CLERK, station.reader).to_json()
     assert (view["verdict"], view["updates"]) == ("NOT_ACTIVATED", ["block"])
 
@@ -173,3 +187,73 @@ def test_a_card_that_left_is_a_conflict(tmp_path: Path, issued: tuple[str, Path,
         Path(tmp_path / "card.card").unlink()
         with pytest.raises(ReaderOut):
             station.updates.activate(CLERK, station.reader, "身份证")
+
+
+NEW_PIN = Secret(b"246813")
+
+
+def test_a_member_who_is_present_gets_a_new_pin(station: Station) -> None:
+    for pin, again, field in ((b"123", b"123", "pin"), (b"12a456", b"12a456", "pin"), (b"246813", b"246814", "again")):
+        with pytest.raises(Invalid) as refused:
+            station.updates.change_pin(CLERK, station.reader, "身份证", Secret(pin), Secret(again))
+        assert list(refused.value.fields) == [field]
+        assert pin.decode() not in str(refused.value)
+    with pytest.raises(Forbidden):
+        station.updates.change_pin(COUNTER, station.reader, "身份证", NEW_PIN, NEW_PIN)
+    view = station.updates.change_pin(CLERK, station.reader, "身份证", NEW_PIN, NEW_PIN)
+    assert view.to_json()["updates"] == ["pin-change"]
+    (wanted,) = station.readers.registry.updates.of_card(station.number, 1)
+    assert (wanted.value, wanted.wanted_by, wanted.reason) == (b"", "窗口", "身份证")
+
+
+def test_a_token_of_a_second_person_is_checked_before_the_card_is_read(station: Station) -> None:
+    for token, fault in (("nobody", Invalid), ("clerk", Forbidden)):
+        with pytest.raises(fault):
+            station.updates.change_pin(CLERK, station.reader, "身份证", NEW_PIN, NEW_PIN, token=token)
+    with pytest.raises(OwnWork):
+        station.updates.change_pin(CLERK, station.reader, "身份证", NEW_PIN, NEW_PIN, token="both")
+    assert station.readers.registry.updates.of_card(station.number, 1) == ()
+    view = station.updates.change_pin(CLERK, station.reader, "身份证", NEW_PIN, NEW_PIN, token="reviewer")
+    assert view.to_json()["updates"] == ["pin-change"]
+
+
+def test_what_lifts_a_block_runs_after_a_second_person_consented(station: Station) -> None:
+    (blocked,) = station.updates.want(CLERK, station.number, {UpdateKind.BLOCK: True}, "可疑")
+    assert (blocked.state, station.verified()["verdict"]) == (UpdateState.PENDING, "SUSPENDED")
+    wanted = {UpdateKind.BLOCK: False, UpdateKind.PIN_UNBLOCK: True, UpdateKind.LAST_DATE: date(2026, 11, 22)}
+    first, second, third = station.updates.want(CLERK, station.number, wanted, "已查清")
+    assert station.verified()["updates"] == []
+    assert station.updates.proposed(REVIEWER) == (first, second, third)
+    with pytest.raises(Forbidden):
+        station.updates.consent(CLERK, first.id)
+    with pytest.raises(OwnWork):
+        station.updates.consent(CLERK, first.id, token="both")
+    with pytest.raises(Invalid):
+        station.updates.consent(CLERK, first.id, token="nobody")
+    with pytest.raises(Forbidden):
+        station.updates.consent(REVIEWER, first.id, token="reviewer")
+    station.updates.consent(CLERK, first.id, token="reviewer")
+    station.updates.consent(REVIEWER, second.id)
+    with pytest.raises(Forbidden):
+        station.updates.withdraw(REVIEWER, third.id, "不同意")
+    assert station.updates.refuse(REVIEWER, third.id, "不同意").state is UpdateState.WITHDRAWN
+    with pytest.raises(Conflict, match="waits for nobody's consent"):
+        station.updates.refuse(REVIEWER, second.id, "只有待同意的可以拒绝")
+    assert station.verified()["updates"] == ["block", "pin-unblock"]
+    assert station.verified()["verdict"] == "NOT_ACTIVATED"
+
+
+def test_a_last_date_to_come_is_not_ordered(station: Station) -> None:
+    with pytest.raises(Invalid):
+        station.updates.want(CLERK, station.number, {UpdateKind.LAST_DATE: date(2026, 11, 24)}, "柜台时钟错误")
+
+
+def test_odd_data_of_a_chip_leave_its_verdict(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    station.updates.want(CLERK, station.number, {UpdateKind.VALIDITY: date(2036, 12, 31)}, "续期")
+
+    def odd(*_: object, **__: object) -> None:
+        raise CodecError("DF28 (entitlements): seven bytes")
+
+    monkeypatch.setattr(UpdateRunner, "run", odd)
+    verdict = station.verified()
+    assert (verdict["verdict"], verdict["updates"]) == ("NOT_ACTIVATED", [])
