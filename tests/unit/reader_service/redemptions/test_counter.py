@@ -14,11 +14,13 @@ import pytest
 from programme.outcome import Allowed, RefusalCode, Refused
 from reader_service.redemptions.counter import CounterRedemptions
 from reader_service.redemptions.errors import ClockSetBack, JournalBusy, JournalFull, JournalUnavailable, RowMisplaced
+from reader_service.redemptions.intents import IntentResult
 from reader_service.redemptions.journal import RedemptionJournal
-from reader_service.redemptions.record import CounterOutcome, CounterRecord
+from reader_service.redemptions.record import UNREADABLE, CounterOutcome, CounterRecord
 from terminal.apdu import stack
 from terminal.errors import NotRedeemable
 from terminal.member.hotlist import HotCard, HotlistReason
+from terminal.member.journal_rows import RowKind
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.signed import Issue, ListOutdated
@@ -102,6 +104,23 @@ def test_the_journal_has_the_request_before_it_goes_to_the_card(till: CounterRed
     card.tamper = lambda command, answer: rows.append(kinds(till)) or answer  # type: ignore[func-returns-value]
     till.redeem(stack(card), verdict, choice(), NOW, cashier="")
     assert rows == [["intent"]]
+
+
+def test_a_request_of_another_version_is_marked_and_hides_no_other(till: CounterRedemptions) -> None:
+    card = RedeemingCard()
+    assert isinstance(till.redeem(stack(card), verdict_on(card), choice(), NOW, cashier="王芳"), CounterRecord)
+    newer = till.journal.begin(NUMBER, 9, b"\x7f of a later version", NOW, cashier="王芳")
+    evidence = IntentResult(RowKind.REDEEMED, 0x0999, b"\x7f also")
+    assert till.open_records()[0].title == UNREADABLE
+    till.journal.finish(newer, evidence, NOW)
+    records = till.records_on(NOW.astimezone(till.zone).date())
+    assert [(one.outcome, one.title == UNREADABLE) for one in records] == [
+        (CounterOutcome.DONE, False),
+        (CounterOutcome.UNKNOWN, True),
+    ]
+    sheet = till.day_sheet(NOW.astimezone(till.zone).date(), NOW)
+    assert [one.title for one in sheet.uncertain] == [UNREADABLE]
+    assert sheet.total.due == records[0].amount
 
 
 def test_offers_have_price_count_and_the_reason_where_not(till: CounterRedemptions) -> None:

@@ -227,6 +227,7 @@ def test_a_receipt_and_a_return_are_undone(registry: Registry, custody: MemoryCu
     [
         ({"signed": 3}, "receipt-count"),
         ({"day": DAY + timedelta(days=1)}, "day-future"),
+        ({"day": DAY - timedelta(days=1)}, "day-before"),
         ({"recipient": " "}, "recipient"),
         ({"recipient": "李娜"}, OWN_WORK),
         ({"unit": "教务处"}, "box-all-signed"),

@@ -185,6 +185,23 @@ def test_a_caller_who_does_not_know_the_member_changes_nothing(
     assert audit_entries(registry, "card.caller-refused") == [("李", f"card:{card.card_number}-1", "")]
 
 
+def test_callers_who_are_not_identified_close_the_hotline_for_the_card_for_an_hour(
+    registry: Registry, clock: SetClock, card: Card
+) -> None:
+    def call(answers: dict[Question, str]) -> str:
+        with pytest.raises(RegistryConflict) as refused:
+            registry.losses.report(card.card_number, by="李", reason="来电", caller=Caller(CallerKind.MEMBER, answers))
+        return refused.value.reason
+
+    assert [call({}) for _ in range(4)] == ["caller-unidentified"] * 3 + ["caller-attempts"]
+    assert call(RIGHT) == "caller-attempts", "also for the right answers"
+    assert len(audit_entries(registry, "card.caller-refused")) == 3
+    clock.forward(timedelta(hours=1, seconds=1))
+    assert call({}) == "caller-unidentified"
+    assert call(RIGHT) == "caller-attempts"
+    assert registry.losses.report(card.card_number, by="李", reason="本人到窗口").channel is LossChannel.WINDOW
+
+
 @pytest.mark.parametrize("name", [UNIT, UNIT.removesuffix("工会"), f" {UNIT} "])
 def test_a_unit_is_named_as_people_name_it(name: str) -> None:
     caller = Caller(CallerKind.MEMBER, {Question.UNIT: name, Question.ID_END: " 0001 ", Question.NAME: "欧阳 001"})

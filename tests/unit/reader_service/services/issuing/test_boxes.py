@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from registry.handover.values import Box, Level
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader
+from terminal.member.trust import TrustList
 from tests.support import issuer
 from tests.support.service.reader_rig import ReaderRig, reader_rig
 from tests.support.service.registry_rig import AUDITOR, CLERK, OPERATOR
@@ -64,6 +66,21 @@ def test_the_card_in_a_reader_is_ticked_off(packing: Rig) -> None:
     assert refused.value.params["reason"] == "reader-in-use"
     assert with_card not in [view.id for view in service.readers(CLERK)]
     manager.leases.give_back(OPERATOR, with_card, lease.token)
+
+
+def test_a_card_whose_chip_does_not_prove_itself_is_not_ticked_off(
+    packing: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of what can be read has the number, and not the key."""
+    served, _, service, box = packing
+    with_card = next(view.id for view in service.readers(CLERK) if "/Card?" in view.url)
+    lists = served.parts.lists()
+    strangers = replace(lists, trust=TrustList.of((), lists.trust.issue))
+    monkeypatch.setattr(service, "_parts", replace(served.parts, lists=lambda: strangers))
+    with pytest.raises(Conflict) as refused:
+        service.tick_inserted(CLERK, box.id, with_card)
+    assert refused.value.params["reason"] == "card-unread"
+    assert service.box(CLERK, box.id).ticked == 0
 
 
 def test_only_registrars_pack(packing: Rig) -> None:

@@ -76,6 +76,23 @@ def test_a_card_that_lies_in_the_reader_over_midnight_is_verified_anew(rig: Merc
     assert redemptions.queue(COUNTER).open == 0
 
 
+@pytest.mark.parametrize("newer", [(2, None), (1, 7)])
+def test_a_new_list_voids_the_verdict_on_a_card_that_lies_in_the_reader(
+    rig: MerchantRig, newer: tuple[int, int | None]
+) -> None:
+    card = rig.insert()
+    redemptions = rig.service.redemptions
+    verdict = redemptions._insertions[card.reader].verdict
+    trust, hotlist = verdict.trust_version, verdict.hotlist_version
+    redemptions.lists_changed((trust + newer[0] - 1, newer[1] or hotlist))
+    with pytest.raises(Conflict) as over:
+        rig.redeem(card)
+    assert over.value.params["reason"] == "insertion-over"
+    assert redemptions.queue(COUNTER).open == 0
+    redemptions.lists_changed((trust, hotlist))
+    assert rig.redeem(card).outcome is CounterOutcome.DONE
+
+
 def test_several_readers_redeem_at_the_same_time(rig: MerchantRig) -> None:
     first, second = rig.insert(0, "counter"), rig.insert(1, "second")
     assert rig.redeem(second).outcome is CounterOutcome.DONE
