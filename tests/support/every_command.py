@@ -200,6 +200,15 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     assert listed
     story.run("redemptions", "acknowledge", "--reason", "换过硬盘", **options)
     story.ok("redemptions", "open", **options)
+    story.ok("redemptions", "day", "--counted", "王芳=200.00", "--pdf", folder / "day.pdf", **options)
+    story.refused("redemptions", "day", "--counted", "李娜=1", **options)
+    story.refused("redemptions", "day", "--counted", "王芳", **options)
+    story.ok("cashiers", "list", **options)
+    story.refused("cashiers", "set", "王芳", input="1234\n4321\n", **options)
+    story.ok("cashiers", "set", "王芳", "--manager", input="271828\n271828\n", **options)
+    story.ok("cashiers", "list", **options)
+    story.ok("cashiers", "remove", "王芳", **options)
+    story.refused("cashiers", "remove", "王芳", **options)
     story.ok("card", "log", "--reader", f"sim:{card}")
     story.ok("lists", "reset", "--yes", cli=counter)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,8 +27,12 @@ def cashier_store() -> CashierStore:
 
 
 def typed_pin(question: str) -> Secret:
-    """A PIN that is typed without being shown."""
-    return Secret(str(typer.prompt(language.text(question), hide_input=True, err=True)).encode())
+    """A PIN that is typed without being shown; a line of standard input where that is no terminal."""
+    prompt = f"{language.text(question)}: "
+    if sys.stdin.isatty():
+        return Secret(getpass.getpass(prompt).encode())
+    typer.echo(prompt, err=True)
+    return Secret(sys.stdin.readline().rstrip("\r\n").encode())
 
 
 @app.command("list")

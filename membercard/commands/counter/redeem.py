@@ -18,7 +18,6 @@ from membercard.wiring.merchant import counter_redemptions
 from membercard.wiring.readers import card_in
 from terminal.apdu import Sender, stack
 from terminal.member.presentation import PRESENTATIONS, CountedAs
-from terminal.secret import Secret
 
 if TYPE_CHECKING:
     from programme.outcome import Refused
@@ -173,10 +172,7 @@ class _CardAtCounter:
         if not wanted.sure and not self.as_json:
             typer.echo(f"{_word(offer.title)} x {wanted.quantity}")
             output.confirm("Redeem it?")
-        pin = None
-        if offer.pin:
-            typed = typer.prompt(language.text("PIN of the card"), hide_input=True, err=True)
-            pin = Secret(str(typed).encode())
+        pin = typed_pin("PIN of the card") if offer.pin else None
         at = settings.load().now()
         result = self.counter.redeem(self.sender, verdict, wanted.choice(offer), at, cashier=self.cashier, pin=pin)
         if isinstance(result, Refused):
