@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from reader_service.principal import Principal, Role
+from reader_service.services.counter.fetched_lists import ListFaultCode, ListKind, dates_of
+from reader_service.services.counter.fetching import FetchState
 from terminal.member.signed import Issue
 from terminal.secret import Secret
 from tests.pages.test_every_page import problems
@@ -55,6 +57,25 @@ def shot(page: Page, name: str) -> None:
     """A picture for people, where they ask for one."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_lists_that_end_soon_and_are_not_renewed_are_named(
+    sessions: Sessions, merchant: Served, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    rows = [
+        dates_of(ListKind.TRUST, Issue(5, now - 40 * day, now + 325 * day), now),
+        dates_of(ListKind.HOTLIST, Issue(41, now - 6 * day, now + 24 * day), now, 7 * day),
+        dates_of(ListKind.PROGRAMME, Issue(7, now - 80 * day, now + 10 * day), now),
+    ]
+    state = FetchState(True, now - 6 * day, ListFaultCode.OLDER, ListKind.PROGRAMME, now - 6 * day)
+    monkeypatch.setattr(merchant.service.fetching, "dates", lambda p: rows)
+    monkeypatch.setattr(merchant.service.fetching, "state", lambda p: state)
+    page, _ = sessions.open_page("counter", language, path="/counter")
+    expect(page.locator("#fetch-now")).to_be_visible()
+    shot(page, f"lists-{language}")
+    assert problems(page) == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
