@@ -80,6 +80,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     moves.router,
     updates.router,
     merchants.router,
+    merchants.changes_router,
     redemptions.router,
     redeeming.router,
     redeeming.records_router,

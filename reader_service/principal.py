@@ -60,6 +60,7 @@ class Permission(StrEnum):
     PLANS_SET = "plans:set"
     MERCHANTS_VIEW = "merchants:view"
     MERCHANTS_CHANGE = "merchants:change"
+    MERCHANTS_APPROVE = "merchants:approve"
     REDEMPTIONS_UPLOAD = "redemptions:upload"
     REDEMPTIONS_VIEW = "redemptions:view"
     FINDINGS_CLOSE = "findings:close"
@@ -97,6 +98,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.BATCHES_CLOSE,
             _P.STATISTICS,
             _P.MERCHANTS_VIEW,
+            _P.MERCHANTS_APPROVE,
             _P.REDEMPTIONS_VIEW,
             _P.FINDINGS_CLOSE,
             _P.SETTLEMENTS_SIGN,

@@ -48,9 +48,11 @@ from registry.members.updates import CardUpdates
 from registry.members.verdicts import Verdicts
 from registry.migrations import migrate
 from registry.programme.booking import Booking
+from registry.programme.changes import MerchantChanges
 from registry.programme.disputes import Disputes
 from registry.programme.findings import Findings
 from registry.programme.merchants import Merchants
+from registry.programme.payouts import Payouts
 from registry.programme.rates import Rates
 from registry.programme.redemptions import Redemptions
 from registry.programme.settlement import Settlement
@@ -98,12 +100,14 @@ class Registry:
         self.verdicts = Verdicts(context)
         # the programme
         self.merchants = Merchants(context)
+        self.merchant_changes = MerchantChanges(context)
         self.booking = Booking(context)
         self.redemptions = Redemptions(context)
         self.findings = Findings(context)
         self.rates = Rates(context)
         self.settlement = Settlement(context)
         self.disputes = Disputes(context)
+        self.payouts = Payouts(context)
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)

@@ -3,11 +3,12 @@ every redemption on a line."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 from personalize.sheets.page import A4, MARGIN, Column, PaperSheet, labelled, rows_by_page, table_head, table_row
 from registry.programme.statement import Entry, EntryKind, Statement, StatementSheet, StatementState, Totals
+from terminal.localtime import zone_label
 
 TITLE: Final = ("特约商户结算单", "Statement of a merchant")
 LISTED: Final = ("核销明细", "Redemptions")
@@ -59,6 +60,11 @@ def balance(due: int) -> tuple[str, str]:
     return "双方无应付款", "nothing is owed"
 
 
+def signed_at(at: datetime, zone: tzinfo) -> str:
+    """The time of a signature in a zone, which is named."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone_label(zone, at)}"
+
+
 def left_out(statement: Statement) -> tuple[str, str]:
     """What waits for a later month, in both languages."""
     left = statement.left_out
@@ -69,8 +75,9 @@ def left_out(statement: Statement) -> tuple[str, str]:
     )
 
 
-def statement_pdf(content: StatementSheet, day: date) -> bytes:
-    """The statement as a PDF file of A4 pages, printed on a ``day``. Raises NoChineseFont."""
+def statement_pdf(content: StatementSheet, day: date, zone: tzinfo) -> bytes:
+    """The statement as a PDF file of A4 pages, printed on a ``day``; times of signatures are in a ``zone``. Raises
+    NoChineseFont."""
     statement = content.statement
     sheet = PaperSheet(f"{TITLE[0]} {statement.merchant} {statement.month}", day)
     sums, entries = rows_by_page(len(content.lines), LINES), rows_by_page(len(content.entries), ROWS)
@@ -85,7 +92,7 @@ def statement_pdf(content: StatementSheet, day: date) -> bytes:
         start += count
         if number == len(sums):
             table_row(sheet, MARGIN, y, _ROW, _SUMS, ("合计 Total", "", *_sums(content.totals)))
-            _result(sheet, statement, y + _ROW + 4)
+            _result(sheet, statement, y + _ROW + 4, zone)
         _foot(sheet, statement, number, pages)
     start = 0
     for number, count in enumerate(entries if content.entries else [], start=len(sums) + 1):
@@ -138,7 +145,7 @@ def _page(sheet: PaperSheet, statement: Statement, title: tuple[str, str], day: 
     return _TOP
 
 
-def _result(sheet: PaperSheet, statement: Statement, y: float) -> None:
+def _result(sheet: PaperSheet, statement: Statement, y: float, zone: tzinfo) -> None:
     """Who owes whom, what is left for later, and the two signatures."""
     owed = balance(statement.due)
     sheet.text(MARGIN, y, _WIDTH, 8, owed[0], size=14, bold=True)
@@ -159,7 +166,7 @@ def _result(sheet: PaperSheet, statement: Statement, y: float) -> None:
         x = MARGIN + number * half
         sheet.frame(x, y, half, 24)
         sheet.text(x + 2, y + 1, half - 4, 6, label, size=9, grey=True)
-        signed = f"{person}　{at:%Y-%m-%d %H:%M} UTC" if person and at else ""
+        signed = f"{person}　{signed_at(at, zone)}" if person and at else ""
         sheet.text(x + 2, y + 8, half - 4, 6, signed, size=10)
         sheet.text(x + 2, y + 16, half - 4, 6, "签字 Signed：＿＿＿＿＿＿＿＿", size=9)
     sheet.text(MARGIN, y + 27, _WIDTH, 8, "商户盖章 Seal of the merchant：", size=10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from personalize.cells import write_cell
-from personalize.sheets.statement import KINDS, LISTED, STATES, TITLE, balance, left_out
+from personalize.sheets.statement import KINDS, LISTED, STATES, TITLE, balance, left_out, signed_at
 from registry.programme.statement import StatementSheet, Totals
 
 _SUMS: Final = (
@@ -41,18 +41,18 @@ _ENTRIES: Final = (
 _MONEY: Final = "#,##0.00"
 
 
-def statement_workbook(content: StatementSheet, day: date) -> bytes:
-    """The statement as an xlsx file, written on a ``day``."""
+def statement_workbook(content: StatementSheet, day: date, zone: tzinfo) -> bytes:
+    """The statement as an xlsx file, written on a ``day``; times of signatures are in a ``zone``."""
     book = Workbook()
     book.remove(book.active)
-    _sums(book.create_sheet(TITLE[0]), content, day)
+    _sums(book.create_sheet(TITLE[0]), content, day, zone)
     _entries(book.create_sheet(LISTED[0]), content)
     whole = io.BytesIO()
     book.save(whole)
     return whole.getvalue()
 
 
-def _sums(sheet: Any, content: StatementSheet, day: date) -> None:
+def _sums(sheet: Any, content: StatementSheet, day: date, zone: tzinfo) -> None:
     statement = content.statement
     facts = (
         (f"{TITLE[0]} {TITLE[1]}", ""),
@@ -62,8 +62,8 @@ def _sums(sheet: Any, content: StatementSheet, day: date) -> None:
         ("结果 result", " ".join(balance(statement.due))),
         ("其他 further", " ".join(left_out(statement))),
         ("重开原因 reopened because", statement.reason),
-        ("制单人 first signature", statement.signed_by or ""),
-        ("复核人 second signature", statement.closed_by or ""),
+        ("制单人 first signature", _signature(statement.signed_by, statement.signed_at, zone)),
+        ("复核人 second signature", _signature(statement.closed_by, statement.closed_at, zone)),
         ("日期 date", day.isoformat()),
         ("SHA-256", statement.digest),
     )
@@ -76,6 +76,10 @@ def _sums(sheet: Any, content: StatementSheet, day: date) -> None:
     for row, line in enumerate(content.lines, start=first + 1):
         _row(sheet, row, (line.outlet_name, line.benefit_class), line.totals)
     _row(sheet, row + 1, ("合计 total", ""), content.totals)
+
+
+def _signature(person: str | None, at: datetime | None, zone: tzinfo) -> str:
+    return f"{person} {signed_at(at, zone)}" if person and at else ""
 
 
 def _row(sheet: Any, row: int, names: tuple[str, str], whole: Totals) -> None:

@@ -7,30 +7,46 @@ back in the next month.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.tables import disputes, outlets, redemptions
+from registry.db.tables import disputes, merchants, outlets, redemptions
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.entries import of_merchant
 
 DECISIONS: Final = ("accepted", "refused")
 """Whether the redemption is accepted as it is booked."""
 _D: Final = disputes.c
+_R: Final = redemptions.c
+_NAMED: Final = merchants.alias("named")
+_VIEW: Final[Select[Any]] = (
+    select(disputes, func.coalesce(_NAMED.c.name, merchants.c.name).label("merchant_name"))
+    .add_columns(outlets.c.name.label("outlet_name"), _R.benefit_class, _R.day, _R.amount)
+    .join(redemptions, _R.id == _D.redemption_id)
+    .join(outlets, outlets.c.id == _R.outlet_id)
+    .join(merchants, merchants.c.id == outlets.c.merchant_id)
+    .join(_NAMED, _NAMED.c.number == _R.merchant, isouter=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
     """A dispute, raised by the merchant or by the union (``party``). ``decision`` is accepted (the redemption is
-    settled as it is booked) or refused (it is not settled, or taken back); None while it is open."""
+    settled as it is booked) or refused (it is not settled, or taken back); None while it is open. ``merchant`` to
+    ``amount`` are those of the redemption."""
 
     number: int
     redemption: int
+    merchant: str
+    outlet_name: str
+    benefit_class: str
+    day: date
+    amount: int
     party: str
     at: datetime
     by: str
@@ -92,10 +108,15 @@ class Disputes:
             self._context.audit(conn, by, "dispute.decide", f"dispute:{number}", why, decision=decision)
             return _dispute(_row(conn, number))
 
+    def dispute(self, number: int) -> Dispute:
+        """Raises NotOnRecord."""
+        with self._context.read() as conn:
+            return _dispute(_row(conn, number))
+
     def page(self, cursor: str | None = None, limit: int = 50, *, decided: bool = False) -> Page[Dispute]:
         """Open disputes, or decided ones, the oldest first. Raises BadCursor."""
         state = _D.decided_at.is_not(None) if decided else _D.decided_at.is_(None)
-        chosen = select(disputes).where(state).order_by(_D.id).limit(cut(limit) + 1)
+        chosen = _VIEW.where(state).order_by(_D.id).limit(cut(limit) + 1)
         if cursor is not None:
             chosen = chosen.where(_D.id > read_cursor(cursor, int)[0])
         with self._context.read() as conn:
@@ -112,7 +133,7 @@ def _redemption(conn: Connection, number: int, outlet: int) -> None:
 
 
 def _row(conn: Connection, number: int) -> Row[Any]:
-    row = conn.execute(select(disputes).where(_D.id == number)).one_or_none()
+    row = conn.execute(_VIEW.where(_D.id == number)).one_or_none()
     if row is None:
         raise NotOnRecord(f"there is no dispute {number}", reason="dispute", dispute=number)
     return row
@@ -122,6 +143,11 @@ def _dispute(row: Row[Any]) -> Dispute:
     return Dispute(
         number=row.id,
         redemption=row.redemption_id,
+        merchant=row.merchant_name,
+        outlet_name=row.outlet_name,
+        benefit_class=row.benefit_class,
+        day=date.fromisoformat(row.day),
+        amount=row.amount,
         party=row.party,
         at=row.at,
         by=row.by,

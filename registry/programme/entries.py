@@ -203,7 +203,7 @@ def stored_entries(conn: Connection, statement: int, month: Month) -> list[Entry
     return [_entry(row, month, row.due, EntryKind(row.kind)) for row in conn.execute(chosen)]
 
 
-def _entry(row: Row[Any], month: Month, due: int, kind: EntryKind = EntryKind.REDEEMED) -> Entry:
+def _entry(row: Row[*tuple[Any, ...]], month: Month, due: int, kind: EntryKind = EntryKind.REDEEMED) -> Entry:
     day = date.fromisoformat(row.day)
     return Entry(
         redemption=row.id,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
@@ -74,6 +74,12 @@ class Findings:
             chosen = chosen.where(findings.c.id > read_cursor(cursor, int)[0])
         with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, _finding, lambda row: [row.id])
+
+    def open_count(self) -> int:
+        """The number of open findings."""
+        with self._context.read() as conn:
+            chosen = select(func.count()).select_from(findings).where(findings.c.closed_at.is_(None))
+            return int(conn.execute(chosen).scalar_one())
 
     def finding(self, number: int) -> Finding:
         """Raises NotOnRecord."""

@@ -1,7 +1,7 @@
 """Merchants whose counters take member cards: contract, benefits, outlets with their terminals, and the account.
 
 The account is sealed; everything else is business data in clear. Nothing is deleted: a merchant ends, an outlet closes,
-and late uploads still find them.
+and late uploads still find them. What moves money waits for a second person (``registry.programme.changes``).
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.privacy import mask_id
-from registry.db.tables import merchant_benefits, merchants, outlets, terminals
+from registry.db.tables import merchant_benefits, merchant_changes, merchants, outlets, terminals
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.changes import (
+    ChangeState,
+    MerchantChange,
+    MerchantChangeKind,
+    account_of,
+    change_on_record,
+    request_change,
+)
 from registry.programme.judgement import Contract, TerminalPlace
 from terminal.names import all_visible
 
@@ -27,6 +34,7 @@ _TERMINAL: Final = re.compile(r"[0-9A-Za-z]{8}")
 _BENEFIT: Final = re.compile(r"[0-9]{4}")
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z-]{6,34}")
 _LONGEST: Final = 100
+_WAITING: Final = ChangeState.WAITING.value
 RULES: Final = {
     "merchant-number": "a merchant identifier is 1 to 15 letters and digits, with blanks, dots, _ and - between them",
     "merchant-name": "a name is 1 to 100 printable characters",
@@ -78,7 +86,8 @@ class OutletView:
 
 @dataclass(frozen=True, slots=True)
 class MerchantView:
-    """A merchant on record. ``account`` shows the last four characters; it is empty where none is on record."""
+    """A merchant on record. ``account`` shows the last four characters; it is empty where none is on record.
+    ``waiting``: the numbers of its changes that wait for a second person."""
 
     number: str
     name: str
@@ -89,6 +98,7 @@ class MerchantView:
     benefits: tuple[str, ...]
     outlets: tuple[OutletView, ...]
     ended_at: datetime | None
+    waiting: tuple[int, ...] = ()
 
 
 class UnsoundMerchant(RegistryConflict):
@@ -126,10 +136,10 @@ class Merchants:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def put(self, *wanted: NewMerchant, by: str) -> list[MerchantView]:
+    def put(self, *wanted: NewMerchant, by: str, reason: str = "") -> list[MerchantView]:
         """Record merchants or change them, all of them or none. Outlets and terminals are added to those on record; a
-        terminal of another outlet is refused. A merchant that has ended goes on again. The audit counts the
-        accounts that are others than before: money goes there.
+        terminal of another outlet is refused. Another account, contract or benefits, and that a merchant that has ended
+        goes on, wait for a second person. The audit counts the accounts that are others than before: money goes there.
 
         Raises RegistryConflict, its reason one of ``faults_of``, ``merchant-twice`` or ``terminal-taken``.
         """
@@ -140,36 +150,48 @@ class Merchants:
             raise RegistryConflict("two of these merchants have one number", reason="merchant-twice")
         if not wanted:
             return []
+        why = reason_given(reason) if reason else ""
         with self._context.write() as conn:
-            accounts = sum([self._put(conn, merchant) for merchant in wanted])
+            accounts = sum([self._put(conn, merchant, by, why) for merchant in wanted])
             views = [_view(conn, merchant.number) for merchant in wanted]
             subject = f"merchant:{wanted[0].number}" if len(wanted) == 1 else "merchants"
-            self._context.audit(conn, by, "merchant.put", subject, merchants=len(wanted), accounts=accounts)
+            self._context.audit(conn, by, "merchant.put", subject, why, merchants=len(wanted), accounts=accounts)
             return views
 
-    def end(self, number: str, *, by: str, reason: str) -> MerchantView:
-        """End a merchant now; repeated, it changes nothing. Raises NotOnRecord, RegistryConflict."""
+    def end(self, number: str, *, by: str, reason: str) -> MerchantChange:
+        """Request that a merchant ends, on the day on which a second person approves. Raises NotOnRecord,
+        RegistryConflict for one that has ended."""
         why = reason_given(reason)
         with self._context.write() as conn:
             row = _merchant(conn, number)
-            if row.ended_at is None:
-                conn.execute(update(merchants).where(merchants.c.id == row.id).values(ended_at=self._context.clock()))
-                self._context.audit(conn, by, "merchant.end", f"merchant:{number}", why)
-            return _view(conn, number)
+            if row.ended_at is not None:
+                raise RegistryConflict(f"merchant {number} has ended already", reason="merchant-ended", merchant=number)
+            return self._request(conn, row, MerchantChangeKind.END, {}, by, why)
 
-    def close_outlet(self, outlet: int, *, by: str, reason: str) -> MerchantView:
-        """Close an outlet, whose terminals are retired; repeated, it changes nothing. Raises NotOnRecord,
-        RegistryConflict."""
+    def close_outlet(self, outlet: int, *, by: str, reason: str) -> MerchantChange:
+        """Request that an outlet closes and its terminals retire, on the day on which a second person approves. Raises
+        NotOnRecord, RegistryConflict for one that is closed."""
         why = reason_given(reason)
         with self._context.write() as conn:
             row = _outlet(conn, outlet)
-            if row.closed_at is None:
-                now = self._context.clock()
-                conn.execute(update(outlets).where(outlets.c.id == outlet).values(closed_at=now))
-                living = (terminals.c.outlet_id == outlet, terminals.c.retired_at.is_(None))
-                conn.execute(update(terminals).where(*living).values(retired_at=now))
-                self._context.audit(conn, by, "outlet.close", f"outlet:{outlet}", why, merchant=row.number)
-            return _view(conn, row.number)
+            if row.closed_at is not None:
+                raise RegistryConflict(f"outlet {outlet} is closed", reason="outlet-closed", outlet=outlet)
+            facts = {"outlet": outlet, "name": row.name}
+            return self._request(conn, _merchant(conn, row.number), MerchantChangeKind.OUTLET_CLOSE, facts, by, why)
+
+    def _request(
+        self,
+        conn: Connection,
+        merchant: Row[Any],
+        kind: MerchantChangeKind,
+        facts: dict[str, str | int],
+        by: str,
+        why: str,
+    ) -> MerchantChange:
+        number = request_change(conn, self._context, merchant, kind, facts, by=by, reason=why)
+        subject = f"merchant:{merchant.number}"
+        self._context.audit(conn, by, "merchant.change-request", subject, why, number=number, change=kind.value)
+        return change_on_record(conn, number)
 
     def merchant(self, number: str) -> MerchantView:
         """Raises NotOnRecord."""
@@ -197,7 +219,7 @@ class Merchants:
             row = _merchant(conn, number)
             if row.sealed is None:
                 raise NotOnRecord(f"merchant {number} has no account on record", reason="account", merchant=number)
-            account = self._opened(row)
+            account = account_of(self._context, row)
             self._context.audit(conn, by, "merchant.account", f"merchant:{number}", why)
             return account
 
@@ -213,39 +235,52 @@ class Merchants:
             raise NotOnRecord(sentence, reason="terminal", merchant=merchant, terminal=terminal)
         return int(outlet)
 
-    def _put(self, conn: Connection, merchant: NewMerchant) -> bool:
-        """Whether the merchant has another account now."""
-        before = self._account_before(conn, merchant.number) if merchant.account else ""
-        values: dict[str, Any] = {
-            "name": merchant.name.strip(),
-            "name_en": merchant.name_en.strip(),
-            "contract_from": merchant.contract_from.isoformat(),
-            "contract_until": merchant.contract_until.isoformat(),
-            "ended_at": None,
-        }
-        if merchant.account:
-            key, place = self._context.personal.seal_key(), _place(merchant.number)
-            sealed = self._context.personal.seal_fields(key, place, {"account": merchant.account})
-            values |= {"account_masked": mask_id(merchant.account), "sealed": sealed, "seal_key": str(key)}
-        changed = conn.execute(update(merchants).where(merchants.c.number == merchant.number).values(values))
+    def _put(self, conn: Connection, merchant: NewMerchant, by: str, reason: str) -> bool:
+        """Whether another account was requested."""
+        names = {"name": merchant.name.strip(), "name_en": merchant.name_en.strip()}
+        changed = conn.execute(update(merchants).where(merchants.c.number == merchant.number).values(names))
         if not changed.rowcount:
-            first = {"number": merchant.number, "created_at": self._context.clock(), "account_masked": ""}
-            conn.execute(insert(merchants).values(first | values))
-        number = _merchant(conn, merchant.number).id
-        conn.execute(delete(merchant_benefits).where(merchant_benefits.c.merchant_id == number))
-        agreed = [{"merchant_id": number, "benefit_class": one} for one in sorted(set(merchant.benefits))]
-        conn.execute(insert(merchant_benefits), agreed)
+            _register(conn, merchant, names, self._context.clock())
+        row = _merchant(conn, merchant.number)
+        account = bool(merchant.account) and merchant.account != account_of(self._context, row)
+        wanted: list[tuple[MerchantChangeKind, dict[str, str | int]]] = (
+            [(MerchantChangeKind.ACCOUNT, {})] if account else []
+        )
+        now, then = _terms(conn, row), _terms_of(merchant)
+        if now != then:
+            wanted.append(
+                (MerchantChangeKind.CONTRACT, {**then, **{f"was_{name}": value for name, value in now.items()}})
+            )
+        if row.ended_at is not None:
+            wanted.append((MerchantChangeKind.RESUME, {}))
+        for kind, facts in wanted:
+            opened = merchant.account if kind is MerchantChangeKind.ACCOUNT else ""
+            request_change(conn, self._context, row, kind, facts, by=by, reason=reason, account=opened)
         for outlet in merchant.outlets:
-            _put_outlet(conn, number, outlet)
-        return merchant.account != before
+            _put_outlet(conn, row.id, outlet)
+        return account
 
-    def _account_before(self, conn: Connection, number: str) -> str:
-        row = conn.execute(select(merchants).where(merchants.c.number == number).with_for_update()).one_or_none()
-        return "" if row is None or row.sealed is None else self._opened(row)
 
-    def _opened(self, row: Row[Any]) -> str:
-        fields = self._context.personal.open_fields(row.seal_key, bytes(row.sealed), _place(row.number), ("account",))
-        return str(fields["account"])
+def _register(conn: Connection, merchant: NewMerchant, names: dict[str, str], now: datetime) -> None:
+    """A merchant without an account, with its contract as it is entered: nothing is paid without account and rate."""
+    days = {"contract_from": merchant.contract_from.isoformat(), "contract_until": merchant.contract_until.isoformat()}
+    values = {"number": merchant.number, "created_at": now, "account_masked": "", **names, **days}
+    number: int = conn.execute(insert(merchants).values(values).returning(merchants.c.id)).scalar_one()
+    agreed = [{"merchant_id": number, "benefit_class": one} for one in sorted(set(merchant.benefits))]
+    conn.execute(insert(merchant_benefits), agreed)
+
+
+def _terms(conn: Connection, row: Row[Any]) -> dict[str, str | int]:
+    """The contract on record."""
+    agreed = select(merchant_benefits.c.benefit_class).where(merchant_benefits.c.merchant_id == row.id)
+    benefits = " ".join(sorted(conn.execute(agreed).scalars()))
+    return {"from": row.contract_from, "until": row.contract_until, "benefits": benefits}
+
+
+def _terms_of(merchant: NewMerchant) -> dict[str, str | int]:
+    """The contract as it is entered."""
+    days = {"from": merchant.contract_from.isoformat(), "until": merchant.contract_until.isoformat()}
+    return {**days, "benefits": " ".join(sorted(set(merchant.benefits)))}
 
 
 def contract_of(
@@ -327,6 +362,11 @@ def _views(conn: Connection, rows: Sequence[Row[Any]]) -> list[MerchantView]:
     used = select(terminals.c.outlet_id, terminals.c.terminal).where(
         terminals.c.outlet_id.in_([place.id for place in places]), terminals.c.retired_at.is_(None)
     )
+    waiting: dict[int, list[int]] = {number: [] for number in ids}
+    change = merchant_changes.c
+    open_ones = select(change.merchant_id, change.id).where(change.merchant_id.in_(ids), change.state == _WAITING)
+    for merchant, number in conn.execute(open_ones.order_by(change.id)):
+        waiting[merchant].append(number)
     listed: dict[int, list[str]] = {place.id: [] for place in places}
     for outlet, terminal in conn.execute(used.order_by(terminals.c.terminal)):
         listed[outlet].append(terminal)
@@ -345,6 +385,7 @@ def _views(conn: Connection, rows: Sequence[Row[Any]]) -> list[MerchantView]:
             benefits=tuple(agreed[row.id]),
             outlets=tuple(views[row.id]),
             ended_at=row.ended_at,
+            waiting=tuple(waiting[row.id]),
         )
         for row in rows
     ]
@@ -352,7 +393,3 @@ def _views(conn: Connection, rows: Sequence[Row[Any]]) -> list[MerchantView]:
 
 def _text(text: str) -> bool:
     return len(text) <= _LONGEST and all_visible(text)
-
-
-def _place(number: str) -> str:
-    return f"merchants.sealed/{number}"

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.tables import merchants, settlement_rates
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.changes import MerchantChange, MerchantChangeKind, change_on_record, request_change
 
 WHOLE: Final = 10_000
 """A share of one, in ten-thousandths."""
@@ -43,13 +44,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class RateView:
-    """A rate on record. ``in_use``: no newer one of the same day has replaced it."""
+    """A rate on record. ``in_use``: no newer one of the same day has replaced it. ``approved_by`` is None in one of an
+    earlier version of this program."""
 
     rate: Rate
     at: datetime
     by: str
     reason: str
     in_use: bool
+    approved_by: str | None
 
 
 class RateBook:
@@ -74,39 +77,28 @@ class Rates:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def add(self, merchant: str, rate: Rate, *, by: str, reason: str) -> list[RateView]:
-        """Record a rate; one of the same class and day takes the place of the one before. Raises NotOnRecord,
-        RegistryConflict for a rate out of range."""
+    def request(self, merchant: str, rate: Rate, *, by: str, reason: str) -> MerchantChange:
+        """Request a rate, which is in force once a second person approves; it takes the place of one of the same class
+        and day. Raises NotOnRecord, RegistryConflict for a rate out of range."""
         why = reason_given(reason)
         if not _CLASS.fullmatch(rate.benefit_class):
             raise RegistryConflict("a benefit class has four digits", reason="rate-class")
         if abs(rate.share) > WHOLE or abs(rate.per_unit) > MOST:
             sentence = "a rate is at most 1,000,000 yuan for a unit and 100 % of the amount, in either direction"
             raise RegistryConflict(sentence, reason="rate-range")
+        facts: dict[str, str | int] = {
+            "benefit": rate.benefit_class,
+            "valid_from": rate.valid_from.isoformat(),
+            "per_unit": rate.per_unit,
+            "share": rate.share,
+        }
         with self._context.write() as conn:
-            row = {
-                "merchant_id": merchant_id(conn, merchant),
-                "benefit_class": rate.benefit_class,
-                "valid_from": rate.valid_from.isoformat(),
-                "per_unit": rate.per_unit,
-                "share": rate.share,
-                "at": self._context.clock(),
-                "by": by,
-                "reason": why,
-            }
-            conn.execute(insert(settlement_rates), [row])
+            row = conn.execute(select(merchants).where(merchants.c.id == merchant_id(conn, merchant))).one()
+            number = request_change(conn, self._context, row, MerchantChangeKind.RATE, facts, by=by, reason=why)
             self._context.audit(
-                conn,
-                by,
-                "settlement.rate",
-                f"merchant:{merchant}",
-                why,
-                benefit=rate.benefit_class,
-                valid_from=rate.valid_from.isoformat(),
-                per_unit=rate.per_unit,
-                share=rate.share,
+                conn, by, "merchant.change-request", f"merchant:{merchant}", why, number=number, change="rate", **facts
             )
-            return _views(conn, merchant_id(conn, merchant))
+            return change_on_record(conn, number)
 
     def of(self, merchant: str) -> list[RateView]:
         """All rates of a merchant, by class and day. Raises NotOnRecord."""
@@ -134,7 +126,14 @@ def _views(conn: Connection, merchant: int) -> list[RateView]:
     rows = conn.execute(chosen.order_by(this.benefit_class, this.valid_from, this.id)).all()
     newest = {(row.benefit_class, row.valid_from): row.id for row in rows}
     return [
-        RateView(_rate(row), row.at, row.by, row.reason, newest[row.benefit_class, row.valid_from] == row.id)
+        RateView(
+            rate=_rate(row),
+            at=row.at,
+            by=row.by,
+            reason=row.reason,
+            in_use=newest[row.benefit_class, row.valid_from] == row.id,
+            approved_by=row.approved_by,
+        )
         for row in rows
     ]
 

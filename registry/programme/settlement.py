@@ -141,6 +141,12 @@ class Settlement:
             )
             return _statement(_row(conn, number))
 
+    def drafts(self) -> int:
+        """The number of statements that nobody has signed yet."""
+        with self._context.read() as conn:
+            chosen = select(func.count()).select_from(statements).where(_S.state == StatementState.DRAFT.value)
+            return int(conn.execute(chosen).scalar_one())
+
     def sheet(self, number: int) -> StatementSheet:
         """A statement with all its entries. Raises NotOnRecord."""
         with self._context.read() as conn:

@@ -1,4 +1,5 @@
-"""`membercard merchant`: merchants with outlets and terminals, import from a sheet, and tokens of their counters."""
+"""`membercard merchant`: merchants with outlets and terminals, import from a sheet, changes that wait for a second
+person, and tokens of their counters."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ import typer
 from rich.text import Text
 
 from membercard import language, output, settings
+from membercard.commands.administration import changes
 from membercard.commands.listing import every
 from membercard.language import Language, text
 from membercard.wiring import identity
 
 app = typer.Typer()
+app.add_typer(changes.app)
 
 Number = Annotated[str, typer.Argument(help="The merchant identifier (tag 9F16).", show_default=False)]
 By = Annotated[
@@ -71,6 +74,7 @@ def show(number: Number, json: output.Json = False) -> None:
         ("benefits", " ".join(merchant.benefits)),
         ("account", merchant.account or "–"),
         ("state", text("in use") if merchant.ended_at is None else output.local_time(merchant.ended_at)),
+        ("to be approved", " ".join(map(str, merchant.waiting)) or "–"),
     ]
     table = output.table("", ["", ""], [])
     table.show_header = False
@@ -110,19 +114,22 @@ def import_sheet(
 
     merchants, findings = read_merchants(file, Limits())
     stored = bool(merchants) and not findings and not check
-    person = ""
+    person, waiting = "", list[int]()
     if stored:
         with settings.open_registry() as registry:
             person = identity.actor(registry, by, Permission.MERCHANTS_CHANGE)
-            registry.merchants.put(*merchants, by=person)
+            views = registry.merchants.put(*merchants, by=person)
+            waiting = [number for view in views for number in view.waiting]
     if json:
-        output.as_json({"stored": stored, "merchants": len(merchants), "findings": findings})
+        output.as_json({"stored": stored, "merchants": len(merchants), "findings": findings, "waiting": waiting})
     elif findings:
         chinese = language.current() is Language.CHINESE
         rows = [(one.row, one.reason_zh if chinese else one.reason_en) for one in findings]
         output.show(output.table("Findings", ["row", "finding"], rows))
     elif stored:
         output.say("{count} merchants recorded", count=len(merchants))
+        if waiting:
+            output.say("{count} changes wait for a second person: membercard merchant changes", count=len(waiting))
     else:
         output.say("{count} merchants without a finding; nothing was stored", count=len(merchants))
     identity.note_unproven(person)

@@ -10,14 +10,16 @@ import typer
 from rich.text import Text
 
 from membercard import language, output, settings
+from membercard.commands.administration import changes, payouts
 from membercard.commands.listing import every
 from membercard.language import Language, text
 from membercard.wiring import identity
 
 if TYPE_CHECKING:
-    from registry.programme.statement import Month, Statement, StatementSheet
+    from registry.programme.statement import Statement, StatementSheet
 
 app = typer.Typer()
+app.add_typer(payouts.app)
 
 _LEAST_DIGEST = 8
 _DECISIONS = {None: "undecided", "accepted": "accepted", "refused": "not accepted"}
@@ -47,7 +49,7 @@ def rate(
     ] = 0,
     by: By = None,
 ) -> None:
-    """Record what the union pays a merchant for a benefit, from a day on.
+    """Request what the union pays a merchant for a benefit, from a day on; a second person approves it.
 
     Example: membercard settlement rate PARK-EAST 0101 --from 2026-01-01 --per-unit 250 --reason "contract 7"
     """
@@ -57,8 +59,8 @@ def rate(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.SETTLEMENTS_PREPARE)
         new = Rate(benefit, valid_from.date(), per_unit, share)
-        registry.rates.add(merchant, new, by=person, reason=reason)
-    output.say("rate of {merchant} for {benefit} recorded", merchant=merchant, benefit=benefit)
+        change = registry.rates.request(merchant, new, by=person, reason=reason)
+    changes.say_next(change)
     identity.note_unproven(person)
 
 
@@ -81,11 +83,12 @@ def rates(merchant: Merchant, json: output.Json = False) -> None:
             f"{view.rate.share / 100:.2f} %",
             text("in use" if view.in_use else "replaced"),
             language.person(view.by),
+            language.person(view.approved_by) if view.approved_by else "",
             view.reason,
         )
         for view in views
     ]
-    heads = ["benefit", "from", "per unit", "share", "state", "who", "reason"]
+    heads = ["benefit", "from", "per unit", "share", "state", "who", "approved by", "reason"]
     output.show(output.table("Rates", heads, rows))
 
 
@@ -108,7 +111,7 @@ def draw_up(
     """
     from reader_service.principal import Permission
 
-    wanted = _month(month)
+    wanted = payouts.month_of(month)
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.SETTLEMENTS_PREPARE)
         sheet = registry.settlement.draw_up(merchant, wanted, by=person, reason=reopen)
@@ -127,7 +130,7 @@ def show_all(
     json: output.Json = False,
 ) -> None:
     """List statements, the last drawn up first."""
-    wanted = None if month is None else _month(month)
+    wanted = None if month is None else payouts.month_of(month)
     with settings.open_registry() as registry:
         listed = every(lambda cursor: registry.settlement.page(cursor, 500, merchant=merchant, month=wanted))
     if json:
@@ -174,11 +177,11 @@ def show(
     if pdf is not None:
         from personalize.sheets.statement import statement_pdf
 
-        output.write_file(pdf, statement_pdf(sheet, today))
+        output.write_file(pdf, statement_pdf(sheet, today, settings.load().zone))
     if xlsx is not None:
         from personalize.sheets.statement_workbook import statement_workbook
 
-        output.write_file(xlsx, statement_workbook(sheet, today))
+        output.write_file(xlsx, statement_workbook(sheet, today, settings.load().zone))
 
 
 @app.command("sign")
@@ -290,16 +293,6 @@ def decide(
         registry.disputes.decide(number, decision, by=person, reason=reason)
     output.say("dispute {number} is decided", number=number)
     identity.note_unproven(person)
-
-
-def _month(written: str) -> Month:
-    """Raises typer.BadParameter."""
-    from registry.programme.statement import Month
-
-    try:
-        return Month.parse(written)
-    except ValueError:
-        raise typer.BadParameter(text("{month}: write the month as 2026-11", month=written)) from None
 
 
 def _show(sheet: StatementSheet) -> None:

@@ -1,4 +1,4 @@
-"""Merchants over HTTP: recorded, imported from a sheet, ended, and their outlets closed."""
+"""Merchants over HTTP: recorded, imported from a sheet, and changes that a second person approves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
 from reader_service.services.programme.merchants import MerchantImport
 from reader_service.services.uploads import pieces
+from registry.programme.changes import ChangeState, MerchantChange
 from registry.programme.merchants import MerchantView, NewMerchant, NewOutlet
 
 router = Resource(prefix="/merchants", tags=["programme"], responses=problems(*ALWAYS))
+changes_router = Resource(prefix="/merchant-changes", tags=["programme"], responses=problems(*ALWAYS))
 
 MerchantNumber = Annotated[
     str,
@@ -27,6 +29,9 @@ MerchantNumber = Annotated[
     ),
 ]
 OutletNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[3], description="The number of an outlet.")]
+ChangeNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[4], description="The number of a change.")]
+_NO_CHANGE = ("not-found", "there is no change 4 of a merchant")
+_DECIDED = ("conflict", "change 4 was decided already")
 _NO_MERCHANT = ("not-found", "there is no merchant PARK-EAST")
 _TAKEN = ("conflict", "terminal T0000001 belongs to another outlet; one that moves gets a new identification")
 
@@ -53,6 +58,7 @@ class MerchantRequest(RequestModel):
     )
     account: str = Field("", max_length=34)
     outlets: list[OutletRequest] = Field(default_factory=list, max_length=500)
+    reason: str = Field("", max_length=500, description="Why, for the second person.")
 
 
 @router.get(
@@ -88,11 +94,12 @@ def import_merchants(
 
 @router.post(
     "/outlets/{outlet}/close",
-    summary="Close an outlet",
-    description="Retires its terminals. Its counters still upload what they have. Role: registrar.",
-    responses=problems(404, s404=("not-found", "there is no outlet 3")),
+    summary="Request that an outlet closes",
+    description="Once a second person approves, its terminals are retired; its counters still upload what they have. "
+    "Role: registrar.",
+    responses=problems(404, 409, s404=("not-found", "there is no outlet 3"), s409=("conflict", "outlet 3 is closed")),
 )
-def close_outlet(service: Svc, caller: Caller, outlet: OutletNumber, why: ReasonRequest) -> MerchantView:
+def close_outlet(service: Svc, caller: Caller, outlet: OutletNumber, why: ReasonRequest) -> MerchantChange:
     return service.merchants.close_outlet(caller, outlet, why.reason)
 
 
@@ -109,7 +116,8 @@ def merchant(service: Svc, caller: Caller, number: MerchantNumber) -> MerchantVi
 @router.put(
     "/{number}",
     summary="Record or change a merchant",
-    description="A merchant that has ended goes on again. Role: registrar.",
+    description="Another account, contract or benefits, and that a merchant that has ended goes on, wait for a second "
+    "person (`waiting`); the rest changes at once. Role: registrar.",
     responses=problems(409, s409=_TAKEN),
 )
 def put_merchant(service: Svc, caller: Caller, number: MerchantNumber, wanted: MerchantRequest) -> MerchantView:
@@ -124,16 +132,17 @@ def put_merchant(service: Svc, caller: Caller, number: MerchantNumber, wanted: M
         wanted.name_en,
         wanted.account,
     )
-    return service.merchants.put(caller, new)
+    return service.merchants.put(caller, new, wanted.reason)
 
 
 @router.post(
     "/{number}/end",
-    summary="End a merchant",
-    description="Its contract ends today; what its counters upload of earlier days is booked. Role: registrar.",
-    responses=problems(404, s404=_NO_MERCHANT),
+    summary="Request that a merchant ends",
+    description="Its contract ends on the day on which a second person approves; what its counters upload of earlier "
+    "days is booked. Role: registrar.",
+    responses=problems(404, 409, s404=_NO_MERCHANT, s409=("conflict", "merchant PARK-EAST has ended already")),
 )
-def end_merchant(service: Svc, caller: Caller, number: MerchantNumber, why: ReasonRequest) -> MerchantView:
+def end_merchant(service: Svc, caller: Caller, number: MerchantNumber, why: ReasonRequest) -> MerchantChange:
     return service.merchants.end(caller, number, why.reason)
 
 
@@ -145,3 +154,49 @@ def end_merchant(service: Svc, caller: Caller, number: MerchantNumber, why: Reas
 )
 def account(service: Svc, caller: Caller, number: MerchantNumber, why: ReasonRequest) -> dict[str, str]:
     return {"account": service.merchants.account(caller, number, why.reason)}
+
+
+@changes_router.get(
+    "",
+    summary="List changes of merchants that move money",
+    description="The newest first: account, contract, end, closed outlets and rates, each requested by one person and "
+    "in force once another approves. Roles: registrar, reviewer, auditor.",
+)
+def changes(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    state: Annotated[ChangeState | None, Query(description="Only those in this state.")] = None,
+    merchant: Annotated[Line | None, Query(description="Only those of this merchant.")] = None,
+) -> Items[MerchantChange]:
+    return items(service.merchants.changes(caller, paged.cursor, paged.limit, state=state, merchant=merchant))
+
+
+@changes_router.post(
+    "/{change}/approve",
+    summary="Approve a change of a merchant",
+    description="It is in force then. Role: reviewer, in person, and not the one who requested it.",
+    responses=problems(404, 409, s404=_NO_CHANGE, s409=_DECIDED),
+)
+def approve(service: Svc, caller: Caller, change: ChangeNumber) -> MerchantChange:
+    return service.merchants.approve(caller, change)
+
+
+@changes_router.post(
+    "/{change}/refuse",
+    summary="Refuse a change of a merchant",
+    description="Role: reviewer, in person, and not the one who requested it.",
+    responses=problems(404, 409, s404=_NO_CHANGE, s409=_DECIDED),
+)
+def refuse(service: Svc, caller: Caller, change: ChangeNumber, why: ReasonRequest) -> MerchantChange:
+    return service.merchants.refuse(caller, change, why.reason)
+
+
+@changes_router.post(
+    "/{change}/cancel",
+    summary="Give up a change of a merchant that waits",
+    description="Role: registrar.",
+    responses=problems(404, 409, s404=_NO_CHANGE, s409=_DECIDED),
+)
+def cancel(service: Svc, caller: Caller, change: ChangeNumber, why: ReasonRequest) -> MerchantChange:
+    return service.merchants.cancel(caller, change, why.reason)

@@ -14,6 +14,7 @@ from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
     ALWAYS,
+    CSV,
     PDF,
     XLSX,
     Line,
@@ -23,7 +24,9 @@ from reader_service.http.schemas import (
     file_response,
     problems,
 )
+from registry.programme.changes import MerchantChange
 from registry.programme.disputes import Dispute
+from registry.programme.payouts import Payout, PayoutList
 from registry.programme.rates import MOST, WHOLE, Rate, RateView
 from registry.programme.statement import Statement, StatementSheet, StatementState
 
@@ -33,6 +36,8 @@ disputes_router = Resource(prefix="/disputes", tags=["programme"], responses=pro
 _MONTH: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 StatementNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[12], description="The number of a statement.")]
 DisputeNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[4], description="The number of a dispute.")]
+PayoutNumber = Annotated[int, Path(ge=1, lt=2**62, examples=[2], description="The number of a payout list.")]
+_NO_PAYOUT = ("not-found", "there is no payout list 2")
 _NO_STATEMENT = ("not-found", "there is no statement 12")
 _NO_MERCHANT = ("not-found", "there is no merchant PARK-EAST")
 _NO_DISPUTE = ("not-found", "there is no dispute 4")
@@ -53,6 +58,12 @@ class StatementRequest(RequestModel):
     merchant: Line = Field(examples=["PARK-EAST"])
     month: str = Field(pattern=_MONTH, examples=["2026-11"])
     reason: str = Field("", max_length=500)
+
+
+class PayoutRequest(RequestModel):
+    """The month of a payout list."""
+
+    month: str = Field(pattern=_MONTH, examples=["2026-11"])
 
 
 class SignatureRequest(RequestModel):
@@ -114,14 +125,71 @@ def rates(service: Svc, caller: Caller, number: MerchantNumber) -> Items[RateVie
 
 @router.post(
     "/rates/{number}",
-    summary="Record a rate of a merchant",
-    description="Takes the place of one of the same benefit and day; statements that are drawn up keep theirs. Role: "
-    "registrar.",
+    summary="Request a rate of a merchant",
+    description="Once a second person approves the change, it takes the place of one of the same benefit and day; "
+    "statements that are drawn up keep theirs. Role: registrar.",
     responses=problems(404, s404=_NO_MERCHANT),
 )
-def add_rate(service: Svc, caller: Caller, number: MerchantNumber, new: RateRequest) -> Items[RateView]:
+def request_rate(service: Svc, caller: Caller, number: MerchantNumber, new: RateRequest) -> MerchantChange:
     rate = Rate(new.benefit_class, new.valid_from, new.per_unit, new.share)
-    return items(service.settlement.add_rate(caller, number, rate, new.reason))
+    return service.settlement.request_rate(caller, number, rate, new.reason)
+
+
+@router.get(
+    "/payouts",
+    summary="List payout lists",
+    description="The newest first. Roles: registrar, reviewer, auditor.",
+)
+def payouts(
+    service: Svc,
+    caller: Caller,
+    paged: Paged,
+    month: Annotated[str | None, Query(pattern=_MONTH, description="Only those of this month.")] = None,
+) -> Items[Payout]:
+    return items(service.settlement.payouts(caller, paged.cursor, paged.limit, month=month))
+
+
+@router.post(
+    "/payouts",
+    summary="Draw up a payout list",
+    description="What the signed statements of a month come to and no list has had; of a month that was reopened, the "
+    "difference. Role: registrar.",
+    responses=problems(409, s409=("conflict", "no signed statement of 2026-11 is left for a payout list")),
+)
+def draw_up_payout(service: Svc, caller: Caller, wanted: PayoutRequest) -> PayoutList:
+    return service.settlement.draw_up_payout(caller, wanted.month)
+
+
+@router.get(
+    "/payouts/{payout}",
+    summary="Get a payout list",
+    description="Accounts show their last four characters. Roles: registrar, reviewer, auditor.",
+    responses=problems(404, s404=_NO_PAYOUT),
+)
+def payout(service: Svc, caller: Caller, payout: PayoutNumber) -> PayoutList:
+    return service.settlement.payout(caller, payout)
+
+
+@router.get(
+    "/payouts/{payout}/payout.xlsx",
+    summary="Download a payout list as a workbook",
+    description="With accounts in clear; audited. Role: registrar.",
+    response_class=Response,
+    responses={**file_response(XLSX, "The list (应付清单)."), **problems(404, s404=_NO_PAYOUT)},
+)
+def payout_xlsx(service: Svc, caller: Caller, payout: PayoutNumber) -> Response:
+    return unstored(download(service.settlement.payout_xlsx(caller, payout), f"应付清单-{payout}.xlsx", XLSX))
+
+
+@router.get(
+    "/payouts/{payout}/payout.csv",
+    summary="Download a payout list as CSV",
+    description="With accounts in clear; audited. Role: registrar.",
+    response_class=Response,
+    responses={**file_response(CSV, "The list (应付清单)."), **problems(404, s404=_NO_PAYOUT)},
+)
+def payout_csv(service: Svc, caller: Caller, payout: PayoutNumber) -> Response:
+    return unstored(download(service.settlement.payout_csv(caller, payout), f"应付清单-{payout}.csv", CSV))
 
 
 @router.get(
@@ -213,3 +281,9 @@ def dispute(service: Svc, caller: Caller, what: DisputeRequest) -> Dispute:
 )
 def decide(service: Svc, caller: Caller, number: DisputeNumber, decided: DisputeDecisionRequest) -> Dispute:
     return service.settlement.decide(caller, number, decided.decision, decided.reason)
+
+
+def unstored(response: Response) -> Response:
+    """No cache keeps what has accounts in clear."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -12,6 +12,7 @@ _WORDED: Final = {
     "level": "packing.level",
     "old": "station.priority",
     "new": "station.priority",
+    "change": "merchants.kind",
 }
 """Facts whose values are words, with the key of those; other values of the same facts stay as they are."""
 

@@ -15,6 +15,8 @@ from registry.admin.audit import AuditFilter
 from registry.batches.reviews import ReviewEvent
 from registry.db.paging import MOST
 from registry.members.amendments import AmendmentState
+from registry.programme.changes import ChangeState
+from registry.programme.statement import StatementState
 from registry.store import Registry
 from registry.values import Batch, BatchState
 from terminal.names import same_name
@@ -29,6 +31,9 @@ class SignatureKind(StrEnum):
     CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
     AMENDMENT = "amendment"  # a new name or mobile number of a member
     CHIP = "chip"  # a change that lifts a block of a card
+    MERCHANT = "merchant"  # a change of a merchant that moves money
+    STATEMENT = "statement"  # a statement of a merchant that one person signed
+    DISPUTE = "dispute"  # a disputed redemption
 
 
 PERMISSIONS: Final = {
@@ -38,15 +43,18 @@ PERMISSIONS: Final = {
     SignatureKind.CORRECTION: Permission.ROSTERS_UPLOAD,
     SignatureKind.AMENDMENT: Permission.ROSTERS_APPROVE,
     SignatureKind.CHIP: Permission.ROSTERS_APPROVE,
+    SignatureKind.MERCHANT: Permission.MERCHANTS_APPROVE,
+    SignatureKind.STATEMENT: Permission.SETTLEMENTS_SIGN,
+    SignatureKind.DISPUTE: Permission.FINDINGS_CLOSE,
 }
 """Who may give each."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingSignature:
-    """A signature that is missing. ``key`` is the batch or the number of a token, an amendment or a change of a chip,
-    ``subject`` the unit, the token's label or the card number; ``by`` asked for it ``at`` that time. ``own``: the
-    caller asked, so that somebody else gives it."""
+    """A signature that is missing. ``key`` is the batch or the number of what is signed, ``subject`` the unit, the
+    merchant, the card number or the token's label; ``by`` asked for it ``at`` that time. ``own``: the caller asked, so
+    that somebody else gives it."""
 
     kind: SignatureKind
     key: str
@@ -62,6 +70,11 @@ class SignatureService:
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
         self._registry = parts.registry
+
+    def own(self, p: Principal, actor: str) -> bool:
+        """Whether the caller is the person behind an actor, so that somebody else decides or signs."""
+        with translate_registry_errors():
+            return same_name(self._registry.users.people([actor])[actor], p.name)
 
     def waiting(self, p: Principal) -> list[WaitingSignature]:
         """What waits for the caller, and what the caller waits for; the oldest first."""
@@ -95,6 +108,50 @@ class _Signatures:
             *self._consents(p),
             *self._amendments(p),
             *self._chips(p),
+            *self._merchants(p),
+            *self._statements(p),
+            *self._disputes(p),
+        ]
+
+    def _merchants(self, p: Principal) -> list[WaitingSignature]:
+        if not (p.may(Permission.MERCHANTS_CHANGE) or p.may(Permission.MERCHANTS_APPROVE)):
+            return []
+        waiting = self._registry.merchant_changes.page(None, MOST, state=ChangeState.WAITING).items
+        people = self._registry.users.people([one.by for one in waiting])
+        return [
+            WaitingSignature(SignatureKind.MERCHANT, str(one.number), one.name, one.by, one.at, own)
+            for one in waiting
+            if (own := same_name(people[one.by], p.name)) or p.may(Permission.MERCHANTS_APPROVE)
+        ]
+
+    def _statements(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.SETTLEMENTS_SIGN):
+            return []
+        signed = self._registry.settlement.page(None, MOST, state=StatementState.SIGNED).items
+        people = self._registry.users.people([str(one.signed_by) for one in signed])
+        return [
+            WaitingSignature(
+                SignatureKind.STATEMENT,
+                str(one.number),
+                f"{one.name} {one.month}",
+                one.signed_by,
+                one.signed_at,
+                same_name(people[one.signed_by], p.name),
+            )
+            for one in signed
+            if one.signed_by is not None and one.signed_at is not None
+        ]
+
+    def _disputes(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.FINDINGS_CLOSE):
+            return []
+        open_ones = self._registry.disputes.page(None, MOST).items
+        people = self._registry.users.people([one.by for one in open_ones])
+        return [
+            WaitingSignature(
+                SignatureKind.DISPUTE, str(one.number), one.merchant, one.by, one.at, same_name(people[one.by], p.name)
+            )
+            for one in open_ones
         ]
 
     def _amendments(self, p: Principal) -> list[WaitingSignature]:

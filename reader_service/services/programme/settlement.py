@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, tzinfo
 
 from personalize.errors import NoChineseFont
 from reader_service.errors import Conflict, Forbidden, Invalid
@@ -11,7 +11,9 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
+from registry.programme.changes import MerchantChange
 from registry.programme.disputes import Dispute
+from registry.programme.payouts import Payout, PayoutList
 from registry.programme.rates import Rate, RateView
 from registry.programme.statement import Month, Statement, StatementSheet, StatementState
 
@@ -22,6 +24,7 @@ class SettlementService:
     def __init__(self, parts: ServiceParts) -> None:
         self._registry = parts.registry
         self._now = parts.now
+        self._zone = parts.zone
 
     def rates(self, p: Principal, merchant: str) -> Page[RateView]:
         """All rates of a merchant. Raises NotFound."""
@@ -29,12 +32,12 @@ class SettlementService:
         with translate_registry_errors():
             return Page(tuple(self._registry.rates.of(merchant)), None)
 
-    def add_rate(self, p: Principal, merchant: str, rate: Rate, reason: str) -> Page[RateView]:
-        """Record a rate, and give all of the merchant. Raises Invalid, NotFound, Conflict."""
+    def request_rate(self, p: Principal, merchant: str, rate: Rate, reason: str) -> MerchantChange:
+        """Request a rate, which a second person approves. Raises Invalid, NotFound, Conflict."""
         p.need(Permission.SETTLEMENTS_PREPARE)
         why = needs_reason(reason)
         with translate_registry_errors():
-            return Page(tuple(self._registry.rates.add(merchant, rate, by=p.name, reason=why)), None)
+            return self._registry.rates.request(merchant, rate, by=p.name, reason=why)
 
     def draw_up(self, p: Principal, merchant: str, month: str, reason: str = "") -> StatementSheet:
         """Draw up a statement; a month that is closed is reopened with a reason. Raises Invalid, NotFound, Conflict."""
@@ -84,13 +87,55 @@ class SettlementService:
         """A statement as PDF. Raises NotFound, Conflict without a font."""
         from personalize.sheets.statement import statement_pdf
 
-        return _printed(statement_pdf, self.sheet(p, number), self._now().date())
+        return _printed(statement_pdf, self.sheet(p, number), self._today(), self._zone)
 
     def statement_xlsx(self, p: Principal, number: int) -> bytes:
         """A statement as a workbook. Raises NotFound."""
         from personalize.sheets.statement_workbook import statement_workbook
 
-        return statement_workbook(self.sheet(p, number), self._now().date())
+        return statement_workbook(self.sheet(p, number), self._today(), self._zone)
+
+    def draw_up_payout(self, p: Principal, month: str) -> PayoutList:
+        """List what the signed statements of a month come to and no list has had. Raises Invalid, Conflict."""
+        p.need(Permission.SETTLEMENTS_PREPARE)
+        wanted = month_in(month)
+        with translate_registry_errors():
+            return self._registry.payouts.draw_up(wanted, by=p.name)
+
+    def payouts(
+        self, p: Principal, cursor: str | None = None, limit: int = 50, *, month: str | None = None
+    ) -> Page[Payout]:
+        """Payout lists, the newest first. Raises Invalid, WrongCursor."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        wanted = None if month is None else month_in(month)
+        with translate_registry_errors():
+            return self._registry.payouts.page(cursor, limit, month=wanted)
+
+    def payout(self, p: Principal, number: int) -> PayoutList:
+        """A payout list with masked accounts. Raises NotFound."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return self._registry.payouts.payout(number)
+
+    def payout_xlsx(self, p: Principal, number: int) -> bytes:
+        """A payout list with accounts in clear, as a workbook; audited. Raises NotFound."""
+        from personalize.sheets.payout import payout_workbook
+
+        return payout_workbook(self._opened(p, number), self._zone)
+
+    def payout_csv(self, p: Principal, number: int) -> bytes:
+        """The same as CSV. Raises NotFound."""
+        from personalize.sheets.payout import payout_csv
+
+        return payout_csv(self._opened(p, number), self._zone)
+
+    def _opened(self, p: Principal, number: int) -> PayoutList:
+        p.need(Permission.SETTLEMENTS_PREPARE)
+        with translate_registry_errors():
+            return self._registry.payouts.opened(number, by=p.name)
+
+    def _today(self) -> date:
+        return self._now().astimezone(self._zone).date()
 
     def dispute(self, p: Principal, redemption: int, reason: str) -> Dispute:
         """Dispute a redemption: a reviewer, or a merchant with a token of one of its outlets. Raises Forbidden,
@@ -110,6 +155,12 @@ class SettlementService:
         with translate_registry_errors():
             return self._registry.disputes.decide(number, decision, by=p.name, reason=why)
 
+    def dispute_on_record(self, p: Principal, number: int) -> Dispute:
+        """Raises NotFound."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return self._registry.disputes.dispute(number)
+
     def disputes(
         self, p: Principal, cursor: str | None = None, limit: int = 50, *, decided: bool = False
     ) -> Page[Dispute]:
@@ -127,8 +178,10 @@ def month_in(text: str) -> Month:
         raise Invalid("a month is written as 2026-11", {"month": "2026-11"}) from None
 
 
-def _printed(write: Callable[[StatementSheet, date], bytes], content: StatementSheet, day: date) -> bytes:
+def _printed(
+    write: Callable[[StatementSheet, date, tzinfo], bytes], content: StatementSheet, day: date, zone: tzinfo
+) -> bytes:
     try:
-        return write(content, day)
+        return write(content, day, zone)
     except NoChineseFont as e:
         raise Conflict(str(e), reason="font-missing") from e

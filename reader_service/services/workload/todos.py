@@ -19,13 +19,17 @@ _PLACES: Final = {
     SignatureKind.CONSENT: "users",
     SignatureKind.AMENDMENT: "registry",
     SignatureKind.CHIP: "registry",
+    SignatureKind.MERCHANT: "merchants",
+    SignatureKind.STATEMENT: "settlements",
+    SignatureKind.DISPUTE: "settlements",
 }
 _BY_STATE: Final = frozenset((Permission.ROSTERS_UPLOAD, Permission.BATCHES_PREPARE))
 _TO_WORK_ON: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)
 
 
 class TodoService:
-    """Counts what waits for the caller: signatures of a second person, drafts to submit, batches to work on."""
+    """Counts what waits for the caller: signatures of a second person, drafts to submit, batches to work on,
+    findings of booking, drafts of statements to sign."""
 
     def __init__(self, parts: ServiceParts) -> None:
         self._registry = parts.registry
@@ -49,4 +53,8 @@ class TodoService:
                 counts["station"] = sum(states.get(state.value, 0) for state in _TO_WORK_ON)
             if p.may(Permission.MEMBERS_UNMASK):
                 counts["registry"] += self._registry.bank_reports.new()
+            if p.may(Permission.FINDINGS_CLOSE):
+                counts["settlements"] += self._registry.findings.open_count()
+            if p.may(Permission.SETTLEMENTS_SIGN):
+                counts["settlements"] += self._registry.settlement.drafts()
         return {place: count for place, count in counts.items() if count}

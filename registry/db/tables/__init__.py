@@ -50,7 +50,15 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
-from registry.db.tables.settlement import disputes, settlement_rates, statement_entries, statements
+from registry.db.tables.settlement import (
+    disputes,
+    merchant_changes,
+    payout_rows,
+    payouts,
+    settlement_rates,
+    statement_entries,
+    statements,
+)
 from registry.db.tables.updates import card_scripts, card_updates
 from registry.db.tables.window import amendments, bank_reports, losses
 from registry.db.tables.workload import queue, stock_spoilt
@@ -91,6 +99,7 @@ __all__ = [
     "member_events",
     "members",
     "merchant_benefits",
+    "merchant_changes",
     "merchants",
     "metadata",
     "move_cards",
@@ -98,6 +107,8 @@ __all__ = [
     "originals",
     "outlets",
     "pans",
+    "payout_rows",
+    "payouts",
     "plans",
     "programme_editions",
     "queue",

@@ -1,12 +1,28 @@
-"""Tables of the settlement: what a merchant's contract pays, statements by month with their entries, and disputes.
+"""Tables of the settlement: what a merchant's contract pays, statements by month with their entries, disputes, changes
+of a merchant that wait for a second person, and payout lists.
 
 Statements of a month have versions. Entries of a closed one are in force, and a redemption is in force once at most.
-Triggers keep what was signed from being changed, and let a statement be signed only with the sums of its entries.
+Triggers keep what was signed from being changed, and let a statement be signed only with the sums of its entries. They
+also let nothing of a merchant change that moves money but by a change that a second person approved.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from registry.db.tables.columns import RowId, UtcTime, among, metadata, one_of, where
 
@@ -22,6 +38,7 @@ settlement_rates = Table(
     Column("at", UtcTime, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("approved_by", Text),  # NULL in rows of an earlier version
     CheckConstraint("length(benefit_class) = 4", name="benefit_class"),
     CheckConstraint("length(valid_from) = 10", name="valid_from"),
     CheckConstraint("per_unit BETWEEN -100000000 AND 100000000", name="per_unit"),
@@ -107,4 +124,66 @@ disputes = Table(
     CheckConstraint("(decided_at IS NULL) = (decided_reason IS NULL)", name="decided_reason"),
     CheckConstraint("decided_by <> by", name="second_person"),
     sqlite_autoincrement=True,
+)
+
+merchant_changes = Table(
+    "merchant_changes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("merchant_id", ForeignKey("merchants.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("facts", Text, nullable=False),  # JSON, by kind
+    Column("account_masked", Text, nullable=False),
+    Column("sealed", LargeBinary),  # the new account
+    Column("seal_key", Text),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("decided_by", Text),
+    Column("decided_reason", Text, nullable=False, server_default=text("''")),
+    Column("applied", Boolean, nullable=False, server_default=false()),
+    one_of("kind", "account", "contract", "end", "resume", "outlet-close", "rate"),
+    one_of("state", "waiting", "approved", "refused", "cancelled", "replaced"),
+    CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decided_at"),
+    CheckConstraint("state NOT IN ('approved', 'refused') OR decided_by <> by", name="second_person"),
+    CheckConstraint("NOT applied OR state = 'approved'", name="applied"),
+    CheckConstraint("(kind = 'account') = (sealed IS NOT NULL)", name="account"),
+    CheckConstraint("(sealed IS NULL) = (seal_key IS NULL)", name="sealed"),
+    Index("ix_merchant_changes_merchant_id", "merchant_id", "state"),
+    sqlite_autoincrement=True,
+)
+
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("pay", BigInteger, nullable=False),  # fen that the union pays
+    Column("collect", BigInteger, nullable=False),  # fen that merchants owe it
+    Column("digest", Text, nullable=False),
+    CheckConstraint("length(month) = 7", name="month"),
+    CheckConstraint("rows >= 1", name="rows"),
+    CheckConstraint("pay >= 0 AND collect >= 0", name="sums"),
+    CheckConstraint("length(digest) = 64", name="digest"),
+    sqlite_autoincrement=True,
+)
+
+payout_rows = Table(
+    "payout_rows",
+    metadata,
+    Column("payout_id", ForeignKey("payouts.id"), primary_key=True, autoincrement=False),
+    Column("statement_id", ForeignKey("statements.id"), primary_key=True, autoincrement=False),
+    Column("amount", BigInteger, nullable=False),  # fen; without what was listed for earlier versions of the month
+    Column("account_masked", Text, nullable=False),
+    Column("sealed", LargeBinary),  # the account of that day
+    Column("seal_key", Text),
+    CheckConstraint("(sealed IS NULL) = (seal_key IS NULL)", name="sealed"),
+    CheckConstraint("amount <= 0 OR sealed IS NOT NULL", name="account"),
+    UniqueConstraint("statement_id"),
 )

@@ -57,7 +57,14 @@ def test_two_people_close_the_statement_of_a_month(cli: Cli) -> None:
         "--reason",
         "contract",
     )
-    cli.ok(*rate, "--by", "clerk")
+    assert "waits for a second person" in cli.ok(*rate, "--by", "clerk").out
+    (change,) = cli.ok("merchant", "changes", "--json").json
+    assert cli.run("--lang", "zh", "merchant", "approve", change["number"], "--by", "clerk").complaint.endswith(
+        "须由第二人处理"
+    )
+    assert "结算标准" in cli.ok("--lang", "zh", "merchant", "changes").out
+    assert cli.ok("merchant", "approve", change["number"], "--by", "reviewer").out.strip().endswith("is in force")
+    assert cli.ok("merchant", "changes").out.strip() == "no change of a merchant waits"
     assert "2.50" in cli.ok("settlement", "rates", "PARK-EAST").out
     statement = cli.ok("settlement", "draw-up", "PARK-EAST", "2026-01", "--by", "clerk", "--json").json["statement"]
     number, digest = statement["number"], statement["digest"]
@@ -70,6 +77,8 @@ def test_two_people_close_the_statement_of_a_month(cli: Cli) -> None:
     cli.ok("settlement", "show", number, "--pdf", paths[0], "--xlsx", paths[1])
     assert [path.read_bytes()[:4] for path in paths] == [b"%PDF", b"PK\x03\x04"]
     assert "已结" in cli.ok("--lang", "zh", "settlement", "list").out
+    payout = cli.run("--lang", "zh", "settlement", "payout", "2026-01", "--by", "clerk")
+    assert payout.complaint == "2026-01 没有尚未列入清单的已签结算单"
     assert "needs a reason" in cli.run("settlement", "draw-up", "PARK-EAST", "2026-01", "--by", "clerk").complaint
     assert "not over yet" in cli.run("settlement", "draw-up", "PARK-EAST", "2098-01", "--by", "clerk").complaint
 
@@ -78,3 +87,17 @@ def test_a_dispute_of_nothing_has_its_sentence(cli: Cli) -> None:
     words = ("settlement", "dispute", 9, "--reason", "x", "--by", "clerk")
     assert cli.run("--lang", "zh", *words).complaint == "没有核销 9"
     assert cli.ok("settlement", "disputes").out.strip() == "no dispute"
+
+
+def test_a_merchant_ends_and_an_outlet_closes_once_a_second_person_approves(cli: Cli) -> None:
+    (outlet,) = cli.ok("merchant", "show", "PARK-EAST", "--json").json["outlets"]
+    cli.ok("merchant", "close-outlet", outlet["id"], "--reason", "rebuilt", "--by", "clerk")
+    cli.ok("merchant", "end", "PARK-EAST", "--reason", "moved away", "--by", "clerk")
+    ended, closed = cli.ok("merchant", "changes", "--json").json
+    assert (ended["kind"], closed["kind"]) == ("end", "outlet-close")
+    assert "given up" not in cli.ok("merchant", "changes", "--all").out
+    cli.ok("merchant", "cancel", ended["number"], "--reason", "a mistake", "--by", "clerk")
+    cli.ok("merchant", "refuse", closed["number"], "--reason", "not yet", "--by", "reviewer")
+    assert "given up" in " ".join(cli.ok("merchant", "changes", "--all").out.split())
+    shown = cli.ok("merchant", "show", "PARK-EAST", "--json").json
+    assert (shown["ended_at"], shown["outlets"][0]["closed_at"]) == (None, None)

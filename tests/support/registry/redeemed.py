@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
+from registry.programme.changes import ChangeState
 from registry.programme.judgement import REDEMPTION_LIST, Prove
 from registry.programme.merchants import NewMerchant, NewOutlet
+from registry.programme.rates import Rate
 from registry.programme.work import Upload
 from registry.store import Registry
 from registry.values import Card
@@ -128,9 +130,35 @@ def prove_with(custody: MemoryCustody) -> Prove:
     return partial(proves, custody, MASTER)
 
 
+def approve_all(registry: Registry, *, by: str = "second person") -> None:
+    """What waits of merchants is approved, the oldest first."""
+    waiting = registry.merchant_changes.page(limit=500, state=ChangeState.WAITING).items
+    for change in reversed(waiting):
+        registry.merchant_changes.approve(change.number, by=by)
+
+
+def give_rate(registry: Registry, rate: Rate, *, by: str = "zhang", reason: str = "contract") -> None:
+    """A rate of the park, given by two people."""
+    change = registry.rates.request("PARK-EAST", rate, by=by, reason=reason)
+    registry.merchant_changes.approve(change.number, by="second person")
+
+
+def end_park(registry: Registry) -> None:
+    """The park ends, as two people want."""
+    change = registry.merchants.end("PARK-EAST", by="test", reason="moved away")
+    registry.merchant_changes.approve(change.number, by="second person")
+
+
+def close_outlet(registry: Registry, outlet: int) -> None:
+    """An outlet closes, as two people want."""
+    change = registry.merchants.close_outlet(outlet, by="test", reason="rebuilt")
+    registry.merchant_changes.approve(change.number, by="second person")
+
+
 def park(registry: Registry) -> tuple[int, int]:
-    """The park on record: its two outlets."""
+    """The park on record, its account approved: its two outlets."""
     (merchant,) = registry.merchants.put(PARK, by="test")
+    approve_all(registry)
     east, west = (outlet.id for outlet in merchant.outlets)
     return east, west
 

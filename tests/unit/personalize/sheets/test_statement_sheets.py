@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pypdfium2
@@ -25,6 +26,7 @@ from registry.programme.statement import (
 
 AT = datetime(2026, 12, 3, 9, 0, tzinfo=UTC)
 DAY = date(2026, 12, 4)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 CARD = "621226*********0001"
 
 
@@ -62,9 +64,17 @@ def test_the_balance_names_the_debtor() -> None:
 
 
 def test_a_statement_has_its_sums_and_every_redemption() -> None:
-    first, *listed = pages(statement_pdf(content(30), DAY))
+    first, *listed = pages(statement_pdf(content(30), DAY, SHANGHAI))
     assert len(listed) == -(-31 // ROWS)
-    for part in ("PARK-EAST", "东城公园", "2026-11", "张伟", "李娜", "工会应付商户66.70元", "待核查3笔12.34元"):
+    for part in (
+        "PARK-EAST",
+        "东城公园",
+        "2026-11",
+        "张伟2026-12-0317:00Asia/Shanghai",
+        "李娜",
+        "工会应付商户66.70元",
+        "待核查3笔12.34元",
+    ):
         assert part in first
     assert "合计Total3060304.50-10.5066.70" in first
     assert "".join(listed).count(CARD) == 31
@@ -72,12 +82,12 @@ def test_a_statement_has_its_sums_and_every_redemption() -> None:
 
 
 def test_a_month_without_redemptions_is_one_page() -> None:
-    (page,) = pages(statement_pdf(content(0), DAY))
+    (page,) = pages(statement_pdf(content(0), DAY, SHANGHAI))
     assert "双方无应付款" in page
 
 
 def test_a_workbook_has_amounts_as_numbers_and_text_as_text() -> None:
-    book = openpyxl.load_workbook(io.BytesIO(statement_workbook(content(2, outlet="=1+1", reason="@x"), DAY)))
+    book = openpyxl.load_workbook(io.BytesIO(statement_workbook(content(2, outlet="=1+1", reason="@x"), DAY, SHANGHAI)))
     sums, listed = (book[name] for name in book.sheetnames)
     rows = list(listed.iter_rows(min_row=2, values_only=True))
     assert [row[9:11] for row in rows] == [(10.5, 2.3), (10.5, 2.3), (-10.5, -2.3)]

@@ -46,6 +46,13 @@ class Programme:
     outlets: list[int]
 
 
+def approve_all(registrar: Client, reviewer: Client) -> None:
+    """What waits of merchants is approved by the second person."""
+    for one in registrar.get("/api/v1/merchant-changes", params={"state": "waiting"}).json()["items"]:
+        done = reviewer.post(f"/api/v1/merchant-changes/{one['number']}/approve")
+        assert done.json()["state"] == "approved", done.text
+
+
 def issued(answer: httpx.Response) -> str:
     assert answer.status_code == 201, answer.text
     return str(answer.json()["secret"])
@@ -60,6 +67,7 @@ def park(tmp_path: Path) -> Iterator[Programme]:
         people = [rig.person(role.value, role) for role in (Role.REGISTRAR, Role.REVIEWER, Role.ADMINISTRATOR)]
         answer = people[0].request("PUT", "/api/v1/merchants/PARK-EAST", json=PARK)
         assert answer.status_code == 200, answer.text
+        approve_all(people[0], people[1])
         outlets = [outlet["id"] for outlet in answer.json()["outlets"]]
         until = (rig.accounts.clock() + timedelta(days=30)).isoformat()
         counters = []
@@ -197,7 +205,10 @@ def test_a_token_of_an_outlet_has_the_role_counter_and_no_other(park: Programme)
     wanted = {**wanted, "roles": ["counter"], "outlet": 99}
     assert problem(administrator.post("/api/v1/tokens", json=wanted))["params"]["reason"] == "outlet"
     closed = f"/api/v1/merchants/outlets/{park.outlets[0]}/close"
-    assert park.registrar.post(closed, json={"reason": "rebuilt"}).json()["outlets"][0]["terminals"] == []
+    assert park.registrar.post(closed, json={"reason": "rebuilt"}).json()["kind"] == "outlet-close"
+    approve_all(park.registrar, park.reviewer)
+    assert park.registrar.get("/api/v1/merchants/PARK-EAST").json()["outlets"][0]["terminals"] == []
+    assert problem(park.registrar.post(closed, json={"reason": "again"}))["params"]["reason"] == "outlet-closed"
     wanted = {**wanted, "outlet": park.outlets[0]}
     assert problem(administrator.post("/api/v1/tokens", json=wanted))["params"]["reason"] == "outlet-closed"
     listed = administrator.get("/api/v1/tokens").json()["items"]
@@ -255,8 +266,10 @@ def sent_sheet(park: Programme, *rows: tuple[str, ...], check: bool = False) -> 
 def test_merchants_come_from_a_sheet(park: Programme) -> None:
     second = (*GYM[:6], "pool", "G0000003")
     answer = sent_sheet(park, GYM, second, check=True).json()
-    assert answer == {"stored": False, "merchants": 1, "outlets": 2, "findings": []}
-    assert sent_sheet(park, GYM, second).json()["stored"] is True
+    assert answer == {"stored": False, "merchants": 1, "outlets": 2, "findings": [], "waiting": 0}
+    stored = sent_sheet(park, GYM, second).json()
+    assert (stored["stored"], stored["waiting"]) == (True, 1)
+    approve_all(park.registrar, park.reviewer)
     gym = park.registrar.get("/api/v1/merchants/GYM").json()
     assert (gym["name"], gym["benefits"], gym["account"]) == ("健身馆", ["0201", "0202"], "************9999")
     assert [(one["name"], one["terminals"]) for one in gym["outlets"]] == [
@@ -305,7 +318,13 @@ def test_a_sheet_of_something_else_and_a_terminal_of_another_are_refused(park: P
 def test_a_merchant_ends_and_its_account_is_seen_with_a_reason(park: Programme) -> None:
     shown = park.registrar.post("/api/v1/merchants/PARK-EAST/account", json={"reason": "payout of November"})
     assert shown.json() == {"account": "6222000000001234"}
-    ended = park.registrar.post("/api/v1/merchants/PARK-EAST/end", json={"reason": "moved away"}).json()
+    change = park.registrar.post("/api/v1/merchants/PARK-EAST/end", json={"reason": "moved away"}).json()
+    approval = f"/api/v1/merchant-changes/{change['number']}/approve"
+    assert problem(park.registrar.post(approval))["code"] == "forbidden"
+    assert park.registrar.get("/api/v1/merchants/PARK-EAST").json()["ended_at"] is None
+    assert park.reviewer.post(approval).json()["decided_by"] == "reviewer"
+    assert problem(park.reviewer.post(approval))["params"]["reason"] == "change-over"
+    ended = park.registrar.get("/api/v1/merchants/PARK-EAST").json()
     assert ended["ended_at"] is not None
     assert ended["account"] == "************1234"
     assert problem(park.registrar.get("/api/v1/merchants/NOBODY"))["params"]["reason"] == "merchant"

@@ -15,7 +15,7 @@ import pytest
 from reader_service.principal import Role
 from reader_service.services.programme.booking import prove_with
 from registry.programme.rates import Rate
-from tests.support.registry.redeemed import Till, chips_of, masters, park, two_cards
+from tests.support.registry.redeemed import Till, chips_of, give_rate, masters, park, two_cards
 from tests.support.service.accounts import Client, problem
 from tests.support.service.registry_app import registry_app
 
@@ -40,7 +40,7 @@ def settling(tmp_path: Path) -> Iterator[Settling]:
         custody: Any = rig.accounts.service.parts.custody
         (chip, _) = chips_of(keys, two_cards(registry, custody))
         east, _ = park(registry)
-        registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+        give_rate(registry, Rate("0101", date(2026, 1, 1), 100))
         till = Till()
         till.redeemed(chip.redeem(amount=500, day=PAST), chip.redeem(amount=300, day=PAST))
         registry.booking.book(east, till.upload(), prove_with(keys), by="till")
@@ -93,7 +93,12 @@ def test_a_reviewer_disputes_and_another_person_decides(settling: Settling) -> N
 
 def test_rates_are_recorded_with_a_reason(settling: Settling) -> None:
     new = {"benefit_class": "0102", "valid_from": "2026-01-01", "share": -150, "reason": "contract 7"}
-    answer = settling.registrar.post("/api/v1/settlements/rates/PARK-EAST", json=new).json()
+    change = settling.registrar.post("/api/v1/settlements/rates/PARK-EAST", json=new).json()
+    assert (change["kind"], change["state"], change["facts"]["share"]) == ("rate", "waiting", -150)
+    listed = "/api/v1/settlements/rates/PARK-EAST"
+    assert len(settling.registrar.get(listed).json()["items"]) == 1
+    assert settling.reviewer.post(f"/api/v1/merchant-changes/{change['number']}/approve").status_code == 200
+    answer = settling.registrar.get(listed).json()
     assert [(one["rate"]["benefit_class"], one["rate"]["share"]) for one in answer["items"]] == [
         ("0101", 0),
         ("0102", -150),
@@ -101,3 +106,31 @@ def test_rates_are_recorded_with_a_reason(settling: Settling) -> None:
     assert problem(settling.counter.get("/api/v1/settlements"))["code"] == "forbidden"
     wrong = settling.registrar.post("/api/v1/settlements", json={"merchant": "PARK-EAST", "month": "2026-13"})
     assert problem(wrong)["status"] == 422
+
+
+def test_a_payout_list_has_each_signed_statement_once(settling: Settling) -> None:
+    wanted = {"month": "2026-09"}
+    nothing = problem(settling.registrar.post("/api/v1/settlements/payouts", json=wanted))
+    assert (nothing["status"], nothing["params"]["reason"]) == (409, "payout-nothing")
+    statement = drawn_up(settling)["statement"]
+    for person in (settling.registrar, settling.reviewer):
+        person.post(f"/api/v1/settlements/{statement['number']}/sign", json={"digest": statement["digest"]})
+    drawn = settling.registrar.post("/api/v1/settlements/payouts", json=wanted).json()
+    number = drawn["payout"]["number"]
+    assert (drawn["payout"]["rows"], drawn["payout"]["pay"], drawn["payout"]["collect"]) == (1, 200, 0)
+    assert drawn["rows"][0]["account"] == "************1234"
+    again = problem(settling.registrar.post("/api/v1/settlements/payouts", json=wanted))
+    assert again["params"]["reason"] == "payout-nothing"
+    assert problem(settling.reviewer.get(f"/api/v1/settlements/payouts/{number}/payout.csv"))["code"] == "forbidden"
+    csv = settling.registrar.get(f"/api/v1/settlements/payouts/{number}/payout.csv")
+    assert csv.headers["cache-control"] == "no-store"
+    assert "PARK-EAST,东城公园,6222000000001234,1,1,2.00,," in csv.content.decode("utf-8-sig")
+    book = openpyxl.load_workbook(
+        io.BytesIO(settling.registrar.get(f"/api/v1/settlements/payouts/{number}/payout.xlsx").content)
+    )
+    rows = list(book[book.sheetnames[0]].iter_rows(values_only=True))
+    assert rows[-1][6:8] == (2, 0)
+    assert rows[-2][1:4] == ("PARK-EAST", "东城公园", "6222000000001234")
+    shown = settling.reviewer.get(f"/api/v1/settlements/payouts/{number}").json()
+    assert shown["rows"] == drawn["rows"]
+    assert [one["number"] for one in settling.reviewer.get("/api/v1/settlements/payouts").json()["items"]] == [number]

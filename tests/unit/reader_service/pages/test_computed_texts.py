@@ -40,6 +40,9 @@ from registry.members.amendments import FIELDS, AmendmentState
 from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
 from registry.members.wanted import UpdateKind, UpdateState
+from registry.programme.changes import ChangeState, MerchantChangeKind
+from registry.programme.judgement import FindingKind
+from registry.programme.statement import EntryKind, StatementState
 from registry.ranges import RangeKind
 from registry.restore import restores
 from registry.values import BatchState, CardState
@@ -119,6 +122,7 @@ def _strings(node: ast.expr, module: ast.Module) -> Iterator[str]:
 IN_ACTIONS = {
     "amendment.": tuple(state for state in AmendmentState if state is not AmendmentState.WAITING),
     "card.": tuple(CardState),
+    "merchant.change-": ("approve", "refuse", "cancel", "look"),
     "lane.": tuple(command.name for command in LANE_COMMANDS.values() if command.audited),
     "new_": ("display", "roles", "language"),
 }
@@ -150,6 +154,18 @@ def facts() -> set[str]:
             elif word.arg not in (None, "facts"):
                 values.add(str(word.arg))
     assert len(values) > 15
+    return values
+
+
+def finding_facts() -> set[str]:
+    """Facts of findings; those of a merchant's journal row are written as they are."""
+    room = [ROOT / "registry" / "programme" / name for name in ("judgement.py", "booking.py")]
+    values = {"first", "last"}
+    for call, _ in _calls("Mark", room=room):
+        for one in call.args[1:]:
+            if isinstance(one, ast.Dict):
+                values |= {str(key.value) for key in one.keys if isinstance(key, ast.Constant)}
+    assert len(values) > 8
     return values
 
 
@@ -257,6 +273,13 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("progress.days-", ""): of(progress.PERIODS),
     ("reason.", ""): of((*RejectCode, MISSING)),
     ("registry.event-", ""): member_events,
+    ("findings.kind-", ""): of(FindingKind),
+    ("findings.fact-", ""): finding_facts,
+    ("findings.party-", ""): of(("merchant", "office")),
+    ("merchants.kind-", ""): of(MerchantChangeKind),
+    ("merchants.change-state-", ""): of(ChangeState),
+    ("settlements.kind-", ""): of(EntryKind),
+    ("settlements.state-", ""): of(StatementState),
     ("packing.level-", ""): of(LEVELS),
     ("packing.move-", ""): of(MOVES),
     ("packing.place-", ""): of(CardPlace),

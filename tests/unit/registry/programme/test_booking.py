@@ -32,7 +32,9 @@ from tests.support.registry.redeemed import (
     CountingChip,
     Till,
     chips_of,
+    close_outlet,
     counted,
+    end_park,
     masters,
     park,
     prove_with,
@@ -256,12 +258,12 @@ def test_a_redemption_at_another_merchant_is_another_outlets(ledger: Ledger) -> 
 
 
 def test_a_terminal_of_a_closed_outlet_still_uploads_what_it_has(ledger: Ledger) -> None:
-    ledger.registry.merchants.close_outlet(ledger.east, by="test", reason="rebuilt")
+    close_outlet(ledger.registry, ledger.east)
     assert ledger.redeemed(ledger.first.redeem()).findings == {}
 
 
 def test_a_terminal_redeems_no_more_from_the_day_after_it_was_retired(ledger: Ledger, clock: SetClock) -> None:
-    ledger.registry.merchants.close_outlet(ledger.east, by="test", reason="rebuilt")
+    close_outlet(ledger.registry, ledger.east)
     clock.forward(timedelta(days=1))
     assert ledger.redeemed(ledger.first.redeem(day=DAY + timedelta(days=1))).findings == {"unknown-terminal": 1}
     (finding,) = ledger.findings()
@@ -274,15 +276,15 @@ def test_an_end_is_of_the_day_where_the_merchants_are(
     clock.now = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)  # 23 November, seven in the morning
     with Registry.open(url, custody, clock=clock, zone=timezone(timedelta(hours=8))) as registry:
         ledger = Ledger(registry, keys, filled)
-        registry.merchants.close_outlet(ledger.east, by="test", reason="rebuilt")
-        registry.merchants.end("PARK-EAST", by="test", reason="moved away")
+        close_outlet(registry, ledger.east)
+        end_park(registry)
         assert ledger.redeemed(ledger.first.redeem(day=date(2026, 11, 23))).findings == {}
         after = ledger.redeemed(ledger.first.redeem(day=date(2026, 11, 24)))
         assert after.findings == {"no-contract": 1, "unknown-terminal": 1}
 
 
 def test_a_merchant_that_ended_has_no_contract_from_the_next_day_on(ledger: Ledger, clock: SetClock) -> None:
-    ledger.registry.merchants.end("PARK-EAST", by="test", reason="moved away")
+    end_park(ledger.registry)
     assert ledger.redeemed(ledger.first.redeem()).findings == {}
     clock.forward(timedelta(days=1))
     late = ledger.first.redeem(day=DAY + timedelta(days=1))

@@ -14,7 +14,7 @@ from registry.db.tables import merchants
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.merchants import NewOutlet, faults_of
 from registry.store import Registry
-from tests.support.registry.redeemed import PARK, park
+from tests.support.registry.redeemed import PARK, approve_all, close_outlet, end_park, park
 from tests.support.registry.registrar import SetClock, audit_entries
 
 
@@ -28,12 +28,13 @@ def test_a_merchant_is_on_record_with_its_outlets(registry: Registry) -> None:
         ("west gate", "", ("T0000003",)),
     ]
     assert registry.merchants.merchant("PARK-EAST") == merchant
+    assert (merchant.account, len(merchant.waiting)) == ("", 1), "its account waits for a second person"
     assert audit_entries(registry, "merchant.put") == [("li", "merchant:PARK-EAST", "")]
 
 
 def test_its_account_is_sealed_shown_masked_and_opened_with_a_reason(registry: Registry) -> None:
-    (merchant,) = registry.merchants.put(PARK, by="li")
-    assert merchant.account == "************1234"
+    park(registry)
+    assert registry.merchants.merchant("PARK-EAST").account == "************1234"
     assert "6222000000001234" not in repr(PARK)
     with registry._context.database.read() as conn:
         stored = [value for row in conn.execute(select(merchants)) for value in row]
@@ -54,7 +55,9 @@ def test_a_change_adds_outlets_and_terminals_and_leaves_the_rest(registry: Regis
         benefits=("0103",),
         outlets=(NewOutlet("east gate", "2 Park Road", ("T0000004",)), NewOutlet("north gate")),
     )
-    (changed,) = registry.merchants.put(more, by="li")
+    registry.merchants.put(more, by="li")
+    approve_all(registry)
+    changed = registry.merchants.merchant("PARK-EAST")
     assert (changed.name, changed.account, changed.benefits) == ("东城区公园", "************1234", ("0103",))
     assert [(one.id, one.address) for one in changed.outlets][:2] == [(east, "2 Park Road"), (west, "")]
     assert changed.outlets[0].terminals == ("T0000001", "T0000002", "T0000004")
@@ -103,21 +106,25 @@ def test_two_of_one_number_and_a_terminal_of_another_outlet_are_refused_whole(re
 
 def test_a_merchant_ends_and_goes_on(registry: Registry, clock: SetClock) -> None:
     park(registry)
-    ended = registry.merchants.end("PARK-EAST", by="li", reason="moved away")
+    end_park(registry)
     clock.forward(timedelta(days=1))
-    assert registry.merchants.end("PARK-EAST", by="li", reason="again").ended_at == ended.ended_at
-    assert len(audit_entries(registry, "merchant.end")) == 1
-    assert registry.merchants.put(PARK, by="li")[0].ended_at is None
+    with pytest.raises(RegistryConflict, match="has ended already"):
+        registry.merchants.end("PARK-EAST", by="li", reason="again")
+    assert registry.merchants.put(PARK, by="li")[0].ended_at is not None
+    approve_all(registry)
+    assert registry.merchants.merchant("PARK-EAST").ended_at is None
     with pytest.raises(NotOnRecord, match="there is no merchant GYM"):
         registry.merchants.end("GYM", by="li", reason="x")
 
 
 def test_a_closed_outlet_retires_its_terminals_until_it_opens_again(registry: Registry) -> None:
     east, _ = park(registry)
-    merchant = registry.merchants.close_outlet(east, by="li", reason="rebuilt")
+    close_outlet(registry, east)
+    merchant = registry.merchants.merchant("PARK-EAST")
     assert merchant.outlets[0].terminals == ()
     assert merchant.outlets[0].closed_at is not None
-    assert registry.merchants.close_outlet(east, by="li", reason="again") == merchant
+    with pytest.raises(RegistryConflict, match="is closed"):
+        registry.merchants.close_outlet(east, by="li", reason="again")
     again = registry.merchants.put(replace(PARK, outlets=(NewOutlet("east gate", "", ("T0000001",)),)), by="li")[0]
     assert (again.outlets[0].closed_at, again.outlets[0].terminals) == (None, ("T0000001",))
     with pytest.raises(NotOnRecord, match="there is no outlet 77"):
@@ -138,5 +145,6 @@ def test_merchants_are_listed_by_number_and_text(registry: Registry) -> None:
 def test_the_audit_says_whether_an_account_is_another_one(registry: Registry) -> None:
     for account in ("6222000000001234", "", "6222000000001234", "6222000000005678"):
         registry.merchants.put(replace(PARK, account=account), by="li")
+        approve_all(registry)
     rows = registry.audit.page(where=AuditFilter(action="merchant.put")).items
     assert [row.entry.facts["accounts"] for row in rows] == [1, 0, 0, 1], "the newest first"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from sqlalchemy import text
 
 from registry.errors import OWN_WORK, NotOnRecord, RegistryConflict
 from registry.programme.merchants import NewMerchant, NewOutlet
+from registry.programme.payouts import digest_of
 from registry.programme.rates import Rate
 from registry.programme.statement import EntryKind, Month, Statement, StatementSheet, StatementState
 from registry.store import Registry
@@ -22,7 +24,17 @@ from registry.values import Card
 from terminal.keys.memory import MemoryCustody
 from terminal.member.journal_rows import RowKind
 from tests.support.registry import databases
-from tests.support.registry.redeemed import Till, chips_of, masters, park, prove_with, two_cards
+from tests.support.registry.redeemed import (
+    PARK,
+    Till,
+    approve_all,
+    chips_of,
+    give_rate,
+    masters,
+    park,
+    prove_with,
+    two_cards,
+)
 from tests.support.registry.registrar import SetClock, audit_entries, custodian
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -120,7 +132,7 @@ def settling(registry: Registry, keys: MemoryCustody, filled: Filled, clock: Set
 
 
 def test_a_statement_has_sums_by_outlet_and_benefit_and_what_the_union_owes(settling: Settling) -> None:
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 250, -150), by="zhang", reason="contract 7")
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 250, -150))
     settling.redeemed(1000, quantity=2)
     settling.redeemed(333, date(2026, 11, 30))
     settling.redeemed(500, date(2026, 12, 1))
@@ -135,16 +147,16 @@ def test_a_statement_has_sums_by_outlet_and_benefit_and_what_the_union_owes(sett
 
 
 def test_without_a_rate_the_union_owes_nothing(settling: Settling) -> None:
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 12, 1), 100), by="zhang", reason="from December")
+    give_rate(settling.registry, Rate("0101", date(2026, 12, 1), 100))
     settling.redeemed(500)
     assert settling.draw_up().statement.due == 0
 
 
 def test_of_two_rates_of_one_day_the_newer_one_holds(settling: Settling) -> None:
     for per_unit in (100, 200):
-        views = settling.registry.rates.add(
-            "PARK-EAST", Rate("0101", date(2026, 1, 1), per_unit), by="zhang", reason="contract"
-        )
+        give_rate(settling.registry, Rate("0101", date(2026, 1, 1), per_unit))
+    views = settling.registry.rates.of("PARK-EAST")
+    assert {(view.by, view.approved_by) for view in views} == {("zhang", "second person")}
     assert [(view.rate.per_unit, view.in_use) for view in views] == [(100, False), (200, True)]
     settling.redeemed(500)
     assert settling.draw_up().statement.due == 200
@@ -173,7 +185,7 @@ def test_a_share_is_rounded_half_away_from_zero(rate: Rate, quantity: int, amoun
 )
 def test_a_rate_out_of_range_is_refused(settling: Settling, rate: Rate, reason: str) -> None:
     with pytest.raises(RegistryConflict) as refused:
-        settling.registry.rates.add("PARK-EAST", rate, by="zhang", reason="contract")
+        give_rate(settling.registry, rate)
     assert refused.value.reason == reason
 
 
@@ -211,7 +223,7 @@ def test_a_month_is_settled_when_it_is_over_in_the_zone_of_the_users(settling: S
 
 
 def test_a_redemption_reversed_in_its_month_counts_for_nothing(settling: Settling) -> None:
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
     row = settling.redeemed(500)
     settling.redeemed(300)
     settling.reverse(row, date(2026, 11, 22))
@@ -265,13 +277,13 @@ def test_a_closed_month_is_reopened_by_two_people_with_a_reason_and_stands_until
 
 
 def test_what_is_refused_after_it_was_settled_is_taken_back_once(settling: Settling) -> None:
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
     settling.redeemed(500)
     settling.redeemed(600)
     settling.closed()
     dispute = settling.registry.disputes.raise_one(settling.redemption(1), by="li", reason="nobody was there")
     settling.registry.disputes.decide(dispute.number, "refused", by="zhang", reason="so it is")
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 999), by="zhang", reason="contract")
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 999))
     settling.clock.now = IN_JANUARY
     december = settling.draw_up(DECEMBER)
     assert [(one.kind, one.amount, one.due) for one in december.entries] == [(EntryKind.TAKEN_BACK, -500, -100)]
@@ -415,7 +427,7 @@ FORBIDDEN = {
 
 
 def test_the_database_holds_what_was_signed(settling: Settling) -> None:
-    settling.registry.rates.add("PARK-EAST", Rate("0101", date(2026, 1, 1), 100), by="zhang", reason="contract")
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
     for amount in (500, 600, 700):
         settling.redeemed(amount)
     disputes = settling.registry.disputes
@@ -463,7 +475,7 @@ def test_statements_are_the_sum_of_accepted_redemptions_to_the_fen(
     rate = Rate("0101", date(2026, 1, 1), per_unit, share)
     with Registry.open(databases.copy(filled.url, tmp_path_factory.mktemp("one")), custody, clock=clock) as registry:
         settling = Settling(registry, keys, filled, clock)
-        registry.rates.add("PARK-EAST", rate, by="zhang", reason="contract")
+        give_rate(registry, rate)
         clock.now = IN_JANUARY
         wanted = 0, 0
         undone = []
@@ -489,6 +501,192 @@ def test_statements_are_the_sum_of_accepted_redemptions_to_the_fen(
         clock.now = IN_FEBRUARY
         statements.append(settling.closed(JANUARY))
         assert (sum(one.amount for one in statements), sum(one.due for one in statements)) == wanted
+
+
+Steps = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["book", "book", "held"]), st.integers(0, 10**7), st.integers(1, 3)),
+        st.tuples(
+            st.sampled_from(["reverse", "dispute", "accepted", "refused", "clear", "reject"]),
+            st.integers(0, 5),
+            st.just(0),
+        ),
+        st.tuples(st.sampled_from(["close", "reopen"]), st.sampled_from([NOVEMBER, DECEMBER, JANUARY]), st.just(0)),
+    ),
+    max_size=14,
+)
+
+
+class Ledger:
+    """Steps in any order, and what the union owes by them in the end."""
+
+    def __init__(self, settling: Settling, days: list[date]) -> None:
+        self.settling, self.days = settling, days
+        self.uses: list[tuple[int, int, int]] = []  # row, amount, quantity; in the order of the counters
+        self.lost: set[int] = set()
+
+    def step(self, step: str, one: Any, quantity: int) -> None:
+        if step in ("book", "held"):
+            day = self.days[len(self.uses)]
+            terminal = "X9999999" if step == "held" else "T0000001"
+            self.uses.append((self.settling.redeemed(one, day, quantity=quantity, terminal=terminal), one, quantity))
+        elif step in ("close", "reopen"):
+            self._settle(one, "once more" if step == "reopen" else "")
+        elif one < len(self.uses):
+            with suppress(RegistryConflict, NotOnRecord):
+                self._of_redemption(step, one)
+
+    def end(self) -> tuple[int, int]:
+        """Everything is decided and settled: the sums of what is in force."""
+        for number in range(len(self.uses)):
+            for step in ("clear", "accepted"):
+                self.step(step, number, 0)
+        self.settling.clock.now = datetime(2027, 3, 4, 9, 0, tzinfo=UTC)
+        for month in (NOVEMBER, DECEMBER, JANUARY, Month(2027, 2)):
+            self._settle(month, "")
+        closed = self.settling.registry.settlement.page(limit=500, state=StatementState.CLOSED).items
+        return sum(one.amount for one in closed), sum(one.due for one in closed)
+
+    def _settle(self, month: Month, reason: str) -> None:
+        with suppress(RegistryConflict):
+            self.settling.closed(month, reason)
+
+    def _of_redemption(self, step: str, number: int) -> None:
+        registry, atc = self.settling.registry, number + 1
+        if step == "reverse":
+            self.settling.reverse(self.uses[number][0], self.days[number])
+            self.lost.add(number)
+        elif step == "dispute":
+            registry.disputes.raise_one(self.settling.redemption(atc), by="li", reason="no")
+        elif step in ("accepted", "refused"):
+            redemption = self.settling.redemption(atc)
+            for one in registry.disputes.page(limit=500).items:
+                if one.redemption == redemption:
+                    registry.disputes.decide(one.number, step, by="zhang", reason="no")
+                    self.lost |= {number} if step == "refused" else set()
+        else:
+            decision = "accepted" if step == "clear" else "refused"
+            for finding in registry.findings.page(limit=500).items:
+                if finding.atc == atc and finding.holds:
+                    registry.findings.close(finding.id, decision, by="li", reason="looked at")
+                    self.lost |= {number} if decision == "refused" else set()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    steps=Steps,
+    days=st.lists(st.dates(date(2026, 11, 1), date(2027, 1, 31)), min_size=14, max_size=14).map(sorted),
+    share=st.integers(-10_000, 10_000),
+    per_unit=st.integers(-1000, 1000),
+)
+def test_sums_are_those_of_accepted_redemptions_in_any_order_of_steps(
+    tmp_path_factory: pytest.TempPathFactory,
+    keys: MemoryCustody,
+    custody: MemoryCustody,
+    filled: Filled,
+    steps: list[tuple[str, Any, int]],
+    days: list[date],
+    share: int,
+    per_unit: int,
+) -> None:
+    clock, rate = SetClock(), Rate("0101", date(2026, 1, 1), per_unit, share)
+    with Registry.open(databases.copy(filled.url, tmp_path_factory.mktemp("one")), custody, clock=clock) as registry:
+        ledger = Ledger(Settling(registry, keys, filled, clock), days)
+        give_rate(registry, rate)
+        clock.now = IN_FEBRUARY
+        for step in steps:
+            ledger.step(*step)
+        sums = ledger.end()
+    counted = [use for number, use in enumerate(ledger.uses) if number not in ledger.lost]
+    assert sums == (
+        sum(amount for _, amount, _ in counted),
+        sum(rate.due(quantity, amount) for _, amount, quantity in counted),
+    )
+
+
+def test_a_payout_list_has_each_statement_once_and_of_a_reopened_month_the_difference(
+    settling: Settling,
+) -> None:
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
+    payouts = settling.registry.payouts
+    settling.redeemed(500)
+    with pytest.raises(RegistryConflict) as refused:
+        payouts.draw_up(NOVEMBER, by="zhang")
+    assert refused.value.reason == "payout-nothing"
+    first = settling.closed()
+    listed = payouts.draw_up(NOVEMBER, by="zhang")
+    assert [(one.merchant, one.statement, one.amount, one.account) for one in listed.rows] == [
+        ("PARK-EAST", first.number, 100, "************1234")
+    ]
+    with pytest.raises(RegistryConflict, match="no signed statement"):
+        payouts.draw_up(NOVEMBER, by="zhang")
+    settling.redeemed(600)
+    settling.redeemed(700)
+    second = settling.closed(reason="the east gate was offline")
+    later = payouts.draw_up(NOVEMBER, by="zhang")
+    assert [(one.statement, one.version, one.amount) for one in later.rows] == [(second.number, 2, 200)]
+    assert [(one.number, one.pay, one.collect) for one in payouts.page().items] == [
+        (later.payout.number, 200, 0),
+        (listed.payout.number, 100, 0),
+    ]
+
+
+def test_a_payout_list_keeps_the_account_of_its_day_under_its_hash(settling: Settling) -> None:
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
+    settling.redeemed(500)
+    settling.closed()
+    drawn = settling.registry.payouts.draw_up(NOVEMBER, by="zhang").payout
+    settling.registry.merchants.put(replace(PARK, account="6222000000005678"), by="zhang")
+    approve_all(settling.registry)
+    opened = settling.registry.payouts.opened(drawn.number, by="zhang")
+    assert [one.account for one in opened.rows] == [PARK.account]
+    assert digest_of("2026-11", opened.rows) == drawn.digest == opened.payout.digest
+    assert audit_entries(settling.registry, "payout.file") == [("zhang", f"payout:{drawn.number}", "")]
+    assert [one.account for one in settling.registry.payouts.payout(drawn.number).rows] == ["************1234"]
+    with pytest.raises(NotOnRecord, match="there is no payout list 9"):
+        settling.registry.payouts.payout(9)
+
+
+def test_a_merchant_that_owes_is_listed_to_collect_from(settling: Settling) -> None:
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 0, -1000))
+    settling.redeemed(500)
+    settling.closed()
+    payout = settling.registry.payouts.draw_up(NOVEMBER, by="zhang").payout
+    assert (payout.rows, payout.pay, payout.collect) == (1, 0, 50)
+
+
+OF_PAYOUTS = {
+    "a list deleted": "DELETE FROM payouts",
+    "a list changed": "UPDATE payouts SET pay = 1",
+    "a row deleted": "DELETE FROM payout_rows",
+    "a row changed": "UPDATE payout_rows SET amount = 1",
+    "a draft listed": (
+        "INSERT INTO payout_rows (payout_id, statement_id, amount, account_masked) "
+        "SELECT 1, max(id), 0, '' FROM statements"
+    ),
+    "a statement listed twice": (
+        "INSERT INTO payout_rows (payout_id, statement_id, amount, account_masked) SELECT 1, 1, 0, ''"
+    ),
+}
+
+
+def test_the_database_holds_what_was_listed(settling: Settling) -> None:
+    give_rate(settling.registry, Rate("0101", date(2026, 1, 1), 100))
+    settling.redeemed(500)
+    settling.closed()
+    settling.registry.payouts.draw_up(NOVEMBER, by="zhang")
+    settling.redeemed(700)
+    settling.draw_up(reason="again")
+
+    def refused(statement: str) -> bool:
+        try:
+            with settling.registry._context.database.write() as conn:
+                conn.execute(text(statement))
+        except RegistryConflict:
+            return True
+        return False
+
+    assert [what for what, statement in OF_PAYOUTS.items() if not refused(statement)] == []
 
 
 @pytest.mark.parametrize("wrong", ["2026", "2026-13", "2026-1", "26-11", "2026-11-01", ""])
