@@ -14,6 +14,7 @@ from reader_service.pages import developer, session
 from reader_service.pages.administration import audit, units, users, waiting
 from reader_service.pages.counter import cashiers, counter, day, redeeming
 from reader_service.pages.issuing import intake, packing, progress, station, stock
+from reader_service.pages.programme import findings, merchants, settlements
 from reader_service.pages.shell import STATIC, Shell
 from reader_service.pages.window import amendments, losses, registry, window
 
@@ -34,6 +35,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     amendments.router,
     registry.router,
     packing.router,
+    merchants.router,
+    findings.router,
+    settlements.router,
     progress.router,
     units.router,
     developer.router,

@@ -54,6 +54,7 @@ _WRONG: Final = (
     (re.compile(r"this unit stands twice in the schedule"), "twice"),
     (re.compile(r"the file name is empty, .*"), "file-name"),
     (re.compile(r"these roles are for people only: .*"), "people-only"),
+    (re.compile(r"a token of an outlet has the role counter alone"), "outlet-role"),
     (re.compile(r"a token ends within (?P<n>[0-9]+) days"), "token-days"),
     (re.compile(r"[a-z0-9-]+(?:, [a-z0-9-]+)+"), "one-of"),
     (re.compile(r"write (?P<first>\S+) or (?P<second>\S+)"), "either"),

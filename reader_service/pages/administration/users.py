@@ -21,6 +21,7 @@ ROWS: Final = 100
 TOKEN_DAYS: Final = (30, 90, 180, 365)
 USERS_ONLY: Final = (Role.REVIEWER, Role.ADMINISTRATOR)
 """Roles that no token has."""
+_DIGITS: Final = 18
 _ROLES: Final = {role.value: role for role in Role}
 
 Roles = Annotated[list[str] | None, Form()]
@@ -96,11 +97,17 @@ def make(
     label: Text = "",
     days: Annotated[int, Form()] = 90,
     roles: Roles = None,
+    outlet: Text = "",
 ) -> Response:
+    """``outlet``: the number of the one whose counters use it; empty for a token of anything else."""
     who = principal_of(request)
+    if outlet.strip() and (not outlet.strip().isdecimal() or len(outlet.strip()) > _DIGITS):
+        raise Invalid("an outlet has a number", {"outlet": "a whole number"})
     if days not in TOKEN_DAYS:
         raise Invalid("a token is good for one of the times offered", {"days": ", ".join(map(str, TOKEN_DAYS))})
-    created = service.users.make_token(who, label.strip(), _roles(roles), service.parts.clock() + timedelta(days=days))
+    until = service.parts.clock() + timedelta(days=days)
+    place = int(outlet) if outlet.strip() else None
+    created = service.users.make_token(who, label.strip(), _roles(roles), until, place)
     return _part_with_secret(
         shell, request, "administration/token_secret.html", created=created, **_lists(service, who)
     )

@@ -54,7 +54,19 @@ SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1920, "height": 1080}
-PAGES = ("station", "counter", "intake", "registry", "packing", "progress", "developer", "audit", "users")
+PAGES = (
+    "station",
+    "counter",
+    "intake",
+    "registry",
+    "packing",
+    "merchants",
+    "settlements",
+    "progress",
+    "developer",
+    "audit",
+    "users",
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,12 @@ def all_paths(at: Served) -> dict[str, str]:
         "developer": "/developer?reader=stock-4",
         "station batch": f"/station/batches/{at.station.prepared}",
         "units": "/progress/units",
+        "merchant changes": "/merchants/changes",
+        "merchant import": "/merchants/import",
+        "findings": "/settlements/findings",
+        "redemptions": "/settlements/redemptions",
+        "disputes": "/settlements/disputes",
+        "payouts": "/settlements/payouts",
         "waiting": "/waiting",
         "password": "/password",
     }
