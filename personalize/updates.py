@@ -14,7 +14,7 @@ from typing import Any, Final
 from registry.errors import RegistryConflict
 from registry.members.updates import CardUpdates
 from registry.members.wanted import OpenScript, UpdateKind, UpdateState, WantedChange
-from terminal.apdu import Sender
+from terminal.apdu import Command, Sender
 from terminal.emv.data.elements.element import Element
 from terminal.errors import CardRefused, CodecError
 from terminal.keys import KeyCustody, KeyRef, PinBlock, PinFormat
@@ -30,7 +30,7 @@ from terminal.member.issuing import (
     write_script,
 )
 from terminal.member.proven import ProvenCard
-from terminal.member.scripts import CardScript, UpdateStatus, update
+from terminal.member.scripts import MAC_LENGTH, CardScript, UpdateStatus, update
 from terminal.member.values import Entitlement
 from terminal.secret import Secret
 
@@ -38,11 +38,13 @@ ELEMENTS: Final[dict[UpdateKind, Element[Any]]] = {
     UpdateKind.ACTIVATION: elements.ACTIVATED_ON,
     UpdateKind.CATEGORY: elements.CATEGORY,
     UpdateKind.COVER: elements.COVER_ENDS,
+    UpdateKind.CREDIT: elements.ENTITLEMENTS,
     UpdateKind.ENTITLEMENTS: elements.ENTITLEMENTS,
     UpdateKind.LAST_DATE: elements.LAST_REDEMPTION,
     UpdateKind.VALIDITY: elements.VALID_THROUGH,
 }
 """The data element of each kind of change but blocks and PINs."""
+_PUT_ENTITLEMENTS: Final = (0x04, 0xDA, elements.ENTITLEMENTS.tag >> 8, elements.ENTITLEMENTS.tag & 0xFF)
 _BLOCK: Final = b"\x01"
 _WRONG_MAC: Final = 0x6988
 _NOT_THERE: Final = 0x6A88
@@ -87,18 +89,21 @@ class UpdateRunner:
         left: the next insertion finishes it; CardRefused, CardMalformed, CustodyError, RegistryError.
         """
         number, sequence = card.card_number, card.sequence
+        held = card.card.get(elements.ENTITLEMENTS) or ()
         done: list[WantedChange] = []
         refused: list[tuple[UpdateKind, str]] = []
         unfinished = self.updates.open_script(number, sequence)
         if unfinished is not None:
-            done += self._send(sender, unfinished, last=False) or ()
+            result = self._send(sender, unfinished, last=False)
+            done += result.done or ()
+            held = held if result.entitlements is None else result.entitlements
         wanted = [
             one for one in self.updates.pending(number, sequence) if not only_block or one.kind is UpdateKind.BLOCK
         ]
         steps: list[tuple[WantedChange, ScriptStep]] = []
         settled: list[int] = []
         for one in wanted:
-            step = self._step(sender, one, card)
+            step, held = self._step(sender, one, card, held)
             if isinstance(step, str):
                 self.updates.refuse(one.id, step, by=self.by, place=self.place)
                 refused.append((one.kind, step))
@@ -156,17 +161,20 @@ class UpdateRunner:
         self.updates.change_pin(number, sequence, value, by=self.by, shown=shown, place=self.place, second=second)
         return self.run(sender, card)
 
-    def _step(self, sender: Sender, one: WantedChange, card: ProvenCard) -> ScriptStep | str | None:
+    def _step(
+        self, sender: Sender, one: WantedChange, card: ProvenCard, held: tuple[Entitlement, ...]
+    ) -> tuple[ScriptStep | str | None, tuple[Entitlement, ...]]:
         """The command of a wanted change; None where the chip has the value already, and why where it does not take it.
-        Raises CardRefused, CardMalformed, TransportError."""
+        With the entitlements behind it; ``held`` are those before it. Raises CardRefused, CardMalformed,
+        TransportError."""
         try:
             if one.kind in (UpdateKind.PIN_UNBLOCK, UpdateKind.PIN_CHANGE):
-                return _NO_PIN if _data(sender, elements.PIN_TRIES) is None else _pin_step(one)
+                return (_NO_PIN if _data(sender, elements.PIN_TRIES) is None else _pin_step(one)), held
             if one.kind is UpdateKind.LAST_DATE:
-                return _date_step(sender, one)
-            return _FIXED if _fixed(one, card) else step_for(one, card, self.today)
+                return _date_step(sender, one), held
+            return (_FIXED, held) if _fixed(one, card) else step_for(one, card, held, self.today)
         except CodecError:
-            return _UNREADABLE
+            return _UNREADABLE, held
 
     def _write(
         self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]
@@ -182,35 +190,57 @@ class UpdateRunner:
             atc, counter = read_data(sender, elements.TRANSACTION_COUNTER), read_data(sender, elements.SCRIPT_COUNTER)
             script = write_script(self.custody, keys, commands, atc=atc, counter=counter).encode()
             script_id = self.updates.begin(number, sequence, script, ids, by=self.by, place=self.place)
-            done = self._send(sender, OpenScript(script_id, script), last=version == 1)
-            if done is not None:
-                return done
+            result = self._send(sender, OpenScript(script_id, script), last=version == 1)
+            if result.done is not None:
+                return result.done
         return ()
 
-    def _send(self, sender: Sender, open_script: OpenScript, *, last: bool = True) -> tuple[WantedChange, ...] | None:
-        """Run a script and record what ran. None where the MAC of the first command is wrong and this is not the
-        ``last`` key: everything is pending again."""
-        outcome = update(sender, CardScript.decode(open_script.script))
+    def _send(self, sender: Sender, open_script: OpenScript, *, last: bool) -> _ScriptResult:
+        """Run a script and record what ran. ``last``: there is no other key to try after a wrong MAC."""
+        script = CardScript.decode(open_script.script)
+        outcome = update(sender, script)
         ran = outcome.before + outcome.ran
         again = not last and not ran and outcome.refusal == _WRONG_MAC
         refusal = str(outcome.refusal) if outcome.status is UpdateStatus.REFUSED and not again else ""
         done = self.updates.finish(open_script.id, ran, refusal=refusal, by=self.by, place=self.place)
-        return None if again else done
+        written = _entitlements_in(script.commands[outcome.before : ran])
+        return _ScriptResult(None if again else done, written)
 
 
-def step_for(wanted: WantedChange, card: ProvenCard, today: date) -> ScriptStep | None:
-    """The command of a wanted change; None where the chip has the value already. Raises CodecError for a value that is
-    none."""
+@dataclass(frozen=True, slots=True)
+class _ScriptResult:
+    """What a script came to. ``done`` is None where the MAC of its first command is wrong and another key is to be
+    tried: everything is pending again. ``entitlements``: what it has put into DF28 in this insertion, after the
+    verdict; None where it has not."""
+
+    done: tuple[WantedChange, ...] | None
+    entitlements: tuple[Entitlement, ...] | None
+
+
+def step_for(
+    wanted: WantedChange, card: ProvenCard, held: tuple[Entitlement, ...], today: date
+) -> tuple[ScriptStep | None, tuple[Entitlement, ...]]:
+    """The command of a wanted change, None where the chip has the value already, and the entitlements behind it.
+    ``held`` are those that the chip has before it. Raises CodecError for a value that is none."""
     if wanted.kind is UpdateKind.BLOCK:
         block = wanted.value == _BLOCK
         if block is card.card.application.blocked:
-            return None
-        return block_application() if block else unblock_application()
+            return None, held
+        return (block_application() if block else unblock_application()), held
     element = ELEMENTS[wanted.kind]
     value = element.decode(wanted.value)
-    if wanted.kind is UpdateKind.ENTITLEMENTS:
-        value = merged(value, card.card.get(elements.ENTITLEMENTS) or (), today)
-    return None if element.encode(value) == card.card.values.get(element.tag) else put_data(element, value)
+    if element is not elements.ENTITLEMENTS:
+        same = element.encode(value) == card.card.values.get(element.tag)
+        return (None if same else put_data(element, value)), held
+    after = credited(value, held) if wanted.kind is UpdateKind.CREDIT else merged(value, held, today)
+    return (None if after == held else put_data(element, after)), after
+
+
+def credited(credit: tuple[Entitlement, ...], held: tuple[Entitlement, ...]) -> tuple[Entitlement, ...]:
+    """The entitlements of a chip with uses given back (``registry.members.credits``), never more than were used. A
+    period that began since, or a class that is gone, has nothing to give back."""
+    back = {(one.benefit_class, one.start): one.used for one in credit}
+    return tuple([one._replace(used=max(0, one.used - back.get((one.benefit_class, one.start), 0))) for one in held])
 
 
 def merged(wanted: tuple[Entitlement, ...], held: tuple[Entitlement, ...], today: date) -> tuple[Entitlement, ...]:
@@ -238,6 +268,14 @@ def value_of(wanted: WantedChange) -> object:
     if wanted.kind in (UpdateKind.PIN_UNBLOCK, UpdateKind.PIN_CHANGE):
         return None
     return wanted.value == _BLOCK if wanted.kind is UpdateKind.BLOCK else ELEMENTS[wanted.kind].decode(wanted.value)
+
+
+def _entitlements_in(commands: Sequence[Command]) -> tuple[Entitlement, ...] | None:
+    """What the last of these commands that sets DF28 sets."""
+    for command in reversed(commands):
+        if (command.cla, command.ins, command.p1, command.p2) == _PUT_ENTITLEMENTS:
+            return elements.ENTITLEMENTS.decode(command.data[:-MAC_LENGTH])
+    return None
 
 
 def _counted(new: Entitlement, old: Entitlement | None, today: date) -> Entitlement:

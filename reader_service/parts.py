@@ -73,6 +73,7 @@ class CounterPlace:
     receipts, ``kinds`` are the kinds of merchant of the programme. ``edition`` reads the programme edition in use.
     ``receiver`` takes the rows of the journal; None: the registry of the same installation.
     ``printer`` prints receipts; None where a browser or nothing does.
+    ``issuer_clock`` gives the office's time, as far as it has said it.
     """
 
     merchant: str
@@ -82,6 +83,7 @@ class CounterPlace:
     edition: Callable[[], ProgrammeInForce]
     receiver: UploadReceiver | None = None
     printer: SlipPrinter | None = None
+    issuer_clock: Callable[[], datetime | None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from reader_service.services.counter.fetching import ListFetchService
 from reader_service.services.counter.insertion import InsertionUpdates
 from reader_service.services.counter.lists import ListService
 from reader_service.services.counter.reading import ReadingService
+from reader_service.services.counter.reversals import ReversalService
 from reader_service.services.developer import DeveloperService
 from reader_service.services.issuing.batches import BatchService
 from reader_service.services.issuing.boxes import BoxService
@@ -54,8 +55,10 @@ class ReaderService:
         self.leases = self.readers.leases
         self.developer = DeveloperService(parts, self.bus, self.readers)
         self.cashiers = CashierService(parts, self.bus)
-        self.redemptions = RedemptionService(parts, self.bus, self.readers, cashiers=self.cashiers)
         insertions = InsertionUpdates(parts)
+        self.redemptions = RedemptionService(
+            parts, self.bus, self.readers, cashiers=self.cashiers, booked=insertions.expect
+        )
         self.counter = CounterService(
             parts,
             self.bus,
@@ -64,6 +67,7 @@ class ReaderService:
             redemptions=self.redemptions,
             insertions=insertions,
         )
+        self.reversals = ReversalService(self.bus, self.readers, self.counter, self.redemptions, insertions)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh

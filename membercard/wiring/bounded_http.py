@@ -61,11 +61,12 @@ class Request(NamedTuple):
 
 class Reply(NamedTuple):
     """A final response; the body is read for status 200 only, if nothing else was asked for. ``replayed``: it is that
-    to an earlier request with this Idempotency-Key."""
+    to an earlier request with this Idempotency-Key. ``date`` is its Date header, empty where it has none."""
 
     status: int
     body: bytes
     replayed: bool = False
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
     while outgoing:
         connection.settimeout(_left(end))
         outgoing = outgoing[connection.send(outgoing) :]
-    status, content, interim, replayed = 0, bytearray(), 0, False
+    status, content, interim, replayed, date = 0, bytearray(), 0, False, ""
     while True:
         event = protocol.next_event()
         if event is h11.NEED_DATA:
@@ -245,6 +246,7 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
         elif isinstance(event, h11.Response):
             status = event.status_code
             replayed = (b"idempotency-replayed", b"true") in list(event.headers)
+            date = next((value.decode("latin-1") for name, value in event.headers if name == b"date"), "")
             if status != 200 and not wanted.body_of_refusals:
                 return Reply(status, b"")
         elif isinstance(event, h11.Data):
@@ -252,6 +254,6 @@ def _exchange(connection: socket.socket, to: Endpoint, wanted: Request, end: flo
             if len(content) > wanted.most:
                 raise ExchangeFault(f"an answer of more than {wanted.most} bytes", sent=True)
         elif isinstance(event, h11.EndOfMessage):
-            return Reply(status, bytes(content), replayed)
+            return Reply(status, bytes(content), replayed, date)
         else:
             raise ExchangeFault(f"the line broke ({type(event).__name__})", sent=True)

@@ -6,11 +6,14 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
 from membercard.wiring.api_client import ApiClient, json_object, reason_of
 from membercard.wiring.bounded_http import Reply, Request
+from reader_service.redemptions.clock import IssuerTime
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
 
@@ -38,9 +41,11 @@ class HttpReceiver:
 
     def __init__(self, url: str, token: Path, timeout: float = _TIMEOUT) -> None:
         self._api = ApiClient(url, token, timeout)
+        self.issuer_time = IssuerTime()
+        """By the Date of its answers (RFC 9110, 6.6.1)."""
 
     def through(self, journal: str) -> int:
-        answer = _object(self._api.ask(Request("GET", target=f"{_UPLOADS}/{journal}")))
+        answer = self._object(self._api.ask(Request("GET", target=f"{_UPLOADS}/{journal}")))
         return _number(answer, "through")
 
     def take(self, batch: UploadBatch) -> UploadReceipt:
@@ -49,7 +54,7 @@ class HttpReceiver:
         if reply.replayed and reply.status not in _TAKEN:
             # The office stores a refusal for a day, whatever was mended there since.
             reply = self._api.ask(_posted(body, secrets.token_hex(16)))
-        answer = _object(reply)
+        answer = self._object(reply)
         if _number(answer, "through") != batch.through:
             raise UploadRefused(UploadFaultCode.ANSWER)
         findings = answer.get("findings")
@@ -60,17 +65,18 @@ class HttpReceiver:
             {str(kind): _number(counts, kind) for kind in counts},
         )
 
+    def _object(self, reply: Reply) -> Mapping[str, Any]:
+        """The JSON object of an answer. Raises ReceiverAway, UploadRefused."""
+        answer = json_object(reply)
+        if reply.status not in _TAKEN or answer is None:
+            raise _refusal(reply.status, answer)
+        if (date := _date(reply.date)) is not None:
+            self.issuer_time.heard(date)
+        return answer
+
 
 def _posted(body: bytes, key: str) -> Request:
     return Request("POST", body, (("Content-Type", "application/json"), ("Idempotency-Key", key)), _UPLOADS)
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The JSON object of an answer. Raises ReceiverAway, UploadRefused."""
-    answer = json_object(reply)
-    if reply.status in _TAKEN and answer is not None:
-        return answer
-    raise _refusal(reply.status, answer)
 
 
 def _refusal(status: int, answer: Mapping[str, Any] | None) -> ReceiverAway | UploadRefused:
@@ -81,6 +87,15 @@ def _refusal(status: int, answer: Mapping[str, Any] | None) -> ReceiverAway | Up
         if str(answer.get("type", "")).endswith("/request-in-progress"):
             return ReceiverAway("it still works on an earlier upload")
     return UploadRefused(_BY_STATUS.get(status, UploadFaultCode.ANSWER))
+
+
+def _date(text: str) -> datetime | None:
+    """The time of a Date header; None for one without, or with another form."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError):
+        return None
+    return None if date.tzinfo is None else date
 
 
 def _number(answer: Mapping[str, Any], name: str) -> int:

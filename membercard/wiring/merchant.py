@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from membercard import settings
@@ -12,6 +13,7 @@ from membercard.wiring.programme_edition import PROGRAMME, counter_edition
 from terminal.errors import CodecError
 
 if TYPE_CHECKING:
+    from membercard.wiring.http_receiver import HttpReceiver
     from programme.editions import ProgrammeEdition
     from reader_service.parts import CounterPlace
     from reader_service.redemptions.counter import CounterRedemptions
@@ -31,14 +33,25 @@ def counter_place() -> CounterPlace | None:
         raise SettingsError(
             "a merchant's counter needs the settings merchant_terminal (8 letters and digits) and merchant_kinds too"
         )
-    name, edition, receiver = current.merchant_name or current.merchant, StoredEdition(), distant_receiver()
-    printer = _printer(current.receipt_printer)
+    receiver = distant_receiver()
     return CounterPlace(
-        current.merchant, current.merchant_terminal, name, current.merchant_kinds, edition, receiver, printer
+        merchant=current.merchant,
+        terminal=current.merchant_terminal,
+        name=current.merchant_name or current.merchant,
+        kinds=current.merchant_kinds,
+        edition=StoredEdition(),
+        receiver=receiver,
+        printer=_printer(current.receipt_printer),
+        issuer_clock=_unknown if receiver is None else receiver.issuer_time.now,
     )
 
 
-def distant_receiver() -> UploadReceiver | None:
+def _unknown() -> datetime | None:
+    """The clock of an office in the same installation is the counter's own."""
+    return None
+
+
+def distant_receiver() -> HttpReceiver | None:
     """The office that the settings name; None where it is this installation. Raises SettingsError."""
     from membercard.wiring.http_receiver import HttpReceiver
 

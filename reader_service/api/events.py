@@ -39,6 +39,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "redemption.offers": Permission.REDEEM,
     "redemption.refused": Permission.REDEEM,
     "redemption.result": Permission.REDEEM,
+    "redemption.reversed": Permission.REDEEM,
     "redemption.queue": Permission.REDEEM,
     "batch.changed": Permission.BATCHES_VIEW,
     "hotlist.published": Permission.LISTS_FETCH,

@@ -18,7 +18,7 @@ from reader_service.http.resource import Svc, origin_of, principal_of
 from reader_service.principal import Permission, Principal, Role
 from reader_service.services.counter.fetched_lists import ListDates
 from reader_service.services.counter.fetching import FetchState
-from reader_service.services.redeeming.redemptions import RedemptionQueue
+from reader_service.services.redeeming.values import RedemptionQueue
 from reader_service.tls import TlsFiles
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -10,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from typing import Final
 
 from programme.outcome import Allowed, Refused
 from programme.programme import Offer, Programme
 from programme.sentences import title
 from reader_service.parts import CounterPlace, ProgrammeInForce
+from reader_service.redemptions.clock import CLOCK_LIMIT, REST_LIMIT
 from reader_service.redemptions.day import DayCollector, DaySheet
-from reader_service.redemptions.errors import EditionMissing, RedemptionRepeated
+from reader_service.redemptions.errors import (
+    ClockAhead,
+    ClockWrong,
+    EditionMissing,
+    RedemptionRepeated,
+    ReversalFault,
+    ReversalRefused,
+    RowMisplaced,
+)
 from reader_service.redemptions.intents import Intent, IntentResult
 from reader_service.redemptions.journal import RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer, decided, offers_of
@@ -24,7 +34,7 @@ from reader_service.redemptions.record import CounterRecord, open_record, record
 from terminal.apdu import Sender
 from terminal.errors import CardError, CodecError, MembercardError, NotRedeemable, TransportError
 from terminal.localtime import date_time
-from terminal.member.journal_rows import JournalRow, RowKind
+from terminal.member.journal_rows import COUNTED, JournalRow, RowKind
 from terminal.member.outcome import Verdict
 from terminal.member.pin import PinCheck, verify_pin
 from terminal.member.proven import ProvenCard
@@ -34,6 +44,8 @@ from terminal.member.redemption.request import RedemptionRequest
 from terminal.member.signed import ListOutdated
 from terminal.secret import Secret
 
+_DIGITS: Final = 15
+"""Of a row's number on a receipt."""
 _COUNTED = {RedemptionStatus.DONE: RowKind.REDEEMED, RedemptionStatus.LOGGED: RowKind.RECOVERED}
 
 
@@ -73,7 +85,8 @@ class CounterRedemptions:
     def offers(self, verdict: Verdict, at: datetime) -> tuple[CounterOffer, ...]:
         """What the member of an accepted card can have here, with the reason where not; empty for any other card.
 
-        Raises ListOutdated for a programme edition that is not in force now, EditionMissing where none can be read.
+        Raises ListOutdated for a programme edition that is not in force now, EditionMissing where none can be read,
+        JournalError for a clock that is wrong.
         """
         facts = verdict.member
         if not verdict.accepted or facts is None or verdict.card is None:
@@ -131,6 +144,56 @@ class CounterRedemptions:
         intent = self.journal.intent(number)
         row = self.journal.finish(intent, IntentResult(RowKind.UNKNOWN, reason=f"{by}: {reason}"), at)
         return self._record(intent, row)
+
+    def of_receipt(self, receipt: str) -> CounterRecord:
+        """The redemption of a receipt's number (``T0000001-57``). Raises ReversalRefused for one that was not issued
+        here, JournalUnavailable."""
+        terminal, _, digits = receipt.strip().rpartition("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+            raise ReversalRefused(ReversalFault.RECEIPT)
+        try:
+            row = self.journal.row(int(digits))
+        except RowMisplaced:
+            raise ReversalRefused(ReversalFault.RECEIPT) from None
+        if row.kind not in COUNTED:
+            raise ReversalRefused(ReversalFault.RECEIPT)
+        record = self.record(row.number)
+        if terminal != record.terminal or terminal != self.place.terminal:
+            raise ReversalRefused(ReversalFault.RECEIPT)
+        return record
+
+    def reversible(self, receipt: str, at: datetime) -> CounterRecord:
+        """The same, if it may be taken back now: of this merchant, of today, and not taken back before. Raises
+        ReversalRefused, JournalError for a clock that is wrong."""
+        self._check_clock(at)
+        record = self.of_receipt(receipt)
+        if record.merchant != self.place.merchant:
+            raise ReversalRefused(ReversalFault.MERCHANT)
+        if record.reversed:
+            raise ReversalRefused(ReversalFault.TWICE)
+        request = RedemptionRequest.decode(Intent.of(self.journal.row(record.intent)).request)
+        if request.day != at.astimezone(self.zone).date():
+            raise ReversalRefused(ReversalFault.DAY)
+        return record
+
+    def reverse(self, verdict: Verdict, receipt: str, at: datetime, *, by: str, reason: str) -> CounterRecord:
+        """Take back a redemption whose card was just verified, and give its record. The office gives the uses back on
+        the chip. Raises ReversalRefused, JournalError: then nothing was written."""
+        record, card = self.reversible(receipt, at), verdict.card
+        if card is None or (card.card_number, card.sequence) != self.card_of(record):
+            raise ReversalRefused(ReversalFault.CARD)
+        if not verdict.accepted:
+            raise ReversalRefused(ReversalFault.REFUSED_CARD)
+        try:
+            self.journal.reverse(record.number, at, by=by, reason=reason)
+        except RowMisplaced:  # by another reader since
+            raise ReversalRefused(ReversalFault.TWICE) from None
+        return self.record(record.number)
+
+    def card_of(self, record: CounterRecord) -> tuple[str, int]:
+        """Number and sequence of the card of a redemption. Raises RowMisplaced, CodecError."""
+        intent = Intent.of(self.journal.row(record.intent))
+        return intent.card_number, intent.sequence
 
     def record(self, number: int) -> CounterRecord:
         """The redemption whose result is row ``number``. Raises RowMisplaced, CodecError for another row."""
@@ -203,7 +266,24 @@ class CounterRedemptions:
     def _record(self, intent: Intent, row: JournalRow) -> CounterRecord:
         return record_of(intent, row, self.zone, reversed_since=self.journal.was_reversed(row.number))
 
+    def _check_clock(self, at: datetime) -> None:
+        """Compare the clock with the office's and with the journal. Raises ClockWrong, ClockSetBack, ClockAhead."""
+        issuer, worked = self.place.issuer_clock(), self.journal.worked_at
+        if issuer is not None and abs(at - issuer) > CLOCK_LIMIT:
+            raise ClockWrong(
+                f"the clock of this counter stands at {date_time(at, self.zone)}, and the office's at "
+                f"{date_time(issuer, self.zone)}: set the clock right"
+            )
+        self.journal.check_clock(at)
+        if issuer is None and at - worked > REST_LIMIT:
+            raise ClockAhead(
+                f"the clock stands at {date_time(at, self.zone)}, {(at - worked).days} days after this counter was "
+                f"last used: connect to the office, set the clock right, or take note with a reason that it is right"
+            )
+
     def _programme(self, at: datetime) -> ProgrammeInForce:
+        """What is in force, at a time that may be right. Raises ListOutdated, EditionMissing, and as
+        ``_check_clock``."""
         try:
             edition = self.place.edition()
         except ListOutdated:
@@ -217,6 +297,7 @@ class CounterRedemptions:
                 f"the programme edition {issue.version} is in force from {first} to {last}, and the clock of this "
                 f"counter stands at {date_time(at, self.zone)}: get the newest edition, or set the clock right"
             )
+        self._check_clock(at)
         return edition
 
     def _offer_here(self, programme: Programme, benefit: str) -> Offer:

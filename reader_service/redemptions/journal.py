@@ -33,6 +33,8 @@ CLOCK_STEP: Final = timedelta(minutes=1)
 """How far a clock may be set back, as a time service does it."""
 LONGEST_TEXT: Final = 200
 """Characters of a reason or a name."""
+_WORK: Final = frozenset((RowKind.OPENED, RowKind.INTENT, RowKind.ACKNOWLEDGED))
+"""Rows that somebody writes: an upload by itself confirms no clock."""
 _PLACES: Final = 100
 """Damaged places in one row."""
 _ROWS_OF_INTENT: Final = 4
@@ -55,6 +57,7 @@ class RedemptionJournal:
         self._waiting: list[tuple[int, datetime]] = []
         self._uploaded_at: datetime | None = None
         self._clock: datetime | None = None
+        self._worked = at
         self._unseen = {damage.offset: damage for damage in log.damage}
         for row in log.rows:
             self._follow(row)
@@ -239,6 +242,11 @@ class RedemptionJournal:
         return self._through
 
     @property
+    def worked_at(self) -> datetime:
+        """When a card was last asked, or a person last took note; the opening of a new journal."""
+        return self._worked
+
+    @property
     def last(self) -> int:
         """The number of the last row."""
         return self._log.next_number - 1
@@ -317,6 +325,11 @@ class RedemptionJournal:
         if self._open.get(intent.number) != intent:
             raise RowMisplaced(f"the intent of row {intent.number} has ended, or is of another journal")
 
+    def check_clock(self, at: datetime) -> None:
+        """Raises ClockSetBack."""
+        with self._lock:
+            self._check_clock(at)
+
     def _check(self, at: datetime) -> None:
         """Whether a card may be asked now."""
         if self._unseen:
@@ -326,6 +339,9 @@ class RedemptionJournal:
                 f"{len(self._unseen)} places in all); its other rows are sound. Nothing is redeemed before a person "
                 f"takes note of it, with a reason that the office sees"
             )
+        self._check_clock(at)
+
+    def _check_clock(self, at: datetime) -> None:
         if self._clock is not None and at < self._clock - CLOCK_STEP:
             zone = at.tzinfo or UTC
             raise ClockSetBack(
@@ -350,6 +366,8 @@ class RedemptionJournal:
         except CodecError as error:
             raise JournalUnavailable(str(error)) from error
         self._clock = row.at
+        if row.kind in _WORK:
+            self._worked = row.at
         if row.kind is not RowKind.UPLOADED and row.number > self._through:
             self._waiting.append((row.number, row.at))
 

@@ -36,6 +36,7 @@ _LABELS: Final = {
     "list": Sentence("原价", "List price"),
     "saved": Sentence("优惠", "Saved"),
     "price": Sentence("应收", "To pay"),
+    "returned": Sentence("退还", "Paid back"),
     "card": Sentence("会员卡号", "Card"),
     "transaction": Sentence("卡片交易序号", "Card transaction"),
     "left": Sentence("本期剩余次数", "Left in this period"),
@@ -91,14 +92,14 @@ def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterat
     yield pair("quantity", str(record.quantity))
     if record.list_price is not None:
         yield pair("list", money(record.list_price))
-    if record.saved:
+    if record.saved and not record.reversed:
         yield pair("saved", money(record.saved))
-    yield pair("price", money(record.amount))
+    yield pair("returned" if record.reversed else "price", money(record.amount))
     yield ReceiptLine(LineStyle.RULE)
     yield pair("card", record.card)
     if record.transaction is not None:
         yield pair("transaction", str(record.transaction))
-    if record.used is not None and record.limit is not None:
+    if record.used is not None and record.limit is not None and not record.reversed:
         yield pair("left", f"{record.limit - record.used} / {record.limit}")
     yield pair("time", date_time(record.at, record.at.tzinfo))
     yield pair("cashier", record.cashier)

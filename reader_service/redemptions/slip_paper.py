@@ -1,6 +1,6 @@
 """Slips on paper of 80 mm: as a PDF file, and as bytes for an ESC/POS printer with Chinese characters.
 
-The number of a receipt stands under it as a QR code, which a counter scans to find the redemption again.
+The number of a receipt stands under it as a QR code, which a counter scans to open the redemption again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _GETA: Final = "〓"
 """Stands for a character that the printer's fonts do not have."""
 _KANJI_ON: Final = b"\x1c\x26"
 """FS &: two-byte characters, GB 18030 on printers for China."""
+_SCAN: Final = "*"
+"""What the pages of a counter wait for: behind it comes the code that was scanned."""
 _MODULE: Final = 6
 """Dots of a module of the QR code."""
 
@@ -46,9 +48,18 @@ def slip_pdf(title: str, day: date, lines: Iterable[ReceiptLine], code: str = ""
             sheet.text(_MARGIN, y, _ROOM, height, part.text, size=13 if large else 8.5, align="C", bold=large)
         y += height
     if code:
-        sheet.code((WIDTH - _CODE) / 2, y + 3, _CODE, code)
+        sheet.code((WIDTH - _CODE) / 2, y + 3, _CODE, _SCAN + code)
         sheet.text(_MARGIN, y + 3 + _CODE, _ROOM, 4, code, size=7, align="C")
     return sheet.bytes()
+
+
+def slip_code(code: str) -> tuple[int, str]:
+    """The QR code of a slip for a page: its side in modules, and the dark ones as an SVG path."""
+    import segno
+
+    rows = [list(row) for row in segno.make(_SCAN + code, error="m", micro=False).matrix]
+    dark = (f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, module in enumerate(row) if module)
+    return len(rows), "".join(dark)
 
 
 def slip_bytes(lines: Iterable[ReceiptLine], code: str = "") -> bytes:
@@ -68,7 +79,7 @@ def slip_bytes(lines: Iterable[ReceiptLine], code: str = "") -> bytes:
             printer._raw(_encoded(text) + b"\n")
     if code:
         printer.set(align="center", bold=False, normal_textsize=True)
-        printer.qr(code, size=_MODULE, native=True)
+        printer.qr(_SCAN + code, size=_MODULE, native=True)
         printer._raw(_encoded(code) + b"\n")
     printer.cut()
     return bytes(printer.output)

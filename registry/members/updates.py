@@ -37,8 +37,8 @@ class CardUpdates:
     def want(
         self, card_number: str, wanted: Mapping[UpdateKind, bytes], *, by: str, reason: str
     ) -> tuple[WantedChange, ...]:
-        """Order changes of the newest card of that number; each replaces a waiting one of its kind. One that lifts a
-        block waits for ``consent``.
+        """Order changes of the newest card of that number; each but a credit replaces a waiting one of its kind.
+        One that lifts a block waits for ``consent``.
 
         Raises NotOnRecord, RegistryConflict without a reason, for an activation or a new PIN, and for a card that has
         ended.
@@ -264,7 +264,8 @@ class CardUpdates:
         lifts, now = kind.lifts_block(value), self._context.clock()
         state = UpdateState.PROPOSED if lifts and not second else UpdateState.PENDING
         replaced = (UpdateState.PROPOSED,) if state is UpdateState.PROPOSED else (UpdateState.PROPOSED, state)
-        self._end_waiting(conn, card, kind, by, replaced)
+        if kind is not UpdateKind.CREDIT:
+            self._end_waiting(conn, card, kind, by, replaced)
         values = {"card_number": card.card_number, "sequence": card.sequence, "kind": kind.value, "value": value}
         wanted = {"wanted_at": now, "wanted_by": by, "reason": reason, "state": state.value, "two_people": lifts}
         consent = {"two_people": True, "consented_at": now, "consented_by": second} if second else {}
@@ -291,7 +292,7 @@ class CardUpdates:
                 card_updates.c.state == UpdateState.PENDING.value,
             )
         )
-        if conn.execute(newer).scalar():
+        if wanted.kind is not UpdateKind.CREDIT and conn.execute(newer).scalar():
             self._end(conn, [wanted.id], UpdateState.WITHDRAWN, by, "", before=UpdateState.SENT)
             return
         pending = {"state": UpdateState.PENDING.value, "script_id": None, "position": None}

@@ -21,6 +21,8 @@ class UpdateKind(StrEnum):
     """DF26."""
     COVER = "cover"
     """DF29, last day."""
+    CREDIT = "credit"
+    """Uses that DF28 gives back (``registry.members.credits``). Each counts: a newer one does not replace another."""
     ENTITLEMENTS = "entitlements"
     """DF28 with nothing used: what the chip has counted in the same period stays."""
     LAST_DATE = "last-date"

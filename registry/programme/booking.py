@@ -37,6 +37,7 @@ from registry.programme.judgement import (
     proven_use,
 )
 from registry.programme.merchants import contract_of
+from registry.programme.reversals import book_reversals
 from registry.programme.work import Card, Upload, UploadWork
 from terminal.errors import CodecError
 from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRow, RowKind
@@ -109,7 +110,7 @@ class Booking:
             self._judge(conn, work, contract, judged)
             if work.booked:
                 conn.execute(insert(redemptions), work.booked)
-            self._reverse(conn, work)
+            self._reverse(conn, work, by)
             new = add_findings(conn, work.findings)
             if work.booked or work.reversed or new:
                 subject, booked = f"outlet:{outlet}", len(work.booked)
@@ -201,7 +202,7 @@ class Booking:
         )
         return {(row.card_number, row.sequence): self._context.day(row.at) for row in conn.execute(chosen)}
 
-    def _reverse(self, conn: Connection, work: UploadWork) -> None:
+    def _reverse(self, conn: Connection, work: UploadWork, by: str) -> None:
         """Book the reversals of an upload: of redemptions of the same journal, on the same day, once. One among rows
         that were on record without it was put into the past: a person looks at it like at a late one."""
         rows = [row for row in work.upload.rows if row.kind is RowKind.REVERSED]
@@ -231,8 +232,7 @@ class Booking:
                 taken.add(one.id)
                 texts = {name: str(_clean(row.data.get(name, ""))) for name in ("by", "reason")}
                 work.reversed.append({"redemption_id": one.id, "at": row.at, "booked_at": work.now, **texts})
-        if work.reversed:
-            conn.execute(insert(reversals), work.reversed)
+        book_reversals(conn, self._context, work.reversed, by=by)
 
 
 def _last_hash(upload: Upload) -> bytes:

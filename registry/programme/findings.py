@@ -16,6 +16,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import findings, redemptions, reversals
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.judgement import FindingKind
+from registry.programme.reversals import book_reversals
 
 ACCEPTED, REFUSED = "accepted", "refused"
 DECISIONS: Final = (ACCEPTED, REFUSED)
@@ -108,11 +109,31 @@ class Findings:
                 raise RegistryConflict(f"finding {number} is closed already", reason="finding-closed", finding=number)
             closed = _finding(_row(conn, number))
             if late and decision == ACCEPTED:
-                _take_back(conn, closed, now)
+                self._take_back(conn, closed, now)
             self._context.audit(
                 conn, by, "finding.close", f"finding:{number}", why, kind=closed.kind, decision=decision
             )
             return closed
+
+    def _take_back(self, conn: Connection, finding: Finding, now: datetime) -> None:
+        """Book the reversal of a finding, unless another was booked since."""
+        this = redemptions.c
+        mine = (
+            this.card_number == finding.card_number,
+            this.sequence == finding.sequence,
+            this.atc == finding.atc,
+            this.journal == finding.journal,
+        )
+        chosen = select(this.id).join(reversals, reversals.c.redemption_id == this.id, isouter=True)
+        chosen = chosen.where(*mine, reversals.c.redemption_id.is_(None))
+        redemption = conn.execute(chosen).scalar_one_or_none()
+        if redemption is None:
+            return
+        facts = finding.facts
+        at = datetime.fromisoformat(str(facts["at"])) if "at" in facts else finding.at  # of an earlier version
+        by, reason = str(facts.get("by", finding.closed_by)), str(facts.get("reason", finding.reason))
+        row = {"redemption_id": redemption, "at": at, "by": by, "reason": reason, "booked_at": now}
+        book_reversals(conn, self._context, [row], by=str(finding.closed_by))
 
 
 def finding_digest(*parts: str | int | None) -> str:
@@ -138,26 +159,6 @@ def resolve(conn: Connection, numbers: Sequence[int], at: datetime, reason: str)
     if numbers:
         values = {"closed_at": at, "closed_by": REGISTRY, "decision": RESOLVED, "reason": reason}
         conn.execute(update(findings).where(findings.c.id.in_(numbers)).values(values))
-
-
-def _take_back(conn: Connection, finding: Finding, now: datetime) -> None:
-    """Book the reversal of a finding, unless another was booked since."""
-    this = redemptions.c
-    mine = (
-        this.card_number == finding.card_number,
-        this.sequence == finding.sequence,
-        this.atc == finding.atc,
-        this.journal == finding.journal,
-    )
-    chosen = select(this.id).join(reversals, reversals.c.redemption_id == this.id, isouter=True)
-    chosen = chosen.where(*mine, reversals.c.redemption_id.is_(None))
-    redemption = conn.execute(chosen).scalar_one_or_none()
-    if redemption is None:
-        return
-    facts = finding.facts
-    at = datetime.fromisoformat(str(facts["at"])) if "at" in facts else finding.at  # of an earlier version
-    by, reason = str(facts.get("by", finding.closed_by)), str(facts.get("reason", finding.reason))
-    conn.execute(insert(reversals).values(redemption_id=redemption, at=at, by=by, reason=reason, booked_at=now))
 
 
 def _row(conn: Connection, number: int) -> Row[Any]:

@@ -249,6 +249,90 @@ def test_a_tear_anywhere_is_finished_at_the_next_insertion(window: Window, tmp_p
     assert ran <= {0, 3}, "an outcome is recorded once it is known"
 
 
+def credit(uses: int, start: date = PARK.start) -> dict[UpdateKind, object]:
+    """A wish to give uses of the park pass back."""
+    return {UpdateKind.CREDIT: (Entitlement("0101", uses, uses, Period.ONCE, start),)}
+
+
+@pytest.fixture(scope="module")
+def used(issued: Window, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """The card, activated, with two uses counted."""
+    copy = issued.copied(tmp_path_factory.mktemp("used"))
+    issued.registry = issuer.registry(f"sqlite:///{issued.path.parent / 'registry.db'}")
+    copy.activate()
+    copy.inserted()
+    copy.inserted(redeems=True)
+    yield copy
+    copy.registry.close()
+
+
+@pytest.fixture
+def used_window(used: Window, tmp_path: Path) -> Iterator[Window]:
+    copy = used.copied(tmp_path)
+    used.registry = issuer.registry(f"sqlite:///{used.path.parent / 'registry.db'}")
+    yield copy
+    copy.registry.close()
+
+
+def uses_of(verdict: Verdict) -> int:
+    assert verdict.member is not None
+    assert verdict.member.entitlements is not None
+    return verdict.member.entitlements[0].used
+
+
+def test_credits_of_one_insertion_add_up_beside_new_entitlements(used_window: Window) -> None:
+    used_window.want(credit(1))
+    used_window.want({UpdateKind.ENTITLEMENTS: (PARK._replace(limit=20),)})
+    used_window.want(credit(1))
+    before, report, after = used_window.inserted()
+    assert (uses_of(before), uses_of(after)) == (2, 0)
+    assert [one.kind.value for one in report.done] == ["credit", "entitlements", "credit"]
+    assert after.member is not None
+    assert after.member.entitlements == (PARK._replace(limit=20),)
+    assert used_window.inserted()[1] == UpdateReport()
+
+
+def test_a_credit_never_gives_back_more_than_was_used(used_window: Window) -> None:
+    used_window.want(credit(7))
+    assert uses_of(used_window.inserted()[2]) == 0
+
+
+def test_a_credit_of_a_period_that_is_over_changes_nothing(used_window: Window) -> None:
+    used_window.want(credit(1, date(2025, 1, 1)))
+    _, report, after = used_window.inserted()
+    assert ([one.kind for one in report.done], uses_of(after)) == ([UpdateKind.CREDIT], 2)
+
+
+@pytest.mark.parametrize("tear", TEARS)
+def test_a_torn_credit_leaves_the_old_or_the_new_count_and_is_finished_once(
+    used_window: Window, tmp_path: Path, tear: str
+) -> None:
+    """A second credit comes before the next insertion: it builds on what the torn script has come to by then."""
+    used_window.want(credit(1))
+    counts = set()
+    for index in count():
+        directory = tmp_path / f"{index}"
+        directory.mkdir()
+        torn = used_window.copied(directory)
+        used_window.registry = issuer.registry(f"sqlite:///{used_window.path.parent / 'registry.db'}")
+        try:
+            torn.inserted(tear.format(index))
+        except TransportError:
+            torn.want(credit(1))
+            before, _, after = torn.inserted()
+            counts.add((uses_of(before), uses_of(after)))
+            states = torn.states()
+        else:
+            break
+        finally:
+            torn.registry.close()
+            shutil.rmtree(directory)
+        assert states == [("activation", "done"), ("credit", "done"), ("credit", "done")], tear.format(index)
+    assert index >= (12 if "apdu" in tear else 1)
+    assert counts <= {(2, 0), (1, 0)}, "the old or the new count, and then none"
+    assert len(counts) == 2 or "page" in tear
+
+
 def test_a_redemption_after_a_tear_makes_the_rest_of_the_script_anew(window: Window) -> None:
     """Ten commands are the verdict, four ask for the counters; the next changes the validity."""
     window.activate()

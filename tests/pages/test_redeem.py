@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from reader_service.errors import NotFound
 from reader_service.principal import Principal, Role
 from reader_service.services.counter.fetched_lists import ListFaultCode, ListKind, dates_of
 from reader_service.services.counter.fetching import FetchState
+from terminal.errors import NoCard
 from terminal.member.signed import Issue
 from terminal.secret import Secret
 from tests.pages.test_every_page import problems
+from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import Edition, place
 from tests.support.service.pages import Served, Sessions, served
+from tests.support.service.reader_rig import COUNTER
 from tests.support.service.seeded_demo import copy_of_demo
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +51,38 @@ def reader(merchant: Served) -> Iterator[str]:
     """The counter's slot, empty again at the end."""
     name = next(view.id for view in merchant.service.readers.views() if view.url == merchant.station.counter)
     yield name
-    merchant.service.readers.slot(name).eject()
+    with suppress(NoCard):
+        merchant.service.readers.slot(name).eject()
 
 
-def insert(merchant: Served, reader: str) -> None:
-    """The first card of the slot, which is a good one."""
-    merchant.service.readers.slot(reader).insert(sorted(merchant.station.slot_cards.glob("*.card"))[0])
+OTHER = "5-good"
+
+
+def offered(merchant: Served, reader: str) -> bool:
+    """Whether the card in the reader was verified."""
+    try:
+        return bool(merchant.service.redemptions.offers(COUNTER, reader).offers)
+    except NotFound:
+        return False
+
+
+def insert(merchant: Served, reader: str, card: str = "1-good") -> None:
+    """A good card."""
+    merchant.service.readers.slot(reader).insert(merchant.station.slot_cards / f"{card}.card")
+
+
+def redeem_one(page: Page, benefit: str) -> str:
+    """Redeem one unit of a benefit for the card that is in the reader; the number of its receipt."""
+    page.locator(".offer").filter(has_text=benefit).get_by_role("button").first.click()
+    page.locator("dialog[open] .units button").first.click()
+    expect(page.locator("#redeem.result.ok")).to_be_visible()
+    return f"T0000001-{(page.get_attribute('#receipt', 'href') or '').rpartition('/')[2]}"
 
 
 def shot(page: Page, name: str) -> None:
     """A picture for people, where they ask for one."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_lists_that_end_soon_and_are_not_renewed_are_named(
-    sessions: Sessions, merchant: Served, language: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now, day = datetime.now(UTC), timedelta(days=1)
-    rows = [
-        dates_of(ListKind.TRUST, Issue(5, now - 40 * day, now + 325 * day), now),
-        dates_of(ListKind.HOTLIST, Issue(41, now - 6 * day, now + 24 * day), now, 7 * day),
-        dates_of(ListKind.PROGRAMME, Issue(7, now - 80 * day, now + 10 * day), now),
-    ]
-    state = FetchState(True, now - 6 * day, ListFaultCode.OLDER, ListKind.PROGRAMME, now - 6 * day)
-    monkeypatch.setattr(merchant.service.fetching, "dates", lambda p: rows)
-    monkeypatch.setattr(merchant.service.fetching, "state", lambda p: state)
-    page, _ = sessions.open_page("counter", language, path="/counter")
-    expect(page.locator("#fetch-now")).to_be_visible()
-    shot(page, f"lists-{language}")
-    assert problems(page) == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -124,6 +131,25 @@ def test_the_day_ends_with_a_sheet_to_compare_and_to_print(
     page.emulate_media(media="print")
     expect(page.locator(".signatures")).to_be_visible()
     shot(page, f"day-print-{language}")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_lists_that_end_soon_and_are_not_renewed_are_named(
+    sessions: Sessions, merchant: Served, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    rows = [
+        dates_of(ListKind.TRUST, Issue(5, now - 40 * day, now + 325 * day), now),
+        dates_of(ListKind.HOTLIST, Issue(41, now - 6 * day, now + 24 * day), now, 7 * day),
+        dates_of(ListKind.PROGRAMME, Issue(7, now - 80 * day, now + 10 * day), now),
+    ]
+    state = FetchState(True, now - 6 * day, ListFaultCode.OLDER, ListKind.PROGRAMME, now - 6 * day)
+    monkeypatch.setattr(merchant.service.fetching, "dates", lambda p: rows)
+    monkeypatch.setattr(merchant.service.fetching, "state", lambda p: state)
+    page, _ = sessions.open_page("counter", language, path="/counter")
+    expect(page.locator("#fetch-now")).to_be_visible()
+    shot(page, f"lists-{language}")
+    assert problems(page) == []
 
 
 def test_a_cashier_signs_in_with_a_pin_and_another_takes_over_in_one_step(
@@ -195,6 +221,92 @@ def test_a_scanner_suffices(sessions: Sessions, merchant: Served, reader: str) -
     expect(page.locator("#redeem.result.ok .sums")).to_contain_text("300.00")
     scan(page, "*PRINT")
     expect(page.locator(".receipt")).to_be_visible()
+
+
+def test_a_scanner_prints_the_receipt_goes_back_and_finds_a_receipt_again(
+    sessions: Sessions, merchant: Served, reader: str
+) -> None:
+    page, _ = sessions.open_page("counter", "en", path="/counter")
+    insert(merchant, reader, OTHER)
+    receipt = redeem_one(page, "Park pass")
+    scan(page, "*PRINT")
+    expect(page.locator(".receipt svg.code")).to_be_visible()
+    page.evaluate("window.print = () => { window.printed = true }")
+    scan(page, "*PRINT")
+    page.wait_for_function("window.printed")
+    scan(page, "*NEXT")
+    page.wait_for_url("**/counter")
+    scan(page, f"*{receipt}")
+    expect(page.locator(".receipt")).to_contain_text(receipt)
+
+
+def test_fingers_suffice(sessions: Sessions, merchant: Served, reader: str) -> None:
+    """A touch screen: each target is large enough for a finger (WCAG 2.2, 2.5.8), and nothing needs a pointer."""
+    page, _ = sessions.open_page("counter", "zh", path="/counter", has_touch=True)
+    insert(merchant, reader, OTHER)
+    offer = page.locator(".offer").filter(has_text="公园年票").get_by_role("button").first
+    offer.tap()
+    unit = page.locator("dialog[open] .units button").first
+    for target in (unit, offer):
+        box = target.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
+    unit.tap()
+    page.locator("#receipt").tap()
+    expect(page.locator(".receipt")).to_contain_text("公园年票")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_redemption_is_taken_back_from_its_receipt_with_its_card_in_the_reader(
+    sessions: Sessions, merchant: Served, reader: str, language: str
+) -> None:
+    merchant.service.registry.merchants.put(PARK, by="test")
+    page, watch = sessions.open_page("counter", language, path="/counter")
+    watch.expected |= {409}
+    insert(merchant, reader, OTHER)
+    receipt = redeem_one(page, {"zh": "公园年票", "en": "Park pass"}[language])
+    page.locator("#receipt").click()
+    merchant.service.readers.slot(reader).eject()
+    page.locator("#reverse").click()
+    shot(page, f"reverse-{language}")
+    assert problems(page) == []
+    page.locator("dialog[open] .units button").first.click()
+    expect(page.locator("dialog[open]")).to_contain_text(
+        {"zh": "请将办理这笔核销的卡片", "en": "Put the card"}[language]
+    )
+    shot(page, f"reverse-no-card-{language}")
+    insert(merchant, reader, OTHER)
+    assert eventually(lambda: offered(merchant, reader))
+    page.locator("dialog[open] .units button").first.click()
+    expect(page.locator("#messages")).to_contain_text({"zh": "次数已退回卡内", "en": "has its uses again"}[language])
+    expect(page.locator(".receipt")).to_contain_text({"zh": "已撤销", "en": "TAKEN BACK"}[language])
+    expect(page.locator("#reverse")).to_have_count(0)
+    shot(page, f"reversed-{language}")
+    assert problems(page) == []
+    page.goto("/counter/day")
+    expect(page.locator("table").nth(2)).to_contain_text(receipt)
+    page.fill("#find-receipt", receipt)
+    page.press("#find-receipt", "Enter")
+    expect(page.locator(".receipt")).to_contain_text(receipt)
+
+
+def test_a_benefit_with_one_unit_left_takes_one_click(sessions: Sessions, merchant: Served, reader: str) -> None:
+    page, _ = sessions.open_page("counter", "zh", path="/counter")
+    merchant.service.registry.merchants.put(PARK, by="test")
+    insert(merchant, reader, OTHER)
+    page.locator(".offer").filter(has_text="公园年票").get_by_role("button").first.click()
+    dialog = page.locator("dialog[open]")
+    more = dialog.locator("input[name=more]")
+    more.fill(str(int(more.get_attribute("max") or 0) - 1))
+    dialog.locator("input[name=more] ~ button").click()
+    expect(page.locator("#redeem.result.ok .sums")).to_contain_text("1 / 12")
+    page.locator("#another").click()
+    last = page.locator(".offer").filter(has_text="公园年票").get_by_role("button").first
+    expect(last).to_have_text("核销")
+    last.click()
+    expect(page.locator("#redeem.result.ok .sums")).to_contain_text("0 / 12")
+    for record in merchant.service.redemptions.records_on(COUNTER)[-2:]:  # for the other tests of this card
+        assert merchant.service.reversals.reverse(COUNTER, record.receipt, "test").credited
 
 
 def test_what_is_refused_says_why_and_leaves_the_choice(sessions: Sessions, merchant: Served, reader: str) -> None:

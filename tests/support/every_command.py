@@ -194,6 +194,9 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.run("redemptions", "open", **options)
     listed = counter.ok("redemptions", "list", "--json", env=MERCHANT).json["redemptions"]
     story.ok("redemptions", "receipt", 3, **options)
+    taken_back = ("redemptions", "reverse", "T0000001-3", "--reason", "买错", "--reader", f"sim:{card}")
+    story.ok(*taken_back, **options)
+    story.refused(*taken_back, **options)
     opened = counter.run("redemptions", "open", "--json", env=MERCHANT).json
     if opened:
         story.ok("redemptions", "give-up", opened[0]["intent"], "--reason", "卡已损坏", **options)

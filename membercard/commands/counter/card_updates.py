@@ -232,7 +232,7 @@ def changes(
         (
             one.id,
             f"{one.card_number}-{one.sequence:02d}",
-            text(one.kind.value),
+            _word(one.kind),
             _value(one),
             text(_STATES[one.state.value]),
             output.local_time(one.ended_at or one.wanted_at),
@@ -258,7 +258,7 @@ def consent(
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
         wanted = registry.updates.consent(number, by=person)
-    output.say("card {card}: {changes} at its next insertion", card=wanted.card_number, changes=text(wanted.kind.value))
+    output.say("card {card}: {changes} at its next insertion", card=wanted.card_number, changes=_word(wanted.kind))
     identity.note_unproven(person)
 
 
@@ -284,7 +284,7 @@ def withdraw_change(
 def _say_ordered(ordered: Sequence[WantedChange], card: str, count: int) -> None:
     from registry.members.wanted import UpdateState
 
-    kinds = text(", ").join(dict.fromkeys(text(one.kind.value) for one in ordered))
+    kinds = text(", ").join(dict.fromkeys(_word(one.kind) for one in ordered))
     if card:
         output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
     else:
@@ -341,10 +341,10 @@ def _insertion(
         output.as_json(after.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused})
     else:
         output.show(verdict_panel(after))
-        done = text(", ").join(text(kind.value) for kind in report.kinds)
+        done = text(", ").join(_word(kind) for kind in report.kinds)
         output.say("changed on the card: {changes}", changes=done or text("nothing"))
         for kind, why in report.refused:
-            output.say("not changed: {what} ({fault})", what=text(kind.value), fault=language.sentence(why))
+            output.say("not changed: {what} ({fault})", what=_word(kind), fault=language.sentence(why))
     identity.note_unproven(runner.by)
     exit_as(after)
 
@@ -377,6 +377,10 @@ def _entitlement(written: str) -> Entitlement:
         ) from None
 
 
+def _word(kind: UpdateKind) -> str:
+    return text("uses given back" if kind.value == "credit" else kind.value)
+
+
 def _value(wanted: WantedChange) -> str:
     from personalize.updates import value_of
     from terminal.member.values import value_text
@@ -384,6 +388,8 @@ def _value(wanted: WantedChange) -> str:
     value = value_of(wanted)
     if value is None:
         return ""
+    if wanted.kind.value == "credit" and isinstance(value, tuple):
+        return "\n".join(f"{one.benefit_class}: {one.used}" for one in value)
     if isinstance(value, bool):
         return text("blocked" if value else "unblocked")
     return "\n".join(map(language.sentence, value_text(value).split("\n")))

@@ -35,6 +35,13 @@ def typed_pin(question: str) -> Secret:
     return Secret(sys.stdin.readline().rstrip("\r\n").encode())
 
 
+def signed_in(cashier: str | None) -> str:
+    """Who is at the counter; one with cashiers on record asks for the PIN."""
+    store = cashier_store()
+    name = cashier or settings.load().operator
+    return store.check(name, typed_pin("PIN of the cashier")).name if store.all() else name
+
+
 @app.command("list")
 def listed(json: output.Json = False) -> None:
     """Show the cashiers of this counter. Without any, receipts name the user who is signed in."""

@@ -11,7 +11,7 @@ from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.amounts import fen
 from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, judge, verdict_panel
-from membercard.commands.counter.cashiers import cashier_store, typed_pin
+from membercard.commands.counter.cashiers import signed_in, typed_pin
 from membercard.language import Language
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.merchant import counter_redemptions
@@ -77,20 +77,13 @@ def redeem(
     Example: membercard redeem park-pass --reader pcsc:0 --wait 30 --yes
     """
     lists, code = load_lists(trust, hotlist, list_key), 0
-    name = _signed_in(cashier)
+    name = signed_in(cashier)
     wanted = _Wanted(benefit, quantity, price, event, place, tuple(answer or ()), yes)
     with counter_redemptions() as counter, card_in(reader, wait) as transport:
         command = _CardAtCounter(counter, stack(transport), lists, name, json)
         code = command.run(wanted)
     if code:
         raise typer.Exit(code)
-
-
-def _signed_in(cashier: str | None) -> str:
-    """Who redeems; a counter with cashiers on record asks for the PIN."""
-    store = cashier_store()
-    name = cashier or settings.load().operator
-    return store.check(name, typed_pin("PIN of the cashier")).name if store.all() else name
 
 
 class _Wanted:

@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from membercard import language, output, settings
+from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.amounts import fen
+from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, judge
+from membercard.commands.counter.cashiers import signed_in
+from membercard.errors import SettingsError
+from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.merchant import counter_redemptions, receiver_of_counter
+from membercard.wiring.readers import card_in
+from terminal.apdu import Sender, stack
 
 if TYPE_CHECKING:
+    from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.receiver import UploadFaultCode
     from reader_service.redemptions.uploads import Uploaded
+    from terminal.member.outcome import Verdict
 
 app = typer.Typer()
 
@@ -149,6 +158,46 @@ def receipt(
         output.as_json(record.to_json())
     elif pdf is escpos is None and not to_printer:
         typer.echo(slip_text(lines), nl=False)
+
+
+@app.command("reverse")
+def reverse(
+    receipt: Annotated[str, typer.Argument(help="The number of the receipt, such as T0000001-57.", show_default=False)],
+    reason: Reason,
+    reader: ReaderUrl,
+    cashier: Annotated[
+        str | None, typer.Option(help="Who takes it back; the setting operator, if not given.", show_default=False)
+    ] = None,
+    trust: TrustFile = None,
+    hotlist: HotlistFile = None,
+    list_key: ListKey = None,
+    wait: Wait = 0,
+    json: output.Json = False,
+) -> None:
+    """Take back a redemption on its day, with its card in the reader.
+
+    Where the office is this installation, the card gets its uses back at once; else at its next insertion where changes
+    of the card run.
+
+    Example: membercard redemptions reverse T0000001-57 --reason "wrong benefit"
+    """
+    from reader_service.redemptions.receipt import receipt_text
+
+    lists, name = load_lists(trust, hotlist, list_key), signed_in(cashier)
+    with counter_redemptions() as counter, card_in(reader, wait) as transport:
+        sender = stack(transport)
+        verdict = judge(sender, lists)
+        record = counter.reverse(verdict, receipt, settings.load().now(), by=name, reason=reason)
+        credited = _given_back(counter, sender, verdict)
+        slip = receipt_text(record, counter.place.name, language.current().value)
+    if json:
+        output.as_json({"redemption": record.to_json(), "credited": credited})
+        return
+    typer.echo(slip, nl=False)
+    if credited:
+        output.say("the card has its uses again")
+    else:
+        output.say("the card gets its uses back at its next insertion where changes of the card run")
 
 
 @app.command("open")
@@ -315,6 +364,32 @@ def _has_lists(current: settings.Settings) -> bool:
     from membercard.wiring.counter_lists import TRUST
 
     return bool(current.upload_url) or (current.data_dir / TRUST).exists()
+
+
+def _given_back(counter: CounterRedemptions, sender: Sender, verdict: Verdict) -> bool:
+    """Whether the office, in this installation, has booked the reversal and the card has its uses again. Where it has
+    not, the row waits in the journal, or the change in the registry."""
+    from personalize.updates import UpdateRunner
+    from reader_service.redemptions.receiver import ReceiverAway, UploadRefused
+    from reader_service.redemptions.uploads import Uploader
+    from reader_service.services.redeeming.registry_receiver import RegistryReceiver
+    from registry.errors import RegistryError
+    from registry.members.wanted import UpdateKind
+    from terminal.errors import CardError, CustodyError, TransportError
+
+    current, place = settings.load(), counter.place
+    if place.receiver is not None or verdict.card is None:
+        return False
+    try:
+        keystore = settings.open_keystore()
+        with settings.open_registry(keystore) as registry:
+            Uploader(
+                counter.journal, RegistryReceiver(registry, keystore, place.merchant, place.terminal), current.now
+            ).run()
+            runner = UpdateRunner(registry.updates, keystore, current.operator, current.station, current.today())
+            return UpdateKind.CREDIT in runner.run(sender, verdict.card).kinds
+    except (ReceiverAway, UploadRefused, RegistryError, CustodyError, CardError, TransportError, SettingsError):
+        return False
 
 
 def _show_uploaded(done: Uploaded, as_json: bool) -> None:

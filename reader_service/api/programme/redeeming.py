@@ -146,6 +146,20 @@ class RedeemRequest(RequestModel):
     )
 
 
+class ReversalRequest(ReasonRequest):
+    """A redemption to take back."""
+
+    receipt: str = Field(min_length=3, max_length=24, examples=["T0000001-3"], description="The receipt's number.")
+
+
+class ReversalResponse(ResponseModel):
+    """A redemption that was taken back. `credited`: its uses are on the chip again; else they come back at the next
+    insertion where changes of the card run."""
+
+    redemption: RecordResponse
+    credited: bool
+
+
 @records_router.get(
     "/open",
     summary="List requests without a result",
@@ -240,6 +254,20 @@ def redeem(service: Svc, caller: Caller, reader_id: ReaderId, wanted: RedeemRequ
     pin = Secret(wanted.pin.get_secret_value().encode()) if wanted.pin is not None else None
     result = service.redemptions.redeem(caller, reader_id, wanted.insertion, choice, pin=pin)
     return JSONResponse(_outcome(result))
+
+
+@router.post(
+    "/{reader_id}/reversals",
+    summary="Take back a redemption",
+    description="On the day of the redemption, at the counter that has issued its receipt, with its card in this "
+    "reader in counter mode. Where its redemptions are booked in the same installation, the chip gets its uses "
+    "back in this insertion. Role: counter.",
+    response_model=ReversalResponse,
+    responses=problems(404, 409, s409=("conflict", "this redemption was taken back before")),
+)
+def reverse(service: Svc, caller: Caller, reader_id: ReaderId, wanted: ReversalRequest) -> Response:
+    done = service.reversals.reverse(caller, wanted.receipt, wanted.reason, reader_id=reader_id)
+    return JSONResponse(done.to_json())
 
 
 def _outcome(result: CounterRecord | Refused | PinRefused) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
-from reader_service.services.redeeming.redemptions import RedemptionQueue
+from reader_service.services.redeeming.values import RedemptionQueue
 from registry.programme.booking import MOST_ROWS, BookingResult
 from registry.programme.findings import Finding
 from registry.programme.judgement import FindingKind

@@ -20,14 +20,14 @@ router = page_router()
 def sign_in(
     request: Request, shell: PageShell, service: Svc, reader_id: str, name: Text = "", pin: Text = ""
 ) -> Response:
-    service.cashiers.sign_in(principal_of(request), reader_id, name, Secret(pin.encode()))
-    return shell.go(request, f"/counter?reader={reader_id}")
+    cashier = service.cashiers.sign_in(principal_of(request), reader_id, name, Secret(pin.encode()))
+    return shell.notify(request, f"/counter?reader={reader_id}", "till.done-sign-in", name=cashier.name)
 
 
 @router.post("/counter/{reader_id}/cashier/leave")
 def sign_out(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
     service.cashiers.sign_out(principal_of(request), reader_id)
-    return shell.go(request, f"/counter?reader={reader_id}")
+    return shell.done(request, f"/counter?reader={reader_id}")
 
 
 @router.post("/counter/{reader_id}/cashier/pin")

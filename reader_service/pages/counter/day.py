@@ -30,7 +30,9 @@ def day(request: Request, shell: PageShell, service: Svc, on: str = "", counted:
     sheet = service.redemptions.day(principal_of(request), _day(on), _amounts(counted))
     amounts = [("counted", "" if one.counted is None else yuan(one.counted)) for one in sheet.cashiers]
     query = urlencode([("on", sheet.day.isoformat()), *amounts])
-    return shell.page(request, "counter/counter_day.html", sheet=sheet, tones=TONES, query=query)
+    records = service.redemptions.records_on(principal_of(request), sheet.day)
+    template = "counter/counter_day.html"
+    return shell.page(request, template, sheet=sheet, records=records, tones=TONES, query=query)
 
 
 @router.get("/counter/day.pdf")

@@ -10,7 +10,8 @@ from fastapi import Form, Request
 from starlette.responses import PlainTextResponse, Response
 
 from programme.facts import BenefitRequest
-from reader_service.errors import Invalid, NotFound, ServiceError
+from programme.wording import yuan
+from reader_service.errors import Conflict, Invalid, NotFound, ServiceError
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import download
 from reader_service.pages.counter.amounts import fen
@@ -19,6 +20,9 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.values import ReaderState
 from reader_service.redemptions.offers import BenefitChoice
 from reader_service.redemptions.receipt import receipt_lines, receipt_text
+from reader_service.redemptions.record import CounterRecord
+from reader_service.redemptions.slip_paper import slip_code
+from reader_service.services.redeeming.redemptions import RedemptionService
 from terminal.member.cvr import CvrFlag
 from terminal.member.presentation import Tone
 from terminal.member.redemption.presentation import REFUSALS
@@ -79,12 +83,31 @@ def upload(request: Request, shell: PageShell, service: Svc) -> Response:
     return shell.done(request, "/counter")
 
 
+@router.get("/counter/receipts")
+def find(request: Request, shell: PageShell, service: Svc, number: str = "") -> Response:
+    """The page of a receipt's number as it was typed or scanned."""
+    return shell.go(request, f"/counter/receipts/{service.redemptions.find(principal_of(request), number).number}")
+
+
 @router.get("/counter/receipts/{number}")
 def receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
-    record = service.redemptions.record(principal_of(request), number)
+    who = principal_of(request)
+    record = service.redemptions.record(who, number)
     lines = list(receipt_lines(record, service.redemptions.merchant, request.state.language))
-    prints = service.redemptions.prints
-    return shell.page(request, "counter/counter_receipt.html", record=record, lines=lines, prints=prints)
+    values: dict[str, Any] = {"record": record, "lines": lines, "prints": service.redemptions.prints}
+    values |= {"code": slip_code(record.receipt), "reversible": _reversible(service.redemptions, who, record)}
+    return shell.page(request, "counter/counter_receipt.html", **values)
+
+
+@router.post("/counter/receipts/{number}/reverse")
+def reverse(
+    request: Request, shell: PageShell, service: Svc, number: int, reason: Text = "", other: Text = ""
+) -> Response:
+    who = principal_of(request)
+    record = service.redemptions.record(who, number)
+    done = service.reversals.reverse(who, record.receipt, other.strip() or reason)
+    message = "till.done-reverse" if done.credited else "till.done-reverse-later"
+    return shell.go(request, f"/counter/receipts/{number}", message, yuan=yuan(record.amount))
 
 
 @router.get("/counter/receipts/{number}/text")
@@ -110,6 +133,14 @@ def receipt_for_printer(request: Request, service: Svc, number: int) -> Response
 def print_receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
     service.redemptions.print_receipt(principal_of(request), number, request.state.language)
     return shell.notify(request, f"/counter/receipts/{number}", "till.done-print")
+
+
+def _reversible(redemptions: RedemptionService, who: Principal, record: CounterRecord) -> bool:
+    try:
+        redemptions.reversible(who, record.receipt)
+    except Conflict:
+        return False
+    return True
 
 
 def queue(shell: Shell, who: Principal) -> Mapping[str, Any] | None:

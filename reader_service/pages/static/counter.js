@@ -1,5 +1,6 @@
 // Counter: a verdict is announced and heard, and leaves the screen after the card was taken out.
 import { announce } from "./live.js";
+import "./scan.js";
 import { soundButton, tone } from "./sound.js";
 
 const CLEARED_AFTER = 20_000;
@@ -50,26 +51,3 @@ document.addEventListener("htmx:beforeSend", ({ target }) => {
   form?.closest("dialog")?.close();
   form?.reset();
 });
-
-// A barcode scanner types: "*", the code of what it presses (a benefit's class, a quantity, PRINT, NEXT, OK), Enter.
-const SCAN_WITHIN = 2_000;
-let scanned = null;
-let scanning;
-document.addEventListener(
-  "keydown",
-  (event) => {
-    if (scanned === null && (event.key !== "*" || event.target.matches("input, textarea"))) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    clearTimeout(scanning);
-    scanning = setTimeout(() => (scanned = null), SCAN_WITHIN);
-    if (event.key === "*") scanned = "";
-    else if (event.key === "Enter") {
-      const within = document.querySelector("dialog[open]") ?? document;
-      const code = scanned;
-      scanned = null;
-      [...within.querySelectorAll("[data-scan]")].find((one) => one.dataset.scan === code)?.click();
-    } else if (event.key.length === 1) scanned += event.key;
-  },
-  true,
-);

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from programme.outcome import Refused
 from programme.wording import Sentence
@@ -21,15 +21,17 @@ from reader_service.events import EventBus
 from reader_service.parts import CounterPlace, ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
+from reader_service.readers.values import ReaderState
 from reader_service.readers.worker import ReaderSession
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.day import DaySheet
 from reader_service.redemptions.day_paper import day_pdf
+from reader_service.redemptions.errors import ReversalFault, ReversalRefused
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer
 from reader_service.redemptions.receipt import ReceiptLine, receipt_lines
-from reader_service.redemptions.receiver import SENTENCES, UploadFaultCode, UploadReceiver
+from reader_service.redemptions.receiver import SENTENCES, UploadReceiver
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 from reader_service.registry_errors import needs_reason
@@ -37,6 +39,7 @@ from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.refusals import printed, translate_redemption_faults
 from reader_service.services.redeeming.registry_receiver import RegistryReceiver
 from reader_service.services.redeeming.uploads import UploadLoop
+from reader_service.services.redeeming.values import CardOffers, RedemptionQueue
 from terminal.apdu import Sender
 from terminal.errors import MembercardError
 from terminal.member.outcome import Verdict
@@ -51,32 +54,6 @@ REDEEMING: Final = 20.0
 """Seconds after which a redemption counts as hung."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardOffers:
-    """What the member whose card is in a reader can have. ``insertion`` names this insertion of the card; a redemption
-    needs it. ``recovered`` is what became of an earlier request; ``reason`` and ``fault``: why nothing is offered."""
-
-    reader: str
-    insertion: str
-    offers: tuple[CounterOffer, ...]
-    accepted: bool = True
-    recovered: CounterRecord | None = None
-    reason: str = ""
-    fault: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """For events and other programs."""
-        return {
-            "reader": self.reader,
-            "insertion": self.insertion,
-            "offers": [offer.to_json() for offer in self.offers],
-            "accepted": self.accepted,
-            "recovered": self.recovered and self.recovered.to_json(),
-            "reason": self.reason,
-            "fault": self.fault,
-        }
-
-
 @dataclass(slots=True)
 class _Insertion:
     """A card in a reader, verified. ``spent``: its verdict has been used for a redemption."""
@@ -87,24 +64,9 @@ class _Insertion:
     spent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RedemptionQueue:
-    """The state of the journal: rows that wait for their upload, and since when; requests without a result; damaged
-    places; the last upload that succeeded, why none does now, since when, and when the next attempt is."""
-
-    waiting: int
-    open: int
-    damaged: int
-    waiting_since: datetime | None = None
-    uploaded_at: datetime | None = None
-    fault: UploadFaultCode | None = None
-    fault_since: datetime | None = None
-    fault_sentence: str = ""
-    next_attempt: datetime | None = None
-
-
 class RedemptionService:
-    """The use-cases. Without a merchant in the settings there are none: ``enabled`` is False.
+    """The use-cases. Without a merchant in the settings there are none: ``enabled`` is False. ``booked`` is called when
+    the office in the same installation has taken rows, and may want changes of cards.
 
     Events (topic: reader id): redemption.offers (data: CardOffers.to_json()) after the verdict on a card;
     redemption.result (data: CounterRecord.to_json()) after a redemption; redemption.refused (data: ``card`` as
@@ -113,8 +75,17 @@ class RedemptionService:
     failed.
     """
 
-    def __init__(self, parts: ServiceParts, bus: EventBus, readers: ReaderManager, *, cashiers: CashierService) -> None:
+    def __init__(
+        self,
+        parts: ServiceParts,
+        bus: EventBus,
+        readers: ReaderManager,
+        *,
+        cashiers: CashierService,
+        booked: Callable[[], None] = lambda: None,
+    ) -> None:
         self._parts, self._bus, self._readers, self._cashiers = parts, bus, readers, cashiers
+        self._booked = booked
         self._counter: CounterRedemptions | None = None
         self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
@@ -222,6 +193,19 @@ class RedemptionService:
         except MembercardError as fault:
             raise NotFound(f"row {number} of the journal is no redemption") from fault
 
+    def find(self, p: Principal, receipt: str) -> CounterRecord:
+        """REDEEM. The redemption of a receipt's number. Raises Conflict for one that was not issued here."""
+        p.need(Permission.REDEEM)
+        with translate_redemption_faults():
+            return self._need().of_receipt(receipt)
+
+    def records_on(self, p: Principal, on: date | None = None) -> list[CounterRecord]:
+        """REDEEM. What became of the requests of a day, the oldest first; of today, if none is given. Raises
+        Conflict."""
+        p.need(Permission.REDEEM)
+        with translate_redemption_faults():
+            return self._need().records_on(on or self._parts.now().date())
+
     def receipt_pdf(self, p: Principal, number: int, language: str) -> bytes:
         """REDEEM. The receipt as a PDF file for paper of 80 mm. Raises NotFound, Conflict without a Chinese font."""
         record = self.record(p, number)
@@ -315,6 +299,40 @@ class RedemptionService:
         with translate_redemption_faults():
             self._need().journal.acknowledge(self._parts.clock(), by=p.name, reason=needs_reason(reason))
 
+    # --- reversals, for the service of the counter --------------------------------------------------------------------
+
+    def reversible(self, p: Principal, receipt: str) -> CounterRecord:
+        """REDEEM. The redemption of a receipt, if it may be taken back now. Raises Conflict."""
+        p.need(Permission.REDEEM)
+        with translate_redemption_faults():
+            return self._need().reversible(receipt, self._parts.clock())
+
+    def reader_of(self, p: Principal, record: CounterRecord) -> str:
+        """REDEEM. The reader in counter mode that has the card of a redemption. Raises Conflict."""
+        p.need(Permission.REDEEM)
+        counter = self._need()
+        with translate_redemption_faults():
+            card = counter.card_of(record)
+            with self._lock:
+                cards = {reader: one.verdict.card for reader, one in self._insertions.items()}
+            for reader, present in cards.items():
+                is_it = present is not None and (present.card_number, present.sequence) == card
+                if is_it and self._readers.view(reader).state is not ReaderState.EMPTY:
+                    return reader
+            raise ReversalRefused(ReversalFault.CARD)
+
+    def take_back(self, p: Principal, reader_id: str, verdict: Verdict, receipt: str, reason: str) -> CounterRecord:
+        """REDEEM. Note the reversal of a redemption whose card was just verified in a reader. Raises Conflict."""
+        p.need(Permission.REDEEM)
+        counter, cashier = self._need(), self._cashiers.name_for(p, reader_id)
+        with translate_redemption_faults():
+            return counter.reverse(verdict, receipt, self._parts.clock(), by=cashier, reason=reason)
+
+    def booked_within(self, seconds: float) -> bool:
+        """Whether the office is this installation, and has every row of the journal within these seconds."""
+        journal, uploads = self._need().journal, self._uploads
+        return self._books_here() and uploads is not None and uploads.delivered(journal.last, seconds)
+
     def _redeem(
         self,
         p: Principal,
@@ -353,8 +371,13 @@ class RedemptionService:
     def _registry_receiver(self, place: CounterPlace) -> UploadReceiver:
         return RegistryReceiver(self._parts.registry, self._parts.custody, place.merchant, place.terminal)
 
+    def _books_here(self) -> bool:
+        return self._parts.place is not None and self._parts.place.receiver is None
+
     def _queue_changed(self) -> None:
         queue = self.queue_now()
+        if self._books_here() and not queue.fault:
+            self._booked()
         data = {"waiting": queue.waiting, "fault": queue.fault}
         self._bus.publish("redemption.queue", "redemptions", data)
 

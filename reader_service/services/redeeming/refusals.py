@@ -18,6 +18,8 @@ _REASONS: Final[tuple[tuple[type[MembercardError], str], ...]] = (
     (errors.JournalFull, "journal-full"),
     (errors.JournalDamaged, "journal-damaged"),
     (errors.ClockSetBack, "journal-clock"),
+    (errors.ClockAhead, "clock-ahead"),
+    (errors.ClockWrong, "clock-office"),
     (errors.JournalBusy, "journal-busy"),
     (errors.RedemptionPending, "redemption-pending"),
     (errors.RowMisplaced, "journal-row"),
@@ -26,7 +28,7 @@ _REASONS: Final[tuple[tuple[type[MembercardError], str], ...]] = (
     (NotRedeemable, "not-redeemable"),
     (ListOutdated, "edition-not-in-force"),
 )
-REASONS: Final = frozenset(reason for _, reason in _REASONS)
+REASONS: Final = frozenset((*(reason for _, reason in _REASONS), *errors.ReversalFault))
 
 
 @contextmanager
@@ -35,6 +37,8 @@ def translate_redemption_faults() -> Iterator[None]:
     personal."""
     try:
         yield
+    except errors.ReversalRefused as refused:
+        raise Conflict(str(refused), reason=refused.fault.value) from refused
     except NotInProgramme as fault:
         raise NotFound(str(fault)) from fault
     except MembercardError as fault:

@@ -61,6 +61,8 @@ class UploadLoop:
         self._uploader = Uploader(journal, receiver, clock)
         self._failures = _Failures(fault=fault_on_record(folder))
         self._closing, self._now = threading.Event(), threading.Event()
+        self._ended = threading.Condition()
+        self._refused = 0
         self._thread = threading.Thread(target=self._work, name="upload", daemon=True)
 
     @property
@@ -80,6 +82,15 @@ class UploadLoop:
         """Try at once, whatever the last attempt came to. From any thread."""
         self._now.set()
 
+    def delivered(self, row: int, seconds: float) -> bool:
+        """Upload at once, and whether the office has that row of the journal within these seconds. No later than an
+        attempt that fails."""
+        with self._ended:
+            refused = self._refused
+            self._now.set()
+            self._ended.wait_for(lambda: self._journal.through >= row or self._refused != refused, seconds)
+            return self._journal.through >= row
+
     def close(self) -> None:
         """End; an exchange that does not end is left. Safe to call twice."""
         self._closing.set()
@@ -93,6 +104,9 @@ class UploadLoop:
             if self._journal.waiting or not compared or self._now.is_set():
                 self._now.clear()
                 compared = self._attempt()
+                with self._ended:
+                    self._refused += not compared
+                    self._ended.notify_all()
                 pause = self._pace.look if compared else self._pause()
             else:
                 pause = self._pace.look

@@ -22,6 +22,7 @@ WANTED = (
     "block",
     "category",
     "cover",
+    "credit",
     "entitlements",
     "last-date",
     "pin-change",
@@ -94,7 +95,7 @@ Index(
     card_updates.c.sequence,
     card_updates.c.kind,
     unique=True,
-    **where("state = 'pending'"),
+    **where("state = 'pending' AND kind <> 'credit'"),
 )
 Index(
     "uq_card_updates_proposed",

@@ -107,6 +107,21 @@ def test_the_day_ends_with_sums_differences_and_a_sheet_to_sign(counter: Counter
     assert counter.run("redemptions", "day", "--counted", "199.50").status == 2
 
 
+def test_a_redemption_is_taken_back_with_its_card_and_once(counter: Counter) -> None:
+    assert counter.redeem("park-pass", "--quantity", 2, "--yes").status == 0
+    wanted = ("redemptions", "reverse", "T0000001-3", "--reason", "买错", "--reader", f"sim:{counter.card}")
+    done = counter.run(*wanted)
+    assert done.status == 0, done.err
+    text = " ".join(done.out.split())
+    assert "TAKEN BACK" in text
+    assert "Paid back 200.00 yuan" in text
+    assert "gets its uses back at its next insertion" in text, "this counter's office is elsewhere"
+    again = counter.run(*wanted, lang="zh")
+    assert again.status != 0
+    assert "此前已撤销" in again.err
+    assert counter.run("redemptions", "list", "--json").json["redemptions"][0]["reversed"]
+
+
 def test_a_benefit_is_chosen_by_its_class_and_asks_for_its_price(counter: Counter) -> None:
     refused = counter.redeem("0201", "--yes")
     assert refused.status == 1

@@ -15,7 +15,7 @@ from reader_service.app import create_app
 from reader_service.principal import Role
 from reader_service.redemptions.record import CounterRecord
 from reader_service.service import ReaderService
-from reader_service.services.redeeming.redemptions import CardOffers
+from reader_service.services.redeeming.values import CardOffers
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import open_reader

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,37 @@ def test_how_far_the_receiver_is(token: Path) -> None:
     with misbehaving(says(answer(200, {"through": 17}))) as server:
         assert HttpReceiver(server.url(path=""), token).through("ab" * 16) == 17
         assert server.requests[0].startswith(b"GET /api/v1/redemptions/uploads/%s HTTP/1.1" % (b"ab" * 16))
+
+
+@pytest.mark.parametrize(
+    ("date", "heard"),
+    [
+        (b"Date: Sun, 22 Nov 2026 09:00:00 GMT\r\n", True),
+        (b"", False),
+        (b"Date: yesterday\r\n", False),
+        (b"Date: Sun, 99 Nov 2026 09:00:00 GMT\r\n", False),
+        (b"Date: Sun, 22 Nov 2026 09:00:00 -0000\r\n", False),
+    ],
+)
+def test_the_time_of_an_answer_is_the_time_of_the_issuer(token: Path, date: bytes, heard: bool) -> None:
+    reply = answer(200, {"through": 17}).replace(b"Content-Type", date + b"Content-Type", 1)
+    with misbehaving(says(reply)) as server:
+        receiver = HttpReceiver(server.url(path=""), token)
+        assert receiver.issuer_time.now() is None
+        receiver.through("ab" * 16)
+    now = receiver.issuer_time.now()
+    assert (now is not None) is heard
+    if now is not None:
+        assert timedelta() <= now - datetime(2026, 11, 22, 9, tzinfo=UTC) < timedelta(minutes=10)
+
+
+def test_a_refusal_says_nothing_of_the_time(token: Path) -> None:
+    reply = answer(401, {}).replace(b"Content-Type", b"Date: Sun, 22 Nov 2026 09:00:00 GMT\r\nContent-Type", 1)
+    with misbehaving(says(reply)) as server:
+        receiver = HttpReceiver(server.url(path=""), token)
+        with pytest.raises(UploadRefused):
+            receiver.through("ab" * 16)
+    assert receiver.issuer_time.now() is None
 
 
 @pytest.mark.parametrize(

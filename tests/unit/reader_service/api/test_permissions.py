@@ -160,6 +160,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /redemptions": P.REDEMPTIONS_VIEW,
     "GET /readers/{reader_id}/offers": P.REDEEM,
     "POST /readers/{reader_id}/redemptions": P.REDEEM,
+    "POST /readers/{reader_id}/reversals": P.REDEEM,
     "GET /redemptions/open": P.REDEEM,
     "POST /redemptions/open/{number}/give-up": P.REDEEM,
     "POST /redemptions/acknowledge": P.REDEEM,

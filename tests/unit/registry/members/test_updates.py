@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
-from registry.members import updates
+from registry.members import credits, updates
 from registry.members.cards import needs_activation
 from registry.members.wanted import UpdateKind, UpdateState, WantedChange
 from registry.store import Registry
@@ -69,6 +70,17 @@ def test_a_wanted_change_waits_until_its_script_ran(registry: Registry, clock: S
     assert registry.updates.open_script(card.card_number, card.sequence) is None
     assert not registry.updates.any_waiting()
     assert registry.updates.finish(script_id, 1, by="窗口", place="") == ()
+
+
+def test_credits_add_up_and_replace_nothing(registry: Registry, card: Card) -> None:
+    value = credits.credit_of("0101", 2, date(2026, 1, 1))
+    assert value == bytes.fromhex("0101020205260101")
+    for _ in range(2):
+        registry.updates.want(card.card_number, {UpdateKind.CREDIT: value}, by="柜台", reason="T0000001-57")
+    script = sent(registry, card)
+    registry.updates.want(card.card_number, {UpdateKind.CREDIT: value}, by="柜台", reason="T0000001-58")
+    registry.updates.finish(script, 1, by="柜台", place="")
+    assert states(registry, card) == [("credit", "done"), ("credit", "pending"), ("credit", "pending")]
 
 
 def test_of_a_script_that_ran_in_part_the_rest_is_wanted_again(registry: Registry, card: Card) -> None:

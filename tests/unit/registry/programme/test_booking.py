@@ -402,6 +402,37 @@ def test_a_reversal_that_is_put_among_rows_on_record_waits_for_a_person(ledger: 
     assert [one.reversed_at for one in ledger.registry.redemptions.page().items] == [None] * 3
 
 
+def credits(ledger: Ledger) -> list[tuple[str, str, str]]:
+    """What is wanted of the first card: kind, value and reason."""
+    wanted = ledger.registry.updates.pending(ledger.first.card_number, 1)
+    return [(one.kind.value, one.value.hex(), one.reason) for one in wanted]
+
+
+def test_a_reversal_gives_the_uses_back_on_the_card_once_for_each(ledger: Ledger) -> None:
+    first = ledger.till.redeemed(ledger.first.redeem(quantity=2))
+    second = ledger.till.redeemed(ledger.first.redeem("0102", quantity=1))
+    for row in (first, second):
+        ledger.till.add(RowKind.REVERSED, redemption=row.number, by="王芳", reason="买错")
+    ledger.book(first=1)
+    ledger.book(first=1)
+    assert credits(ledger) == [
+        ("credit", "0101020205260101", "T0000001-1 买错"),
+        ("credit", "0102010105260101", "T0000001-2 买错"),
+    ]
+
+
+def test_a_card_that_ended_gets_nothing_back_but_a_lost_one_does(ledger: Ledger) -> None:
+    row = ledger.till.redeemed(ledger.first.redeem())
+    other = ledger.till.redeemed(ledger.second.redeem())
+    ledger.registry.losses.report(ledger.first.card_number, by="li", reason="lost")
+    ledger.registry.cards.change(ledger.second.card_number, "withdrawn", "li", "left")
+    for number in (row.number, other.number):
+        ledger.till.add(RowKind.REVERSED, redemption=number, by="王芳", reason="买错")
+    assert ledger.book(first=1).reversed == 2
+    assert len(credits(ledger)) == 1
+    assert ledger.registry.updates.pending(ledger.second.card_number, 1) == ()
+
+
 def test_a_reversal_of_another_day_or_of_nothing_is_a_finding(ledger: Ledger) -> None:
     row = ledger.till.redeemed(ledger.first.redeem())
     ledger.till.at += timedelta(days=1)
@@ -427,6 +458,7 @@ def test_a_late_reversal_takes_back_when_a_person_accepts_it_and_else_the_redemp
     ledger.registry.findings.close(late.id, decision, by="li", reason="talked to the merchant")
     (one,) = ledger.registry.redemptions.page().items
     assert one.reversed_at == (ledger.till.rows[1].at if decision == "accepted" else None)
+    assert [kind for kind, _, _ in credits(ledger)] == (["credit"] if decision == "accepted" else [])
     assert ledger.held() == []
     assert ledger.book(first=1).findings == ({} if decision == "accepted" else {"reversal-late": 1})
     assert ledger.findings() == [], "the same upload again opens nothing"
