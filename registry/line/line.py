@@ -104,7 +104,7 @@ class Line:
             self._context.audit(conn, lane, "chip.reject", f"chip:{serial}", reason, batch=batch_id, code=coded.code)
             return serial
 
-    def release_missing(self, batch_id: str, chip_serial: str, by: str, *, reason: str = "chip lost") -> None:
+    def release_missing(self, batch_id: str, chip_serial: str, by: str, *, reason: str) -> None:
         """The operator reports a bound chip as lost: as ``reject``.
 
         Raises RegistryConflict while its lease still runs.

@@ -100,7 +100,7 @@ def test_any_history_ends_with_one_card_for_each_member(
 def _give_up_all(bench: Bench) -> None:
     for bound in bench.registry.line.bound_chips(bench.batch):
         with suppress(RegistryConflict):
-            bench.registry.line.release_missing(bench.batch, bound.chip_serial, "operator")
+            bench.registry.line.release_missing(bench.batch, bound.chip_serial, "operator", reason="chip lost")
 
 
 def _bring_back(bench: Bench, chips: list[VirtualCard]) -> None:

@@ -129,12 +129,12 @@ class Line(RuleBasedStateMachine):
         known = self.chips.get(number)
         if known is None or known.batch != batch or known.dossier is None:
             with pytest.raises(NotOnRecord):
-                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
+                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员", reason="chip lost")
         elif known.end or (known.lease_until and known.lease_until > self.clock()):
             with pytest.raises(RegistryConflict):
-                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
+                self.registry.line.release_missing(self.batches[batch], chip(number), "值班员", reason="chip lost")
         else:
-            self.registry.line.release_missing(self.batches[batch], chip(number), "值班员")
+            self.registry.line.release_missing(self.batches[batch], chip(number), "值班员", reason="chip lost")
             known.end = "rejected"
 
     @rule(number=CHIPS)

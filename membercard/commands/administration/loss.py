@@ -11,6 +11,7 @@ from rich.text import Text
 
 from membercard import language, output, settings
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 
@@ -24,10 +25,6 @@ app = typer.Typer()
 
 Number = Annotated[int, typer.Argument(help="The number of the loss.", min=1, show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 CollectAt = Annotated[
     str, typer.Option(help="Order a replacement, which is collected at this place.", show_default=False)
 ]

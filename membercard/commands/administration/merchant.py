@@ -13,6 +13,7 @@ from rich.text import Text
 from membercard import language, output, settings
 from membercard.commands.administration import changes
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.language import Language, text
 from membercard.wiring import identity
 
@@ -20,10 +21,6 @@ app = typer.Typer()
 app.add_typer(changes.app)
 
 Number = Annotated[str, typer.Argument(help="The merchant identifier (tag 9F16).", show_default=False)]
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 
 
 @app.command("list")

@@ -12,6 +12,7 @@ from rich.text import Text
 from membercard import language, output, settings
 from membercard.commands.administration import changes, payouts
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.language import Language, text
 from membercard.wiring import identity
 
@@ -27,10 +28,6 @@ _DECISIONS = {None: "undecided", "accepted": "accepted", "refused": "not accepte
 Merchant = Annotated[str, typer.Argument(help="The merchant identifier (tag 9F16).", show_default=False)]
 Number = Annotated[int, typer.Argument(help="The number of the statement.", min=1, show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 
 
 @app.command("rate")

@@ -9,6 +9,7 @@ import typer
 
 from membercard import output, settings
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.wiring import identity
 
 app = typer.Typer()
@@ -43,10 +44,7 @@ def place(
     ] = None,
     top: Annotated[bool, typer.Option("--top", help="Put it at the highest level.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Record the unit above where it is not on record.")] = False,
-    by: Annotated[
-        str | None,
-        typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-    ] = None,
+    by: By = None,
     json: output.Json = False,
 ) -> None:
     """Put a unit below another one, so that the plan of that unit counts its members; or at the highest level.

@@ -88,7 +88,10 @@ def disable(name: Name, reason: Why) -> None:
 @app.command("reset")
 def reset(
     name: Name,
-    reason: Why = "password lost",
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why; it goes into the audit. If not given, that the password is lost.", show_default=False),
+    ] = None,
     enable: Annotated[bool, typer.Option("--enable", help="Also enable a user who was disabled.")] = False,
 ) -> None:
     """Print a new one-time password for a user, whose sessions all end.
@@ -97,12 +100,12 @@ def reset(
     """
     from reader_service.access.passwords import Passwords, one_time
 
-    password = one_time()
+    password, why = one_time(), text("password lost") if reason is None else reason
     with settings.open_registry() as registry:
         stored = Passwords().hash(password)
         if enable and registry.users.user(name).disabled:
-            registry.users.enable(name, by=_owner(), reason=reason)
-        person = registry.users.set_password(name, stored, by=_owner(), must_change=True, reason=reason)
+            registry.users.enable(name, by=_owner(), reason=why)
+        person = registry.users.set_password(name, stored, by=_owner(), must_change=True, reason=why)
     _print_password(person, password)
 
 

@@ -19,6 +19,7 @@ from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.card import app, exit_as, judge, verdict_panel, warn_of
 from membercard.commands.counter.cashiers import typed_pin
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.errors import CardNotChanged
 from membercard.language import text
 from membercard.wiring import identity
@@ -45,10 +46,6 @@ _STATES: Final = {
     "withdrawn": "taken back",
 }
 _FORM: Final = "%Y-%m-%d"
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
 LastDate = Annotated[
     datetime | None,

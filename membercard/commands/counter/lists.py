@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membercard import output, settings
+from membercard.commands.person_options import ByOrMachine
 from membercard.errors import SettingsError
 from membercard.language import sentence, text
 from membercard.wiring import identity
@@ -51,10 +52,7 @@ _OLDER = "refused: older than one used before"
 @app.command("publish")
 def publish(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.", show_default=False)],
-    by: Annotated[
-        str | None,
-        typer.Option(help="Who does this, with a password if there are users; a token or the machine, if not given."),
-    ] = None,
+    by: ByOrMachine = None,
 ) -> None:
     """Write the files that counters need offline: signed trust list, signed hotlist, the newest programme where one was
     published, and the key to verify them.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from membercard import language, output, settings
+from membercard.commands.person_options import ByOrMachine
 from membercard.language import Language, text
 from membercard.wiring import identity
 from membercard.wiring.counter_lists import LIST_KEY, key_file
@@ -110,10 +111,7 @@ def publish(
         typer.Option(metavar="DIRECTORY", help="Also write the files that counters need there.", show_default=False),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="How long counters may use the edition.")] = 90,
-    by: Annotated[
-        str | None,
-        typer.Option(help="Who does this, with a password if there are users; a token or the machine, if not given."),
-    ] = None,
+    by: ByOrMachine = None,
 ) -> None:
     """Sign a programme as a new edition for counters. A file with findings is not published.
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from membercard import language, output, settings
 from membercard.commands.accounts import BatchId, print_accounts, print_stock, under_way
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 from reader_service.principal import Permission
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from registry.values import Batch
 
 app = typer.Typer()
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, that user's password is asked for."),
-]
 
 
 @app.command("list")
@@ -175,17 +172,20 @@ def prepare(
 def release(
     batch: BatchId,
     chip: Annotated[str, typer.Argument(help="Serial of a bound chip that will not come back.", show_default=False)],
-    reason: Annotated[str, typer.Option(help="What became of it.")] = "chip lost",
+    reason: Annotated[
+        str | None, typer.Option(help="What became of it; if not given, that it is lost.", show_default=False)
+    ] = None,
     by: By = None,
 ) -> None:
     """Release a chip that left its lane and is lost: its card is hotlisted and its dossier made again."""
+    why = text("chip lost") if reason is None else reason
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.LANES_RUN)
-        registry.line.release_missing(batch, chip, person, reason=reason)
+        registry.line.release_missing(batch, chip, person, reason=why)
     output.say(
         "{chip}: rejected ({reason}). Make its dossier again with: membercard batch prepare {batch}",
         chip=chip,
-        reason=reason,
+        reason=why,
         batch=batch,
     )
     identity.note_unproven(person)

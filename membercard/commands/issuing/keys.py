@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from membercard import output, settings
+from membercard.commands.person_options import By
 from membercard.language import person as as_recorded
 from membercard.language import sentence, text
 from membercard.wiring import identity
@@ -27,10 +28,6 @@ app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Name of a key, as `keys list` shows it.", show_default=False)]
 Json = output.Json
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, that user's password is asked for."),
-]
 
 
 @app.command("init")

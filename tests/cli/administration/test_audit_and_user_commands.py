@@ -57,6 +57,9 @@ def test_users_are_added_listed_disabled_and_enabled_again(issuing: Cli) -> None
     ((stored,),) = rows(issuing, "SELECT password_hash FROM users WHERE name = 'li.na'")
     assert Passwords().matches(stored, password_in(again))
     assert issuing.ok("user", "list", "--json").json[0]["disabled"] is False
+    issuing.ok("user", "reset", "root", "--lang", "zh")
+    ((reason,),) = rows(issuing, "SELECT reason FROM audit ORDER BY id DESC LIMIT 1")
+    assert reason == "密码遗失"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import typer
 
 from membercard import language, output, settings
 from membercard.commands.issuing.box import handover
-from membercard.commands.issuing.box.shared import MOST, BoxId, By, Reason, lines, show_boxes, show_steps, take_move
+from membercard.commands.issuing.box.shared import MOST, BoxId, Reason, lines, show_boxes, show_steps, take_move
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 from reader_service.principal import Permission

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from membercard import output, settings
-from membercard.commands.issuing.box.shared import MOST, BoxId, By, Reason, lines, show_steps, take_move
+from membercard.commands.issuing.box.shared import MOST, BoxId, Reason, lines, show_steps, take_move
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 from reader_service.principal import Permission

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 MOST = 500
 BoxId = Annotated[str, typer.Argument(help="Box number, such as X20261122-001.", show_default=False)]
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, that user's password is asked for."),
-]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
 
 

@@ -606,7 +606,7 @@ def test_a_chip_given_up_by_the_operator_is_refused_when_the_sleeper_wakes(bench
         nonlocal given_up
         if event.step == "keys" and not given_up:
             given_up = True
-            bench.registry.line.release_missing(bench.batch, chip.chip_serial, "operator")
+            bench.registry.line.release_missing(bench.batch, chip.chip_serial, "operator", reason="chip lost")
 
     rack = Rack([chip])
     result = bench.run(rack, job=bench.job(lease=timedelta(0)), on_event=give_up)

@@ -60,7 +60,7 @@ def fill(served: AccountsApp) -> AccountsApp:
     registry.line.reject_chip(batch.id, "", "dead", "connect", "1", "lane 1", coded=mute)
     claimed(registry, batch.id, 5)
     served.clock.forward(2 * LEASE)
-    registry.line.release_missing(batch.id, f"{5:020d}", "root (command line)")
+    registry.line.release_missing(batch.id, f"{5:020d}", "root (command line)", reason="chip lost")
     for state in (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED):
         registry.cards.change(numbers[0], state, "li.na", "按规定")
     registry.cards.replace(numbers[0], by="li.na", reason="补卡", because=CardState.LOST)

@@ -182,17 +182,17 @@ def test_rejecting_a_bound_chip_by_its_serial_takes_the_dossier_with_it(registry
 def test_a_missing_chip_is_given_up_by_the_operator(registry: Registry, clock: SetClock, batch: str) -> None:
     claim = claimed(registry, batch, 1)
     with pytest.raises(RegistryConflict, match="in a lane's hands"):
-        registry.line.release_missing(batch, chip(1), "值班员")
+        registry.line.release_missing(batch, chip(1), "值班员", reason="chip lost")
     clock.forward(LEASE)
-    registry.line.release_missing(batch, chip(1), "值班员")
+    registry.line.release_missing(batch, chip(1), "值班员", reason="chip lost")
     (reject,) = registry.line.rejects(batch)
     assert (reject.step, reject.reason, reject.lane) == ("missing", "chip lost (reported by 值班员)", "lane 1")
     assert (reject.code, reject.params) == ("missing", {"said": "chip lost", "by": "值班员"})
     assert registry.hotlist.entries()[0].card_number == claim.card_number
     with pytest.raises(RegistryConflict, match="not missing"):
-        registry.line.release_missing(batch, chip(1), "值班员")
+        registry.line.release_missing(batch, chip(1), "值班员", reason="chip lost")
     with pytest.raises(NotOnRecord, match="bound to chip"):
-        registry.line.release_missing(batch, chip(2), "值班员")
+        registry.line.release_missing(batch, chip(2), "值班员", reason="chip lost")
 
 
 def test_nothing_is_claimed_from_a_batch_that_is_no_batch_of_the_line(registry: Registry) -> None:
