@@ -36,6 +36,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
+from reader_service.api.intake import reviewing
 from reader_service.api.programme import merchants, redeeming, redemptions, settlement
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
@@ -70,6 +71,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     lanes.router,
     rosters.router,
     batches.router,
+    reviewing.router,
     queue.router,
     stock.router,
     members.router,

@@ -24,6 +24,7 @@ from reader_service.services.issuing.batches import BatchService
 from reader_service.services.issuing.boxes import BoxService
 from reader_service.services.issuing.lanes import LaneService
 from reader_service.services.issuing.moves import MoveService
+from reader_service.services.issuing.reviewing import ReviewingService
 from reader_service.services.issuing.rosters import RosterService
 from reader_service.services.programme.booking import BookingService
 from reader_service.services.programme.merchants import MerchantService
@@ -73,6 +74,7 @@ class ReaderService:
         refresh = self.counter.refresh
         self.fetching = ListFetchService(parts, self.bus, lists=self.counter.lists_now, on_new=refresh)
         self.rosters = RosterService(parts, self.bus)
+        self.reviewing = ReviewingService(parts, self.bus)
         self.batches = BatchService(parts, self.bus)
         self.members = MemberService(parts, self.bus, on_hotlist=refresh)
         self.cards = CardService(parts, self.bus, on_hotlist=refresh)

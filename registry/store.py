@@ -21,6 +21,7 @@ from registry.admin.tokens import Tokens
 from registry.admin.units import Units
 from registry.admin.users import Users
 from registry.batches.batches import Batches
+from registry.batches.confirmations import Confirmations
 from registry.batches.digests import key_digests
 from registry.batches.dossiers import Dossiers
 from registry.batches.originals import Originals
@@ -28,6 +29,7 @@ from registry.batches.pans import Pans
 from registry.batches.queue import BatchQueue
 from registry.batches.reviews import Reviews
 from registry.batches.rosters import Rosters
+from registry.batches.row_reviews import RowReviews
 from registry.batches.stock import Stock
 from registry.db.context import RegistryContext
 from registry.db.database import BUSY_SECONDS, Database
@@ -82,6 +84,8 @@ class Registry:
         self.rosters = Rosters(context)
         self.batches = Batches(context)
         self.reviews = Reviews(context)
+        self.row_reviews = RowReviews(context)
+        self.confirmations = Confirmations(context)
         self.queue = BatchQueue(context)
         self.originals = Originals(context)
         self.dossiers = Dossiers(context)

@@ -144,6 +144,7 @@ class Batch:
     verified: int
     unchanged: int = 0
     changes: int = 0
+    needs_confirmation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

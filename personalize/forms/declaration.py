@@ -40,12 +40,14 @@ class Column(Section):
 
 class RosterForm(Section):
     """A registration form. ``columns`` names ours (id_number, name, gender, mobile, unit, document, seq) and, under any
-    other name, those that are only checked. ``gender_from_id``: the form does not ask for the sex."""
+    other name, those that are only checked. ``gender_from_id``: the form does not ask for the sex. ``confirmation``:
+    the unit confirms the numbers of members and ID copies under its seal (annex 3), without which nobody approves."""
 
     name: Text
     federation: Annotated[str, Field(pattern=r"[0-9]{6}")]
     columns: dict[str, Column]
     gender_from_id: bool = False
+    confirmation: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> RosterForm:
@@ -82,6 +84,11 @@ class RosterForm(Section):
 def plain_title(text: str) -> str:
     """A title as it is compared: without blanks, stars and remarks in brackets, in half width."""
     return _REMARK.sub("", squeeze(text)).lower()
+
+
+def needs_confirmation(form: str | None) -> bool:
+    """Whether a declared form comes with the unit's confirmation; not without a form. Raises ProfileError."""
+    return form is not None and load_form(form).confirmation
 
 
 def load_form(form: str) -> RosterForm:

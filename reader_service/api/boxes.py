@@ -21,8 +21,8 @@ from reader_service.http.schemas import (
     ReasonRequest,
     RequestModel,
     ResponseModel,
-    download,
     file_response,
+    private_download,
     problems,
 )
 from registry.handover.filling import CAPACITY, MOST_IN_BOX
@@ -273,7 +273,7 @@ def return_unsigned(service: Svc, caller: Caller, box_id: BoxId, why: ReasonRequ
     responses={**file_response(PDF, "The delivery list (发放表)."), **problems(404, 409)},
 )
 def list_pdf(service: Svc, caller: Caller, box_id: BoxId) -> Response:
-    return _private(service.boxes.list_pdf(caller, box_id), f"{box_id}-发放表.pdf", PDF)
+    return private_download(service.boxes.list_pdf(caller, box_id), f"{box_id}-发放表.pdf", PDF)
 
 
 @router.get(
@@ -284,7 +284,7 @@ def list_pdf(service: Svc, caller: Caller, box_id: BoxId) -> Response:
     responses={**file_response(XLSX, "The delivery list (发放表)."), **problems(404)},
 )
 def list_xlsx(service: Svc, caller: Caller, box_id: BoxId) -> Response:
-    return _private(service.boxes.list_xlsx(caller, box_id), f"{box_id}-发放表.xlsx", XLSX)
+    return private_download(service.boxes.list_xlsx(caller, box_id), f"{box_id}-发放表.xlsx", XLSX)
 
 
 @router.get(
@@ -295,11 +295,4 @@ def list_xlsx(service: Svc, caller: Caller, box_id: BoxId) -> Response:
     responses={**file_response(PDF, "Labels of 70 mm by 37 mm on A4."), **problems(404, 409)},
 )
 def labels_pdf(service: Svc, caller: Caller, box_id: BoxId) -> Response:
-    return _private(service.boxes.labels_pdf(caller, box_id), f"{box_id}-标签.pdf", PDF)
-
-
-def _private(content: bytes, filename: str, media_type: str) -> Response:
-    """A file with names in clear, which no cache keeps."""
-    response = download(content, filename, media_type)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return private_download(service.boxes.labels_pdf(caller, box_id), f"{box_id}-标签.pdf", PDF)

@@ -130,3 +130,10 @@ def download(content: bytes, filename: str, media_type: str) -> Response:
     )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quoted}"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+
+
+def private_download(content: bytes, filename: str, media_type: str) -> Response:
+    """A file with data in clear, which no cache keeps."""
+    response = download(content, filename, media_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response

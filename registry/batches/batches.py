@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, or_
 
-from registry.batches import accounts, approval, numbers, originals, reviews
+from registry.batches import accounts, approval, confirmations, numbers, originals, reviews, row_reviews
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches
 from registry.batches.states import counts, state_of
 from registry.batches.units import within
@@ -88,9 +88,11 @@ class Batches:
         ``scheme``: administrative division of the issuing federation, six digits; ``member_prefix``: that of member
         numbers, empty for the default of the scheme; ``ranges``: those of its numbers, which must have enough left.
         Raises RegistryConflict for the person who imported it, a batch that is no draft or needs more numbers than are
-        left, or with ``sent`` one that is not submitted for review.
+        left, has a row in doubt or lacks the unit's confirmation, or with ``sent`` one that is not submitted.
         """
         with self._context.write() as conn:
+            row_reviews.refuse_doubted(conn, batch_id)
+            confirmations.refuse_unconfirmed(conn, batch_id)
             numbers.refuse_full(conn, self._context.personal, batch_id, ranges, scheme)
             approval.approve(conn, self._context.personal, batch_id, by, scheme, member_prefix, self._context.clock())
             if sent:
@@ -115,6 +117,7 @@ class Batches:
         with self._context.write() as conn:
             approval.discard(conn, batch_id, by, self._context.clock())
             originals.forget(conn, batch_id)
+            confirmations.forget(conn, batch_id)
             self._context.audit(conn, by, "batch.discard", f"batch:{batch_id}", reason)
             discarded = batch_on_record(conn, batch_id)
         self._context.database.forget_deleted()

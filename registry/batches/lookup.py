@@ -91,6 +91,7 @@ def batch_of(row: Row[*tuple[Any, ...]]) -> Batch:
         verified=row.verified,
         unchanged=row.unchanged,
         changes=row.changes,
+        needs_confirmation=row.needs_confirmation,
     )
 
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, exists, insert, literal, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, case, insert, literal, select, tuple_
 
 from registry.batches import originals
 from registry.batches.lookup import batch_on_record, stage_of
 from registry.batches.originals import Original
 from registry.batches.persons import (
-    open_person,
     open_row,
-    seal_accepted,
-    seal_person,
-    seal_rejected,
     seal_replacement,
-    search_indexes,
 )
 from registry.batches.states import row_counts
-from registry.batches.units import UnitsOnRecord, names_by_unit, unit_ids_of
+from registry.batches.stored_rows import registered, store_known, store_rows, unit_ids_of_rows
 from registry.db.context import RegistryContext
 from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData, scrub
-from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
+from registry.db.tables import batches, members, roster_rows
 from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, Batch, BatchKind, KnownMember, KnownRow, RejectedRow, RosterLine
-from terminal.keys.custody import KeyRef
 
 _CHUNK = 2000  # parameters in one IN list; SQLite takes 32,766, PostgreSQL 65,535
 
@@ -45,14 +38,7 @@ class Origin:
     by: str
     at: datetime
     day: date
-
-
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    """A person on record."""
-
-    member_id: int
-    known: KnownMember
+    needs_confirmation: bool = False
 
 
 class Rosters:
@@ -66,7 +52,7 @@ class Rosters:
         numbers = list(id_numbers)
         indexes = self._context.personal.indexes(numbers)
         with self._context.read() as conn:
-            known = _registered(conn, indexes, self._context.personal)
+            known = registered(conn, indexes, self._context.personal)
         return {number: known[index].known for number, index in zip(numbers, indexes, strict=True) if index in known}
 
     def import_roster(
@@ -80,6 +66,7 @@ class Rosters:
         by: str,
         known: Sequence[KnownRow] = (),
         original: Original | None = None,
+        needs_confirmation: bool = False,
     ) -> Batch:
         """A draft batch of one roster file; ``digest`` identifies its content, ``by`` is the clerk. ``original`` is the
         file itself, stored sealed until the batch is discarded or closed. ``known`` are rows of persons who have a card
@@ -91,10 +78,9 @@ class Rosters:
         """
         at = self._context.clock()
         keyed = self._context.personal.content_index(digest)
-        origin = Origin(scrub(source), keyed, by, at, self._context.day(at))
+        origin = Origin(scrub(source), keyed, by, at, self._context.day(at), needs_confirmation)
         with self._context.write() as conn:
-            batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, origin)
-            _store_known(conn, self._context.personal, batch_id, known)
+            batch_id = _import(conn, self._context.personal, unit_name, accepted, rejected, known, origin)
             if original is not None:
                 originals.store(conn, self._context.personal, batch_id, original)
             batch, audit = f"batch:{batch_id}", self._context.audit
@@ -159,65 +145,16 @@ def _import(
     unit_name: str,
     accepted: Sequence[AcceptedRow],
     rejected: Sequence[RejectedRow],
+    known: Sequence[KnownRow],
     origin: Origin,
 ) -> str:
-    """Store a draft batch; returns its id. New persons are recorded at once, so that no second roster can take them;
-    changed data of a member on record wait in the row until the batch is approved."""
+    """Store a draft batch; returns its id."""
     _refuse_same_file(conn, origin.digest)
-    indexes = personal.indexes([row.person.identity_key for row in accepted])
-    known = _registered(conn, indexes)
-    _refuse_taken(accepted, indexes, known, unit_name)
-    unit_ids = _unit_ids(conn, unit_name, accepted)
+    unit_ids = unit_ids_of_rows(conn, unit_name, accepted)
     batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name, ""], origin)
-    rows = list(zip(accepted, indexes, strict=True))
-    member_ids = {index: person.member_id for index, person in known.items()}
-    new_persons = [(row, index, unit_ids[_unit_key(row, unit_name)]) for row, index in rows if index not in known]
-    member_ids |= _register(conn, personal, new_persons, origin.at)
-    key = personal.seal_key()
-    stored = []
-    for row, index in rows:
-        sealed = seal_accepted(personal, key, batch_id, row, with_person=index in known)
-        unit_id = unit_ids[_unit_key(row, unit_name)]
-        stored.append(_row(batch_id, row, "accepted", member_ids[index], sealed, key) | {"unit_id": unit_id})
-    for refused in rejected:
-        sealed = seal_rejected(personal, key, batch_id, refused)
-        stored.append(_row(batch_id, refused, "rejected", None, sealed, key) | {"unit_id": None})
-    if stored:
-        conn.execute(insert(roster_rows), stored)
+    store_rows(conn, personal, batch_id, unit_name, accepted, rejected, at=origin.at)
+    store_known(conn, personal, batch_id, known)
     return batch_id
-
-
-def _store_known(conn: Connection, personal: PersonalData, batch_id: str, known: Sequence[KnownRow]) -> None:
-    """Store the rows of persons who need no card by them. Raises RegistryConflict for a person who does by now."""
-    if not known:
-        return
-    indexes = personal.indexes([row.person.identity_key for row in known])
-    registered = _registered(conn, indexes)
-    key = personal.seal_key()
-    stored = []
-    for row, index in zip(known, indexes, strict=True):
-        one = registered.get(index)
-        if one is None or not one.known.living_card:
-            sentence = f"row {row.sheet_row}: this person has no card any more; check the form again"
-            raise RegistryConflict(sentence, reason="person-uncarded", row=row.sheet_row)
-        sealed = seal_accepted(personal, key, batch_id, row, with_person=row.change)
-        verdict = "change" if row.change else "unchanged"
-        stored.append(_row(batch_id, row, verdict, one.member_id, sealed, key) | {"open": False, "unit_id": None})
-    conn.execute(insert(roster_rows), stored)
-
-
-def _unit_key(row: AcceptedRow, unit_name: str) -> tuple[str, str]:
-    """What a row says of its unit: the name, and that of the unit above."""
-    return (row.unit, row.above) if row.unit else (unit_name, "")
-
-
-def _unit_ids(conn: Connection, unit_name: str, accepted: Sequence[AcceptedRow]) -> dict[tuple[str, str], int]:
-    """Ids of the units of a roster by what its rows say of them; new ones are recorded."""
-    keys = {(unit_name, "")} | {_unit_key(row, unit_name) for row in accepted}
-    known = UnitsOnRecord(conn)
-    names = {key: known.of_row(*key) for key in keys}
-    ids = unit_ids_of(conn, set(names.values()), known)
-    return {key: ids[name] for key, name in names.items()}
 
 
 def create_replacement(
@@ -247,59 +184,10 @@ def _draft(conn: Connection, kind: BatchKind, unit_id: int, origin: Origin) -> s
             digest=origin.digest,
             imported_by=origin.by,
             imported_at=origin.at,
+            needs_confirmation=origin.needs_confirmation,
         )
     )
     return batch_id
-
-
-def _register(
-    conn: Connection, personal: PersonalData, new_persons: Sequence[tuple[AcceptedRow, bytes, int]], at: datetime
-) -> dict[bytes, int]:
-    """Record new persons; returns their member ids by blind index."""
-    if not new_persons:
-        return {}
-    ids = allocate(conn, "members", len(new_persons))
-    key = personal.seal_key()
-    conn.execute(
-        insert(members),
-        [
-            {
-                "id": member_id,
-                "unit_id": unit_id,
-                "id_index": index,
-                "sealed": seal_person(personal, key, member_id, row.person),
-                "seal_key": str(key),
-                **search_indexes(personal, row.person),
-                "id_masked": row.person.id_masked,
-                "name_masked": row.person.name_masked,
-                "mobile_masked": row.person.mobile_masked,
-                "category": 0,
-                "registered_at": at,
-            }
-            for (row, index, unit_id), member_id in zip(new_persons, ids, strict=True)
-        ],
-    )
-    return {index: member_id for (_, index, _), member_id in zip(new_persons, ids, strict=True)}
-
-
-def _row(
-    batch_id: str,
-    row: AcceptedRow | RejectedRow | KnownRow,
-    verdict: str,
-    member_id: int | None,
-    sealed: bytes,
-    key: KeyRef,
-) -> dict[str, object]:
-    return {
-        "batch_id": batch_id,
-        "sheet_row": row.sheet_row,
-        "verdict": verdict,
-        "codes": " ".join(row.codes),
-        "member_id": member_id,
-        "open": member_id is not None,
-        "sealed": sealed,
-        "seal_key": str(key),
-    }
 
 
 def _rows(batch_id: str) -> Select[Any]:
@@ -326,74 +214,9 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
     )
 
 
-def _registered(
-    conn: Connection, indexes: Sequence[bytes], personal: PersonalData | None = None
-) -> dict[bytes, _Registered]:
-    """Persons on record by blind index. ``personal`` opens the record of those who have a card."""
-    carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
-    wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
-    open_batch = select(roster_rows.c.batch_id).where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
-    chosen = (
-        select(members.c.id_index, members.c.id, members.c.withdrawn_at, units.c.name, units.c.parent_id)
-        .add_columns(units.c.known_as)
-        .add_columns(members.c.sealed, members.c.seal_key, open_batch.scalar_subquery().label("batch"))
-        .add_columns(or_(carded, wanted).label("busy"))
-        .join(units)
-    )
-    heads = units.alias()
-    brought = (
-        select(members.c.id_index, heads.c.name)
-        .distinct()
-        .join_from(members, roster_rows, roster_rows.c.member_id == members.c.id)
-        .join(batches, batches.c.id == roster_rows.c.batch_id)
-        .join(heads, heads.c.id == batches.c.unit_id)
-    )
-    registered, names, on_record = {}, names_by_unit(conn), UnitsOnRecord(conn)
-    for start in range(0, len(indexes), _CHUNK):
-        part = indexes[start : start + _CHUNK]
-        rosters_of: dict[bytes, set[str]] = defaultdict(set)
-        for index, name in conn.execute(brought.where(members.c.id_index.in_(part))):
-            rosters_of[bytes(index)] |= names(name)
-        for row in conn.execute(chosen.where(members.c.id_index.in_(part))).all():
-            at_top = row.name if row.parent_id is None else row.known_as
-            index = bytes(row.id_index)
-            known = KnownMember(
-                row.name,
-                bool(row.busy),
-                row.withdrawn_at is not None,
-                bool(at_top) and on_record.is_independent(at_top),
-                frozenset(rosters_of[index]),
-                open_person(personal, row) if personal is not None and row.busy else None,
-                row.batch or "",
-                names(row.name),
-            )
-            registered[index] = _Registered(row.id, known)
-    return registered
-
-
 def _refuse_same_file(conn: Connection, digest: str) -> None:
     same_file = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage.in_(("draft", "approved")))
     batch_id = conn.execute(same_file).scalar()
     if batch_id is not None:
         sentence = f"this file was imported before as {batch_id}, which is not closed yet"
         raise RegistryConflict(sentence, reason="form-imported", batch=batch_id)
-
-
-def _refuse_taken(
-    accepted: Sequence[AcceptedRow], indexes: Sequence[bytes], known: dict[bytes, _Registered], unit_name: str
-) -> None:
-    seen: set[bytes] = set()
-    for row, index in zip(accepted, indexes, strict=True):
-        if index in seen:
-            sentence = f"row {row.sheet_row}: the same person stands twice in this roster"
-            raise RegistryConflict(sentence, reason="person-twice", row=row.sheet_row)
-        seen.add(index)
-        if index not in known:
-            continue
-        person = known[index].known
-        if not person.may_register(*_unit_key(row, unit_name)):
-            sentence = f"row {row.sheet_row}: this person is registered by {person.unit_name}"
-            raise RegistryConflict(sentence, reason="person-elsewhere", row=row.sheet_row, unit=person.unit_name)
-        if person.living_card:
-            sentence = f"row {row.sheet_row}: this person has a card, or is in a batch that will make one"
-            raise RegistryConflict(sentence, reason="person-busy", row=row.sheet_row)

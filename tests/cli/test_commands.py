@@ -102,6 +102,7 @@ def test_help_needs_no_data_directory(words: tuple[str, ...], tmp_path: Path, ho
 BATCH = {
     "id", "unit", "state", "kind", "source", "digest", "imported_by", "imported_at", "approved_by", "approved_at",
     "closed_by", "closed_at", "accepted", "rejected", "unchanged", "changes", "to_prepare", "dossiers", "verified",
+    "needs_confirmation",
 }  # fmt: skip
 ACCOUNTS = {
     "members", "to_prepare", "dossiers", "waiting", "claimed", "missing", "verified", "remade", "chips_fed",

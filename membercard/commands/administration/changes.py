@@ -8,6 +8,7 @@ import typer
 
 from membercard import language, output, settings
 from membercard.commands.listing import every
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 
@@ -18,10 +19,6 @@ app = typer.Typer()
 
 Number = Annotated[int, typer.Argument(help="The number of the merchant's change.", min=1, show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 _KINDS = {
     "account": "another account",
     "contract": "another contract",

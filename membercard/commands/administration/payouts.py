@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from membercard import output, settings
+from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
 
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from registry.programme.statement import Month
 
 app = typer.Typer()
-
-By = Annotated[
-    str | None,
-    typer.Option(help="Who does this; you, if not given. With users on record, a password is asked for."),
-]
 
 
 @app.command("payout")

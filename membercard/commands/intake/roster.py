@@ -123,6 +123,7 @@ def import_(
     """
     from membercard.wiring import identity
     from personalize import intake
+    from personalize.forms.declaration import needs_confirmation
     from personalize.forms.translate import translator
     from personalize.rosters import known_rows, to_import
     from reader_service.principal import Permission
@@ -143,6 +144,7 @@ def import_(
                 digest=report.digest,
                 by=clerk,
                 known=known_rows(report),
+                needs_confirmation=needs_confirmation(form),
             )
     if earlier and not as_json:
         output.say("This form was imported before as {earlier}, which is closed.", earlier=earlier, err=True)

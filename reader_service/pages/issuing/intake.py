@@ -108,6 +108,9 @@ def batch(
         values["counts"] = service.rosters.change_counts(who, batch_id)
         values["change"] = change if change in _CHANGE_KINDS else ""
         values["changes"] = service.rosters.changes(who, batch_id, changed, ROWS, kinds=kinds)
+    values["doubts"] = service.reviewing.doubts(who, batch_id)
+    values["confirmation"] = service.reviewing.confirmation(who, batch_id)
+    values["progress"] = service.reviewing.progress(who, batch_id)
     own = service.rosters.imported_by_caller(who, batch_id)
     values["sent"] = values["review_state"] == "submitted"
     actions = _permitted_actions(who, shown, values["review_state"], own)

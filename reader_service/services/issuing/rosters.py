@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from personalize.forms.declaration import SHIPPED
+from personalize.forms.declaration import SHIPPED, needs_confirmation
 from personalize.forms.translate import translator
 from personalize.intake import (
     Language,
@@ -205,7 +205,8 @@ class RosterService:
             return self._registry.reviews.change_counts(batch_id)
 
     def approve(self, p: Principal, batch_id: str) -> Batch:
-        """Approve a draft. Raises OwnWork for the importer, Conflict where it was not submitted."""
+        """Approve a draft. Raises OwnWork for the importer, Conflict where it was not submitted, has a row in doubt or
+        lacks the unit's confirmation."""
         p.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
             approved = self._registry.batches.approve(
@@ -282,6 +283,7 @@ class RosterService:
                 by=p.name,
                 known=known_rows(report),
                 original=Original(path.name, path.read_bytes(), form),
+                needs_confirmation=needs_confirmation(form or None),
             )
 
     def _annotate(self, report: RosterReport) -> Annotated:

@@ -50,6 +50,7 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
+from registry.db.tables.review import confirmations, row_reviews
 from registry.db.tables.settlement import (
     disputes,
     merchant_changes,
@@ -84,6 +85,7 @@ __all__ = [
     "cards",
     "chips",
     "claims",
+    "confirmations",
     "counter_journals",
     "counters",
     "disputes",
@@ -118,6 +120,7 @@ __all__ = [
     "reversals",
     "reviews",
     "roster_rows",
+    "row_reviews",
     "sessions",
     "settlement_rates",
     "statement_entries",

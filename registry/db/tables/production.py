@@ -95,6 +95,7 @@ batches = Table(
     Column("closed_by", Text),
     Column("closed_second", Text),
     Column("closed_at", UtcTime),
+    Column("needs_confirmation", Boolean, nullable=False, server_default=text("false")),  # annex 3, before approval
     one_of("kind", "roster", "replacement"),
     one_of("stage", "draft", "approved", "closed", "discarded"),
     CheckConstraint("approved_by <> imported_by", name="second_person"),

@@ -57,8 +57,8 @@ def test_users_are_added_listed_disabled_and_enabled_again(issuing: Cli) -> None
     ((stored,),) = rows(issuing, "SELECT password_hash FROM users WHERE name = 'li.na'")
     assert Passwords().matches(stored, password_in(again))
     assert issuing.ok("user", "list", "--json").json[0]["disabled"] is False
-    issuing.ok("user", "reset", "root", "--lang", "zh")
-    ((reason,),) = rows(issuing, "SELECT reason FROM audit ORDER BY id DESC LIMIT 1")
+    issuing.ok("--lang", "zh", "user", "reset", "root")
+    ((reason,),) = rows(issuing, "SELECT reason FROM audit ORDER BY number DESC LIMIT 1")
     assert reason == "密码遗失"
 
 

@@ -83,6 +83,7 @@ def paths(at: Served) -> dict[str, str]:
     deep = {
         "waiting": "/waiting",
         "batch": f"/intake/{at.station.draft}",
+        "review": f"/intake/{at.station.draft}/review",
         "member": "/registry/1",
         "cards": "/registry?state=lost",
         "person": "/users/operator",

@@ -32,6 +32,7 @@ from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.window.cards import CARD_STEPS
 from registry.batches.priority import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
+from registry.batches.row_reviews import RowMark
 from registry.db.context import UNNAMED_ACTOR
 from registry.db.tables import LEVELS, MOVES
 from registry.handover.values import BoxStage, CardPlace
@@ -50,7 +51,7 @@ from terminal.emv.authentication.rsa import Signed
 from terminal.member import verdict
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
-from terminal.member.values import Category, Period
+from terminal.member.values import Category, Period, Sex
 from tests.support.paths import ROOT
 
 PAGES = shell.TEMPLATES.parent
@@ -258,6 +259,8 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("intake.state-", ""): of(("draft", *ReviewStep)),
     ("intake.step-", ""): of(ReviewStep),
     ("losses.caller-", ""): of(CallerKind),
+    ("reviewing.mark-", ""): of((*RowMark, "none")),
+    ("reviewing.sex-", ""): of(sex.name.lower() for sex in Sex),
     ("losses.channel-", ""): of(LossChannel),
     ("losses.only-", ""): of(("all", *losses._LISTED)),
     ("losses.question-", ""): of(Question),

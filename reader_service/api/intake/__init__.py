@@ -1,0 +1,1 @@
+"""What a reviewer does with a roster, over HTTP."""

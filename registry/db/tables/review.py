@@ -1,0 +1,54 @@
+"""Tables of the review of a draft (审核): rows compared with their ID copies, and the unit's confirmation (annex 3)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+
+from registry.db.tables.columns import UtcTime, metadata, one_of
+
+# Triggers refuse the approval of a batch with a row in doubt.
+row_reviews = Table(
+    "row_reviews",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("sheet_row", Integer, primary_key=True, autoincrement=False),
+    Column("mark", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    # A row that is edited, or that a corrected form replaces, is reviewed again.
+    ForeignKeyConstraint(
+        ["batch_id", "sheet_row"], ["roster_rows.batch_id", "roster_rows.sheet_row"], ondelete="CASCADE"
+    ),
+    one_of("mark", "right", "doubt"),
+    CheckConstraint("mark <> 'doubt' OR note <> ''", name="note"),
+)
+
+# Triggers refuse a confirmation entered by whoever imported the batch, and the approval of a batch that needs one and
+# has none for its present number of rows.
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("people", Integer, nullable=False),  # rows of the batch
+    Column("members", Integer, nullable=False),
+    Column("copies", Integer, nullable=False),
+    Column("seal", Boolean, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the contact's name and phone number
+    Column("seal_key", Text, nullable=False),
+    CheckConstraint("people >= 0 AND members >= 0 AND copies >= 0", name="counts"),
+    CheckConstraint("(members = people AND copies = people AND seal) OR explanation <> ''", name="explained"),
+)
