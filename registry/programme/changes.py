@@ -59,9 +59,9 @@ Facts = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class MerchantChange:
-    """A change. ``facts`` by kind: contract: from, until, benefits (with blanks between them), and the same before with
-    ``was_``; outlet-close: outlet, name; rate: benefit, valid_from, per_unit, share. ``account`` and ``account_now``
-    are masked and empty for other kinds."""
+    """A change. ``facts`` by kind: account: was (masked); contract: from, until, benefits (with blanks between them),
+    and the same before with ``was_``; outlet-close: outlet, name; rate: benefit, valid_from, per_unit, share.
+    ``account`` is masked, and empty for other kinds."""
 
     number: int
     merchant: str
@@ -69,7 +69,6 @@ class MerchantChange:
     kind: MerchantChangeKind
     facts: Facts
     account: str
-    account_now: str
     at: datetime
     by: str
     reason: str
@@ -80,9 +79,9 @@ class MerchantChange:
 
 
 _C: Final = merchant_changes.c
-_VIEW: Final[Select[Any]] = select(
-    merchant_changes, merchants.c.number, merchants.c.name, merchants.c.account_masked.label("account_now")
-).join(merchants, merchants.c.id == _C.merchant_id)
+_VIEW: Final[Select[Any]] = select(merchant_changes, merchants.c.number, merchants.c.name).join(
+    merchants, merchants.c.id == _C.merchant_id
+)
 _WAITING: Final = ChangeState.WAITING.value
 
 
@@ -323,7 +322,6 @@ def _row(conn: Connection, number: int) -> Row[Any]:
 
 
 def _change(row: Row[Any]) -> MerchantChange:
-    account = row.kind == MerchantChangeKind.ACCOUNT
     return MerchantChange(
         number=row.id,
         merchant=row.number,
@@ -331,7 +329,6 @@ def _change(row: Row[Any]) -> MerchantChange:
         kind=MerchantChangeKind(row.kind),
         facts=json.loads(row.facts),
         account=row.account_masked,
-        account_now=row.account_now if account else "",
         at=row.at,
         by=row.by,
         reason=row.reason,

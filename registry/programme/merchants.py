@@ -244,7 +244,7 @@ class Merchants:
         row = _merchant(conn, merchant.number)
         account = bool(merchant.account) and merchant.account != account_of(self._context, row)
         wanted: list[tuple[MerchantChangeKind, dict[str, str | int]]] = (
-            [(MerchantChangeKind.ACCOUNT, {})] if account else []
+            [(MerchantChangeKind.ACCOUNT, {"was": row.account_masked})] if account else []
         )
         now, then = _terms(conn, row), _terms_of(merchant)
         if now != then:

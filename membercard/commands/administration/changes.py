@@ -158,5 +158,5 @@ def say_next(change: MerchantChange) -> None:
 
 def _content(change: MerchantChange) -> str:
     if change.account:
-        return f"{change.account_now or '–'} → {change.account}"
+        return f"{change.facts['was'] or '–'} → {change.account}"
     return ", ".join(f"{name} {value}" for name, value in change.facts.items() if not name.startswith("was_"))

@@ -27,7 +27,7 @@ def test_another_account_is_in_force_once_a_second_person_approves(registry: Reg
     park(registry)
     registry.merchants.put(replace(PARK, account=OTHER), by="li", reason="new bank")
     (change,) = waiting(registry)
-    assert (change.kind, change.account_now, change.account, change.reason) == (
+    assert (change.kind, change.facts["was"], change.account, change.reason) == (
         MerchantChangeKind.ACCOUNT, "************1234", "************5678", "new bank",
     )  # fmt: skip
     assert registry.merchants.account("PARK-EAST", by="li", reason="x") == PARK.account
@@ -39,6 +39,7 @@ def test_another_account_is_in_force_once_a_second_person_approves(registry: Reg
     assert audit_entries(registry, "merchant.change-look") == [("wang", "merchant:PARK-EAST", "")]
     done = registry.merchant_changes.approve(change.number, by="wang")
     assert (done.state, done.decided_by) == (ChangeState.APPROVED, "wang")
+    assert (done.facts["was"], done.account) == ("************1234", "************5678"), "also once it is in force"
     assert registry.merchants.account("PARK-EAST", by="li", reason="x") == OTHER
     assert audit_entries(registry, "merchant.change-approve")[0] == ("wang", "merchant:PARK-EAST", "new bank")
     with pytest.raises(RegistryConflict, match="decided already"):
