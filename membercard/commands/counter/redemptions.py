@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -307,44 +307,48 @@ def upload(
 def status(json: output.Json = False) -> None:
     """Show what waits for the office, since when, and why; and how old the lists of this counter are.
 
-    A list that ends soon is named, and why no newer one is fetched.
+    A list that ends soon is named, and why no newer one is fetched. While a service runs, only the service knows what
+    waits: its page, or GET /redemptions/queue.
 
     Example: membercard redemptions status --json
     """
     from membercard.commands.counter.lists import list_warnings
     from membercard.wiring.counter_lists import list_policy
     from membercard.wiring.list_dates import stored_dates
+    from reader_service.redemptions.errors import JournalBusy
     from reader_service.redemptions.receiver import SENTENCES
     from reader_service.redemptions.uploads import fault_on_record
     from reader_service.services.counter.fetched_lists import NAMES, read_note
 
-    with counter_redemptions() as counter:
-        journal, fault = counter.journal, fault_on_record(settings.load().data_dir)
-        data = {
-            "waiting": journal.waiting,
-            "open": len(journal.open_intents),
-            "damaged": len(journal.damage),
-            "waiting_since": journal.waiting_since,
-            "uploaded_at": journal.uploaded_at,
-            "fault": fault.fault if fault else None,
-            "fault_since": fault.since if fault else None,
-            "fault_sentence": SENTENCES[fault.fault] if fault else "",
-        }
-    current = settings.load()
-    note, oldest = read_note(current.data_dir), list_policy().oldest
+    current, busy = settings.load(), ""
+    data: dict[str, Any] = dict.fromkeys(("waiting", "open", "damaged", "waiting_since", "uploaded_at"))
+    try:
+        with counter_redemptions() as counter:
+            journal = counter.journal
+            data |= {"waiting": journal.waiting, "open": len(journal.open_intents), "damaged": len(journal.damage)}
+            data |= {"waiting_since": journal.waiting_since, "uploaded_at": journal.uploaded_at}
+    except JournalBusy as held:
+        busy = str(held)
+    note, oldest, fault = read_note(current.data_dir), list_policy().oldest, fault_on_record(current.data_dir)
     dates = stored_dates(current.data_dir, current.now(), oldest, programme=True) if _has_lists(current) else []
     if json:
-        output.as_json(data | {"lists": dates, "lists_fetched_at": note.at, "lists_fault": note.fault})
+        sentence = SENTENCES[fault.fault] if fault else ""
+        data |= {"busy": bool(busy), "fault": fault and fault.fault, "fault_since": fault and fault.since}
+        data |= {"fault_sentence": sentence, "lists": dates, "lists_fetched_at": note.at, "lists_fault": note.fault}
+        output.as_json(data)
         return
-    rows = [
-        ("rows that wait", journal.waiting),
-        ("waiting since", output.local_time(journal.waiting_since)),
-        ("last upload", output.local_time(journal.uploaded_at)),
-        ("requests without a result", len(counter.journal.open_intents)),
-        ("damaged places", len(journal.damage)),
-        ("lists fetched", output.local_time(note.at)),
-    ]
-    output.show(output.table("Redemption queue", ["", ""], [(language.text(name), value) for name, value in rows]))
+    if busy:
+        typer.echo(language.sentence(busy))
+    else:
+        rows = [
+            ("rows that wait", data["waiting"]),
+            ("waiting since", output.local_time(data["waiting_since"])),
+            ("last upload", output.local_time(data["uploaded_at"])),
+            ("requests without a result", data["open"]),
+            ("damaged places", data["damaged"]),
+            ("lists fetched", output.local_time(note.at)),
+        ]
+        output.show(output.table("Redemption queue", ["", ""], [(language.text(name), value) for name, value in rows]))
     if fault is not None:
         since = output.local_time(fault.since)
         output.say("since {at}: {fault}", at=since, fault=language.sentence(SENTENCES[fault.fault]))

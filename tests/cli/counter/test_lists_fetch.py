@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from membercard.wiring.seen_lists import fingerprint
+from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.services.counter.fetched_lists import ListKind
 from tests.support.cards.rsa_signer import key
 from tests.support.cli import Cli, Done
@@ -102,6 +103,20 @@ def test_fetched_lists_are_shown_with_their_age_and_warned_of(counter: Counter, 
     assert "黑名单将于" in shown
     assert "请取得最新的" in shown
     assert "hotlist ends at" in counter.run("lists", "show").out
+
+
+def test_the_age_of_the_lists_is_shown_while_a_service_has_the_journal(
+    counter: Counter, publisher: ListPublisher
+) -> None:
+    publisher.lists["hotlist"] = signed(ListKind.HOTLIST, 42, NOW - 6 * DAY)
+    counter.run("lists", "fetch", "--key", MARK)
+    with RedemptionJournal.open(counter.cli.data / FOLDER, NOW):
+        shown = counter.run("redemptions", "status", lang="zh")
+        status = counter.run("redemptions", "status", "--json").json
+    assert (shown.status, status["busy"], status["waiting"]) == (0, True, None)
+    assert "一个柜台同一时间只能运行一个服务" in shown.out
+    assert "黑名单将于" in shown.out
+    assert [one["version"] for one in status["lists"]] == [5, 42, 7]
 
 
 def test_a_refused_list_and_an_issuer_that_is_away_have_their_sentences(
