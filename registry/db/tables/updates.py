@@ -18,16 +18,9 @@ from sqlalchemy import (
 from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, one_of, where
 
 WANTED = (
-    "activation",
-    "block",
-    "category",
-    "cover",
+    *("activation", "block", "category", "cover", "entitlements", "validity"),
+    *("last-date", "pin-change", "pin-unblock"),
     "credit",
-    "entitlements",
-    "last-date",
-    "pin-change",
-    "pin-unblock",
-    "validity",
 )
 
 card_scripts = Table(
