@@ -1,6 +1,6 @@
 .PHONY: demo test check fast thorough lint format bench docs lock clean
 
-demo: ## from an Excel form to verified cards, in under a minute once set up
+demo: ## from an Excel form to cards that members use, in under a minute once set up
 	@scripts/setup.sh demo
 	@.venv/bin/membercard demo
 

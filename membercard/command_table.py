@@ -54,8 +54,8 @@ TABLE: Final = (
         "demo",
         "start.demo",
         HelpPanel.START,
-        "Watch the main job: forms checked, faults listed, approved by a second person, chips personalized, read back, "
-        "verified and paid with.",
+        "Watch the main job: forms checked, faults listed, approved by a second person, chips personalized and read "
+        "back, cards handed over, verified, paid with and used for benefits, and the merchant's statement.",
         "demo",
     ),
     Listed(

@@ -12,13 +12,14 @@ import re
 import socket
 import sys
 import tomllib
+from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from membercard.errors import SettingsError
 from membercard.language import text
@@ -48,6 +49,10 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"uid {os.getuid()}"
+
+
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
 
 
 class Settings(BaseModel):
@@ -92,6 +97,8 @@ class Settings(BaseModel):
     upload_token_file: Path | None = None
     """File with the token of the counter's outlet at the office."""
 
+    _clock: Callable[[], datetime] = PrivateAttr(default_factory=lambda: _machine_time)
+
     @field_validator("merchant_kinds", mode="before")
     @classmethod
     def _separated(cls, kinds: object) -> object:
@@ -119,7 +126,16 @@ class Settings(BaseModel):
 
     def now(self) -> datetime:
         """The present time in ``zone``."""
-        return datetime.now(self.zone)
+        return self.clock().astimezone(self.zone)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The clock, which gives the time in UTC."""
+        return self._clock
+
+    def follow(self, clock: Callable[[], datetime]) -> None:
+        """Take the time from another clock than the machine's, as a demo does that tells what was before."""
+        self._clock = clock
 
     def today(self) -> date:
         """The calendar day in ``zone``."""
@@ -226,4 +242,4 @@ def open_registry(custody: KeyCustody | None = None) -> Registry:
     custody = custody or open_keystore()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=private_files.FOLDER_MODE)
     record = settings.data_dir / REGISTRY_RECORD
-    return Registry.open(settings.database_url, custody, zone=settings.zone, record=record)
+    return Registry.open(settings.database_url, custody, clock=settings.clock, zone=settings.zone, record=record)

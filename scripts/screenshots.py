@@ -6,8 +6,10 @@ Run it with: .venv/bin/python -m scripts.screenshots [NAME ...]
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -17,6 +19,7 @@ from membercard.demo.station import EVERYTHING, demo_station
 from personalize.line.lanes import LaneState
 from reader_service.principal import Principal, Role
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS
+from terminal.errors import NoCard
 from tests.support.service.pages import SIZE, Served, Sessions, chromium, opener, served
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
@@ -32,14 +35,21 @@ def main(names: list[str]) -> None:
                 page, _ = sessions.open_page(EVERYTHING, language, color_scheme=scheme, viewport=SIZE)
                 show(page, at)
                 page.wait_for_timeout(400)
-                save(page.screenshot(), FOLDER / f"page-{name}-{language}.png")
+                save(page.screenshot(), FOLDER / picture(name, language))
+                with suppress(NoCard):
+                    at.service.readers.slot("counter").eject()
                 if faults := sessions.close_all():
                     raise SystemExit(f"{name}: {faults}")
 
 
-def save(picture: bytes, path: Path) -> None:
+def picture(name: str, language: str) -> str:
+    """The file of a page's picture; a name may have a folder before it."""
+    return f"{name}-{language}.png" if "/" in name else f"page-{name}-{language}.png"
+
+
+def save(content: bytes, path: Path) -> None:
     """Write a picture with few colours: pages have no more, and its size is a third."""
-    few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few = Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 
@@ -71,6 +81,28 @@ def counter(page: Page, at: Served) -> None:
 
 def counter_lost(page: Page, at: Served) -> None:
     put_in(at, "2-lost.card", page, "/counter?reader=counter", "LOST")
+
+
+def offers(page: Page, at: Served) -> None:
+    """What the member of the good card can have. The card stays in the slot: its offers leave with it."""
+    page.set_viewport_size({"width": SIZE["width"], "height": 900})  # verdict and offers whole
+    page.goto("/counter?reader=counter")
+    page.wait_for_selector("#verdict")
+    at.service.readers.slot("counter").insert(at.station.slot_cards / "1-good.card")
+    expect(page.locator(".offer").first).to_be_visible(timeout=20_000)
+
+
+def redemption(page: Page, at: Served) -> None:
+    """Two film tickets, redeemed on the good card."""
+    offers(page, at)
+    page.locator(".offer", has_text=re.compile("电影票|Film tickets")).get_by_role("button").first.click()
+    page.locator("dialog[open] input[name=list_price]").fill("45.00")
+    page.locator("dialog[open] input[name=event]").fill(
+        "小城之春" if page.locator("html[lang^=zh]").count() else "Spring"
+    )
+    page.locator("dialog[open] .units button").nth(1).click()
+    expect(page.locator("#redeem.result.ok .word")).to_be_visible(timeout=20_000)
+    page.set_viewport_size({"width": SIZE["width"], "height": 610})
 
 
 def put_in(at: Served, card: str, page: Page, path: str, verdict: str) -> None:
@@ -127,6 +159,8 @@ def users(page: Page, at: Served) -> None:
 PAGES: dict[str, Callable[[Page, Served], None]] = {
     "counter": counter,
     "counter-lost": counter_lost,
+    "redeeming/offers": offers,
+    "redeeming/redemption": redemption,
     "intake": intake,
     "review": review,
     "registry": registry,

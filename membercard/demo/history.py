@@ -1,4 +1,4 @@
-"""Sample history of a demo station: three weeks of work, created through the same modules that do the work.
+"""Sample history of a demo station: the work since the month that is over, created through the same modules that do it.
 
 It is dated by a clock that is behind the real one and catches up from step to step.
 """
@@ -10,9 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from membercard import settings
+from membercard.demo.clock import DemoTime
+from membercard.demo.handover import BoxPacker
+from membercard.demo.members import SCENES, UPLOADED, play
+from membercard.demo.merchant import DemoContract, Wish, demo_counter, other_counter
 from membercard.demo.people import FormRow, people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities
@@ -36,43 +41,31 @@ from terminal.errors import NoCard
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 
-CLERK, SECOND, LANES = "registrar", "reviewer", 2
+CLERK, SECOND, COUNTER, LANES = "registrar", "reviewer", "counter", 2
 SLOT_CARDS: Final = "drawer"
 STOCK: Final = "stock"
 FORMS: Final = "forms"
+_REDEEMING: Final = 3
+"""Cards of the first batch, at its end, whose members redeem benefits."""
+_WITHDRAWN: Final = 3
+"""A card of the first batch that is never activated."""
+_IN_BOX: Final = 2
+"""Cards of the second batch in a box that is being filled."""
+_LATE: Final = 5
+"""Scene before which one of the members goes to another merchant."""
 _DEAD: Final = 2
 """Chips of the delivery that give no answer to reset."""
 _UNITS: Final = ("石家庄铁道大学工会", "省邮政公司工会", "省电力公司工会", "河北医科大学工会", "省地质局工会")
 _OUTCOMES: Final = {  # outcomes at a counter, by the states that lead there
-    "2-lost": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.LOST),
-    "3-suspended": (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE, CardState.SUSPENDED),
-    "4-withdrawn": (CardState.PACKED, CardState.DELIVERED, CardState.WITHDRAWN),
+    "2-lost": CardState.LOST,
+    "3-suspended": CardState.SUSPENDED,
+    "4-withdrawn": CardState.WITHDRAWN,
 }
 _REASONS: Final = {
-    CardState.PACKED: "装袋",
-    CardState.DELIVERED: "本人签收",
-    CardState.ACTIVE: "启用",
     CardState.LOST: "本人挂失",
     CardState.SUSPENDED: "信息核对",
     CardState.WITHDRAWN: "调离本单位",
 }
-
-
-class HistoryClock:
-    """A clock that is ``behind`` the real one."""
-
-    def __init__(self) -> None:
-        self.behind = timedelta(0)
-
-    def set(self, days: float) -> None:
-        """Set the clock to so many days ago."""
-        self.behind = timedelta(days=days)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) - self.behind
-
-    def local(self) -> datetime:
-        return self().astimezone(settings.load().zone)
 
 
 @dataclass(frozen=True)
@@ -87,8 +80,11 @@ class HistoryResult:
 class SampleHistory:
     """Creates the history. ``home``: the station's directory, for the folders ``forms``, ``stock`` and ``drawer``."""
 
-    def __init__(self, home: Path, registry: Registry, custody: MemoryCustody, clock: HistoryClock) -> None:
-        self._home, self._registry, self._custody, self._clock = home, registry, custody, clock
+    def __init__(self, home: Path, registry: Registry, custody: MemoryCustody, time: DemoTime) -> None:
+        self._home, self._registry, self._custody = home, registry, custody
+        self._time, self._clock = time, time.clock
+        self._packer = BoxPacker(registry, time, by=CLERK)
+        self._contract = DemoContract(registry, custody, time.days)
         self._profile = profile_in_use()
         self._pool = open_pool(custody, self._profile)
         self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
@@ -96,24 +92,30 @@ class SampleHistory:
             (home / name).mkdir(exist_ok=True)
 
     def create(self) -> HistoryResult:
-        self._clock.set(21)
-        today = self._clock.local().date()
+        self._time.set_to(2, 10)
+        today = self._time.days.today
         terms = zip(_UNITS, ("第一组", "第一组", "第二组", "第二组", "第三组"), (7, 12, 10, 9, 8), strict=True)
         plans = [
             UnitPlan(unit, group, planned, today + timedelta(days=due))
-            for (unit, group, planned), due in zip(terms, (14, 19, 30, 35, 51), strict=True)
+            for (unit, group, planned), due in zip(terms, (-7, -2, 9, 14, 30), strict=True)
         ]
         self._registry.plans.put(plans, by=CLERK)
-        self._clock.set(16)
+        self._time.set_to(3, 9)
         self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
         first = self._issue(self._import(_UNITS[0], with_faults(people(11, 1))))
         self._registry.batches.close(first, "operator", SECOND)
+        handed = self._registry.cards.of_batch(first)
+        self._hand_over(first, handed)
+        self._redeem(handed)
         self._clock.set(4)
         second = self._issue(self._import(_UNITS[1], people(6, 101)), dead=_DEAD)
-        issued = (*self._registry.cards.of_batch(first), *self._registry.cards.of_batch(second))
-        self._hand_out(issued)
-        self._store_slot_cards(issued)
-        self._note_verdicts(issued)
+        further = self._registry.cards.of_batch(second)
+        self._hand_out(further[:-_IN_BOX])
+        for box in self._packer.create(second):
+            self._packer.tick(box, 1)
+        self._end_some(handed)
+        self._store_slot_cards(handed)
+        self._note_verdicts((*handed, *further))
         self._clock.set(1)
         ready = self._approved(self._import(_UNITS[2], people(10, 201)))
         self._prepare(ready)
@@ -121,7 +123,9 @@ class SampleHistory:
         self._clock.set(0.04)
         draft = self._import(_UNITS[3], with_faults(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
+        self._redeem_today(handed)
         self._clock.set(0)
+        self._contract.settle(first=CLERK, second=SECOND)
         fresh = self._home / FORMS / f"{_UNITS[4]}.xlsx"
         return HistoryResult(ready, draft, write_form(fresh, _UNITS[4], with_faults(people(8, 401))))
 
@@ -185,20 +189,78 @@ class SampleHistory:
 
     # --- 享受优惠服务 ------------------------------------------------------------------------------------------------
 
-    def _hand_out(self, issued: Sequence[Card]) -> None:
-        """Pack, deliver and activate the cards; some are lost, suspended or withdrawn."""
-        outcomes = iter(_OUTCOMES.values())
-        for number, card in enumerate(issued):
-            steps = next(outcomes, None) if number else None
-            for state in steps or (CardState.PACKED, CardState.DELIVERED, CardState.ACTIVE):
-                self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
+    def _hand_over(self, batch: str, handed: Sequence[Card]) -> None:
+        """Pack the cards of a batch, hand them over level by level, and activate them when they are signed for."""
+        self._time.set_to(5, 10)
+        boxes = self._packer.create(batch)
+        for box in boxes:
+            self._packer.tick(box)
+        self._time.set_to(6, 10)
+        for box in boxes:
+            self._packer.send(box)
+        self._time.set_to(8, 16)
+        for box in boxes:
+            self._packer.receive(box)
+        used = [card.card_number for card in handed if card.card_number != handed[_WITHDRAWN].card_number]
+        self._registry.moves.take("activate", CardState.ACTIVE, used, CLERK, "启用")
+
+    def _hand_out(self, called_for: Sequence[Card]) -> None:
+        """Members call for their cards one by one."""
+        cards = [card.card_number for card in called_for]
+        for step, state, reason in (
+            ("pack", CardState.PACKED, "装袋"),
+            ("deliver", CardState.DELIVERED, "本人签收"),
+            ("activate", CardState.ACTIVE, "启用"),
+        ):
+            self._registry.moves.take(step, state, cards, CLERK, reason)
+
+    def _redeem(self, handed: Sequence[Card]) -> None:
+        """Three members redeem benefits, one of them also at a merchant that has not uploaded it yet; then this counter
+        uploads what it has, and one redemption is disputed."""
+        self._time.set_to(12, 9)
+        self._contract.record_merchants(first=CLERK, second=SECOND)
+        self._contract.publish(self._home, by=CLERK)
+        chips = [self._chip(card) for card in handed[-_REDEEMING:]]
+        before, after = SCENES[:_LATE], SCENES[_LATE:]
+        with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
+            list(play(counter, chips, self._time, before))
+            self._see_a_film(chips[1])
+            list(play(counter, chips, self._time, after))
+            self._time.set_to(UPLOADED, 8)
+            counter.upload()
+        newest = self._registry.redemptions.page(limit=1).items[0]
+        self._registry.disputes.raise_one(newest.id, by=CLERK, reason="会员来电：当日只去了一次")
+
+    def _see_a_film(self, chip: Path) -> None:
+        """A redemption at the other merchant, which does not upload it."""
+        with (
+            TemporaryDirectory() as folder,
+            other_counter(self._registry, self._custody, self._clock, Path(folder) / "journal") as cinema,
+        ):
+            cinema.serve(chip, Wish("film", "ticket", price=5000, event="林家铺子"))
+
+    def _redeem_today(self, handed: Sequence[Card]) -> None:
+        """Two redemptions of today, which wait in the journal until the service starts."""
+        self._clock.set(0.02)
+        chip = self._chip(handed[-1])
+        with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
+            counter.serve(chip, Wish("film", "ticket", 2, 4500, "城南旧事"))
+            counter.serve(chip, Wish("gym-trial", "visit"))
+
+    def _chip(self, card: Card) -> Path:
+        return self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card"
+
+    def _end_some(self, issued: Sequence[Card]) -> None:
+        """Some cards are lost, suspended or withdrawn."""
+        for card, state in zip(issued[1:], _OUTCOMES.values(), strict=False):
+            self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
         self._registry.cards.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
 
     def _store_slot_cards(self, issued: Sequence[Card]) -> None:
         """Store cards for the counter's slot: valid ones, one for each other outcome, a blank."""
         folder = self._home / SLOT_CARDS
         for card, name in zip(issued, ("1-good", *_OUTCOMES, "5-good"), strict=False):
-            shutil.copyfile(self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card", folder / f"{name}.card")
+            shutil.copyfile(self._chip(card), folder / f"{name}.card")
         make_stock(folder, 1)
         (blank,) = folder.glob("chip-*.card")
         blank.rename(folder / "6-blank.card")

@@ -20,6 +20,8 @@ from typing import Final
 import typer
 
 from membercard import settings
+from membercard.demo.clock import DemoDays
+from membercard.demo.merchant import counter_settings, entitlements
 from membercard.demo.payment import share_masters
 from membercard.errors import SettingsError
 from terminal.keys import MemoryCustody, SoftwareKeystore
@@ -31,6 +33,8 @@ CONFIG: Final = "membercard.toml"
 _MARK: Final = ".membercard-demo"
 """Is in every directory that a demo created; not empty where a station is kept."""
 _SECRET_FILE: Final = "passphrase"  # noqa: S105
+_LAST_CLASS: Final = '    - {benefit_class: "0301", limit: 52, period: year}'
+"""Where the shipped profile's benefit classes end."""
 _UNKNOWN_KEY: Final = "00112233445566778899AABBCCDDEEFF"
 """Key of one blank chip, instead of the supplier's: it has to be rejected, and its card made again."""
 
@@ -57,6 +61,7 @@ def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk
         f"passphrase_file = {_quoted(here / _SECRET_FILE)}",
         "simulation = true",
         'station = "demo"',
+        *counter_settings(),
     ]
     _write_settings(out, lines, operator)
     lines.append(f"profile = {_quoted((settings.load().profile or _bank_profile(out)).resolve())}")
@@ -109,10 +114,12 @@ def _quoted(path: Path) -> str:
 
 
 def _bank_profile(out: Path) -> Path:
-    """A copy of the shipped profile with both applications, for the user to change."""
+    """A copy of the shipped profile with both applications, for the user to change; its cards also count what the
+    demo's programme counts."""
     path = out / "profile.yaml"
-    shipped = files("personalize") / "profiles" / "union-member-bank.yaml"
-    path.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    shipped = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
+    more = "\n".join(entitlements(DemoDays(settings.load().today())))
+    path.write_text(shipped.replace(_LAST_CLASS, f"{_LAST_CLASS}\n{more}"), encoding="utf-8")
     return path
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from membercard import settings
-from membercard.demo.history import FORMS, SLOT_CARDS, STOCK, HistoryClock, HistoryResult, SampleHistory
+from membercard.demo.clock import DemoTime
+from membercard.demo.history import FORMS, SLOT_CARDS, STOCK, HistoryResult, SampleHistory
 from membercard.demo.setup import create_demo_home, keep, reopen_demo_home
 from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role
@@ -99,12 +100,14 @@ def _set_up(home: Path, real_time: bool) -> DemoStation:
 
 def _seeded(home: Path) -> tuple[HistoryResult, Mapping[str, Secret]]:
     keystore = create_demo_home(home, option="--data", operator="demo")
-    clock = HistoryClock()
-    with Registry.open(settings.load().database_url, keystore, clock=clock, zone=settings.load().zone) as registry:
-        clock.set(21)
+    current = settings.load()
+    time = DemoTime.of(current.today(), current.zone)
+    time.set_to(2, 9)
+    current.follow(time.clock)
+    with Registry.open(current.database_url, keystore, clock=time.clock, zone=current.zone) as registry:
         passwords = _people(registry)
         _name_readers(registry)
-        return SampleHistory(home, registry, keystore, clock).create(), passwords
+        return SampleHistory(home, registry, keystore, time).create(), passwords
 
 
 def _people(registry: Registry, *, anew: bool = False) -> dict[str, Secret]:

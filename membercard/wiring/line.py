@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from membercard import settings
 from personalize.keypool import KeyPool
@@ -56,10 +56,10 @@ def open_payment_pool(custody: MemoryCustody, profile: Profile, members: KeyPool
     return KeyPool(settings.load().data_dir / "keypool", custody, bits=rsa.bits, exponent=rsa.exponent)
 
 
-def trust_of(custody: MemoryCustody, profile: Profile) -> TrustList:
+def trust_of(custody: MemoryCustody, profile: Profile, at: datetime) -> TrustList:
     """A trust list with the issuer's own scheme CA only, for the read-back."""
     # Valid since yesterday, so that a clock set back while the line runs does not fail every card.
-    return own_trust(custody, profile.trust, datetime.now(UTC) - timedelta(days=1))
+    return own_trust(custody, profile.trust, at - timedelta(days=1))
 
 
 def pool_levels(cards: int, pool: KeyPool, payment_pool: KeyPool | None) -> dict[KeyPool, int]:
@@ -102,7 +102,7 @@ class StationLine:
         profile, custody = self._profile, self._custody
         payment = profile.payment
         proof = TransactionProof(payment, custody, self._authorities) if payment else None
-        trust = trust_of(custody, profile)
+        trust = trust_of(custody, profile, self._settings.now())
         return Job(
             self._registry,
             custody,

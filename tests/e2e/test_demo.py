@@ -11,16 +11,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from tests.support.cli import Cli
 from tests.support.guides import Ran, paste
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
+CHAPTERS = ("5 Hand-over", "6 At the counter", "7 At the", "8 Members", "9 Upload", "10 Reconciliation")
 NEEDS_PCSC = "sim attach"
 """The block with a real PC/SC slot, whose commands tests/pcsc has."""
 DEMO = "membercard demo "
-"""The command of the demo, which is in the last block."""
+"""The command of the demo, which is in the last block but one."""
 
 
 def blocks() -> list[str]:
@@ -35,10 +37,10 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ran]]:
     """The directory and the blocks of one run, on a terminal's 80 columns; nothing else is set in the environment."""
     folder: Path = tmp_path_factory.mktemp("tour")
     (folder / "membercard").symlink_to(ROOT / "membercard")
-    *typed, last = blocks()
+    *typed, last, using = blocks()
     before, demo, after = last.partition(DEMO)
     rest, _, paying = after.partition("\n")
-    typed += [f"{before}{demo}{rest}", paying]
+    typed += [f"{before}{demo}{rest}", paying, using]
     settings = "export PYTHONWARNINGS=error COLUMNS=80"
     return folder, paste(typed, folder, seconds=3 * PATIENCE, before=settings)
 
@@ -50,8 +52,10 @@ def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
         "63 members approved by Wang Fang (unproven)",
         "blank chips received 70 = verified 63 + rejected 0 + in reader 0 + left 7   ✓ balanced",
         "✓ Valid  ACTIVE",
+        "receipt: 63 cards",
         "1  Intake",
         "APPROVED: approved offline",
+        "1 redemptions booked, 0 known before",
     )
     assert len(tour[1]) == len(expected)
     for ran, text in zip(tour[1], expected, strict=True):
@@ -64,7 +68,7 @@ def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
 def shown(tour: tuple[Path, list[Ran]]) -> tuple[Cli, Ran]:
     """The demo of the tour, and commands where it ran."""
     folder, ran = tour
-    return Cli(folder / "unused", passphrase=None, bare=True), ran[-2]
+    return Cli(folder / "unused", passphrase=None, bare=True), ran[-3]
 
 
 def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli, Ran]) -> None:
@@ -90,7 +94,7 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
 
 def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Ran]) -> None:
     lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
-    start = next(at for at, line in enumerate(lines) if line.startswith("6 At the merchant"))
+    start = next(at for at, line in enumerate(lines) if line.startswith("7 At the merchant"))
     heads = [line for line in lines[start:] if " CNY " in line and line[:2] in ("1.", "2.", "3.")]
     assert [" ".join(head.split()[-2:]) for head in heads] == ["APPROVED OFFLINE", "APPROVED ONLINE", "DECLINED ONLINE"]
     offline, online, declined = (
@@ -119,9 +123,67 @@ def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple
 
 
 def _ends(lines: list[str], heads: list[str]) -> list[int]:
-    """Where each payment's lines end: at the next head, and at the summary."""
-    summary = next(at for at, line in enumerate(lines) if line.startswith("7 "))
-    return [*(lines.index(head) for head in heads[1:]), summary]
+    """Where each payment's lines end: at the next head, and at the next chapter."""
+    following = next(at for at, line in enumerate(lines) if line.startswith("8 Members"))
+    return [*(lines.index(head) for head in heads[1:]), following]
+
+
+def chapter(out: str, title: str) -> list[str]:
+    """The lines of a chapter of the demo, each with single blanks."""
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    heads = [at for at, line in enumerate(lines) if any(line.startswith(head) for head in CHAPTERS)]
+    first = next(at for at in heads if lines[at].startswith(title))
+    return lines[first + 1 : min(at for at in heads if at > first)]
+
+
+def test_the_cards_are_handed_over_with_a_signed_list(shown: tuple[Cli, Ran]) -> None:
+    out = shown[0].data.parent / "demo-out"
+    shown_lines = "\n".join(chapter(shown[1].out, "5 Hand-over"))
+    boxes = re.findall(r"(X\d{8}-\d{3}): (\d+) cards for (\S+)", shown_lines)
+    assert [(cards, unit) for _, cards, unit in boxes] == [("50", "石家庄铁道大学工会"), ("63", "河北师范大学工会")]
+    assert shown_lines.count("signed for by 刘洋 (city), 韩梅 (district), 周敏 (unit)") == 2
+    assert re.findall(r"receipt: (\d+) cards, (\d+) sent back", shown_lines) == [("50", "0"), ("62", "1")]
+    for box, cards, _ in boxes:
+        assert (out / f"list-{box}.pdf").read_bytes().startswith(b"%PDF")
+        listed = load_workbook(out / f"list-{box}.xlsx")
+        written = "\n".join(str(cell) for sheet in listed for row in sheet.iter_rows(values_only=True) for cell in row)
+        assert written.count("****") >= int(cards)
+
+
+def test_members_redeem_a_pass_two_tickets_and_visits_and_a_torn_one_is_recovered(shown: tuple[Cli, Ran]) -> None:
+    out = shown[0].data.parent / "demo-out"
+    (statement,) = out.glob("statement-*.pdf")
+    year, month = map(int, statement.stem.removeprefix("statement-").split("-"))
+    shown_lines = chapter(shown[1].out, "8 Members")
+    scenes = " ".join(shown_lines[: shown_lines.index("市工人文化宫")])
+    ends = [end.strip() for end in re.split(rf"{month:02}-2\d \d\d:12 \S+ ", scenes)[1:]]
+    assert ends[0] == "Annual park pass × 1 100.00 ✓ Redeemed, 0 of 1 left"
+    assert ends[1] == "First gym visit × 1 0.00 ✓ Redeemed, 0 of 1 left"
+    assert ends[2] == "Film tickets × 2 90.00 ✓ Redeemed, 10 of 12 left"
+    assert ends[3] == "✗ Film tickets: at most 2 at one event a person, all used; never possible again"
+    assert ends[4] == "Gym × 1 60.00 ✓ Redeemed, 51 of 52 left"
+    again = f"possible from {year + 1}-{month:02}-15"
+    assert ends[5] == f"✗ Annual park pass: at most 1 a season a person, all used; {again}"
+    assert ends[6] == "Gym × 1 60.00 ? Not certain: insert the card again"
+    assert ends[7] == "Gym × 1 60.00 ✓ Redeemed (found again), 50 of 52 left"
+    assert "To pay 100.00 yuan" in shown_lines
+    assert (out / f"day-{year}-{month:02}-20.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_merchant_has_a_statement_that_two_people_signed(shown: tuple[Cli, Ran]) -> None:
+    out = shown[0].data.parent / "demo-out"
+    shown_lines = chapter(shown[1].out, "9 Upload")
+    assert shown_lines[0] == "12 rows of the journal uploaded: 5 redemptions booked, 0 findings; left to upload: 0"
+    for line in ("0101 1 2 90.00 10.00", "0102 1 1 100.00 50.00", "0301 2 2 120.00 12.00", "0401 1 1 0.00 30.00"):
+        assert line in shown_lines
+    assert "total 5 6 310.00 102.00" in shown_lines
+    assert any("signed by accountant (unproven) and treasurer (unproven), closed" in line for line in shown_lines)
+    (statement,) = out.glob("statement-*.pdf")
+    assert statement.read_bytes().startswith(b"%PDF")
+    sheets = load_workbook(statement.with_suffix(".xlsx"))
+    values = [cell for row in sheets.worksheets[0].iter_rows(values_only=True) for cell in row]
+    assert 310 in values
+    assert 102 in values
 
 
 def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Ran]) -> None:

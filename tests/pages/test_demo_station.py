@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from membercard import settings
 from membercard.commands.counter.card import judge
+from membercard.demo.clock import DemoDays
 from membercard.demo.setup import create_demo_home
 from membercard.demo.station import EVERYTHING, DemoStation, demo_station
 from membercard.errors import SettingsError
@@ -18,10 +21,14 @@ from membercard.wiring.readers import card_in
 from personalize.intake import check
 from reader_service.access.passwords import Passwords
 from reader_service.principal import Role
+from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from registry.batches.reviews import ReviewStep
+from registry.programme.statement import Month
 from registry.store import Registry
 from registry.values import BatchState, CardState
 from terminal.apdu import stack
+from terminal.member.journal_rows import RowKind
+from terminal.member.redemption.request import RedemptionRequest
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +74,50 @@ def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, rec
     }
 
 
-def test_the_audit_of_three_weeks_is_whole_and_in_order(record: Registry) -> None:
+def test_a_box_was_signed_for_at_each_level_and_another_is_being_filled(record: Registry) -> None:
+    filled, received = record.boxes.page().items
+    assert (received.stage, received.cards, received.signed, received.level) == ("received", 7, 7, "unit")
+    steps = [move.step for move in record.moves.page(box_id=received.id).items]
+    assert steps == ["receipt", "hand-over", "hand-over", "hand-over", "close"]
+    assert (filled.stage, filled.cards, filled.ticked) == ("open", 2, 1)
+
+
+def test_redemptions_of_last_month_are_booked_settled_and_one_is_disputed(record: Registry) -> None:
+    month = DemoDays(settings.load().today()).month
+    booked = record.redemptions.page(limit=100).items
+    assert Counter(one.benefit_class for one in booked if Month.of(one.day) == month) == {
+        "0101": 1,
+        "0102": 1,
+        "0301": 2,
+        "0401": 1,
+    }
+    assert [finding.kind for finding in record.findings.page(limit=10).items] == ["atc-gap"]
+    (statement,) = record.settlement.page().items
+    sums = (statement.state, statement.entries, statement.amount, statement.due, statement.left_out.disputed)
+    assert sums == ("closed", 4, 25000, 9600, 1)
+    assert (statement.signed_by, statement.closed_by) == ("registrar", "reviewer")
+
+
+def test_the_counter_has_redemptions_of_today(station: DemoStation, record: Registry, tmp_path: Path) -> None:
+    zone, now = settings.load().zone, settings.load().now()
+    shutil.copytree(station.home / FOLDER, tmp_path / FOLDER)  # a service may have the journal open
+    with RedemptionJournal.open(tmp_path / FOLDER, now) as journal:
+        seen = [row for row in journal.rows() if row.kind is RowKind.INTENT]
+    requests = [RedemptionRequest.decode(row.octets("request")) for row in seen if now - row.at < timedelta(days=1)]
+    assert [(one.benefit_class, one.quantity, one.amount) for one in requests][:2] == [
+        ("0101", 2, 9000),
+        ("0401", 1, 0),
+    ]
+    assert all(
+        one.day == row.at.astimezone(zone).date() for one, row in zip(requests, seen[-len(requests) :], strict=True)
+    )
+
+
+def test_the_audit_since_last_month_is_whole_and_in_order(record: Registry) -> None:
     report = record.audit.verify()
     assert report.whole
     rows = record.audit.page(limit=500).items
-    assert (rows[0].at - rows[-1].at).days in (20, 21)  # since then somebody may have signed in
+    assert 26 <= (rows[0].at - rows[-1].at).days <= 60
     assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
 
 

@@ -22,12 +22,18 @@ def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> No
         assert home.stat().st_mode & 0o077 == 0
         assert set(passwords) >= {"operator", "reviewer", "registrar", "counter", "developer", "auditor"}
         with httpx.Client(base_url=address, timeout=PATIENCE) as client:
-            credentials = {"name": "operator", "password": passwords["operator"]}
-            me = client.post("/api/v1/session", json=credentials, headers={"Origin": address})
+            me = client.post("/api/v1/session", json=sign_in("operator", passwords), headers={"Origin": address})
             assert me.json()["roles"] == ["operator"]
             lanes = [reader["name"] for reader in client.get("/api/v1/readers").json()]
             assert lanes == ["Counter", "Lane 1", "Lane 2", "Lane 3", "Lane 4"]
             assert client.get("/station").status_code == 200
+        with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+            assert offered(client, address, passwords) == {
+                "公园年票": (10300, 1),
+                "电影票": (None, 12),
+                "健身首次体验": (0, 1),
+                "健身": (6000, 52),
+            }
     finally:
         process.send_signal(signal.SIGINT)
         _, output = process.communicate(timeout=PATIENCE)
@@ -48,6 +54,25 @@ def test_a_kill_while_the_station_is_seeded_leaves_nothing_behind(tmp_path: Path
     assert process.returncode == 128 + signal.SIGTERM, output
     assert "Traceback" not in output
     assert list(tmp_path.glob("membercard-demo-*")) == []
+
+
+def sign_in(name: str, passwords: dict[str, str]) -> dict[str, str]:
+    return {"name": name, "password": passwords[name]}
+
+
+def offered(client: httpx.Client, address: str, passwords: dict[str, str]) -> dict[str, tuple[int | None, int]]:
+    """What the member of a good card can have at the demo's counter: price in fen and uses left, by title."""
+    own = {"Origin": address}
+    signed_in = client.post("/api/v1/session", json=sign_in("demo", passwords), headers=own).json()
+    inserted = client.post(
+        "/api/v1/developer/readers/counter/insert",
+        json={"name": "1-good.card"},
+        headers={**own, "X-CSRF-Token": signed_in["csrf"]},
+    )
+    assert inserted.status_code == 200, inserted.text
+    path = "/api/v1/readers/counter/offers"
+    assert eventually(lambda: client.get(path).status_code == 200)
+    return {one["title"]["zh"]: (one["price"], one["left"]) for one in client.get(path).json()["offers"]}
 
 
 def printed_sign_ins(process: subprocess.Popen[str]) -> tuple[dict[str, str], str]:

@@ -70,7 +70,7 @@ def compare(given: SeenSince, *, restored: bool, by: str | None, json: bool) -> 
             _nothing(json)
             return
         person = identity.actor_or_machine(registry, by)
-        cards = list(_cards(given.readers, given.wait, trust_of(keystore, profile), profile))
+        cards = list(_cards(given.readers, given.wait, trust_of(keystore, profile, settings.load().now()), profile))
         seen, listed = _records(registry, given.records), _newest_hotlist(keystore, given.hotlists)
         report = registry.restores.resolve(_evidence(registry, profile, seen, listed, cards), by=person)
         chain = registry.audit.verify()

@@ -1,4 +1,4 @@
-"""`membercard demo`: from two Excel forms to verified chip cards that pay, on virtual readers, in under a minute."""
+"""`membercard demo`: from two Excel forms to chip cards that members use, on virtual readers, in under a minute."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def demo(
     ),
     lanes: Annotated[int, typer.Option(help="Personalization lanes.", min=1, max=16)] = 4,
 ) -> None:
-    """Watch the main job: forms checked, faults listed, approved by a second person, chips personalized, read back,
-    verified and paid with.
+    """Watch the main job: forms checked, faults listed, approved by a second person, chips personalized and read back,
+    cards handed over, verified, paid with and used for benefits, and the merchant's statement.
 
-    Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is changed.
+    Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is changed. The demo is
+    dated from the month that is over until today, so that a statement of that month can be drawn up.
     """
     from membercard.commands.start.demo_run import run  # imports nearly everything
 

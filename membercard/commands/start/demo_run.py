@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,6 +21,10 @@ from membercard import output, settings
 from membercard.commands.accounts import stock_equation
 from membercard.commands.counter.card import judge, verdict_panel
 from membercard.commands.issuing.line_display import prepare_with_progress, run_line
+from membercard.demo.clock import DemoTime
+from membercard.demo.handover import hand_over
+from membercard.demo.members import settle_accounts, use_cards
+from membercard.demo.merchant import DemoContract
 from membercard.demo.payment import Issued, pay
 from membercard.demo.setup import create_demo_home, make_blanks
 from membercard.language import Language, current, text
@@ -41,6 +46,10 @@ from terminal.member.outcome import Verdict
 T = TypeVar("T")
 
 
+_MEMBERS: Final = slice(3, 6)
+"""Cards that redeem, in the order of their numbers; those before them have paid."""
+
+
 class _Times(NamedTuple):
     what: str
     seconds: float
@@ -48,24 +57,53 @@ class _Times(NamedTuple):
 
 
 def run(out: Path, lanes: int) -> None:
-    """Do the main job in this directory and show it, over so many lanes."""
-    console = output.console()
-    began, times = monotonic(), list[_Times]()
+    """Do the main job in this directory and show it, over so many lanes. It is dated from the month that is over."""
+    began = monotonic()
     keystore = create_demo_home(out)
+    current = settings.load()
+    time = DemoTime.of(current.today(), current.zone)
+    current.follow(time.clock)
+    time.set_to(3, 9)
     with settings.open_registry(keystore) as registry:
+        demo = _Demo(output.console(), registry, keystore, out, time)
+        batches, results = demo.make_cards(lanes)
+        box = demo.hand_over(batches)
+        verdicts, chips, paid = demo.verify_and_pay()
+        ended = paid, *demo.redeem_and_settle(chips)
+        time.clock.set(0)
+        page = _report(registry, batches, out)
+        _summary(demo.console, registry, batches, results, verdicts, demo.times, monotonic() - began)
+        _next_steps(demo.console, out, page, batches[0], box, time)
+    if not all(ended) or set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """The chapters of a demo in ``out``, with how long each took."""
+
+    console: Console
+    registry: Registry
+    keystore: MemoryCustody
+    out: Path
+    time: DemoTime
+    times: list[_Times] = field(default_factory=list)
+
+    def make_cards(self, lanes: int) -> tuple[list[str], list[LaneResult]]:
+        """From the forms to the chips: the batches, and what the lanes came to."""
+        console, registry, stock = self.console, self.registry, self.out / "stock"
         _title(console, text("1  Intake"), text("two registration forms, one of them as clerks really send them"))
-        batches = _timed(
-            times, text("intake"), lambda: _import_forms(console, registry), text("2 forms checked and stored")
+        batches = self._timed(
+            text("intake"), lambda: _import_forms(console, registry), text("2 forms checked and stored")
         )
         _title(console, text("2  Approval"), text("a second person approves each batch, never the one who imported it"))
         for batch in batches:
             approve(registry, profile_in_use(), batch, unproven_actor("reviewer"))
             console.print(f"   {text('{batch} approved by {person}', batch=batch, person='reviewer')}")
         _title(console, text("3  Data preparation"), text("RSA keys, certificates and a sealed dossier for every card"))
-        count = _timed(
-            times,
+        count = self._timed(
             text("preparation"),
-            lambda: _prepare(console, registry, keystore, batches),
+            lambda: _prepare(console, registry, self.keystore, batches),
             text("RSA keys included"),
         )
         _title(
@@ -73,36 +111,84 @@ def run(out: Path, lanes: int) -> None:
             text("4  Personalization"),
             text("{count} lanes; one blank chip has unknown keys and has to be rejected", count=lanes),
         )
-        registry.stock.receive(make_blanks(out / "stock", count), "demo", unproven_actor("storekeeper"))
-        results = _timed(
-            times,
+        registry.stock.receive(make_blanks(stock, count), "demo", unproven_actor("storekeeper"))
+        urls = [f"sim:{stock}"] * lanes
+        results = self._timed(
             text("personalization"),
             lambda: [
-                r
-                for b in batches
-                for r in run_line(
-                    registry, b, profile_in_use(), keystore, [f"sim:{out / 'stock'}"] * lanes, console=console
-                )
+                result
+                for batch in batches
+                for result in run_line(registry, batch, profile_in_use(), self.keystore, urls, console=console)
             ],
             text("{count} lanes, every card read back", count=lanes),
         )
-        _title(console, text("5  At the counter"), text("every issued card again, offline, as a merchant does"))
-        verdicts, chips = _timed(
-            times, text("counter"), lambda: _counter(console, out / "stock" / "issued"), text("offline verdicts")
+        return batches, results
+
+    def hand_over(self, batches: Sequence[str]) -> str:
+        """The cards reach their members; the first box."""
+        _title(
+            self.console,
+            text("5  Hand-over"),
+            text("a box for each unit with its delivery list, signed for at each level"),
+        )
+        by = unproven_actor("storekeeper")
+        return self._timed(
+            text("hand-over"),
+            lambda: hand_over(self.console, self.registry, self.out, batches, self.time, by=by),
+            text("2 boxes, each signed for"),
+        )
+
+    def verify_and_pay(self) -> tuple[Counter[str], dict[str, Issued], bool]:
+        """Every card at a counter, and payments with three of them: verdicts, cards by number, whether it went well."""
+        console, issued = self.console, self.out / "stock" / "issued"
+        _title(console, text("6  At the counter"), text("every issued card again, offline, as a merchant does"))
+        self.time.set_to(10, 9)
+        verdicts, chips = self._timed(text("counter"), lambda: _counter(console, issued), text("offline verdicts"))
+        _title(
+            console,
+            text("7  At the merchant"),
+            text("the payment application of the same chips, and a test bank that checks every cryptogram"),
+        )
+        paid = self._timed(
+            text("payments"),
+            lambda: pay(console, self.registry, self.keystore, self.out, chips),
+            text("three cards"),
+        )
+        return verdicts, chips, paid
+
+    def redeem_and_settle(self, chips: Mapping[str, Issued]) -> tuple[bool, bool]:
+        """Benefits at the merchant's counter, and the statement for them: whether each went well."""
+        console = self.console
+        _title(
+            console,
+            text("8  Members use their cards"),
+            text("the chip counts each use and signs it; the counter has no line to the office"),
+        )
+        merchant = DemoContract(self.registry, self.keystore, self.time.days)
+        members = [issued.chip for _, issued in sorted(chips.items())[_MEMBERS]]
+        used = self._timed(
+            text("redemptions"),
+            lambda: use_cards(console, merchant, self.registry, self.keystore, self.out, members, self.time),
+            text("eight insertions, one of them torn"),
         )
         _title(
             console,
-            text("6  At the merchant"),
-            text("the payment application of the same chips, and a test bank that checks every cryptogram"),
+            text("9  Upload and settlement"),
+            text("the office proves each redemption, and two people sign the merchant's statement"),
         )
-        paid = _timed(
-            times, text("payments"), lambda: pay(console, registry, keystore, out, chips), text("three cards")
+        settled = self._timed(
+            text("settlement"),
+            lambda: settle_accounts(console, merchant, self.registry, self.keystore, self.out, self.time),
+            text("one month of one merchant"),
         )
-        page = _report(registry, batches, out)
-        _summary(console, registry, batches, results, verdicts, times, monotonic() - began)
-        _next_steps(console, out, page, batches[0])
-    if not paid or set(verdicts) != {"ACTIVE"} or any(r.fault for r in results):
-        raise typer.Exit(1)
+        return used, settled
+
+    def _timed(self, what: str, work: Callable[[], T], remark: str) -> T:
+        """Do the work and record how long it took."""
+        began = monotonic()
+        result = work()
+        self.times.append(_Times(what, monotonic() - began, remark))
+        return result
 
 
 def _import_forms(console: Console, registry: Registry) -> list[str]:
@@ -188,7 +274,9 @@ def _summary(
     times: Sequence[_Times],
     total: float,
 ) -> None:
-    _title(console, text("7  Reconciliation"), text("at every moment, no chip and no dossier is lost or counted twice"))
+    _title(
+        console, text("10  Reconciliation"), text("at every moment, no chip and no dossier is lost or counted twice")
+    )
     accounts = {batch: registry.batches.accounts(batch) for batch in batches}
     columns = ["batch", "members", "verified", "remade", "chips", "rejected", "accounts"]
     rows = [
@@ -209,7 +297,7 @@ def _summary(
     console.print(output.table("", ["step", "seconds", ""], timing, right=["seconds"]))
 
 
-def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
+def _next_steps(console: Console, out: Path, page: Path, batch: str, box: str, time: DemoTime) -> None:
     config = f"membercard --config {out / 'membercard.toml'}"
     card = next(iter(sorted((out / "stock" / "issued").glob("*.card"))), out)
     console.print()
@@ -219,25 +307,21 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str) -> None:
         (f"{config} batch show {batch}", text("the accounts of a batch")),
         (f"{config} card verify --reader sim:{card}", text("the verdict of a counter")),
         (f"{config} card read --reader sim:{card}", text("the content of the chip")),
+        (f"{config} box show {box}", text("a box, its cards and its way")),
+        (f"{config} redeem --reader sim:{card}", text("what its member can have at the counter")),
+        (f"{config} redemptions list --on {time.days.of_month(20)}", text("a day at the counter")),
+        (f"{config} settlement show 1", text("the merchant's statement")),
         (f"{config} gp info --reader sim:{card}", text("the chip as GlobalPlatform sees it")),
         (f"membercard sim attach {card} --vpcd 127.0.0.1:35963", text("the same chip in a real PC/SC slot")),
         ("membercard --help", text("everything else")),
     ]
     if profile_in_use().payment is not None:
         steps.insert(
-            3, (f"{config} emv run --reader sim:{card} --amount 12.34", text("a payment, every step explained"))
+            7, (f"{config} emv run --reader sim:{card} --amount 12.34", text("a payment, every step explained"))
         )
     for command, purpose in steps:
         console.print(f"   .venv/bin/{command}", soft_wrap=True)
         console.print(f"      {purpose}", style="dim")
-
-
-def _timed(times: list[_Times], what: str, work: Callable[[], T], remark: str) -> T:
-    """Do the work and record how long it took."""
-    began = monotonic()
-    result = work()
-    times.append(_Times(what, monotonic() - began, remark))
-    return result
 
 
 def _title(console: Console, title: str, subject: str) -> None:
