@@ -11,6 +11,8 @@ from registry.unit_names import own_name
 from terminal.emv.data.masking import masked_pan
 
 TITLE: Final = ("工会会员服务卡发放表", "Delivery list of member service cards")
+ENDED: Final = "已失效 ended"
+"""In place of a signature, for a card that was lost or withdrawn since it was packed."""
 ROWS: Final = 20
 _ROW, _HEAD, _TOP = 9.4, 10.5, 53.0
 _WIDTH: Final = A4[0] - 2 * MARGIN
@@ -44,21 +46,21 @@ def delivery_list(content: BoxSheet) -> bytes:
 def _box_page(sheet: PaperSheet, content: BoxSheet) -> None:
     """Units behind their dividers with their counts, and the way of the box from level to level."""
     sheet.page()
-    _heading(sheet, content, ("卡箱交接单", "Hand-over sheet of a box"), "", content.box.cards)
+    _heading(sheet, content, ("卡箱交接单", "Hand-over sheet of a box"), "", content.box.cards - content.box.ended)
     y = _TOP
     columns: tuple[Column, ...] = (("序号", "No.", 12, "C"), ("单位", "Unit", 134, "L"), ("张数", "Cards", 40, "C"))
     table_head(sheet, MARGIN, y, _HEAD, columns)
     y += _HEAD
     most = 14
     for number, section in enumerate(content.sections[:most], start=1):
-        table_row(sheet, MARGIN, y, 8, columns, (number, section.unit, len(section.lines)))
+        table_row(sheet, MARGIN, y, 8, columns, (number, section.unit, len(section.to_deliver)))
         y += 8
     if len(content.sections) > most:
         rest = content.sections[most:]
         named = labelled(f"另有 {len(rest)} 个单位", f"{len(rest)} further units")
-        table_row(sheet, MARGIN, y, 8, columns, ("…", named, sum(len(section.lines) for section in rest)))
+        table_row(sheet, MARGIN, y, 8, columns, ("…", named, sum(len(section.to_deliver) for section in rest)))
         y += 8
-    table_row(sheet, MARGIN, y, 8, columns, ("", labelled("合计", "total"), content.box.cards))
+    table_row(sheet, MARGIN, y, 8, columns, ("", labelled("合计", "total"), content.box.cards - content.box.ended))
     y += 18
     sheet.text(MARGIN, y - 7, _WIDTH, 6, labelled("逐级交接", "Hand-over, level by level"), size=11, bold=True)
     table_head(sheet, MARGIN, y, _HEAD, _HANDED)
@@ -66,7 +68,7 @@ def _box_page(sheet: PaperSheet, content: BoxSheet) -> None:
     for level in _LEVELS:
         table_row(sheet, MARGIN, y, 13, _HANDED, (level, None, None, None, None))
         y += 13
-    _receipt(sheet, y + 6, content.box.cards)
+    _receipt(sheet, y + 6, content.box.cards - content.box.ended)
     _foot(sheet, content, 1, 1, "")
 
 
@@ -75,12 +77,19 @@ def _section(sheet: PaperSheet, content: BoxSheet, section: SheetSection) -> Non
     start = 0
     for page, count in enumerate(pages, start=1):
         sheet.page()
-        _heading(sheet, content, TITLE, section.unit, len(section.lines))
+        _heading(sheet, content, TITLE, section.unit, len(section.to_deliver))
         y = _TOP
         table_head(sheet, MARGIN, y, _HEAD, _COLUMNS)
         y += _HEAD
         for line in section.lines[start : start + count]:
-            cells = (line.place, line.name, line.member_number, masked_pan(line.card_number), None, None)
+            cells = (
+                line.place,
+                line.name,
+                line.member_number,
+                masked_pan(line.card_number),
+                ENDED if line.ended else None,
+                None,
+            )
             table_row(sheet, MARGIN, y, _ROW, _COLUMNS, cells)
             y += _ROW
         start += count
@@ -88,7 +97,7 @@ def _section(sheet: PaperSheet, content: BoxSheet, section: SheetSection) -> Non
         totals = f"本页 {count} 张，累计 {start} / {whole} 张　This page {count}, {start} of {whole} so far"
         sheet.text(MARGIN, y + 1, _WIDTH, 6, totals, size=9)
         if page == len(pages):
-            _receipt(sheet, y + 8, len(section.lines))
+            _receipt(sheet, y + 8, len(section.to_deliver))
         _foot(sheet, content, page, len(pages), section.unit)
 
 

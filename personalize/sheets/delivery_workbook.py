@@ -12,7 +12,7 @@ from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
 
 from personalize.cells import write_cell
-from personalize.sheets.delivery_list import TITLE
+from personalize.sheets.delivery_list import ENDED, TITLE
 from registry.handover.values import BoxSheet, SheetSection
 from registry.unit_names import own_name
 from terminal.emv.data.masking import masked_pan
@@ -74,14 +74,14 @@ def _section(sheet: Any, content: BoxSheet, section: SheetSection) -> None:
             line.name,
             line.member_number,
             masked_pan(line.card_number),
-            None,
+            ENDED if line.ended else None,
             None,
         )
         for column, cell in enumerate(cells, start=1):
             _write(sheet, row, column, cell, framed=True)
         sheet.row_dimensions[row].height = _ROW_POINTS
     after = _FIRST + len(section.lines) + 1
-    _write(sheet, after, 1, f"合计 total: {len(section.lines)} 张", bold=True)
+    _write(sheet, after, 1, f"合计 total: {len(section.to_deliver)} 张", bold=True)
     _write(sheet, after + 1, 1, "签收 signed: ______ 张    退回 sent back: ______ 张")
     _write(sheet, after + 2, 1, "单位经办人签字 contact of the unit: ____________    日期 date: ____________")
     _paper(sheet, content)

@@ -21,7 +21,7 @@ def labels(content: BoxSheet) -> bytes:
     sheet = PaperSheet(f"信封标签 {content.box.id}", content.day)
     every: list[tuple[SheetSection, SheetLine | None]] = []
     for section in content.sections:
-        every += [(section, None), *((section, line) for line in section.lines)]
+        every += [(section, None), *((section, line) for line in section.to_deliver)]
     for number, (section, line) in enumerate(every):
         place = number % (ALONG * DOWN)
         if place == 0:
@@ -38,7 +38,7 @@ def _divider(sheet: PaperSheet, x: float, y: float, content: BoxSheet, section: 
     sheet.frame(x + 2, y + 2, _WIDTH - 4, _HEIGHT - 4)
     inside = _WIDTH - 2 * _INSIDE - 20
     sheet.text(x + _INSIDE, y + 4, inside, 18, section.unit, size=12, bold=True, lines=3)
-    sheet.text(x + _INSIDE, y + 23, inside, 5, f"{len(section.lines)} 张 cards", size=9)
+    sheet.text(x + _INSIDE, y + 23, inside, 5, f"{len(section.to_deliver)} 张 cards", size=9)
     sheet.text(x + _INSIDE, y + 28, inside + 20, 5, f"{content.box.id}　{content.box.batch_id}", size=8, grey=True)
     sheet.code(x + _WIDTH - _INSIDE - 18, y + 6, 18, content.box.id)
 

@@ -22,16 +22,7 @@ from registry.handover.filling import CAPACITY, create_boxes
 from registry.handover.lookup import BOX_ID, box_on_record, card_meant, card_of, lock_box, named, scanned
 from registry.handover.moves import lock_cards, record_move, settle
 from registry.handover.sheets import sheet_of
-from registry.handover.values import (
-    Box,
-    BoxCard,
-    BoxSheet,
-    BoxStage,
-    CardPlaces,
-    Level,
-    Move,
-    Tick,
-)
+from registry.handover.values import Box, BoxCard, BoxSheet, BoxStage, CardPlaces, Level, Move, Tick
 from registry.members.cards import CardChange
 from registry.members.views import without_names
 from registry.values import CardState
@@ -159,17 +150,24 @@ class Boxes:
 
     def leave_out(self, box_id: str, scans: Sequence[str] | None, by: str, reason: str) -> Box:
         """Take cards out of an open box, None for all that nobody has ticked off; they stay in stock for another box.
+        Out of a box that is packed or on its way come only cards that have ended (lost, withdrawn …), None for all.
         Raises NotOnRecord, RegistryConflict without a reason, or for a card that is not in it."""
         why = reason_given(reason)
         with self._context.write() as conn:
-            lock_box(conn, box_id, BoxStage.OPEN)
+            is_open = lock_box(conn, box_id, BoxStage.OPEN, BoxStage.CLOSED, BoxStage.SENT) is BoxStage.OPEN
+            inside = _cards(conn, box_id)
             if scans is None:
-                keys = [(card.card_number, card.sequence) for card in _cards(conn, box_id) if not card.ticked]
+                out = [card for card in inside if (not card.ticked if is_open else card.state.value in ENDED)]
             else:
-                keys = [card_meant(conn, scan) for scan in scans]
+                out = [_card(conn, box_id, card_meant(conn, scan)) for scan in scans]
+            keys = [(card.card_number, card.sequence) for card in out]
+            wrong = [(c.card_number, c.sequence) for c in out if not is_open and c.state.value not in ENDED]
+            if wrong:
+                sentence = f"{named(wrong)} is in use: only lost or withdrawn cards leave box {box_id} now"
+                raise RegistryConflict(sentence, reason="card-not-ended", cards=named(wrong), box=box_id)
             for key in keys:
-                _card(conn, box_id, key)
                 conn.execute(update(box_cards).where(*_row(box_id, key)).values(out_at=self._context.clock()))
+            settle(conn, [box_id])
             why = without_names(conn, self._context.personal, keys, why)
             self._context.audit(conn, by, "box.leave-out", f"box:{box_id}", why, cards=named(keys))
             return box_on_record(conn, box_id)
@@ -233,6 +231,10 @@ class Boxes:
                 raise RegistryConflict(sentence, reason="box-signed", box=box_id)
             if not box.cards:
                 raise RegistryConflict(f"box {box_id} is empty", reason="box-empty", box=box_id)
+            if box.ended:
+                ended = [key for key, card in _keyed(conn, box_id) if card.state.value in ENDED]
+                sentence = f"{named(ended)} was lost or withdrawn since: take it out of box {box_id} first"
+                raise RegistryConflict(sentence, reason="box-ended", cards=named(ended), box=box_id)
             why = without_names(conn, self._context.personal, _keys(conn, box_id), scrub(reason))
             change = CardChange(by, box_id, why, self._context.clock())
             conn.execute(update(boxes).where(boxes.c.id == box_id).values(stage="sent"))
@@ -341,7 +343,11 @@ def _cards(conn: Any, box_id: str) -> list[BoxCard]:
 
 
 def _keys(conn: Any, box_id: str) -> list[tuple[str, int]]:
-    return [(card.card_number, card.sequence) for card in _cards(conn, box_id)]
+    return [key for key, _ in _keyed(conn, box_id)]
+
+
+def _keyed(conn: Any, box_id: str) -> list[tuple[tuple[str, int], BoxCard]]:
+    return [((card.card_number, card.sequence), card) for card in _cards(conn, box_id)]
 
 
 def _row(box_id: str, key: tuple[str, int]) -> tuple[Any, ...]:

@@ -61,6 +61,9 @@ def selected_boxes() -> Select[Any]:
         count(box_cards.c.ticked_at.is_not(None)).label("ticked"),
         count(box_cards.c.signed.is_(True)).label("signed"),
         count(box_cards.c.signed.is_(False)).label("unsigned"),
+        count(select(cards.c.state).where(SAME_CARD, cards.c.state.in_(ENDED)).correlate(box_cards).exists()).label(
+            "ended"
+        ),
     )
 
 
@@ -92,6 +95,7 @@ def boxes_of(conn: Connection, rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Bo
             ticked=row.ticked,
             signed=row.signed,
             unsigned=row.unsigned,
+            ended=row.ended,
             level=last[row.id].level if row.id in last else "",
             recipient=last[row.id].recipient if row.id in last else "",
             created_by=row.created_by,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from registry.batches.persons import open_person
 from registry.db.context import RegistryContext
-from registry.db.tables import box_cards, boxes, cards, members, units
+from registry.db.tables import ENDED, box_cards, boxes, cards, members, units
 from registry.handover.lookup import SAME_CARD, box_on_record
 from registry.handover.values import BoxSheet, SheetLine, SheetSection
 
@@ -17,7 +17,7 @@ def sheet_of(conn: Connection, context: RegistryContext, box_id: str) -> BoxShee
     """Raises NotOnRecord."""
     chosen = (
         select(members, box_cards.c.place, box_cards.c.card_number, box_cards.c.sequence)
-        .add_columns(units.c.name.label("unit"))
+        .add_columns(units.c.name.label("unit"), cards.c.state.label("card_state"))
         .join(cards, cards.c.member_id == members.c.id)
         .join(box_cards, SAME_CARD)
         .join(units, units.c.id == box_cards.c.unit_id)
@@ -31,7 +31,12 @@ def sheet_of(conn: Connection, context: RegistryContext, box_id: str) -> BoxShee
         (
             str(row.unit),
             SheetLine(
-                row.place, row.member_number, open_person(context.personal, row).name, row.card_number, row.sequence
+                row.place,
+                row.member_number,
+                open_person(context.personal, row).name,
+                row.card_number,
+                row.sequence,
+                ended=row.card_state in ENDED,
             ),
         )
         for row in conn.execute(chosen)

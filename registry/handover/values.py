@@ -45,8 +45,8 @@ class CardPlace(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Box:
     """A box of cards for units. Its units are in the order of their dividers; level and recipient are those of the last
-    hand-over, empty before the first. Of the cards in it, some are ticked off, signed for, or unsigned and to be sent
-    back."""
+    hand-over, empty before the first. Of the cards in it, some are ticked off, signed for, unsigned and to be sent
+    back, or ``ended`` (lost, withdrawn …) and to be taken out."""
 
     id: str
     batch_id: str
@@ -60,6 +60,7 @@ class Box:
     recipient: str
     created_by: str
     created_at: datetime
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """A line of the delivery list. ``name`` is in clear, so that the right person signs."""
+    """A line of the delivery list. ``name`` is in clear, so that the right person signs. ``ended``: the card was lost
+    or withdrawn since, and is handed to nobody."""
 
     place: int
     member_number: str
     name: str = field(repr=False)
     card_number: str
     sequence: int
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,11 @@ class SheetSection:
 
     unit: str
     lines: tuple[SheetLine, ...]
+
+    @property
+    def to_deliver(self) -> tuple[SheetLine, ...]:
+        """The lines of cards that are handed out."""
+        return tuple(line for line in self.lines if not line.ended)
 
 
 @dataclass(frozen=True, slots=True)

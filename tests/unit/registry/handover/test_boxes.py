@@ -138,6 +138,47 @@ def test_a_card_that_ended_meanwhile_leaves_the_box(registry: Registry, custody:
     assert states(registry, box.batch_id) == [CardState.PACKED, CardState.DAMAGED]
 
 
+@pytest.mark.parametrize("stage", [BoxStage.CLOSED, BoxStage.SENT])
+def test_a_card_that_is_lost_in_its_box_is_taken_out_and_the_account_is_balanced(
+    registry: Registry, custody: MemoryCustody, stage: BoxStage
+) -> None:
+    box, numbers = closed(registry, custody)
+    if stage is BoxStage.SENT:
+        registry.boxes.hand_over(box.id, Level.DISTRICT, "赵静", "李娜")
+    registry.losses.report(numbers[1], by="李娜", reason="会员来电")
+    shown = registry.boxes.box(box.id)
+    assert (shown.cards, shown.ended, shown.stage) == (3, 1, stage)
+    content = registry.boxes.sheet(box.id, "李娜")
+    assert [line.ended for line in content.sections[0].lines] == [False, True, False]
+    assert [line.card_number for line in content.sections[0].to_deliver] == [numbers[0], numbers[2]]
+    with pytest.raises(RegistryConflict, match=f"{numbers[1]}-1 was lost or withdrawn since") as refused:
+        registry.boxes.hand_over(box.id, Level.UNIT, "周敏", "赵静")
+    assert conflict(refused) == "box-ended"
+    with pytest.raises(RegistryConflict) as refused:
+        registry.boxes.leave_out(box.id, [numbers[0]], "李娜", "丢失")
+    assert conflict(refused) == "card-not-ended"
+    with pytest.raises(RegistryConflict):
+        registry.boxes.leave_out(box.id, None, "李娜", " ")
+    shown = registry.boxes.leave_out(box.id, None, "李娜", "已挂失")
+    assert (shown.cards, shown.ended) == (2, 0)
+    places = registry.boxes.places(box.batch_id)
+    assert (places[CardPlace.ENDED], sum(places.values())) == (1, 3)
+    registry.boxes.hand_over(box.id, Level.UNIT, "周敏", "赵静")
+    assert registry.boxes.receipt(box.id, "周敏", DAY, "李娜", signed=2).cards == 2
+    assert registry.boxes.box(box.id).stage is BoxStage.RECEIVED
+    assert sum(registry.boxes.places(box.batch_id).values()) == 3
+
+
+def test_a_card_that_is_found_again_goes_into_another_box(registry: Registry, custody: MemoryCustody) -> None:
+    box, numbers = closed(registry, custody)
+    loss = registry.losses.report(numbers[1], by="李娜", reason="会员来电")
+    registry.boxes.leave_out(box.id, [numbers[1]], "李娜", "已挂失")
+    registry.losses.unlist(loss.number, by="李娜", reason="是旧卡")
+    assert registry.boxes.places(box.batch_id)[CardPlace.PACKED] == 3
+    (other,) = registry.boxes.create(box.batch_id, "李娜")
+    assert [card.card_number for card in registry.boxes.cards(other.id)] == [numbers[1]]
+
+
 def test_closing_packs_all_cards_in_one_move_and_undo_opens_the_box(registry: Registry, custody: MemoryCustody) -> None:
     box, numbers = closed(registry, custody)
     assert (box.stage, states(registry, box.batch_id)) == (BoxStage.CLOSED, [CardState.PACKED] * 3)
