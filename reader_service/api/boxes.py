@@ -203,8 +203,9 @@ def untick(service: Svc, caller: Caller, box_id: BoxId, what: ScanRequest) -> Bo
 
 @router.post(
     "/{box_id}/leave-out",
-    summary="Take cards out of an open box",
-    description="They stay in stock, for another box. Role: registrar.",
+    summary="Take cards out of a box",
+    description="Out of an open box any, which stay in stock for another one; out of a packed box only lost or "
+    "withdrawn ones. Role: registrar.",
     responses=problems(404, 409, s409=_OTHER),
 )
 def leave_out(service: Svc, caller: Caller, box_id: BoxId, what: CardsRequest) -> Box:

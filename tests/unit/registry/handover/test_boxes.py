@@ -169,7 +169,7 @@ def test_a_card_that_is_lost_in_its_box_is_taken_out_and_the_account_is_balanced
     assert sum(registry.boxes.places(box.batch_id).values()) == 3
 
 
-def test_a_card_that_is_found_again_goes_into_another_box(registry: Registry, custody: MemoryCustody) -> None:
+def test_a_card_that_is_unlisted_again_goes_into_another_box(registry: Registry, custody: MemoryCustody) -> None:
     box, numbers = closed(registry, custody)
     loss = registry.losses.report(numbers[1], by="李娜", reason="会员来电")
     registry.boxes.leave_out(box.id, [numbers[1]], "李娜", "已挂失")
