@@ -26,6 +26,7 @@ from registry.values import Card, CardState
 
 _STAYS: Final = (CardState.LOST, CardState.WITHDRAWN, CardState.REPLACED, CardState.DAMAGED)
 """Ended cards: nothing but a block is wanted on them."""
+_HANDED_OVER: Final = (CardState.DELIVERED, CardState.ACTIVE)
 
 
 class CardUpdates:
@@ -86,7 +87,10 @@ class CardUpdates:
         where both are one person.
         """
         with self._context.write() as conn:
-            card, why = self._present(conn, card_number, sequence, shown, "card-not-in-use", "has its PIN changed")
+            card, why = self._present(conn, card_number, sequence, shown)
+            if card.state not in _HANDED_OVER:
+                sentence = f"card {card_number} is {card.state}; only a delivered card has its PIN changed"
+                raise RegistryConflict(sentence, reason="card-not-in-use", card=card_number, state=card.state.value)
             if second:
                 sentence = "who changes a blocked PIN does not consent to it; a second person does"
                 refuse_same_person(conn, by, second, sentence)
@@ -102,7 +106,10 @@ class CardUpdates:
         Raises NotOnRecord, RegistryConflict where the member was not identified, or the card was not delivered.
         """
         with self._context.write() as conn:
-            card, why = self._present(conn, card_number, sequence, shown, "card-not-delivered", "is activated")
+            card, why = self._present(conn, card_number, sequence, shown)
+            if card.state not in _HANDED_OVER:
+                sentence = f"card {card_number} is {card.state}; only a delivered card is activated"
+                raise RegistryConflict(sentence, reason="card-not-delivered", card=card_number, state=card.state.value)
             wanted = self._add(conn, card, UpdateKind.ACTIVATION, day, by, why)
             self._context.audit(conn, by, "card.identify", f"card:{card_number}-{sequence}", why, place=place)
             return _updates(conn, [wanted])[0]
@@ -238,17 +245,11 @@ class CardUpdates:
     def _nameless(self, conn: Connection, card_number: str, sequence: int, reason: str) -> str:
         return without_names(conn, self._context.personal, [(card_number, sequence)], reason)
 
-    def _present(
-        self, conn: Connection, card_number: str, sequence: int, shown: str, otherwise: str, what: str
-    ) -> tuple[Card, str]:
-        """The card of a member who was identified, and by what. Raises NotOnRecord, RegistryConflict (``otherwise`` for
-        a card that is neither delivered nor active)."""
+    def _present(self, conn: Connection, card_number: str, sequence: int, shown: str) -> tuple[Card, str]:
+        """The card of a member who was identified, and by what. Raises NotOnRecord, RegistryConflict."""
         if not shown.strip():
             raise RegistryConflict("say what identified the member", reason="member-identified")
         card = card_on_record(conn, card_number, sequence)
-        if card.state not in (CardState.DELIVERED, CardState.ACTIVE):
-            sentence = f"card {card_number} is {card.state}; only a delivered card {what}"
-            raise RegistryConflict(sentence, reason=otherwise, card=card_number, state=card.state.value)
         return card, self._nameless(conn, card_number, sequence, reason_given(shown))
 
     def _proposed(self, conn: Connection, update_id: int) -> WantedChange:

@@ -122,7 +122,7 @@ def test_own_scripts_evaluate_nothing_and_ask_nobody_else() -> None:
 
 
 def test_icons_that_are_used_are_drawn() -> None:
-    drawn = set(re.findall(r'<symbol id="([a-z]+)"', (STATIC / "icons.svg").read_text()))
+    drawn = set(re.findall(r'<symbol id="([a-z]+)"', (STATIC / "icons" / "icons.svg").read_text()))
     used = {name for path in SOURCES for name in re.findall(r'icon\("([a-z]+)"', path.read_text())}
     assert used
     assert used <= drawn
