@@ -109,7 +109,7 @@ TABLE: Final = (
     Listed("lists", "counter.lists", HelpPanel.COUNTER, "The signed lists that counters carry."),
     Listed(
         "programme",
-        "counter.programme",
+        "counter.programme_editions",
         HelpPanel.COUNTER,
         "What members get for their card: programme files checked, shown and published to counters.",
     ),

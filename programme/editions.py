@@ -10,7 +10,7 @@ from programme.errors import ProgrammeFileError
 from programme.programme import Programme
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError
-from terminal.member.signed import Issue, Sign, read, write
+from terminal.member.signed import Issue, Sign, read, read_unverified, write
 
 KIND: Final = "programme edition"
 EDITION_DAYS: Final = 90
@@ -47,6 +47,16 @@ class ProgrammeEdition:
         if body.get("digest") != programme.digest:
             raise CodecError("the programme edition is for a newer program: its values are read in another way here")
         return cls(programme, issue)
+
+    @classmethod
+    def on_record(cls, text: bytes) -> Self:
+        """Read an edition of the registry that signed it; its signature is not verified again, as its key may be gone.
+        Raises CodecError for one that this program does not know."""
+        body, issue = read_unverified(KIND, text)
+        try:
+            return cls(Programme.from_json(body["programme"]), issue)
+        except (ProgrammeFileError, KeyError, TypeError) as error:
+            raise CodecError(f"the programme edition cannot be read: {error}") from error
 
     def write(self, list_key: RsaPublic, sign: Sign) -> bytes:
         """The signed file. Raises what ``sign`` raises."""

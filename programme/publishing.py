@@ -1,4 +1,4 @@
-"""Publishing a programme: an edition of the registry, signed for counters."""
+"""Publishing a programme: handed in by one person, signed for counters as an edition of the registry by another."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ from datetime import datetime, timedelta, tzinfo
 
 from programme.editions import EDITION_DAYS, ProgrammeEdition
 from programme.linter import refuse_unfit
-from programme.programme import ProgrammeFile
-from registry.admin.programmes import ProgrammeEditionFile, PublishedProgramme
+from programme.programme import ProgrammeFile, parse_programme
+from registry.admin.programmes import ProgrammeEditionFile, ProgrammeProposal, PublishedProgramme
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.member.signed import Sign
 
 
-def publish(
-    registry: Registry,
-    file: ProgrammeFile,
-    key: RsaPublic,
-    sign: Sign,
-    *,
-    by: str,
-    zone: tzinfo,
-    days: int = EDITION_DAYS,
-) -> ProgrammeEditionFile:
-    """Sign a programme as a new edition for some days, dated in ``zone``.
+def propose(
+    registry: Registry, file: ProgrammeFile, content: str, *, by: str, days: int = EDITION_DAYS
+) -> ProgrammeProposal:
+    """Hand in a programme, whose text is ``content``, for an edition of some days.
 
-    Raises ProgrammeUnfit where the linter has findings, RegistryError, and what ``sign`` raises.
+    Raises ProgrammeUnfit where the linter has findings, RegistryError.
     """
     refuse_unfit(file)
     programme = file.programme
     division, life = programme.federation.division, timedelta(days=days)
+    published = PublishedProgramme(programme.programme, division, programme.digest, life)
+    return registry.programme_editions.propose(published, content, file.name, by=by)
+
+
+def publish(
+    registry: Registry, number: int, key: RsaPublic, sign: Sign, *, by: str, zone: tzinfo
+) -> ProgrammeEditionFile:
+    """A second person signs what was handed in as a new edition, dated in ``zone``.
+
+    Raises ProgrammeUnfit where the linter of this version has findings, RegistryError, and what ``sign`` raises.
+    """
+    proposal = registry.programme_editions.proposal(number)
+    file = parse_programme(registry.programme_editions.content(number), proposal.source)
+    refuse_unfit(file)
 
     def signed(version: int, issued: datetime) -> bytes:
-        return ProgrammeEdition.of(programme, version, issued.astimezone(zone), days).write(key, sign)
+        edition = ProgrammeEdition.of(file.programme, version, issued.astimezone(zone), proposal.days)
+        return edition.write(key, sign)
 
-    published = PublishedProgramme(programme.programme, division, programme.digest, life)
-    return registry.programme_editions.publish(published, signed, by=by)
+    return registry.programme_editions.publish(number, signed, by=by)

@@ -219,7 +219,7 @@ class SampleHistory:
         uploads what it has, and one redemption is disputed."""
         self._time.set_to(12, 9)
         self._contract.record_merchants(first=CLERK, second=SECOND)
-        self._contract.publish(self._home, by=CLERK)
+        self._contract.publish(self._home, first=CLERK, second=SECOND)
         chips = [self._chip(card) for card in handed[-_REDEEMING:]]
         before, after = SCENES[:_LATE], SCENES[_LATE:]
         with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:

@@ -98,7 +98,7 @@ def use_cards(
         return _nobody(console)
     time.set_to(12, 9)
     contract.record_merchants(first=unproven_actor("clerk"), second=unproven_actor("treasurer"))
-    edition = contract.publish(out, by=unproven_actor("clerk"))
+    edition = contract.publish(out, first=unproven_actor("clerk"), second=unproven_actor("reviewer"))
     published = text(
         "the programme is at the counter of {name}, signed, to be used until {until}",
         name=NAME,

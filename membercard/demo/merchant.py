@@ -25,7 +25,7 @@ from personalize.sheets.statement_workbook import statement_workbook
 from programme.facts import BenefitRequest
 from programme.outcome import Refused
 from programme.programme import parse_programme
-from programme.publishing import publish
+from programme.publishing import propose, publish
 from reader_service.parts import CounterPlace
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.journal import RedemptionJournal
@@ -122,21 +122,23 @@ class DemoContract:
     def __init__(self, registry: Registry, custody: MemoryCustody, days: DemoDays) -> None:
         self._registry, self._custody, self.days = registry, custody, days
 
-    def publish(self, home: Path, *, by: str) -> ProgrammeEditionFile:
-        """Write the programme file with the season of these days, and publish it for the counter in ``home``."""
-        first, last = self.days.season
+    def publish(self, home: Path, *, first: str, second: str) -> ProgrammeEditionFile:
+        """Write the programme file with the season of these days. One person hands it in, and another publishes it for
+        the counter in ``home``."""
+        begins, ends = self.days.season
         shipped = (files("membercard.demo") / "data" / _FILE).read_text(encoding="utf-8")
-        season = f"{{from: {first:%m-%d}, through: {last:%m-%d}}}"
+        season = f"{{from: {begins:%m-%d}, through: {ends:%m-%d}}}"
         division = f'division: "{profile_in_use().scheme}"'
         text = shipped.replace(_SHIPPED_SEASON, season).replace(_SHIPPED_DIVISION, division)
         (home / _FILE).write_text(text, encoding="utf-8")
         signer = self._custody.latest("list-signer")
+        proposal = propose(self._registry, parse_programme(text, str(home / _FILE)), text, by=first)
         edition = publish(
             self._registry,
-            parse_programme(text, str(home / _FILE)),
+            proposal.number,
             public_key(self._custody.info(signer)),
             lambda message: self._custody.sign(signer, message),
-            by=by,
+            by=second,
             zone=settings.load().zone,
         )
         for name, content in ((PROGRAMME, edition.signed), (LIST_KEY, key_file(self._custody))):
@@ -214,7 +216,7 @@ class DemoCounter:
 
     def upload(self) -> Uploaded:
         """Hand over to the office what waits in the journal."""
-        receiver = RegistryReceiver(self._registry, self._custody, MERCHANT, TERMINAL)
+        receiver = RegistryReceiver(self._registry, self._custody, MERCHANT, TERMINAL, settings.load().zone)
         return Uploader(self.redemptions.journal, receiver, self._clock).run()
 
     def _verdict(self, sender: Sender) -> Verdict:

@@ -75,7 +75,7 @@ def receiver_of_counter() -> Iterator[UploadReceiver]:
         return
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
-        yield RegistryReceiver(registry, keystore, place.merchant, place.terminal)
+        yield RegistryReceiver(registry, keystore, place.merchant, place.terminal, settings.load().zone)
 
 
 def _printer(address: str) -> ReceiptPrinter | None:

@@ -35,7 +35,7 @@ def counter_edition(current: settings.Settings | None = None) -> ProgrammeEditio
     except FileNotFoundError:
         raise SettingsError(
             f"there is no programme at {folder}: copy {PROGRAMME} and {LIST_KEY} there, which the issuer makes with "
-            "membercard programme publish FILE --to DIRECTORY; or name a file"
+            "membercard programme export DIRECTORY; or name a file"
         ) from None
     except OSError as e:
         raise SettingsError(f"cannot read {path}: {e.strerror}") from e

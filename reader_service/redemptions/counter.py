@@ -341,4 +341,8 @@ def _details(
         details["list"] = decision.list_price
     if choice.request.event:
         details["event"] = choice.request.event
+    if choice.request.place:
+        details["place"] = choice.request.place
+    if offer.benefit.questions:
+        details["answers"] = " ".join(sorted(choice.request.answers)) or "-"
     return details

@@ -17,6 +17,7 @@ from registry.batches.approval import discard
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
 from registry.batches.reviews import ReviewEvent, ReviewStep, record_step
+from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_name
@@ -45,7 +46,8 @@ class CollectionPoint:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss, with masked data of the member. ``answers`` names the questions that a caller answered rightly;
+    """A loss, with masked data of the member. ``returned_by`` says that the card is there again; another person unlists
+    it. ``answers`` names the questions that a caller answered rightly;
     ``caller_masked`` is the name of a caller who is not the member. ``batch`` makes the replacement, and ``collect_at``
     and ``collect_on`` say where and from when it is handed out."""
 
@@ -73,6 +75,9 @@ class Loss:
     unlisted_at: datetime | None
     unlisted_by: str | None
     unlisted_reason: str | None
+    returned_at: datetime | None
+    returned_by: str | None
+    returned_reason: str | None
 
     @property
     def listed(self) -> bool:
@@ -154,11 +159,12 @@ class Losses:
             return loss
 
     def unlist(self, number: int, *, by: str, reason: str, place: str = "") -> Loss:
-        """The card was found: it leaves the hotlist and gets its state back; a replacement that no chip was taken for
-        is given up.
+        """The card was found. Two people say so: the first call notes it (``returned_by``), the second one, by another
+        person, takes the card off the hotlist and gives it its state back; a replacement that no chip was taken for is
+        given up.
 
         Raises NotOnRecord, RegistryConflict once the replacement is being made, for a member who left, or who is in
-        another batch.
+        another batch, and, as OWN_WORK, for the person who noted it.
         """
         reason = reason_given(reason)
         with self._context.write() as conn:
@@ -167,6 +173,10 @@ class Losses:
             card = card_on_record(conn, row.card_number)
             if card.sequence != row.sequence or _has_living_card(conn, row.member_id):
                 raise _in_production(row.card_number)
+            if row.returned_by is None:
+                return self._note_return(conn, row, CardChange(by, place, reason, now))
+            sentence = f"{by} noted that card {row.card_number} was found, in person or by a token; another unlists it"
+            refuse_same_person(conn, row.returned_by, by, sentence, number=number)
             if (batch_id := _ordered_in(conn, row.member_id, row.card_number)) is not None:
                 _give_up(conn, batch_id, row.card_number, by, now)
             member = settled_member(conn, row.member_id)
@@ -181,25 +191,62 @@ class Losses:
             self._context.database.forget_deleted()
         return loss
 
+    def still_lost(self, number: int, *, by: str, reason: str) -> Loss:
+        """Take back that a card was found; it stays on the hotlist. Raises NotOnRecord, RegistryConflict where nobody
+        noted it, or the card was unlisted."""
+        with self._context.write() as conn:
+            row, reason = _listed_by_number(conn, number), reason_given(reason)
+            if row.returned_by is None:
+                sentence = f"nobody noted that the card of loss {number} was found"
+                raise RegistryConflict(sentence, reason="loss-not-found", number=number)
+            reason = without_name(open_person(self._context.personal, member_row(conn, row.member_id)), reason)
+            nobody: dict[str, None] = {"returned_at": None, "returned_by": None, "returned_reason": None}
+            conn.execute(update(losses).where(losses.c.id == number).values(nobody))
+            self._context.audit(conn, by, "card.still-lost", f"card:{row.card_number}-{row.sequence}", reason)
+            return loss_on_record(conn, self._context, number)
+
     def loss(self, number: int) -> Loss:
         """Raises NotOnRecord."""
         with self._context.read() as conn:
             return loss_on_record(conn, self._context, number)
 
     def page(
-        self, cursor: str | None = None, limit: int = 50, *, listed: bool | None = None, member_id: int | None = None
+        self,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        listed: bool | None = None,
+        member_id: int | None = None,
+        returned: bool = False,
     ) -> Page[Loss]:
-        """Losses, newest first; those listed or unlisted alone, or those of one member. Raises BadCursor."""
+        """Losses, newest first; those listed or unlisted alone, or those of one member. ``returned``: those listed
+        whose card was found, which wait for a second person. Raises BadCursor."""
         chosen = _chosen().order_by(losses.c.id.desc()).limit(cut(limit) + 1)
         if listed is not None:
             chosen = chosen.where(losses.c.unlisted_at.is_(None) if listed else losses.c.unlisted_at.is_not(None))
         if member_id is not None:
             chosen = chosen.where(losses.c.member_id == member_id)
+        if returned:
+            chosen = chosen.where(losses.c.unlisted_at.is_(None), losses.c.returned_by.is_not(None))
         if cursor is not None:
             chosen = chosen.where(losses.c.id < read_cursor(cursor, int)[0])
         with self._context.read() as conn:
             rows = conn.execute(chosen).all()
             return page_of(rows, limit, lambda row: _loss(conn, self._context, row), lambda row: [row.id])
+
+    def _note_return(self, conn: Connection, row: Row[*tuple[Any, ...]], change: CardChange) -> Loss:
+        """The first of two people."""
+        with conn.begin_nested() as trial:  # whether the second person could unlist it now
+            if (batch_id := _ordered_in(conn, row.member_id, row.card_number)) is not None:
+                _give_up(conn, batch_id, row.card_number, change.by, change.at)
+            member = settled_member(conn, row.member_id)
+            trial.rollback()
+        reason = without_name(open_person(self._context.personal, member), change.reason)
+        noted = {"returned_at": change.at, "returned_by": change.by, "returned_reason": reason}
+        conn.execute(update(losses).where(losses.c.id == row.id).values(noted))
+        subject = f"card:{row.card_number}-{row.sequence}"
+        self._context.audit(conn, change.by, "card.found", subject, reason, place=change.place)
+        return loss_on_record(conn, self._context, row.id)
 
     def _identify(self, card_number: str, caller: Caller, by: str) -> frozenset[Question]:
         """The caller's right answers. Raises NotOnRecord, RegistryConflict for too few; the audit keeps the attempt."""
@@ -297,6 +344,9 @@ def _loss(conn: Connection, context: RegistryContext, row: Row[*tuple[Any, ...]]
         unlisted_at=row.unlisted_at,
         unlisted_by=row.unlisted_by,
         unlisted_reason=row.unlisted_reason,
+        returned_at=row.returned_at,
+        returned_by=row.returned_by,
+        returned_reason=row.returned_reason,
     )
 
 

@@ -31,6 +31,7 @@ from registry.programme.judgement import (
     Mark,
     Prove,
     ProvenUse,
+    mark_of_clock,
     mark_of_ended_card,
     marks_of_order,
     marks_of_place,
@@ -38,6 +39,7 @@ from registry.programme.judgement import (
 )
 from registry.programme.merchants import contract_of
 from registry.programme.reversals import book_reversals
+from registry.programme.rules import Intents, Rules, judge_by_rules
 from registry.programme.work import Card, Upload, UploadWork
 from terminal.errors import CodecError
 from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRow, RowKind
@@ -91,8 +93,8 @@ class Booking:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def book(self, outlet: int, upload: Upload, prove: Prove, *, by: str) -> BookingResult:
-        """Book an upload of an outlet's counter.
+    def book(self, outlet: int, upload: Upload, prove: Prove, *, by: str, rules: Rules | None = None) -> BookingResult:
+        """Book an upload of an outlet's counter. ``rules``: those of the programme.
 
         Raises RegistryConflict for a journal of another outlet (``journal-outlet``) and rows that no journal has
         (``upload-rows``), NotOnRecord for an unknown outlet; whatever ``prove`` raises. Then nothing was changed.
@@ -111,6 +113,8 @@ class Booking:
             if work.booked:
                 conn.execute(insert(redemptions), work.booked)
             self._reverse(conn, work, by)
+            if rules is not None:
+                judge_by_rules(conn, self._context, work, rules)
             new = add_findings(conn, work.findings)
             if work.booked or work.reversed or new:
                 subject, booked = f"outlet:{outlet}", len(work.booked)
@@ -154,6 +158,8 @@ class Booking:
         ended = self._ended(conn, [card for card, state in states.items() if state in ENDED])
         booked = _booked(conn, [use for _, use in rows if isinstance(use, ProvenUse) and use.card in states])
         missing, today = _open_gaps(conn, booked), self._context.day(work.now)
+        intents = Intents.of_upload(conn, work, [use for _, use in rows if isinstance(use, ProvenUse)])
+        numbers = _numbers_of(conn, work)
         for row, use in rows:
             if isinstance(use, Mark):
                 work.mark(row, use)
@@ -171,9 +177,13 @@ class Booking:
                 continue
             for mark in (*marks_of_place(use, contract, today), *marks_of_order(use, others)):
                 work.mark(row, mark, use.card, use.atc)
-            if (end := mark_of_ended_card(use, ended.get(use.card))) is not None:
-                work.mark(row, end, use.card, use.atc)
-            work.book(row, use)
+            others_of_row = (mark_of_clock(row, use, self._context.day), mark_of_ended_card(use, ended.get(use.card)))
+            for one in filter(None, others_of_row):
+                work.mark(row, one, use.card, use.atc)
+            if row.number in numbers:
+                work.mark(row, Mark(FindingKind.ROW_DOUBLED, {"row": row.number}), use.card, use.atc)
+            numbers.add(row.number)
+            work.book(row, use, intents.details(use))
             insort(others, use.as_booked(), key=lambda one: one.atc)
             missing[use.card].take(use.atc)
         for card, gaps in missing.items():
@@ -214,7 +224,9 @@ class Booking:
         chosen = select(*named, redemptions.c.id, redemptions.c.number, redemptions.c.day)
         chosen = chosen.add_columns(reversals.c.at.label("reversed_at"))
         chosen = chosen.join(reversals, reversals.c.redemption_id == redemptions.c.id, isouter=True).where(*mine)
-        booked = {row.number: row for row in conn.execute(chosen)}
+        rows_on_record = conn.execute(chosen).all()
+        times = Counter(row.number for row in rows_on_record)
+        booked = {row.number: row for row in rows_on_record if times[row.number] == 1}
         taken: set[int] = set()
         for row in rows:
             number = row.data.get("redemption", "")
@@ -230,9 +242,19 @@ class Booking:
                 work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), (one.card_number, one.sequence), one.atc)
             elif one.reversed_at is None:
                 taken.add(one.id)
+                work.taken_back.add((one.card_number, one.sequence, one.atc))
                 texts = {name: str(_clean(row.data.get(name, ""))) for name in ("by", "reason")}
                 work.reversed.append({"redemption_id": one.id, "at": row.at, "booked_at": work.now, **texts})
         book_reversals(conn, self._context, work.reversed, by=by)
+
+
+def _numbers_of(conn: Connection, work: UploadWork) -> set[int]:
+    """The row numbers of this upload that have a booked redemption."""
+    numbers = [row.number for row in work.upload.rows if row.kind in COUNTED]
+    if not numbers:
+        return set()
+    mine = (redemptions.c.journal == work.upload.journal, redemptions.c.number.in_(numbers))
+    return set(conn.execute(select(redemptions.c.number).where(*mine)).scalars())
 
 
 def _last_hash(upload: Upload) -> bytes:

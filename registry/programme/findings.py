@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import findings, redemptions, reversals
@@ -28,8 +29,9 @@ REGISTRY: Final = "registry"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding. ``holds``: its redemption is not settled before a person has decided. ``atc_until`` is the last
-    transaction counter of a gap. ``decision`` is accepted, refused or resolved; None while it is open."""
+    """A finding. ``holds``: its redemption is not settled before two people have accepted it; ``first_by`` is the
+    first of them. ``atc_until`` is the last transaction counter of a gap. ``decision`` is accepted, refused or
+    resolved; None while it is open."""
 
     id: int
     kind: str
@@ -47,6 +49,9 @@ class Finding:
     closed_by: str | None
     decision: str | None
     reason: str | None
+    first_at: datetime | None
+    first_by: str | None
+    first_reason: str | None
 
 
 class Findings:
@@ -63,14 +68,18 @@ class Findings:
         kind: str | None = None,
         outlet: int | None = None,
         closed: bool = False,
+        half: bool = False,
     ) -> Page[Finding]:
-        """Open findings, or closed ones, the oldest first. Raises BadCursor."""
+        """Open findings, or closed ones, the oldest first. ``half``: only those that one person has accepted. Raises
+        BadCursor."""
         state = findings.c.closed_at.is_not(None) if closed else findings.c.closed_at.is_(None)
         chosen = select(findings).where(state).order_by(findings.c.id).limit(cut(limit) + 1)
         if kind is not None:
             chosen = chosen.where(findings.c.kind == kind)
         if outlet is not None:
             chosen = chosen.where(findings.c.outlet_id == outlet)
+        if half:
+            chosen = chosen.where(findings.c.first_by.is_not(None))
         if cursor is not None:
             chosen = chosen.where(findings.c.id > read_cursor(cursor, int)[0])
         with self._context.read() as conn:
@@ -88,11 +97,13 @@ class Findings:
             return _finding(_row(conn, number))
 
     def close(self, number: int, decision: str, *, by: str, reason: str) -> Finding:
-        """Decide an open finding, for ever. A late reversal that is accepted is booked, at the time of the counter's
-        row; one that is refused holds its redemption no longer, which stands.
+        """Decide an open finding, for ever. One that holds is accepted by two people: the first call leaves it open
+        with ``first_by``, the second one, by another person, closes it. Each may refuse it alone. A late reversal that
+        is accepted is booked, at the time of the counter's row; one that is refused holds its redemption no longer,
+        which stands.
 
-        Raises NotOnRecord, RegistryConflict for one that is closed already and for another decision than accepted and
-        refused.
+        Raises NotOnRecord, RegistryConflict for one that is closed already, for another decision than accepted and
+        refused, and, as OWN_WORK, for the person who has accepted it first.
         """
         why = reason_given(reason)
         if decision not in DECISIONS:
@@ -100,10 +111,19 @@ class Findings:
         with self._context.write() as conn:
             now = self._context.clock()
             values: dict[str, Any] = {"closed_at": now, "closed_by": by, "decision": decision, "reason": why}
-            late = _row(conn, number).kind == FindingKind.REVERSAL_LATE
+            row = _row(conn, number, lock=True)
+            late = row.kind == FindingKind.REVERSAL_LATE
             if late and decision == REFUSED:
                 values["holds"] = False
             open_one = (findings.c.id == number, findings.c.closed_at.is_(None))
+            if row.holds and decision == ACCEPTED and row.first_by is None and row.closed_at is None:
+                first = {"first_at": now, "first_by": by, "first_reason": why}
+                conn.execute(update(findings).where(*open_one).values(first))
+                self._context.audit(conn, by, "finding.accept", f"finding:{number}", why, kind=row.kind)
+                return _finding(_row(conn, number))
+            if row.holds and decision == ACCEPTED and row.closed_at is None:
+                sentence = f"{by} accepted finding {number} first, in person or by a token; another person accepts it"
+                refuse_same_person(conn, row.first_by, by, sentence, finding=number)
             if not conn.execute(update(findings).where(*open_one).values(values)).rowcount:
                 _row(conn, number)
                 raise RegistryConflict(f"finding {number} is closed already", reason="finding-closed", finding=number)
@@ -161,8 +181,9 @@ def resolve(conn: Connection, numbers: Sequence[int], at: datetime, reason: str)
         conn.execute(update(findings).where(findings.c.id.in_(numbers)).values(values))
 
 
-def _row(conn: Connection, number: int) -> Row[Any]:
-    row = conn.execute(select(findings).where(findings.c.id == number)).one_or_none()
+def _row(conn: Connection, number: int, *, lock: bool = False) -> Row[Any]:
+    chosen = select(findings).where(findings.c.id == number)
+    row = conn.execute(chosen.with_for_update() if lock else chosen).one_or_none()
     if row is None:
         raise NotOnRecord(f"there is no finding {number}", reason="finding", finding=number)
     return row
@@ -186,4 +207,7 @@ def _finding(row: Row[Any]) -> Finding:
         closed_by=row.closed_by,
         decision=row.decision,
         reason=row.reason,
+        first_at=row.first_at,
+        first_by=row.first_by,
+        first_reason=row.first_reason,
     )

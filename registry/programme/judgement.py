@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
 from terminal.errors import CodecError
-from terminal.member.journal_rows import JournalRow
+from terminal.member.journal_rows import JournalRow, RowKind
 from terminal.member.redemption.evidence import TC, RedemptionEvidence
 
 Prove = Callable[[RedemptionEvidence], bool]
@@ -24,6 +24,8 @@ REDEMPTION_LIST: Final = bytes.fromhex("9F02069F1A025F2A029A039F21039C019F37049F
 date could be those of an amount."""
 _AHEAD: Final = timedelta(days=1)
 """How far a counter's date may be ahead of the day of the upload, for zones and clocks."""
+_ANSWERED: Final = timedelta(minutes=10)
+"""How long after the request the row of its result may be written: over midnight it has another day."""
 
 
 class FindingKind(StrEnum):
@@ -53,6 +55,14 @@ class FindingKind(StrEnum):
     """A later transaction counter has an earlier date, which no sound card answers."""
     COUNT = "count"
     """The used count does not follow from the redemption before."""
+    CLOCK = "clock"
+    """The row has another day than the card was asked with."""
+    NOT_ALLOWED = "not-allowed"
+    """The programme does not allow it, by all that the office knows of the member."""
+    PRICE = "price"
+    """The programme has another price for it."""
+    ROW_DOUBLED = "row-doubled"
+    """Another redemption has the same row number of the journal: a copy of it went on. Both are booked."""
     ENDED_CARD = "ended-card"
     """Redeemed after the day on which the card was lost, withdrawn or replaced."""
     LATE_UPLOAD = "late-upload"
@@ -95,6 +105,9 @@ HOLDS: Final = NOT_BOOKED | {
     FindingKind.DATE_AHEAD,
     FindingKind.DATE_ORDER,
     FindingKind.COUNT,
+    FindingKind.CLOCK,
+    FindingKind.NOT_ALLOWED,
+    FindingKind.PRICE,
     FindingKind.ENDED_CARD,
     FindingKind.REVERSAL_LATE,
 }
@@ -132,6 +145,8 @@ class ProvenUse:
     signed: bool
     cryptogram: bytes
     evidence: bytes
+    request: str = ""
+    """All values that the card was asked with, as the counter's intent has them, in hex."""
 
     @property
     def card(self) -> tuple[str, int]:
@@ -164,6 +179,34 @@ class BookedUse:
     start: date | None
     scripts: int
     cryptogram: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RuledUse:
+    """A booked redemption as the rules look at it. ``details`` are the counter's own values about it, which no card has
+    signed; empty where the counter uploaded none. ``issued`` is the day on which the card was made."""
+
+    member: int
+    card_number: str
+    sequence: int
+    atc: int
+    benefit_class: str
+    quantity: int
+    amount: int
+    day: date
+    clock: time
+    details: Facts
+    reversed: bool
+    category: int
+    issued: date
+    journal: str
+    number: int
+    outlet: int
+
+    @property
+    def order(self) -> tuple[date, time, str, int, int]:
+        """By time; at one time by card and transaction counter."""
+        return self.day, self.clock, self.card_number, self.sequence, self.atc
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +266,7 @@ def proven_use(row: JournalRow, prove: Prove) -> ProvenUse | Mark:
         signed=bool(evidence.signature),
         cryptogram=evidence.cryptogram,
         evidence=encoded,
+        request=request.encode().hex(),
     )
 
 
@@ -246,6 +290,14 @@ def marks_of_place(use: ProvenUse, contract: Contract, today: date) -> Iterator[
         yield Mark(FindingKind.BENEFIT_NOT_AGREED, {"benefit": use.benefit_class})
     if use.day > today + _AHEAD:
         yield Mark(FindingKind.DATE_AHEAD, {"day": use.day.isoformat(), "today": today.isoformat()})
+
+
+def mark_of_clock(row: JournalRow, use: ProvenUse, day_of: Callable[[datetime], date]) -> Mark | None:
+    """A row of another day than the card was asked with; what was torn is found again on a later one."""
+    first, last = day_of(row.at - _ANSWERED), day_of(row.at)
+    if use.day <= last if row.kind is RowKind.RECOVERED else first <= use.day <= last:
+        return None
+    return Mark(FindingKind.CLOCK, {"day": use.day.isoformat(), "row": last.isoformat()})
 
 
 def mark_of_ended_card(use: ProvenUse, ended: date | None) -> Mark | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from registry.programme.findings import finding_digest
-from registry.programme.judgement import HOLDS, NOT_BOOKED, Facts, FindingKind, Mark, ProvenUse
+from registry.programme.judgement import HOLDS, NOT_BOOKED, Facts, FindingKind, Mark, ProvenUse, RuledUse
 from terminal.member.journal_rows import NO_ROW, JournalRow
 
 Card = tuple[str, int]
@@ -41,9 +41,10 @@ class UploadWork:
     booked: list[dict[str, Any]] = field(default_factory=list)
     known: int = 0
     reversed: list[dict[str, Any]] = field(default_factory=list)
+    taken_back: set[tuple[str, int, int]] = field(default_factory=set)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
-    def book(self, row: JournalRow, use: ProvenUse) -> None:
+    def book(self, row: JournalRow, use: ProvenUse, details: str = "{}") -> None:
         """A redemption to insert."""
         self.booked.append(
             {
@@ -69,6 +70,7 @@ class UploadWork:
                 "number": row.number,
                 "at": row.at,
                 "booked_at": self.now,
+                "details": details,
             }
         )
 
@@ -80,6 +82,13 @@ class UploadWork:
         place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence}
         digest = finding_digest(mark.kind, self.upload.journal, row.number, row.link(NO_ROW).hex())
         self._add(mark.kind, digest, mark.facts, journal=self.upload.journal, number=row.number, **place)
+
+    def mark_use(self, mark: Mark, use: RuledUse) -> None:
+        """Note what the programme's rules say against a booked redemption, which is named by its card: it may be of an
+        earlier upload, and of another outlet."""
+        place = {"card_number": use.card_number, "sequence": use.sequence, "atc": use.atc}
+        digest = finding_digest(mark.kind, use.card_number, use.sequence, use.atc, str(mark.facts.get("rule", "")))
+        self._add(mark.kind, digest, mark.facts, **place, journal=use.journal, number=use.number, outlet_id=use.outlet)
 
     def mark_journal(self, kind: FindingKind, first: int, last: int) -> None:
         """Note what is wrong with the journal between two rows."""

@@ -102,6 +102,14 @@ class Cli:
         assert done.status == 0, f"{done.args}: {done.status}\n{done.out}\n{done.err}"
         return done
 
+    def publish_programme(self, file: Path, to: Path | None = None, days: int = 90, config: Path | None = None) -> Done:
+        """Hand a programme in by one person, and publish it by another."""
+        begin = () if config is None else ("--config", config)
+        self.ok(*begin, "programme", "publish", file, "--days", days, "--by", "王芳")
+        listed = self.ok(*begin, "programme", "proposals", "--json").json["proposals"]
+        there = () if to is None else ("--to", to)
+        return self.ok(*begin, "programme", "confirm", listed[0]["number"], "--by", "李娜", *there)
+
     def start(self, *args: object, env: Mapping[str, str] | None = None) -> ForkedCommand:
         """Start it in a process group of its own, as a terminal does, for as long as this process lives."""
         environment = self.env(env)

@@ -109,6 +109,8 @@ def order(
 def unlist(number: Number, reason: Reason, by: By = None) -> None:
     """Unlist a card that was found, until its replacement is being made; a new hotlist is published.
 
+    Two people: the first one's command notes that the card is there, the same command of another person unlists it.
+
     Example: membercard loss unlist 12 --reason "found at home"
     """
     from reader_service.principal import Permission
@@ -117,6 +119,14 @@ def unlist(number: Number, reason: Reason, by: By = None) -> None:
     with settings.open_registry(keystore) as registry:
         person = identity.actor(registry, by, Permission.CARDS_CHANGE)
         loss = registry.losses.unlist(number, by=person, reason=reason)
+        if loss.listed:
+            output.say(
+                "loss {number}: the card was found; another person unlists it: "
+                "membercard loss unlist {number} --reason REASON --by NAME",
+                number=loss.number,
+            )
+            identity.note_unproven(person)
+            return
         edition = _publish(keystore, registry, person)
     output.say(
         "loss {number}: card {card} is off the hotlist, edition {edition}; it is {state} again",
@@ -125,6 +135,21 @@ def unlist(number: Number, reason: Reason, by: By = None) -> None:
         edition=edition,
         state=text(loss.card_state.value),
     )
+    identity.note_unproven(person)
+
+
+@app.command("still-lost")
+def still_lost(number: Number, reason: Reason, by: By = None) -> None:
+    """Take back that a card was found, before a second person unlists it.
+
+    Example: membercard loss still-lost 12 --reason "it was another card"
+    """
+    from reader_service.principal import Permission
+
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.CARDS_CHANGE)
+        registry.losses.still_lost(number, by=person, reason=reason)
+    output.say("loss {number}: the card stays on the hotlist", number=number)
     identity.note_unproven(person)
 
 

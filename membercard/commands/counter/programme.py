@@ -1,4 +1,4 @@
-"""`membercard programme`: programme files, and their signed editions for counters."""
+"""`membercard programme check` and `show`: programme files, and the edition of this counter."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from membercard import language, output, settings
-from membercard.commands.person_options import ByOrMachine
 from membercard.language import Language, text
-from membercard.wiring import identity
-from membercard.wiring.counter_lists import LIST_KEY, key_file
-from membercard.wiring.programme_edition import PROGRAMME, counter_edition
+from membercard.wiring.programme_edition import counter_edition
 
 if TYPE_CHECKING:
     from programme.facts import Beneficiary
@@ -91,97 +88,16 @@ def show(
     rows = _rules(programme) if not member else _decisions(programme, _beneficiary(programme, member), day)
     if json:
         issue = None if edition is None else edition.issue.to_json()
-        head = {"programme": programme.programme, "name": _both(programme.name), "digest": programme.digest}
+        head = {"programme": programme.programme, "name": both(programme.name), "digest": programme.digest}
         output.as_json({**head, "edition": issue, "benefits": [row.data for row in rows]})
         return
     heads = ["benefit", "rules"] if not member else ["benefit", "product", "decision"]
-    name, valid = _word(programme.name), programme.valid
+    name, valid = word(programme.name), programme.valid
     title = text("{name}, valid from {first} through {last}", name=name, first=valid.first, last=valid.last)
     output.show(output.table(title, heads, [row.cells for row in rows]))
     if edition is not None:
         until = output.local_time(edition.issue.expires)
         output.say("edition {version}, to be used until {expires}", version=edition.issue.version, expires=until)
-
-
-@app.command("publish")
-def publish(
-    file: Annotated[Path, _FILE],
-    to: Annotated[
-        Path | None,
-        typer.Option(metavar="DIRECTORY", help="Also write the files that counters need there.", show_default=False),
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, help="How long counters may use the edition.")] = 90,
-    by: ByOrMachine = None,
-) -> None:
-    """Sign a programme as a new edition for counters. A file with findings is not published.
-
-    Each call is an edition with a higher version than the one before: counters refuse an older one.
-
-    Example: membercard programme publish beijing.yaml --to /srv/counters
-    """
-    # Imports the registry, which a counter does not need.
-    from personalize.lists import public_key
-    from programme.programme import load_programme
-    from programme.publishing import publish as published
-    from reader_service.principal import Permission
-
-    read, keystore = load_programme(file), settings.open_keystore()
-    signer = keystore.latest("list-signer")
-    key = public_key(keystore.info(signer))
-    with settings.open_registry(keystore) as registry:
-        person = identity.actor_or_machine(registry, by, Permission.LISTS_PUBLISH)
-        edition = published(
-            registry,
-            read,
-            key,
-            lambda message: keystore.sign(signer, message),
-            by=person,
-            zone=settings.load().zone,
-            days=days,
-        )
-    output.say(
-        "{programme}: published as edition {version}, to be used until {expires}",
-        programme=edition.programme,
-        version=edition.version,
-        expires=output.local_time(edition.expires),
-    )
-    if to is not None:
-        for name, content in ((PROGRAMME, edition.signed), (LIST_KEY, key_file(keystore))):
-            output.write_file(to / name, content, public=True)
-            typer.echo(f"{to / name}")
-    identity.note_unproven(person)
-
-
-@app.command("editions")
-def editions(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the newest first.")] = 20,
-    json: output.Json = False,
-) -> None:
-    """List the editions that were published, newest first.
-
-    Example: membercard programme editions
-    """
-    with settings.open_registry() as registry:
-        lines = registry.programme_editions.page(limit=limit).items
-    if json:
-        output.as_json({"editions": lines})
-        return
-    if not lines:
-        output.say("No edition yet. Publish one with: membercard programme publish FILE")
-        return
-    rows = [
-        (
-            line.version,
-            output.local_time(line.at),
-            language.person(line.by),
-            line.programme,
-            output.local_time(line.expires),
-            line.digest[:16],
-        )
-        for line in lines
-    ]
-    heads = ["version", "published", "who", "programme", "expires", "digest"]
-    output.show(output.table("Editions of the programme", heads, rows))
 
 
 class _Row:
@@ -198,8 +114,8 @@ def _rules(programme: Programme) -> list[_Row]:
     rows = []
     for offer in programme.offers():
         sentences = list(explained(offer))
-        data = {"benefit": offer.code, "name": _both(offer.benefit.name), "rules": [_both(one) for one in sentences]}
-        rows.append(_Row(data, f"{offer.code}\n{_word(offer.benefit.name)}", "\n".join(map(_word, sentences))))
+        data = {"benefit": offer.code, "name": both(offer.benefit.name), "rules": [both(one) for one in sentences]}
+        rows.append(_Row(data, f"{offer.code}\n{word(offer.benefit.name)}", "\n".join(map(word, sentences))))
     return rows
 
 
@@ -220,9 +136,9 @@ def _offered(offer: Offer, member: Beneficiary, at: datetime) -> list[_Row]:
             decision = decide(offer, member, BenefitRequest(code, event="-", place=place), past, at)
             data = {"benefit": offer.code, "product": code, "place": place, **_decided(decision)}
             name = "\n".join(
-                [_word(product.name), *([_word(offer.benefit.stock[place].name)] if len(places) > 1 else [])]
+                [word(product.name), *([word(offer.benefit.stock[place].name)] if len(places) > 1 else [])]
             )
-            rows.append(_Row(data, _word(offer.benefit.name), name, _word(decision.sentence)))
+            rows.append(_Row(data, word(offer.benefit.name), name, word(decision.sentence)))
     return rows
 
 
@@ -230,13 +146,13 @@ def _decided(decision: Allowed | Refused) -> dict[str, Any]:
     from programme.outcome import Allowed
 
     if isinstance(decision, Allowed):
-        return {"allowed": True, "price": decision.price, "left": decision.left, "sentence": _both(decision.sentence)}
+        return {"allowed": True, "price": decision.price, "left": decision.left, "sentence": both(decision.sentence)}
     return {
         "allowed": False,
         "code": decision.code,
         "rule": decision.rule,
         "again_on": decision.again_on,
-        "sentence": _both(decision.sentence),
+        "sentence": both(decision.sentence),
     }
 
 
@@ -274,10 +190,10 @@ def _chinese() -> bool:
     return language.current() is Language.CHINESE
 
 
-def _word(words: Sentence | Wording) -> str:
+def word(words: Sentence | Wording) -> str:
     """A text of a programme in the current language."""
     return words.zh if _chinese() else words.en
 
 
-def _both(words: Sentence | Wording) -> dict[str, str]:
+def both(words: Sentence | Wording) -> dict[str, str]:
     return {"zh": words.zh, "en": words.en}

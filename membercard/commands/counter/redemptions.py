@@ -387,9 +387,8 @@ def _given_back(counter: CounterRedemptions, sender: Sender, verdict: Verdict) -
     try:
         keystore = settings.open_keystore()
         with settings.open_registry(keystore) as registry:
-            Uploader(
-                counter.journal, RegistryReceiver(registry, keystore, place.merchant, place.terminal), current.now
-            ).run()
+            receiver = RegistryReceiver(registry, keystore, place.merchant, place.terminal, current.zone)
+            Uploader(counter.journal, receiver, current.now).run()
             runner = UpdateRunner(registry.updates, keystore, current.operator, current.station, current.today())
             return UpdateKind.CREDIT in runner.run(sender, verdict.card).kinds
     except (ReceiverAway, UploadRefused, RegistryError, CustodyError, CardError, TransportError, SettingsError):

@@ -20,6 +20,9 @@ _KINDS = {
     "consent": "consent to a token",
     "amendment": "decide on amended data",
     "chip": "consent to unblock a card",
+    "unlisting": "unlist a card that was found",
+    "finding": "accept a finding as the second person",
+    "programme": "publish a programme",
 }
 
 
@@ -69,6 +72,10 @@ def waiting(
         output.say("decide on amended data with: membercard amendment approve NUMBER --by NAME")
     if "chip" in kinds:
         output.say("consent to a change of a chip with: membercard card consent NUMBER --by NAME")
+    if "unlisting" in kinds:
+        output.say("unlist a card with: membercard loss unlist NUMBER --reason REASON --by NAME")
+    if "programme" in kinds:
+        output.say("publish a programme with: membercard programme confirm NUMBER --by NAME")
     if "consent" in kinds:
         output.say("a second administrator consents to a token on the Users page")
 

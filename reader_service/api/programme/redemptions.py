@@ -147,8 +147,8 @@ def finding(service: Svc, caller: Caller, number: FindingNumber) -> Finding:
 @findings_router.post(
     "/{number}/close",
     summary="Decide a finding",
-    description="Accepts or refuses it, once: a redemption with a refused finding is not settled. Role: reviewer, in "
-    "person.",
+    description="Accepts or refuses it, once: a redemption with a refused finding is not settled. One that holds a "
+    "redemption is accepted by two people: the first call leaves it open with `first_by`. Role: reviewer, in person.",
     responses=problems(404, 409, s404=_NO_FINDING, s409=("conflict", "finding 7 is closed already")),
 )
 def close(service: Svc, caller: Caller, number: FindingNumber, decided: DecisionRequest) -> Finding:

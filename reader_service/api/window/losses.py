@@ -71,9 +71,16 @@ class TokenRequest(RequestModel):
     token: str = Field(min_length=1, max_length=200, examples=["not-a-token"])
 
 
+class UnlistRequest(ReasonRequest):
+    """Why, with a token of the second person where they stand at the same window."""
+
+    token: str = Field("", max_length=200, examples=["not-a-token"])
+
+
 class LossResponse(ResponseModel):
     """A loss; personal data are masked. `batch` makes the replacement, which is collected at `collect_at` from
-    `collect_on` on. `unlisted_at` is set once the card was found."""
+    `collect_on` on. `returned_by` noted that the card is there again; `unlisted_at` is set once another person has
+    unlisted it."""
 
     number: int
     member_id: int
@@ -99,6 +106,9 @@ class LossResponse(ResponseModel):
     unlisted_at: datetime | None
     unlisted_by: str | None
     unlisted_reason: str | None
+    returned_at: datetime | None
+    returned_by: str | None
+    returned_reason: str | None
 
 
 class ListedLossResponse(ResponseModel):
@@ -239,12 +249,24 @@ def consent(service: Svc, caller: Caller, number: LossNumber, second: TokenReque
     "/{number}/unlist",
     name="unlist",
     summary="Unlist a card that was found",
-    description="The card leaves the hotlist and gets its state back; a replacement without a chip is given up. "
-    "Refused once the replacement is being made. Role: registrar.",
+    description="Two people: the first call notes `returned_by`, and the second one, by another person or at once with "
+    "a `token` of theirs, takes the card off the hotlist and gives it its state back; a replacement without a chip is "
+    "given up. Refused once the replacement is being made. Role: registrar; the token needs registrar or reviewer.",
     responses=problems(404, 409, s409=_TOO_LATE),
 )
-def unlist(service: Svc, caller: Caller, number: LossNumber, why: ReasonRequest) -> ListedLossResponse:
-    return ListedLossResponse.model_validate(service.losses.unlist(caller, number, why.reason))
+def unlist(service: Svc, caller: Caller, number: LossNumber, why: UnlistRequest) -> ListedLossResponse:
+    return ListedLossResponse.model_validate(service.losses.unlist(caller, number, why.reason, why.token))
+
+
+@router.post(
+    "/{number}/still-lost",
+    name="still_lost",
+    summary="Take back that a card was found",
+    description="Before a second person unlists it; the card stays on the hotlist. Role: registrar.",
+    responses=problems(404, 409, s409=("conflict", "nobody noted that the card of loss 12 was found")),
+)
+def still_lost(service: Svc, caller: Caller, number: LossNumber, why: ReasonRequest) -> LossResponse:
+    return LossResponse.model_validate(service.losses.still_lost(caller, number, why.reason))
 
 
 def _point(there: CollectionRequest | None) -> CollectionPoint | None:

@@ -46,7 +46,9 @@ def findings(
 def close(
     request: Request, shell: PageShell, service: Svc, number: int, decision: Text = "", reason: Text = ""
 ) -> Response:
-    service.booking.close_finding(principal_of(request), number, decision, reason)
+    closed = service.booking.close_finding(principal_of(request), number, decision, reason)
+    if closed.closed_at is None:
+        return shell.go(request, "/settlements/findings", "findings.done-first", number=number)
     return shell.go(request, "/settlements/findings", _message(decision), number=number)
 
 

@@ -98,10 +98,20 @@ def consent(request: Request, shell: PageShell, service: Svc, number: int, token
 
 
 @router.post("/registry/losses/{number}/unlist")
-def unlist(request: Request, shell: PageShell, service: Svc, number: int, reason: Text = "") -> Response:
-    listed = service.losses.unlist(principal_of(request), number, reason)
+def unlist(
+    request: Request, shell: PageShell, service: Svc, number: int, reason: Text = "", token: Text = ""
+) -> Response:
+    listed = service.losses.unlist(principal_of(request), number, reason, token)
+    if listed.loss.listed:
+        return shell.go(request, f"/registry/losses/{number}", "losses.done-found")
     done = ("losses.done-unlist", "ok") if listed.edition else ("losses.done-unpublished", "warn")
     return shell.go(request, f"/registry/losses/{number}", done[0], kind=done[1])
+
+
+@router.post("/registry/losses/{number}/still-lost")
+def still_lost(request: Request, shell: PageShell, service: Svc, number: int, reason: Text = "") -> Response:
+    service.losses.still_lost(principal_of(request), number, reason)
+    return shell.go(request, f"/registry/losses/{number}", "losses.done-still-lost")
 
 
 @router.get("/registry/{member_id}/loss")

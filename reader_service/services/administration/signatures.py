@@ -12,6 +12,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import translate_registry_errors
 from reader_service.services.issuing.batches import SIGNATURE_LASTS, SIGNED
 from registry.admin.audit import AuditFilter
+from registry.admin.programmes import ProposalState
 from registry.batches.reviews import ReviewEvent
 from registry.db.paging import MOST
 from registry.members.amendments import AmendmentState
@@ -19,6 +20,7 @@ from registry.programme.changes import ChangeState
 from registry.programme.statement import StatementState
 from registry.store import Registry
 from registry.values import Batch, BatchState
+from terminal.emv.data.masking import masked_pan
 from terminal.names import same_name
 
 
@@ -34,6 +36,9 @@ class SignatureKind(StrEnum):
     MERCHANT = "merchant"  # a change of a merchant that moves money
     STATEMENT = "statement"  # a statement of a merchant that one person signed
     DISPUTE = "dispute"  # a disputed redemption
+    UNLISTING = "unlisting"  # a lost card that was found
+    FINDING = "finding"  # a finding that holds, and that one person accepted
+    PROGRAMME = "programme"  # a programme that was handed in to be published
 
 
 PERMISSIONS: Final = {
@@ -46,6 +51,9 @@ PERMISSIONS: Final = {
     SignatureKind.MERCHANT: Permission.MERCHANTS_APPROVE,
     SignatureKind.STATEMENT: Permission.SETTLEMENTS_SIGN,
     SignatureKind.DISPUTE: Permission.FINDINGS_CLOSE,
+    SignatureKind.UNLISTING: Permission.CARDS_CHANGE,
+    SignatureKind.FINDING: Permission.FINDINGS_CLOSE,
+    SignatureKind.PROGRAMME: Permission.PROGRAMMES_APPROVE,
 }
 """Who may give each."""
 
@@ -101,6 +109,7 @@ class _Signatures:
 
     def of(self, p: Principal, *, unsent: bool) -> list[WaitingSignature]:
         drafts = self._drafts(p) if unsent else []
+        later = [*self._unlistings(p), *self._findings(p), *self._programmes(p)]
         return [
             *drafts,
             *self._reviews(p),
@@ -111,6 +120,54 @@ class _Signatures:
             *self._merchants(p),
             *self._statements(p),
             *self._disputes(p),
+            *later,
+        ]
+
+    def _programmes(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.PROGRAMMES_APPROVE):
+            return []
+        waiting = self._registry.programme_editions.proposals(None, MOST, state=ProposalState.WAITING).items
+        people = self._registry.users.people([one.by for one in waiting])
+        kind = SignatureKind.PROGRAMME
+        return [
+            WaitingSignature(kind, str(one.number), one.programme, one.by, one.at, same_name(people[one.by], p.name))
+            for one in waiting
+        ]
+
+    def _unlistings(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.CARDS_CHANGE):
+            return []
+        back = self._registry.losses.page(None, MOST, returned=True).items
+        people = self._registry.users.people([one.returned_by for one in back if one.returned_by])
+        return [
+            WaitingSignature(
+                SignatureKind.UNLISTING,
+                str(one.number),
+                one.unit,
+                one.returned_by,
+                one.returned_at,
+                same_name(people[one.returned_by], p.name),
+            )
+            for one in back
+            if one.returned_by is not None and one.returned_at is not None
+        ]
+
+    def _findings(self, p: Principal) -> list[WaitingSignature]:
+        if not p.may(Permission.FINDINGS_CLOSE):
+            return []
+        half = self._registry.findings.page(None, MOST, half=True).items
+        people = self._registry.users.people([one.first_by for one in half if one.first_by])
+        return [
+            WaitingSignature(
+                SignatureKind.FINDING,
+                str(one.id),
+                masked_pan(one.card_number) if one.card_number else str(one.id),
+                one.first_by,
+                one.first_at,
+                same_name(people[one.first_by], p.name),
+            )
+            for one in half
+            if one.first_by is not None and one.first_at is not None
         ]
 
     def _merchants(self, p: Principal) -> list[WaitingSignature]:

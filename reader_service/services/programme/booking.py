@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
+from programme.booking_rules import BookingRules
 from reader_service.errors import Conflict, Forbidden, Invalid
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -32,6 +33,7 @@ class BookingService:
     def __init__(self, parts: ServiceParts) -> None:
         self._registry = parts.registry
         self._custody = parts.custody
+        self._rules = BookingRules(parts.registry.programme_editions, parts.zone)
 
     def upload(
         self, p: Principal, journal: str, previous: bytes, rows: Sequence[Mapping[str, object]]
@@ -44,7 +46,8 @@ class BookingService:
         outlet = _outlet_of(p)
         upload = Upload(journal, previous, tuple(_rows(rows)))
         with translate_registry_errors():
-            return self._registry.booking.book(outlet, upload, prove_with(self._custody), by=p.name)
+            prove, rules = prove_with(self._custody), self._rules.refreshed()
+            return self._registry.booking.book(outlet, upload, prove, by=p.name, rules=rules)
 
     def through(self, p: Principal, journal: str) -> int:
         """The number of the last row that the office has of a journal; 0 for a new one. Raises Conflict."""

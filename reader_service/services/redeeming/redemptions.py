@@ -369,7 +369,8 @@ class RedemptionService:
         return result
 
     def _registry_receiver(self, place: CounterPlace) -> UploadReceiver:
-        return RegistryReceiver(self._parts.registry, self._parts.custody, place.merchant, place.terminal)
+        parts = self._parts
+        return RegistryReceiver(parts.registry, parts.custody, place.merchant, place.terminal, parts.zone)
 
     def _books_here(self) -> bool:
         return self._parts.place is not None and self._parts.place.receiver is None

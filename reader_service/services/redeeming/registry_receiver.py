@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from typing import Final
 
+from programme.booking_rules import BookingRules
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
 from reader_service.services.programme.booking import prove_with
@@ -27,8 +29,9 @@ _REASONS: Final = {
 class RegistryReceiver:
     """Booking by the outlet that has the counter's terminal on record."""
 
-    def __init__(self, registry: Registry, custody: KeyCustody, merchant: str, terminal: str) -> None:
+    def __init__(self, registry: Registry, custody: KeyCustody, merchant: str, terminal: str, zone: tzinfo) -> None:
         self._registry, self._custody, self._merchant, self._terminal = registry, custody, merchant, terminal
+        self._rules = BookingRules(registry.programme_editions, zone)
 
     def through(self, journal: str) -> int:
         with _translated():
@@ -38,7 +41,8 @@ class RegistryReceiver:
         upload = Upload(batch.journal, batch.previous, batch.rows)
         with _translated():
             prove = prove_with(self._custody)
-            result = self._registry.booking.book(self._outlet(), upload, prove, by=machine_actor(self._terminal))
+            by, rules = machine_actor(self._terminal), self._rules.refreshed()
+            result = self._registry.booking.book(self._outlet(), upload, prove, by=by, rules=rules)
         return UploadReceipt(result.booked, result.known, result.findings)
 
     def _outlet(self) -> int:

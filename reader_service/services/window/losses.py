@@ -111,10 +111,7 @@ class LossService:
         if loss.batch is None or loss.batch_state is not BatchState.DRAFT:
             sentence = f"loss {number} has no replacement that waits for a second person"
             raise Conflict(sentence, reason="loss-not-waiting", number=number)
-        try:
-            second = self._accounts.prove_token(token.strip())
-        except NotSignedIn as e:  # of the token; the caller is signed in
-            raise Invalid("this token is not in force", {"token": "a token that is in force"}) from e
+        second = self._proven(token)
         second.need(Permission.ROSTERS_APPROVE)
         with translate_registry_errors():
             batch = self._registry.batches.approve(
@@ -128,14 +125,31 @@ class LossService:
         self._bus.publish("batch.changed", batch.id, {"state": batch.state.value, "review": None})
         return batch
 
-    def unlist(self, p: Principal, number: int, reason: str) -> ListedLoss:
-        """The card was found, and is there: it leaves the hotlist with the next edition. A replacement that no chip was
-        taken for is given up; after that it is too late."""
+    def unlist(self, p: Principal, number: int, reason: str, token: str = "") -> ListedLoss:
+        """The card was found, and is there. The first person notes it, a second one unlists it: on their own screen, or
+        at this window by a ``token`` of theirs. It leaves the hotlist with the next edition; a replacement that no chip
+        was taken for is given up, and after that it is too late.
+
+        Raises Invalid for a token that is not in force, Forbidden for one that may not, OwnWork for one person twice.
+        """
+        p.need(Permission.CARDS_CHANGE)
+        why = needs_reason(reason)
+        second = self._second(token) if token.strip() else None
+        registry, place = self._registry.losses, self._parts.station
+        with translate_registry_errors():
+            loss = registry.loss(number)
+            if loss.returned_by is None or second is None:
+                loss = registry.unlist(number, by=p.name, reason=why, place=place)
+            if loss.listed and second is not None:
+                loss = registry.unlist(number, by=second.name, reason=why, place=place)
+        return ListedLoss(loss, None) if loss.listed else self._listed(p, loss)
+
+    def still_lost(self, p: Principal, number: int, reason: str) -> Loss:
+        """Take back that a card was found, before a second person unlists it."""
         p.need(Permission.CARDS_CHANGE)
         why = needs_reason(reason)
         with translate_registry_errors():
-            loss = self._registry.losses.unlist(number, by=p.name, reason=why, place=self._parts.station)
-        return self._listed(p, loss)
+            return self._registry.losses.still_lost(number, by=p.name, reason=why)
 
     def loss(self, p: Principal, number: int) -> Loss:
         """Raises NotFound."""
@@ -198,6 +212,20 @@ class LossService:
         from reader_service.services.window.bank_sheet import written  # openpyxl takes long to load
 
         return BankFile(filename, written(lines, self._parts.zone, kind))
+
+    def _proven(self, token: str) -> Principal:
+        """The person behind a token. Raises Invalid."""
+        try:
+            return self._accounts.prove_token(token.strip())
+        except NotSignedIn as e:  # of the token; the caller is signed in
+            raise Invalid("this token is not in force", {"token": "a token that is in force"}) from e
+
+    def _second(self, token: str) -> Principal:
+        """The second person who unlists: a registrar or a reviewer. Raises Invalid, Forbidden."""
+        second = self._proven(token)
+        if not second.may(Permission.CARDS_CHANGE):
+            second.need(Permission.ROSTERS_APPROVE)
+        return second
 
     def _check(self, collection: CollectionPoint | None) -> None:
         """Raises Invalid for a place without a name, or a day that is over or far ahead."""

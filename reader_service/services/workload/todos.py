@@ -22,6 +22,9 @@ _PLACES: Final = {
     SignatureKind.MERCHANT: "merchants",
     SignatureKind.STATEMENT: "settlements",
     SignatureKind.DISPUTE: "settlements",
+    SignatureKind.UNLISTING: "registry",
+    SignatureKind.FINDING: "settlements",
+    SignatureKind.PROGRAMME: "programme",
 }
 _BY_STATE: Final = frozenset((Permission.ROSTERS_UPLOAD, Permission.BATCHES_PREPARE))
 _TO_WORK_ON: Final = (BatchState.APPROVED, BatchState.PREPARED, BatchState.RUNNING, BatchState.DONE)
@@ -44,7 +47,10 @@ class TodoService:
     def of(self, p: Principal, waiting: Sequence[WaitingSignature]) -> dict[str, int]:
         """Numbers by page; pages without any are left out. ``waiting``: the caller's missing signatures, of which those
         count that others ask the caller for."""
-        counts = Counter(_PLACES[one.kind] for one in waiting if not one.own)
+        mine = [
+            one for one in waiting if not one.own and one.kind is not SignatureKind.FINDING
+        ]  # counted as open below
+        counts = Counter(_PLACES[one.kind] for one in mine)
         with translate_registry_errors():
             states = self._registry.batches.state_counts() if _BY_STATE & permissions_of(p.roles) else {}
             if p.may(Permission.ROSTERS_UPLOAD):

@@ -34,6 +34,7 @@ from registry.db.tables.production import (
     originals,
     pans,
     programme_editions,
+    programme_proposals,
     reviews,
     roster_rows,
     stock_receipts,
@@ -41,6 +42,7 @@ from registry.db.tables.production import (
     verdicts,
 )
 from registry.db.tables.programme import (
+    counter_intents,
     counter_journals,
     findings,
     merchant_benefits,
@@ -86,6 +88,7 @@ __all__ = [
     "chips",
     "claims",
     "confirmations",
+    "counter_intents",
     "counter_journals",
     "counters",
     "disputes",
@@ -113,6 +116,7 @@ __all__ = [
     "payouts",
     "plans",
     "programme_editions",
+    "programme_proposals",
     "queue",
     "reader_names",
     "redemptions",

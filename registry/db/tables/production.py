@@ -299,6 +299,32 @@ editions = Table(
 )
 
 # What counters were given of the programme; triggers keep the rows from being changed or deleted.
+programme_proposals = Table(
+    "programme_proposals",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("programme", Text, nullable=False),
+    Column("division", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("source", Text, nullable=False),  # the file's name
+    Column("content", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", UtcTime),
+    Column("decided_by", Text),
+    Column("decided_reason", Text, nullable=False, server_default=text("''")),
+    Column("version", BigInteger),  # of the edition that it became
+    one_of("state", "waiting", "published", "refused", "cancelled"),
+    CheckConstraint("length(digest) = 64", name="digest"),
+    CheckConstraint("days BETWEEN 1 AND 366", name="days"),
+    CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("state NOT IN ('published', 'refused') OR decided_by <> by", name="second_person"),
+    CheckConstraint("(state = 'published') = (version IS NOT NULL)", name="version"),
+    sqlite_autoincrement=True,
+)
+
 programme_editions = Table(
     "programme_editions",
     metadata,
@@ -310,6 +336,7 @@ programme_editions = Table(
     Column("digest", Text, nullable=False),
     Column("expires", UtcTime, nullable=False),
     Column("signed", LargeBinary, nullable=False),
+    Column("proposal_id", ForeignKey("programme_proposals.id")),  # NULL where one person was enough
     CheckConstraint("length(division) = 6", name="division"),
     CheckConstraint("length(digest) = 64", name="digest"),
 )

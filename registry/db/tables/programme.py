@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from registry.db.tables.columns import RowId, UtcTime, metadata, of_card, where
@@ -85,6 +86,16 @@ counter_journals = Table(
     CheckConstraint("through >= 0", name="through"),
 )
 
+# Values of requests whose results were not in the same upload.
+counter_intents = Table(
+    "counter_intents",
+    metadata,
+    Column("request", Text, primary_key=True),  # SHA-256 of what the card was asked with
+    Column("details", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    CheckConstraint("length(request) = 64", name="request"),
+)
+
 redemptions = Table(
     "redemptions",
     metadata,
@@ -111,6 +122,7 @@ redemptions = Table(
     Column("number", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),  # of the counter's row
     Column("booked_at", UtcTime, nullable=False),
+    Column("details", Text, nullable=False, server_default=text("'{}'")),  # the counter's own values, which none signed
     of_card(),
     UniqueConstraint("card_number", "sequence", "atc"),
     CheckConstraint("atc BETWEEN 1 AND 65535", name="atc"),
@@ -153,6 +165,9 @@ findings = Table(
     Column("closed_by", Text),
     Column("decision", Text),
     Column("reason", Text),
+    Column("first_at", UtcTime),  # of two people who accept one that holds
+    Column("first_by", Text),
+    Column("first_reason", Text),
     CheckConstraint("decision IN ('accepted', 'refused', 'resolved')", name="decision"),
     CheckConstraint("(closed_at IS NULL) = (decision IS NULL)", name="closed"),
     CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by"),

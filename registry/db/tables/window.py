@@ -50,6 +50,9 @@ losses = Table(
     Column("unlisted_reason", Text),
     Column("reported_in", ForeignKey("bank_reports.id"), index=True),
     Column("unlisting_reported_in", ForeignKey("bank_reports.id"), index=True),
+    Column("returned_at", UtcTime),  # by the first of two people; the second unlists
+    Column("returned_by", Text),
+    Column("returned_reason", Text),
     of_card(),
     one_of("channel", "window", "hotline"),
     CheckConstraint("(channel = 'hotline') = (caller <> '')", name="caller"),

@@ -38,7 +38,13 @@ def test_a_loss_is_reported_replaced_unlisted_again_and_reported_to_the_bank(
     assert "window 3" in shown
     assert re.search(r"collected from +20\d\d-\d\d-\d\d", shown)
     assert f"{card}-01" in cli.ok("loss", "list", "--listed").out
-    unlisted = cli.ok("loss", "unlist", 1, "--reason", "found", "--by", "clerk")
+    noted = cli.ok("loss", "unlist", 1, "--reason", "found", "--by", "clerk")
+    assert "loss 1: the card was found; another person unlists it: membercard loss unlist 1" in noted.out
+    assert "unlist a card that was found" in cli.ok("waiting").out
+    assert "the card stays on the hotlist" in cli.ok("loss", "still-lost", 1, "--reason", "no", "--by", "clerk").out
+    cli.ok("loss", "unlist", 1, "--reason", "found", "--by", "clerk")
+    assert "another unlists it" in cli.run("loss", "unlist", 1, "--reason", "x", "--by", "clerk").complaint
+    unlisted = cli.ok("loss", "unlist", 1, "--reason", "found", "--by", "wang")
     assert "it is verified again" in unlisted.out
     assert cli.ok("loss", "list", "--listed").out.strip() == "no card was reported lost"
     later = cli.ok("loss", "report", other, "--reason", "lost", "--by", "clerk")

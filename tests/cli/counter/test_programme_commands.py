@@ -85,8 +85,8 @@ def test_a_counter_takes_what_was_published_and_nothing_older(home: IssuerDirect
     issuer = home.copy(tmp_path / "home").cli
     assert "No edition yet" in issuer.ok("programme", "editions").out
     first, second = tmp_path / "first", tmp_path / "second"
-    issuer.ok("programme", "publish", BEIJING, "--to", first)
-    issuer.ok("programme", "publish", EXAMPLES / "hebei.yaml", "--to", second, "--days", "30")
+    issuer.publish_programme(BEIJING, first)
+    issuer.publish_programme(EXAMPLES / "hebei.yaml", second, 30)
     editions = issuer.ok("programme", "editions", "--json").json["editions"]
     assert [edition["programme"] for edition in editions] == ["hebei", "beijing"]
     assert editions[0]["version"] > editions[1]["version"]
@@ -95,7 +95,7 @@ def test_a_counter_takes_what_was_published_and_nothing_older(home: IssuerDirect
     assert row["subject"] == f"programme:{editions[0]['version']}"
 
     counter = Cli(tmp_path / "counter", passphrase=None)
-    assert "membercard programme publish" in counter.run("programme", "show").complaint
+    assert "membercard programme export" in counter.run("programme", "show").complaint
     counter.data.mkdir(exist_ok=True)
     shutil.copytree(second, counter.data, dirs_exist_ok=True)
     shown = counter.ok("programme", "show", "--json").json
@@ -118,8 +118,9 @@ def test_a_file_with_findings_is_not_published(home: IssuerDirectory, tmp_path: 
     issuer = home.copy(tmp_path / "home").cli
     path = tmp_path / "own.yaml"
     path.write_text(BEIJING.read_text("utf-8").replace("percent: 80}", "percent: 180}"), "utf-8")
-    done = issuer.run("--lang", "zh", "programme", "publish", path, "--to", tmp_path / "out")
-    assert (done.status, "高于原价" in done.complaint, (tmp_path / "out").exists()) == (1, True, False)
+    done = issuer.run("--lang", "zh", "programme", "publish", path)
+    assert (done.status, "高于原价" in done.complaint) == (1, True)
+    assert issuer.ok("programme", "proposals", "--json").json["proposals"] == []
     assert issuer.ok("programme", "editions", "--json").json["editions"] == []
 
 
@@ -127,7 +128,7 @@ def test_the_lists_of_a_counter_show_its_programme(home: IssuerDirectory, tmp_pa
     issuer = home.copy(tmp_path / "home").cli
     counter = Cli(tmp_path / "counter", passphrase=None)
     assert "programme.json" not in issuer.ok("lists", "publish", counter.data).out
-    issuer.ok("programme", "publish", BEIJING)
+    issuer.publish_programme(BEIJING)
     assert f"{counter.data}/programme.json" in issuer.ok("lists", "publish", counter.data).out
     rows = counter.ok("lists", "show", "--json").json["lists"]
     assert [(row["name"], row["state"]) for row in rows] == [
@@ -135,3 +136,30 @@ def test_the_lists_of_a_counter_show_its_programme(home: IssuerDirectory, tmp_pa
         ("hotlist", "current"),
         ("programme edition", "current"),
     ]
+
+
+def test_one_person_hands_in_and_another_publishes(home: IssuerDirectory, tmp_path: Path) -> None:
+    issuer = home.copy(tmp_path / "home").cli
+    handed = issuer.ok("programme", "publish", BEIJING, "--by", "王芳").out
+    assert "proposal 1 waits for a second person: membercard programme confirm 1 --by NAME" in handed
+    assert "park-pass" in handed, "what it changes"
+    assert "publish a programme" in issuer.ok("waiting").out
+    own = issuer.run("programme", "confirm", 1, "--by", "王芳")
+    assert (own.status, "another person publishes it" in own.complaint) == (1, True)
+    assert issuer.ok("programme", "editions", "--json").json["editions"] == []
+    again = issuer.run("--lang", "zh", "programme", "publish", BEIJING, "--by", "王芳").complaint
+    assert again == "同一方案的第 1 号提交已在等待确认"
+    issuer.ok("programme", "refuse", 1, "--reason", "last year's price", "--by", "李娜")
+    over = issuer.run("programme", "confirm", 1, "--by", "李娜").complaint
+    assert over == "proposal 1 is refused and does not wait any more"
+    issuer.publish_programme(BEIJING)
+    (edition,) = issuer.ok("programme", "editions", "--json").json["editions"]
+    cheaper = tmp_path / "cheaper.yaml"
+    cheaper.write_text(BEIJING.read_text("utf-8").replace("percent: 50}", "percent: 40}"), "utf-8")
+    changed = issuer.ok("programme", "publish", cheaper, "--by", "王芳").out
+    assert "park-pass" in changed
+    assert "gym" not in changed
+    compared = issuer.ok("programme", "compare", edition["version"], "--json").json["differences"]
+    assert compared == []
+    written = issuer.ok("programme", "export", tmp_path / "out").out
+    assert "programme.json" in written

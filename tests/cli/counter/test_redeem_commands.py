@@ -34,7 +34,7 @@ class Counter:
         self.cli.data.mkdir()
         (folder / "programme.yaml").write_text(PROGRAMME, encoding="utf-8")
         home.cli.ok("lists", "publish", self.cli.data)
-        home.cli.ok("programme", "publish", folder / "programme.yaml", "--to", self.cli.data)
+        home.cli.publish_programme(folder / "programme.yaml", self.cli.data)
         card = home.card.removeprefix("sim:")
         self.card = folder / "member.card"
         shutil.copy(card, self.card)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from registry.programme.rates import Rate
 from registry.programme.work import Upload
 from registry.store import Registry
 from registry.values import Card
+from terminal.errors import CodecError
 from terminal.keys import EMV_CSK, KeyRef, MemoryCustody
 from terminal.keys.custody import Algorithm, Purpose
 from terminal.member.issuing import proves
@@ -102,22 +104,36 @@ class Till:
     hashes: list[bytes] = field(default_factory=lambda: [NO_ROW])
     uploaded: int = 0
 
-    def add(self, kind: RowKind, **data: str | int) -> JournalRow:
-        row = JournalRow(len(self.rows) + 1, self.at, kind, data)
+    def add(self, kind: RowKind, day: date | None = None, /, **data: str | int) -> JournalRow:
+        at = self.at if day is None else datetime.combine(day, self.at.timetz())
+        row = JournalRow(len(self.rows) + 1, at, kind, data)
         self.rows.append(row)
         self.hashes.append(row.link(self.hashes[-1]))
         self.at += timedelta(seconds=1)
         return row
 
-    def redeemed(self, *taken: RedemptionEvidence, kind: RowKind = RowKind.REDEEMED) -> JournalRow:
-        """Rows of these redemptions; gives the last."""
-        return [self.add(kind, **counted(evidence)) for evidence in taken][-1]
+    def redeemed(self, *taken: RedemptionEvidence, kind: RowKind = RowKind.REDEEMED, intent: int = 1) -> JournalRow:
+        """Rows of these redemptions, each on the day of its own; gives the last."""
+        rows = [counted(evidence) | {"intent": intent} for evidence in taken]
+        return [self.add(kind, _day_of(one), **row) for one, row in zip(taken, rows, strict=True)][-1]
+
+    def request_row(self, evidence: RedemptionEvidence, **details: str | int) -> JournalRow:
+        """The row of the request of a redemption, with the counter's own values."""
+        card: dict[str, str | int] = {"card": evidence.card_number, "sequence": evidence.sequence, "cashier": "li.na"}
+        request = evidence.request
+        return self.add(RowKind.INTENT, request.day, **card, request=request.encode().hex(), **details)
 
     def upload(self, first: int | None = None) -> Upload:
         """The rows from a number on; without it, those that were not handed over before."""
         begin = self.uploaded if first is None else first - 1
         self.uploaded = len(self.rows)
         return Upload(self.journal, self.hashes[begin], tuple(self.rows[begin:]))
+
+
+def _day_of(evidence: RedemptionEvidence) -> date | None:
+    with suppress(CodecError):
+        return evidence.request.day
+    return None
 
 
 def counted(evidence: RedemptionEvidence) -> dict[str, str | int]:

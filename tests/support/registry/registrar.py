@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from registry.admin.audit import AuditFilter
+from registry.members.losses import Loss
 from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow, Card, Claim, NewDossier
@@ -117,3 +118,10 @@ def audit_entries(registry: Registry, action: str) -> list[tuple[str, str, str]]
     """Actor, subject and reason of the audit's entries of an action, newest first."""
     rows = registry.audit.page(where=AuditFilter(action=action)).items
     return [(row.entry.actor, row.entry.subject, row.entry.reason) for row in rows]
+
+
+def unlist(registry: Registry, number: int, reason: str = "找到") -> Loss:
+    """Two people unlist a card that was found: 王 notes it, 李 unlists it."""
+    noted = registry.losses.unlist(number, by="王", reason=reason)
+    assert (noted.listed, noted.returned_by) == (True, "王")
+    return registry.losses.unlist(number, by="李", reason=reason)

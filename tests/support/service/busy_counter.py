@@ -201,7 +201,7 @@ def busy_counter(directory: Path, cards: int, slot: CardSlot, seed: int) -> Busy
     programme = directory / "programme.yaml"
     programme.write_text(PROGRAMME.replace("count: 12,", f"count: {LIMIT},"), encoding="utf-8")
     cli = Cli(directory, passphrase=None, bare=True)
-    cli.ok("--config", home.config("station"), "programme", "publish", programme, "--to", directory)
+    cli.publish_programme(programme, directory, config=home.config("station"))
     return BusyCounter(home, token, sorted(home.slot_cards.glob("*.card")), slot, random.Random(seed))
 
 

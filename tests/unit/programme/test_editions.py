@@ -11,7 +11,7 @@ import pytest
 from programme.editions import EDITION_DAYS, KIND, ProgrammeEdition
 from programme.errors import ProgrammeUnfit
 from programme.programme import example
-from programme.publishing import publish
+from programme.publishing import propose, publish
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.errors import CodecError, IntegrityError
@@ -19,6 +19,7 @@ from terminal.member import signed
 from terminal.member.hotlist import Hotlist
 from terminal.member.signed import ListOutdated
 from tests.support.cards import rsa_signer
+from tests.support.paths import ROOT
 from tests.support.programmes import ONE_PRODUCT, programme_file
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -105,15 +106,9 @@ def test_what_this_program_does_not_know_is_refused(issuer: Issuer, content: dic
 
 
 def test_only_a_sound_programme_is_published(registry: Registry, issuer: Issuer) -> None:
+    file = programme_file("counted: none\nlimits: [{count: 1, per: day}]\n" + ONE_PRODUCT)
     with pytest.raises(ProgrammeUnfit) as refused:
-        publish(
-            registry,
-            programme_file("counted: none\nlimits: [{count: 1, per: day}]\n" + ONE_PRODUCT),
-            issuer.key,
-            issuer.sign,
-            by="登记员",
-            zone=UTC,
-        )
+        propose(registry, file, "", by="王芳")
     assert str(refused.value) == (
         "own.yaml:13: benefits.benefit.limits.0: only the office can count this (counted: office)"
     )
@@ -122,7 +117,9 @@ def test_only_a_sound_programme_is_published(registry: Registry, issuer: Issuer)
 
 
 def test_what_is_published_is_what_counters_read(registry: Registry, issuer: Issuer) -> None:
-    file = publish(registry, example("beijing"), issuer.key, issuer.sign, by="登记员", zone=UTC, days=30)
+    content = (ROOT / "programme" / "examples" / "beijing.yaml").read_text("utf-8")
+    proposal = propose(registry, example("beijing"), content, by="王芳", days=30)
+    file = publish(registry, proposal.number, issuer.key, issuer.sign, by="登记员", zone=UTC)
     edition = ProgrammeEdition.load(file.signed, issuer.key, at=file.at)
     assert edition.programme == PROGRAMME
     assert (edition.issue.version, edition.issue.expires) == (file.version, file.expires)

@@ -94,7 +94,7 @@ def test_a_clock_that_was_set_back_uses_no_edition(tmp_path: Path) -> None:
 
 
 def test_a_counter_without_an_edition_says_where_it_comes_from(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="membercard programme publish FILE --to DIRECTORY"):
+    with pytest.raises(SettingsError, match="membercard programme export DIRECTORY"):
         loaded(tmp_path)
 
 

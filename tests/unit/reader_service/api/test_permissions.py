@@ -109,6 +109,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /losses/{number}/order": P.CARDS_CHANGE,
     "POST /losses/{number}/consent": P.CARDS_CHANGE,
     "POST /losses/{number}/unlist": P.CARDS_CHANGE,
+    "POST /losses/{number}/still-lost": P.CARDS_CHANGE,
     "POST /amendments": P.MEMBERS_CHANGE,
     "GET /amendments": P.AMENDMENTS_VIEW,
     "GET /amendments/{number}": P.AMENDMENTS_VIEW,

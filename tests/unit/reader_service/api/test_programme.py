@@ -227,7 +227,12 @@ def test_a_finding_is_decided_by_a_person_with_a_reason(park: Programme, tmp_pat
     address = f"/api/v1/findings/{finding['id']}/close"
     wanted = {"decision": "accepted", "reason": "a terminal on loan"}
     assert problem(park.registrar.post(address, json=wanted))["code"] == "forbidden"
-    assert park.reviewer.post(address, json=wanted).json()["closed_by"] == "reviewer"
+    first = park.reviewer.post(address, json=wanted).json()
+    assert (first["first_by"], first["closed_by"]) == ("reviewer", None)
+    assert problem(park.reviewer.post(address, json=wanted))["code"] == "own-work"
+    assert park.registrar.get("/api/v1/redemptions").json()["items"][0]["held"] is True
+    second = park.rig.person("wang", Role.REVIEWER)
+    assert second.post(address, json=wanted).json()["closed_by"] == "wang"
     assert problem(park.reviewer.post(address, json=wanted))["params"]["reason"] == "finding-closed"
     assert park.reviewer.get(f"/api/v1/findings/{finding['id']}").json()["decision"] == "accepted"
     assert park.registrar.get("/api/v1/redemptions").json()["items"][0]["held"] is False

@@ -121,6 +121,7 @@ def _strings(node: ast.expr, module: ast.Module) -> Iterator[str]:
 
 
 IN_ACTIONS = {
+    "programme.": ("refused", "cancelled"),
     "amendment.": tuple(state for state in AmendmentState if state is not AmendmentState.WAITING),
     "card.": tuple(CardState),
     "merchant.change-": ("approve", "refuse", "cancel", "look"),

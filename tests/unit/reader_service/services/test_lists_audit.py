@@ -11,7 +11,7 @@ import pytest
 from personalize.lists import public_key
 from programme.editions import ProgrammeEdition
 from programme.programme import example
-from programme.publishing import publish
+from programme.publishing import propose, publish
 from reader_service.errors import Forbidden, Invalid, NotFound
 from reader_service.services.administration.audit import AuditService
 from reader_service.services.counter.lists import ListService
@@ -22,12 +22,16 @@ from terminal.errors import CodecError, IntegrityError
 from terminal.member.hotlist import Hotlist, patched
 from terminal.member.trust import TrustList
 from tests.support.issuer import custody
+from tests.support.paths import ROOT
 from tests.support.service.registry_rig import AUDITOR, CLERK, COUNTER, NOBODY, OPERATOR, RegistryRig, at, carded
 
 
 @pytest.fixture
 def service(rig: RegistryRig) -> ListService:
     return ListService(rig.parts, rig.bus)
+
+
+EXAMPLES = ROOT / "programme" / "examples"
 
 
 def key() -> RsaPublic:
@@ -76,9 +80,10 @@ def test_the_newest_programme_is_fetched_as_it_was_published(rig: RegistryRig, s
         service.programme(COUNTER)
     keys, signer = custody(), custody().latest("list-signer")
     for name in ("hebei", "beijing"):
-        edition = publish(
-            rig.registry, example(name), key(), lambda message: keys.sign(signer, message), by="李娜", zone=UTC
-        )
+        file = example(name)
+        content = (EXAMPLES / f"{name}.yaml").read_text("utf-8")
+        number = propose(rig.registry, file, content, by="王芳").number
+        edition = publish(rig.registry, number, key(), lambda message: keys.sign(signer, message), by="李娜", zone=UTC)
     fetched = service.programme(COUNTER)
     read = ProgrammeEdition.load(fetched.content, key(), at=rig.clock.now, at_least=edition.version)
     assert (read.programme.programme, read.issue.version) == ("beijing", fetched.version)

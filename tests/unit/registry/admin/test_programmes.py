@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, insert, text, update
 
-from registry.admin.programmes import PublishedProgramme
+from registry.admin.programmes import ProgrammeEditionFile, ProposalState, PublishedProgramme
 from registry.db.tables import programme_editions
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
 from registry.store import Registry
@@ -21,12 +23,21 @@ def sign(version: int, at: datetime) -> bytes:
     return f"{version} {at.isoformat()}".encode()
 
 
+def proposed(registry: Registry, digest: str = "ab" * 32) -> int:
+    programme = replace(PROGRAMME, digest=digest)
+    return registry.programme_editions.propose(programme, "format: 1", "own.yaml", by="王芳").number
+
+
+def published(registry: Registry, digest: str = "ab" * 32) -> ProgrammeEditionFile:
+    return registry.programme_editions.publish(proposed(registry, digest), sign, by="登记员")
+
+
 def test_editions_are_numbered_by_time_and_listed_newest_first(registry: Registry, clock: SetClock) -> None:
     assert registry.programme_editions.newest() is None
-    first = registry.programme_editions.publish(PROGRAMME, sign, by="登记员")
-    second = registry.programme_editions.publish(PROGRAMME, sign, by="登记员")  # within the same second
+    first = published(registry)
+    second = published(registry)  # within the same second
     clock.forward(timedelta(days=-10))
-    third = registry.programme_editions.publish(PROGRAMME, sign, by="登记员")  # after the clock was set back
+    third = published(registry)  # after the clock was set back
     assert first.version == int(first.at.timestamp())
     assert [second.version, third.version] == [first.version + 1, first.version + 2]
     assert registry.programme_editions.newest() == third == registry.programme_editions.edition(third.version)
@@ -41,8 +52,9 @@ def test_editions_are_numbered_by_time_and_listed_newest_first(registry: Registr
 
 
 def test_a_publication_is_in_the_audit(registry: Registry) -> None:
-    edition = registry.programme_editions.publish(PROGRAMME, sign, by="登记员")
-    (row,) = registry.audit.page().items
+    edition = published(registry)
+    row, first = registry.audit.page().items
+    assert (first.entry.actor, first.entry.action) == ("王芳", "programme.propose")
     entry = row.entry
     assert (entry.actor, entry.action, entry.subject) == ("登记员", "programme.publish", f"programme:{edition.version}")
     assert entry.facts == {"name": "beijing", "digest": "ab" * 8}
@@ -53,14 +65,16 @@ def test_an_edition_that_cannot_be_signed_never_was(registry: Registry) -> None:
         raise RegistryConflict("no key", reason="no")
 
     with pytest.raises(RegistryConflict, match="no key"):
-        registry.programme_editions.publish(PROGRAMME, refuse, by="登记员")
+        registry.programme_editions.publish(proposed(registry), refuse, by="登记员")
     assert registry.programme_editions.newest() is None
-    assert registry.audit.page().items == ()
+    assert [row.entry.action for row in registry.audit.page().items] == ["programme.propose"]
+    (waiting,) = registry.programme_editions.proposals(state=ProposalState.WAITING).items
+    assert waiting.version is None
 
 
 def test_editions_published_at_once_follow_each_other(registry: Registry) -> None:
-    def publish(_: int) -> int:
-        return registry.programme_editions.publish(PROGRAMME, sign, by="x").version
+    def publish(number: int) -> int:
+        return published(registry, f"{number:064x}").version
 
     with ThreadPoolExecutor(4) as pool:
         versions = list(pool.map(publish, range(8)))
@@ -68,7 +82,7 @@ def test_editions_published_at_once_follow_each_other(registry: Registry) -> Non
 
 
 def test_the_database_changes_and_deletes_no_edition(registry: Registry) -> None:
-    edition = registry.programme_editions.publish(PROGRAMME, sign, by="登记员")
+    edition = published(registry)
     again = {
         "version": edition.version, "at": edition.at, "by": "x", "programme": "x", "division": "110000",
         "digest": "cd" * 32, "expires": edition.expires, "signed": b"",
@@ -85,3 +99,63 @@ def test_the_database_changes_and_deletes_no_edition(registry: Registry) -> None
         with pytest.raises(RegistryError), registry._context.write() as conn:
             conn.execute(statement)
     assert registry.programme_editions.newest() == edition
+
+
+def test_two_people_publish_and_each_proposal_once(registry: Registry) -> None:
+    number = proposed(registry)
+    editions = registry.programme_editions
+    for actor in ("王芳", "王芳 (command line)"):
+        with pytest.raises(RegistryConflict) as own:
+            editions.publish(number, sign, by=actor)
+        assert own.value.reason == "own-work"
+    with pytest.raises(RegistryConflict) as own:
+        editions.refuse(number, by="王芳", reason="no")
+    assert own.value.reason == "own-work"
+    with pytest.raises(RegistryConflict) as same:
+        proposed(registry)
+    assert (same.value.reason, same.value.params) == ("proposal-waiting", {"number": number})
+    assert editions.newest() is None
+    edition = editions.publish(number, sign, by="登记员")
+    done = editions.proposal(number)
+    assert (done.state, done.version, done.decided_by) == (ProposalState.PUBLISHED, edition.version, "登记员")
+    assert (edition.proposal, editions.content(number)) == (number, "format: 1")
+    with pytest.raises(RegistryConflict) as twice:
+        editions.publish(number, sign, by="登记员")
+    assert twice.value.reason == "proposal-over"
+    with pytest.raises(NotOnRecord, match="no proposal 9"):
+        editions.publish(9, sign, by="登记员")
+
+
+def test_a_proposal_is_taken_back_or_refused_with_a_reason(registry: Registry) -> None:
+    editions = registry.programme_editions
+    first = editions.cancel(proposed(registry), by="王芳", reason="the wrong file")
+    second = editions.refuse(proposed(registry), by="登记员", reason="last year's price")
+    assert (first.state, second.state) == (ProposalState.CANCELLED, ProposalState.REFUSED)
+    assert second.decided_reason == "last year's price"
+    assert editions.proposals().items == (second, first)
+    with pytest.raises(RegistryConflict):
+        editions.cancel(second.number, by="王芳", reason="again")
+
+
+FORBIDDEN = {
+    "an edition that nobody handed in": "INSERT INTO programme_editions {new} VALUES (7, {values}, NULL)",
+    "an edition by who handed it in": "INSERT INTO programme_editions {new} VALUES (7, {values}, {own})",
+    "a published proposal again": "INSERT INTO programme_editions {new} VALUES (7, {values}, {done})",
+    "a proposal changed": "UPDATE programme_proposals SET content = 'x' WHERE state = 'waiting'",
+    "a published proposal changed": "UPDATE programme_proposals SET state = 'refused' WHERE state = 'published'",
+    "a proposal deleted": "DELETE FROM programme_proposals",
+}
+
+
+def test_the_database_holds_two_people_to_an_edition(registry: Registry) -> None:
+    done = published(registry, "cd" * 32).proposal
+    own = proposed(registry)
+    new = '(version, at, "by", programme, division, digest, expires, signed, proposal_id)'
+    values = f"'2026-11-22 09:00:00', '王芳', 'x', '110000', '{'ab' * 32}', '2026-12-22 09:00:00', ''"
+    taken = []
+    for what, statement in FORBIDDEN.items():
+        written = statement.format(new=new, values=values, own=own, done=done)
+        with contextlib.suppress(RegistryError), registry._context.write() as conn:
+            conn.execute(text(written))
+            taken.append(what)
+    assert taken == []

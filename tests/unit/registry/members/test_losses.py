@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import text
 
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.identity import Caller, CallerKind, Question
@@ -22,6 +23,7 @@ from tests.support.registry.registrar import (
     custodian,
     prepare,
     row,
+    unlist,
 )
 
 WINDOW = CollectionPoint("市总工会服务大厅 3 号窗口", date(2026, 12, 1))
@@ -89,25 +91,56 @@ def test_a_card_that_turns_up_has_its_state_again(registry: Registry, card: Card
     for state in states:
         registry.cards.change(card.card_number, state, "前台", "")
     loss = ordered(registry, card)
-    unlisted = registry.losses.unlist(loss.number, by="李", reason="欧阳001 找到了")
+    unlisted = unlist(registry, loss.number, "欧阳001 找到了")
     assert unlisted.card_state == (states[-1] if states else "verified")
     assert (unlisted.listed, unlisted.unlisted_reason, unlisted.unlisted_by) == (False, "欧**** 找到了", "李")
     assert unlisted.batch_state is BatchState.DISCARDED
     assert listed(registry) == []
     assert registry.members.member(card.member_id).card_state == unlisted.card_state
     with pytest.raises(RegistryConflict, match="is over"):
-        registry.losses.unlist(loss.number, by="李", reason="again")
+        registry.losses.unlist(loss.number, by="赵", reason="again")
     again = ordered(registry, card)
     assert (again.number, again.batch_state) == (loss.number + 1, BatchState.DRAFT)
     assert [one.number for one in registry.losses.page(listed=True).items] == [again.number]
     assert [one.number for one in registry.losses.page(listed=False).items] == [loss.number]
 
 
+def test_one_person_does_not_unlist(registry: Registry, card: Card) -> None:
+    loss = ordered(registry, card)
+    noted = registry.losses.unlist(loss.number, by="王", reason="欧阳001 来过")
+    assert (noted.listed, noted.returned_by, noted.returned_reason) == (True, "王", "欧**** 来过")
+    assert noted.batch_state is BatchState.DRAFT
+    with pytest.raises(RegistryConflict) as own:
+        registry.losses.unlist(loss.number, by="王", reason="again")
+    assert own.value.reason == "own-work"
+    assert [one.number for one in registry.losses.page(returned=True).items] == [loss.number]
+    lost = registry.losses.still_lost(loss.number, by="王", reason="别人的卡")
+    assert (lost.returned_by, lost.listed) == (None, True)
+    with pytest.raises(RegistryConflict) as nothing:
+        registry.losses.still_lost(loss.number, by="王", reason="again")
+    assert nothing.value.reason == "loss-not-found"
+    assert registry.losses.page(returned=True).items == ()
+    registry.losses.unlist(loss.number, by="李", reason="找到")
+    assert not registry.losses.unlist(loss.number, by="王", reason="确认").listed
+    assert sorted(entry[0] for entry in audit_entries(registry, "card.found")) == ["李", "王"]
+
+
+def test_the_database_wants_two_people_who_unlist(registry: Registry, card: Card) -> None:
+    loss = ordered(registry, card)
+    one = "UPDATE losses SET unlisted_at = at, unlisted_by = '王', unlisted_reason = 'x'"
+    for first in ("NULL", "'王'"):
+        with registry._context.write() as conn:
+            conn.execute(text(f"UPDATE losses SET returned_by = {first}"))  # noqa: S608
+        with pytest.raises(RegistryConflict), registry._context.write() as conn:
+            conn.execute(text(one))
+    assert registry.losses.loss(loss.number).listed
+
+
 def test_a_suspended_card_that_turns_up_stays_suspended(registry: Registry, card: Card) -> None:
     for state in ("packed", "delivered", "active", "suspended"):
         registry.cards.change(card.card_number, state, "前台", "")
     loss = ordered(registry, card)
-    assert registry.losses.unlist(loss.number, by="李", reason="找到").card_state is CardState.SUSPENDED
+    assert unlist(registry, loss.number).card_state is CardState.SUSPENDED
     assert listed(registry) == [(1, "suspended")]
 
 
@@ -136,7 +169,7 @@ def test_a_prepared_replacement_without_a_chip_is_given_up(
     assert loss.batch is not None
     registry.batches.approve(loss.batch, "王", sent=True)
     prepare(registry, custody, loss.batch)
-    assert registry.losses.unlist(loss.number, by="李", reason="找到").batch_state is BatchState.DISCARDED
+    assert unlist(registry, loss.number).batch_state is BatchState.DISCARDED
     assert registry.members.member(card.member_id).card_state is CardState.VERIFIED
 
 
@@ -239,7 +272,7 @@ def test_the_bank_hears_of_each_loss_once_and_of_its_end(registry: Registry, clo
     assert "62109713" not in repr(lines)
     start = clock.now
     clock.forward(timedelta(days=1))
-    registry.losses.unlist(losses[0].number, by="李", reason="找到")
+    unlist(registry, losses[0].number)
     second = registry.bank_reports.make(by="李")
     assert (second.number, second.since, second.losses, second.unlistings) == (2, start, 0, 1)
     assert [(line.loss, line.unlisted) for line in registry.bank_reports.lines(2, by="李")] == [(1, True)]
@@ -257,7 +290,7 @@ def test_a_loss_that_was_unlisted_before_any_report_is_in_none(registry: Registr
     prepare(registry, custodian(), batch, pans=["6210971300000000016"])
     card = registry.line.verified(claimed(registry, batch, 1), {}, 1.0)
     loss = registry.losses.report(card.card_number, by="李", reason="丢失")
-    registry.losses.unlist(loss.number, by="李", reason="找到")
+    unlist(registry, loss.number)
     assert registry.bank_reports.new() == 0
     with pytest.raises(RegistryConflict, match="no loss is new"):
         registry.bank_reports.make(by="李")

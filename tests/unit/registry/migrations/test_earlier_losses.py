@@ -8,7 +8,7 @@ from registry.migrations import migrate
 from registry.store import Registry
 from registry.values import CardState
 from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import SetClock, carded
+from tests.support.registry.registrar import SetClock, carded, unlist
 
 OTHER = "唐山市总工会"
 
@@ -31,8 +31,8 @@ def test_lost_cards_of_an_earlier_registry_are_losses_that_can_be_unlisted(
             (replaced.card_number, "前台", "丢了", ""),
             (lost.card_number, "前台", "挂失", "网点 7"),
         ]
-        assert registry.losses.unlist(losses[1].number, by="李", reason="找到").card_state is CardState.VERIFIED
-        assert registry.losses.unlist(losses[0].number, by="李", reason="找到").card_state is CardState.VERIFIED
+        assert unlist(registry, losses[1].number).card_state is CardState.VERIFIED
+        assert unlist(registry, losses[0].number).card_state is CardState.VERIFIED
         assert registry.hotlist.entries() == []
         assert registry.members.history(active.member_id) == before
         number = registry.amendments.request(

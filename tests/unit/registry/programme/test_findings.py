@@ -53,3 +53,36 @@ def test_a_decision_needs_a_reason_and_one_of_two_words(registry: Registry, numb
     assert (wordless.value.reason, other.value.reason) == ("reason-missing", "finding-decision")
     with pytest.raises(NotOnRecord, match="there is no finding 999"):
         registry.findings.close(999, "accepted", by="li", reason="x")
+
+
+@pytest.fixture
+def held(registry: Registry) -> int:
+    """A finding that holds: a row without evidence."""
+    east, _ = park(registry)
+    till = Till()
+    till.add(RowKind.REDEEMED, card="6212260000000000012", sequence=1)
+    registry.booking.book(east, till.upload(), lambda evidence: True, by="till")
+    (finding,) = registry.findings.page().items
+    assert finding.holds
+    return finding.id
+
+
+def test_a_finding_that_holds_is_accepted_by_two_people(registry: Registry, held: int) -> None:
+    first = registry.findings.close(held, "accepted", by="li", reason="looked at")
+    assert (first.decision, first.closed_at, first.first_by, first.first_reason) == (None, None, "li", "looked at")
+    assert registry.findings.page(half=True).items == (first,)
+    with pytest.raises(RegistryConflict) as own:
+        registry.findings.close(held, "accepted", by="li (command line)", reason="again")
+    assert own.value.reason == "own-work"
+    closed = registry.findings.close(held, "accepted", by="wang", reason="looked too")
+    assert (closed.decision, closed.closed_by, closed.first_by) == ("accepted", "wang", "li")
+    assert registry.findings.page(half=True).items == ()
+    assert [entry[0] for entry in audit_entries(registry, "finding.accept")] == ["li"]
+
+
+def test_a_finding_that_holds_is_refused_by_one_person_also_after_another_accepted_it(
+    registry: Registry, held: int
+) -> None:
+    registry.findings.close(held, "accepted", by="li", reason="looked at")
+    closed = registry.findings.close(held, "refused", by="wang", reason="no such card")
+    assert (closed.decision, closed.closed_by) == ("refused", "wang")

@@ -97,7 +97,8 @@ class Settling:
     def refuse_finding(self, decision: str = "refused") -> None:
         for finding in self.registry.findings.page(limit=500).items:
             if finding.holds:
-                self.registry.findings.close(finding.id, decision, by="li", reason="looked at")
+                for person in ("li", "wang") if decision == "accepted" else ("li",):
+                    self.registry.findings.close(finding.id, decision, by=person, reason="looked at")
 
 
 @pytest.fixture(scope="module")
@@ -568,7 +569,8 @@ class Ledger:
             decision = "accepted" if step == "clear" else "refused"
             for finding in registry.findings.page(limit=500).items:
                 if finding.atc == atc and finding.holds:
-                    registry.findings.close(finding.id, decision, by="li", reason="looked at")
+                    for person in ("li", "wang") if decision == "accepted" else ("li",):
+                        registry.findings.close(finding.id, decision, by=person, reason="looked at")
                     self.lost |= {number} if decision == "refused" else set()
 
 

@@ -87,6 +87,15 @@ def test_a_card_that_turned_up_is_unlisted_on_its_page_and_too_late_is_refused(a
     path = report(clerk, number)
     assert clerk.post(f"{path}/unlist", data={"reason": "找到了"}).status_code == 303
     page = clerk.get(path).text
+    for shown in ("Another person unlists the card", "Found, waits for a second person", "Still lost"):
+        assert shown in page
+    assert clerk.post(f"{path}/unlist", data={"reason": "again"}).status_code == 403
+    app.person("wang", Role.REGISTRAR)
+    second = app.signed_in("wang")
+    second.cookies.set("membercard-language", "en")
+    assert "Unlist a card that was found" in second.get("/waiting").text
+    assert second.post(f"{path}/unlist", data={"reason": "看过"}).status_code == 303
+    page = second.get(path).text
     assert "The card is unlisted" in page
     assert "Found again" in page
     path = report(clerk, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,7 +109,7 @@ def registry_receiver(
     with databases.registry(databases.fresh(tmp_path), own, SetClock()) as registry:
         chip = next(iter(chips_of(keys, two_cards(registry, own))))
         park(registry)
-        yield RegistryReceiver(registry, keys, "PARK-EAST", terminal), chip, keys
+        yield RegistryReceiver(registry, keys, "PARK-EAST", terminal, UTC), chip, keys
 
 
 def redeem(journal: RedemptionJournal, chip: CountingChip) -> None:
@@ -139,7 +139,7 @@ def test_a_journal_of_another_outlet_waits_for_somebody(journal: RedemptionJourn
     with registry_receiver(tmp_path) as (receiver, chip, custody):
         redeem(journal, chip)
         Uploader(journal, receiver, clock).run()
-        moved = RegistryReceiver(receiver._registry, custody, "PARK-EAST", "T0000003")
+        moved = RegistryReceiver(receiver._registry, custody, "PARK-EAST", "T0000003", UTC)
         redeem(journal, chip)
         with pytest.raises(UploadRefused) as refused:
             Uploader(journal, moved, clock).run()
@@ -150,7 +150,7 @@ def test_a_journal_of_another_outlet_waits_for_somebody(journal: RedemptionJourn
 def test_without_the_key_nothing_is_booked_and_nothing_lost(journal: RedemptionJournal, tmp_path: Path) -> None:
     with registry_receiver(tmp_path) as (receiver, chip, _):
         redeem(journal, chip)
-        keyless = RegistryReceiver(receiver._registry, MemoryCustody(simulation=True), "PARK-EAST", "T0000001")
+        keyless = RegistryReceiver(receiver._registry, MemoryCustody(simulation=True), "PARK-EAST", "T0000001", UTC)
         with pytest.raises(UploadRefused) as refused:
             Uploader(journal, keyless, clock).run()
         assert (refused.value.fault, journal.waiting) == (UploadFaultCode.KEY, 3)

@@ -64,7 +64,11 @@ def test_a_loss_is_in_a_signed_edition_at_once_and_its_end_in_the_next(
     listed = losses.report(CLERK, number, "丢失", collection=THERE)
     assert (signed_cards(rig), listed.edition) == ([(number, "lost")], rig.registry.hotlist.newest().version)  # type: ignore[union-attr]
     assert (listed.loss.place, listed.loss.batch_state) == (rig.parts.station, BatchState.DRAFT)
-    unlisted = losses.unlist(CLERK, listed.loss.number, "找到了")
+    noted = losses.unlist(CLERK, listed.loss.number, "找到了")
+    assert (signed_cards(rig), noted.edition, noted.loss.returned_by) == ([(number, "lost")], None, CLERK.name)
+    with pytest.raises(OwnWork):
+        losses.unlist(CLERK, listed.loss.number, "找到了", token_of(rig, CLERK.name, Role.REVIEWER))
+    unlisted = losses.unlist(CLERK, listed.loss.number, "找到了", token_of(rig, "wang", Role.REVIEWER))
     assert signed_cards(rig) == []
     assert (unlisted.loss.card_state, unlisted.edition) == (CardState.VERIFIED, (listed.edition or 0) + 1)
 
@@ -114,6 +118,7 @@ def test_only_who_looks_after_cards_reports_a_loss(losses: LossService, number: 
             lambda who=who: losses.report(who, number, "x"),
             lambda who=who: losses.order(who, 1, THERE, "x"),
             lambda who=who: losses.unlist(who, 1, "x"),
+            lambda who=who: losses.still_lost(who, 1, "x"),
             lambda who=who: losses.consent(who, 1, "x"),
             lambda who=who: losses.page(who),
             lambda who=who: losses.make_report(who),
