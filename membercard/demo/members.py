@@ -173,7 +173,7 @@ def _shown(served: Served) -> Text:
     """The benefit with its price and what became of it; of a refusal its sentence."""
     shown = served.recovered if served.result is None else served.result
     if isinstance(shown, Refused):
-        return Text("✗ ", "red").append(_word(shown.sentence), "not bold")
+        return Text().append("✗ ", "red").append(_word(shown.sentence))
     if not isinstance(shown, CounterRecord):
         return Text()
     line = Text(f"{_word(shown.title)} × {shown.quantity}  {yuan(shown.amount)}  ")
