@@ -80,3 +80,20 @@ def test_a_reader_that_is_not_there_is_a_refusal(app: AccountsApp) -> None:
     answer = clerk.post("/registry/window/activate", data={"reader": "nowhere", "shown": "id-card"})
     assert answer.status_code == 404
     assert clerk.post("/registry/window/activate", data={"reader": "nowhere", "shown": "?"}).status_code == 422
+
+
+def test_what_lifts_a_block_waits_on_the_page_of_a_second_person(app: AccountsApp) -> None:
+    number = carded(app.registry, 1)[1][0]
+    clerk, reviewer = signed_in(app, "clerk"), signed_in(app, "reviewer")
+    form = {"card": number, "what": "last-date", "last_date": "2026-01-01", "reason": "wrong clock"}
+    assert clerk.post("/registry/window/order", data=form).status_code == 303
+    (ordered,) = app.registry.updates.proposed(10)
+    assert "Waits for a second person" in clerk.get("/registry/window").text
+    assert clerk.post(f"/changes/{ordered.id}/consent", data={}).status_code == 403
+    assert f"/changes/{ordered.id}" in reviewer.get("/waiting").text
+    page = reviewer.get(f"/changes/{ordered.id}").text
+    assert number in page
+    assert "2026-01-01" in page
+    assert reviewer.post(f"/changes/{ordered.id}/consent", data={}).status_code == 303
+    assert app.registry.updates.change(ordered.id).state is UpdateState.PENDING
+    assert reviewer.get(f"/changes/{ordered.id}").status_code == 200
