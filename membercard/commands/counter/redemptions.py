@@ -13,20 +13,18 @@ import typer
 
 from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
-from membercard.commands.counter.amounts import fen
+from membercard.commands.counter.amounts import counted_amount
 from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, judge
 from membercard.commands.counter.cashiers import signed_in
-from membercard.errors import SettingsError
 from membercard.wiring.counter_lists import load_lists
+from membercard.wiring.credits import gives_back
 from membercard.wiring.merchant import counter_redemptions, receiver_of_counter
 from membercard.wiring.readers import card_in
-from terminal.apdu import Sender, stack
+from terminal.apdu import stack
 
 if TYPE_CHECKING:
-    from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.receiver import UploadFaultCode
     from reader_service.redemptions.uploads import Uploaded
-    from terminal.member.outcome import Verdict
 
 app = typer.Typer()
 
@@ -105,7 +103,7 @@ def day(
     from reader_service.redemptions.receipt import slip_text
 
     wanted = settings.load().today() if on is None else on.date()
-    amounts = dict(map(_counted, counted or ()))
+    amounts = dict(map(counted_amount, counted or ()))
     with counter_redemptions() as counter:
         sheet = counter.day_sheet(wanted, settings.load().now())
     names = [one.cashier for one in sheet.cashiers]
@@ -188,7 +186,7 @@ def reverse(
         sender = stack(transport)
         verdict = judge(sender, lists)
         record = counter.reverse(verdict, receipt, settings.load().now(), by=name, reason=reason)
-        credited = _given_back(counter, sender, verdict)
+        credited = gives_back(counter, sender, verdict)
         slip = receipt_text(record, counter.place.name, language.current().value)
     if json:
         output.as_json({"redemption": record.to_json(), "credited": credited})
@@ -370,31 +368,6 @@ def _has_lists(current: settings.Settings) -> bool:
     return bool(current.upload_url) or (current.data_dir / TRUST).exists()
 
 
-def _given_back(counter: CounterRedemptions, sender: Sender, verdict: Verdict) -> bool:
-    """Whether the office, in this installation, has booked the reversal and the card has its uses again. Where it has
-    not, the row waits in the journal, or the change in the registry."""
-    from personalize.updates import UpdateRunner
-    from reader_service.redemptions.receiver import ReceiverAway, UploadRefused
-    from reader_service.redemptions.uploads import Uploader
-    from reader_service.services.redeeming.registry_receiver import RegistryReceiver
-    from registry.errors import RegistryError
-    from registry.members.wanted import UpdateKind
-    from terminal.errors import CardError, CustodyError, TransportError
-
-    current, place = settings.load(), counter.place
-    if place.receiver is not None or verdict.card is None:
-        return False
-    try:
-        keystore = settings.open_keystore()
-        with settings.open_registry(keystore) as registry:
-            receiver = RegistryReceiver(registry, keystore, place.merchant, place.terminal, current.zone)
-            Uploader(counter.journal, receiver, current.now).run()
-            runner = UpdateRunner(registry.updates, keystore, current.operator, current.station, current.today())
-            return UpdateKind.CREDIT in runner.run(sender, verdict.card).kinds
-    except (ReceiverAway, UploadRefused, RegistryError, CustodyError, CardError, TransportError, SettingsError):
-        return False
-
-
 def _show_uploaded(done: Uploaded, as_json: bool) -> None:
     if as_json:
         output.as_json(asdict(done))
@@ -418,11 +391,3 @@ def _show_refused(fault: UploadFaultCode, sentence: str, waiting: int, as_json: 
         output.as_json({"fault": fault, "fault_sentence": sentence, "waiting": waiting})
     typer.echo(language.sentence(sentence), err=True)
     output.say("{count} rows of the journal wait for the office", err=True, count=waiting)
-
-
-def _counted(text: str) -> tuple[str, int]:
-    """A cashier with the amount in fen. Raises BadParameter."""
-    name, separator, amount = text.rpartition("=")
-    if not separator or not name.strip():
-        raise typer.BadParameter(language.text("{text} is not CASHIER=YUAN", text=text))
-    return name.strip(), fen(amount)

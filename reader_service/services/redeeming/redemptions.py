@@ -299,8 +299,6 @@ class RedemptionService:
         with translate_redemption_faults():
             self._need().journal.acknowledge(self._parts.clock(), by=p.name, reason=needs_reason(reason))
 
-    # --- reversals, for the service of the counter --------------------------------------------------------------------
-
     def reversible(self, p: Principal, receipt: str) -> CounterRecord:
         """REDEEM. The redemption of a receipt, if it may be taken back now. Raises Conflict."""
         p.need(Permission.REDEEM)
@@ -330,8 +328,8 @@ class RedemptionService:
 
     def booked_within(self, seconds: float) -> bool:
         """Whether the office is this installation, and has every row of the journal within these seconds."""
-        journal, uploads = self._need().journal, self._uploads
-        return self._books_here() and uploads is not None and uploads.delivered(journal.last, seconds)
+        uploads, last = self._uploads, self._need().journal.last
+        return uploads is not None and self._books_here() and uploads.delivered(last, seconds)
 
     def _redeem(
         self,
