@@ -77,6 +77,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _keys(story, folder)
     _rosters(story, issuer, folder)
     _counter(story, issuer, folder)
+    _merchants(story, issuer, folder)
     _cards(story, issuer)
     _boxes(story, issuer, folder)
     _windows(story, issuer, folder)
@@ -245,6 +246,51 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.refused("cashiers", "remove", "王芳", **options)
     story.ok("card", "log", "--reader", f"sim:{card}")
     story.ok("lists", "reset", "--yes", cli=counter)
+
+
+def _merchants(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
+    sheet = folder / "merchants.csv"
+    head = "商户号,商户名称,合同起始日,合同终止日,权益类别,网点名称,终端号"
+    park = "PARK-EAST,东城公园,2020-01-01,2099-12-31,0101,东门,T0000001"
+    sheet.write_text(f"{head}\n{park.replace('0101', '1')}\n", "utf-8")
+    first, second = ("--by", "王芳"), ("--by", "李娜")
+    reason = ("--reason", "合同")
+    story.ok("merchant", "list")
+    story.refused("merchant", "import", sheet, *first)
+    sheet.write_text(f"{head}\n{park}\n", "utf-8")
+    story.ok("merchant", "import", sheet, "--check")
+    story.ok("merchant", "import", sheet, *first)
+    story.ok("merchant", "list")
+    story.ok("merchant", "show", "PARK-EAST")
+    story.refused("merchant", "show", "NOBODY")
+    (outlet,) = issuer.cli.ok("merchant", "show", "PARK-EAST", "--json").json["outlets"]
+    story.run("merchant", "token", outlet["id"], "--label", "一号机", *first)
+    rate = ("settlement", "rate", "PARK-EAST", "0101", "--from", "2026-01-01", "--per-unit", 250, *reason, *first)
+    story.ok(*rate)
+    story.refused("merchant", "approve", 1, *first)
+    story.ok("merchant", "refuse", 1, *reason, *second)
+    story.ok(*rate)
+    story.ok("merchant", "changes")
+    story.ok("merchant", "approve", 2, *second)
+    story.ok("merchant", "close-outlet", outlet["id"], *reason, *first)
+    story.ok("merchant", "changes")
+    story.ok("merchant", "cancel", 3, *reason, *first)
+    story.ok("settlement", "rates", "PARK-EAST")
+    story.refused("settlement", "draw-up", "PARK-EAST", "2099-01", *first)
+    story.ok("settlement", "draw-up", "PARK-EAST", "2026-01", *first)
+    story.ok("settlement", "discard", 1, *reason, *first)
+    story.ok("settlement", "draw-up", "PARK-EAST", "2026-01", *first)
+    digest = issuer.cli.ok("settlement", "show", 2, "--json").json["statement"]["digest"]
+    story.ok("settlement", "sign", 2, digest, *first)
+    story.refused("settlement", "sign", 2, digest, *first)
+    story.ok("settlement", "sign", 2, digest, *second)
+    story.ok("settlement", "show", 2, "--pdf", folder / "statement.pdf")
+    story.ok("settlement", "list")
+    story.refused("settlement", "payout", "2026-01", *first)
+    story.refused("settlement", "dispute", 1, *reason, *first)
+    story.refused("settlement", "decide", 1, "accepted", *reason, *second)
+    story.ok("settlement", "disputes")
+    story.ok("merchant", "end", "PARK-EAST", *reason, *first)
 
 
 def _cards(story: Story, issuer: IssuerDirectory) -> None:
