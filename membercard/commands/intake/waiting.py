@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reader_service.principal import Principal
     from registry.store import Registry
 
-_KINDS = {
+KINDS = {
     "review": "review a roster",
     "correction": "correct a returned roster",
     "closing": "sign to close a batch",
@@ -23,6 +23,9 @@ _KINDS = {
     "unlisting": "unlist a card that was found",
     "finding": "accept a finding as the second person",
     "programme": "publish a programme",
+    "merchant": "approve a change of a merchant",
+    "statement": "sign a statement",
+    "dispute": "decide a dispute",
 }
 
 
@@ -52,7 +55,7 @@ def waiting(
         return
     rows = [
         (
-            text(_KINDS[one.kind.value]),
+            text(KINDS[one.kind.value]),
             one.key,
             one.subject,
             person(one.by),
@@ -76,6 +79,12 @@ def waiting(
         output.say("unlist a card with: membercard loss unlist NUMBER --reason REASON --by NAME")
     if "programme" in kinds:
         output.say("publish a programme with: membercard programme confirm NUMBER --by NAME")
+    if "merchant" in kinds:
+        output.say("approve a change of a merchant with: membercard merchant approve NUMBER --by NAME")
+    if "statement" in kinds:
+        output.say("sign a statement with: membercard settlement sign NUMBER DIGEST --by NAME")
+    if "dispute" in kinds:
+        output.say("decide a dispute with: membercard settlement decide NUMBER accepted|refused --by NAME")
     if "consent" in kinds:
         output.say("a second administrator consents to a token on the Users page")
 
