@@ -59,9 +59,9 @@ Facts = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class MerchantChange:
-    """A change. ``facts`` by kind: account: was (masked); contract: from, until, benefits (with blanks between them),
-    and the same before with ``was_``; outlet-close: outlet, name; rate: benefit, valid_from, per_unit, share.
-    ``account`` is masked, and empty for other kinds."""
+    """A change of a merchant. ``facts`` by kind: account: was (masked); contract: from, until, benefits (with blanks
+    between them), and the same before with ``was_``; outlet-close: outlet, name; rate: benefit, valid_from, per_unit,
+    share. ``account`` is masked, and empty for other kinds."""
 
     number: int
     merchant: str

@@ -29,7 +29,7 @@ _P: Final = payouts.c
 @dataclass(frozen=True, slots=True)
 class PayoutRow:
     """What one statement comes to. ``amount`` in fen: above zero the union pays, below zero the merchant does.
-    ``account`` is masked but in the file for whoever pays."""
+    ``account`` is masked, except in the file for the one who pays."""
 
     statement: int
     version: int
@@ -42,7 +42,7 @@ class PayoutRow:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """A list. ``pay`` and ``collect`` in fen; ``digest`` is the SHA-256 of its rows."""
+    """A payout list. ``pay`` and ``collect`` in fen; ``digest`` is the SHA-256 of its rows."""
 
     number: int
     month: str

@@ -35,7 +35,7 @@ print(json.dumps(pages))
 ENGLISH = re.compile(
     r"\[OPTIONS\]|COMMAND|ARGS|<(?:str|int|float|bool|path|list)\b|Usage|Options|Arguments|default:|required"
 )
-EXAMPLES = "王芳 司马相如 石家庄铁道大学工会 河北省教育工会"
+EXAMPLES = "王芳 李娜 司马相如 石家庄铁道大学工会 河北省教育工会"
 """Names that examples type."""
 OPTION = re.compile(r"--[a-z-]+…")
 

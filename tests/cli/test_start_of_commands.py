@@ -95,7 +95,7 @@ def test_a_card_or_payment_command_starts_without_database_or_sheets(
 @pytest.mark.parametrize(
     ("words", "environment", "shown"),
     [
-        (["--help"], {}, "personalized, read back"),
+        (["--help"], {}, "personalized and read back"),
         (["-h"], {}, "Personalize cards over one or many readers"),
         ([], {}, "Virtual cards"),
         (["--version"], {}, "membercard "),

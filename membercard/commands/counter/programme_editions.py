@@ -256,7 +256,7 @@ def _edition(registry: Registry, version: int | None) -> ProgrammeEditionFile:
 
     edition = registry.programme_editions.newest() if version is None else registry.programme_editions.edition(version)
     if edition is None:
-        raise RegistryConflict("no programme was published yet", reason="programme")
+        raise RegistryConflict("no programme was published yet", reason="programme-missing")
     return edition
 
 

@@ -185,7 +185,7 @@ def approve(service: Svc, caller: Caller, change: ChangeNumber) -> MerchantChang
 @changes_router.post(
     "/{change}/refuse",
     summary="Refuse a change of a merchant",
-    description="Role: reviewer, in person, and not the one who requested it.",
+    description="Nothing of the merchant changes. Role: reviewer, in person, and not the one who requested it.",
     responses=problems(404, 409, s404=_NO_CHANGE, s409=_DECIDED),
 )
 def refuse(service: Svc, caller: Caller, change: ChangeNumber, why: ReasonRequest) -> MerchantChange:
@@ -195,7 +195,7 @@ def refuse(service: Svc, caller: Caller, change: ChangeNumber, why: ReasonReques
 @changes_router.post(
     "/{change}/cancel",
     summary="Give up a change of a merchant that waits",
-    description="Role: registrar.",
+    description="Nothing of the merchant changes. Role: registrar.",
     responses=problems(404, 409, s404=_NO_CHANGE, s409=_DECIDED),
 )
 def cancel(service: Svc, caller: Caller, change: ChangeNumber, why: ReasonRequest) -> MerchantChange:

@@ -36,7 +36,14 @@ _RULES = (
         "OLD.state <> 'waiting' OR " + " OR ".join(f'OLD."{name}" <> NEW."{name}"' for name in _HANDED_IN),
     ),
     ("programme_proposals_kept", "DELETE", "programme_proposals", "OLD.id IS NOT NULL"),
+    (
+        "programme_proposals_not_replaced",
+        "INSERT",
+        "programme_proposals",
+        "EXISTS (SELECT 1 FROM programme_proposals WHERE id = NEW.id)",
+    ),
 )
+_EMPTIED = "programme_proposals_not_emptied"
 
 
 def upgrade() -> None:
@@ -63,10 +70,17 @@ def upgrade() -> None:
     for name, event, table, condition in _RULES:
         for statement in (_on_sqlite if sqlite else _on_postgres)(name, event, table, condition):
             op.execute(statement)
+    if not sqlite:
+        op.execute(
+            f"CREATE TRIGGER {_EMPTIED} BEFORE TRUNCATE ON programme_proposals FOR EACH STATEMENT "
+            "EXECUTE FUNCTION refuse_change()"
+        )
 
 
 def downgrade() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
+    if not sqlite:
+        op.execute(f"DROP TRIGGER {_EMPTIED} ON programme_proposals")
     for name, _event, table, _condition in _RULES:
         op.execute(f"DROP TRIGGER {name}" if sqlite else f"DROP TRIGGER {name} ON {table}")
         if not sqlite:

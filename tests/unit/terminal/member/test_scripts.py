@@ -239,7 +239,7 @@ def test_what_is_no_script(atc: int, counter: int, commands: tuple[Command, ...]
 
 
 def test_only_what_a_script_may_set_is_set(custody: MemoryCustody, keys: ApplicationKeys) -> None:
-    assert [str(element.tag) for element in UPDATABLE] == ["DF26", "DF27", "DF28", "DF29", "DF2D"]
+    assert [str(element.tag) for element in UPDATABLE] == ["DF26", "DF27", "DF28", "DF29", "DF2D", "DF2F"]
     assert put_data(elements.CATEGORY, Category.RETIRED).data == b"\x01"
     assert put_data(elements.ACTIVATED_ON, date(2026, 11, 22)).data == bytes.fromhex("261122")
     assert put_data(elements.COVER_ENDS, date(2027, 11, 22)).data == bytes.fromhex("271122")
