@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from reader_service.errors import NotFound
 from reader_service.principal import Principal, Role
+from reader_service.redemptions.journal import FOLDER
 from reader_service.services.counter.fetched_lists import ListFaultCode, ListKind, dates_of
 from reader_service.services.counter.fetching import FetchState
 from terminal.errors import NoCard
@@ -35,8 +37,10 @@ def merchant(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     shared = base.parent if hasattr(request.config, "workerinput") else base
     now = datetime.now(UTC)
     edition = Edition(issue=Issue(7, now - timedelta(days=1), now + timedelta(days=89)))
-    with copy_of_demo(shared, own) as copy, served(copy, place=place(edition)) as running:
-        yield running
+    with copy_of_demo(shared, own) as copy:
+        shutil.rmtree(copy.home / FOLDER)  # the journal of the demo's merchant: another counter has its own
+        with served(copy, place=place(edition)) as running:
+            yield running
 
 
 @pytest.fixture
