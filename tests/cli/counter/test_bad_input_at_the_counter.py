@@ -39,7 +39,7 @@ class Counter:
     def publish(self, programme: str = PROGRAMME) -> None:
         path = self.cli.data.parent / "programme.yaml"
         path.write_text(programme, encoding="utf-8")
-        self.home.cli.ok("programme", "publish", path, "--to", self.cli.data)
+        self.home.cli.publish_programme(path, self.cli.data)
 
     def redeem(self, lang: str, **options: object) -> Done:
         reader = ("--reader", f"sim:{self.card}")

@@ -197,11 +197,11 @@ def busy_counter(directory: Path, cards: int, slot: CardSlot, seed: int) -> Busy
     contract = replace(PARK, contract_from=date(2020, 1, 1), contract_until=date(2039, 12, 31))
     with home.registry() as registry:
         registry.merchants.put(contract, by="tests")
-    token = home.token(Role.COUNTER, Role.DEVELOPER)
     programme = directory / "programme.yaml"
     programme.write_text(PROGRAMME.replace("count: 12,", f"count: {LIMIT},"), encoding="utf-8")
     cli = Cli(directory, passphrase=None, bare=True)
     cli.publish_programme(programme, directory, config=home.config("station"))
+    token = home.token(Role.COUNTER, Role.DEVELOPER)  # makes a user; from then on commands ask for passwords
     return BusyCounter(home, token, sorted(home.slot_cards.glob("*.card")), slot, random.Random(seed))
 
 
