@@ -262,7 +262,7 @@ def _merchants(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.ok("merchant", "import", sheet, *first)
     story.ok("merchant", "list")
     story.ok("merchant", "show", "PARK-EAST")
-    story.refused("merchant", "show", "NOBODY")
+    story.refused("merchant", "show", "MERCHANT")
     (outlet,) = issuer.cli.ok("merchant", "show", "PARK-EAST", "--json").json["outlets"]
     story.run("merchant", "token", outlet["id"], "--label", "一号机", *first)
     rate = ("settlement", "rate", "PARK-EAST", "0101", "--from", "2026-01-01", "--per-unit", 250, *reason, *first)

@@ -27,6 +27,17 @@ _KINDS = {
     "outlet-close": "an outlet closes",
     "rate": "rate",
 }
+_FACTS = {
+    "from": "contract from",
+    "until": "contract until",
+    "benefits": "benefits",
+    "outlet": "outlet",
+    "name": "outlet name",
+    "benefit": "benefit",
+    "valid_from": "from",
+    "per_unit": "per unit",
+    "share": "share",
+}
 _STATES = {
     "waiting": "to be approved",
     "approved": "approved by a second person",
@@ -159,4 +170,5 @@ def say_next(change: MerchantChange) -> None:
 def _content(change: MerchantChange) -> str:
     if change.account:
         return f"{change.facts['was'] or '–'} → {change.account}"
-    return ", ".join(f"{name} {value}" for name, value in change.facts.items() if not name.startswith("was_"))
+    shown = [(text(_FACTS[name]), value) for name, value in change.facts.items() if not name.startswith("was_")]
+    return ", ".join(f"{name} {value}" for name, value in shown)
