@@ -54,7 +54,7 @@ class Story:
     done: list[Done] = field(default_factory=list)
 
     def run(self, *words: object, cli: Cli | None = None, env: Mapping[str, str] | None = None, **options: Any) -> Done:
-        fixed = {"COLUMNS": "200", "PCSCLITE_CSOCK_NAME": str(self.cli.data / "no-service")}
+        fixed = {"COLUMNS": "500", "PCSCLITE_CSOCK_NAME": str(self.cli.data / "no-service")}
         shown = (cli or self.cli).run("--lang", self.lang, *words, env={**fixed, **(env or {})}, **options)
         self.done.append(shown)
         return shown
@@ -316,6 +316,7 @@ def _cards(story: Story, issuer: IssuerDirectory) -> None:
     story.ok("card", "changes")
     story.run("card", "change", number, "--unblock-pin", "--reason", "忘记密码", "--by", "王芳")
     story.run("card", "consent", 4, "--by", "李娜")
+    story.refused("card", "pin", "--reader", issuer.card, "--shown", "身份证", "--by", "王芳", input="1234\n4321\n")
     story.run("card", "withdraw-change", 1, "--reason", "下错", "--by", "王芳")
     story.run("card", "updates", *reader, "--by", "王芳")
     story.ok("card", "changes", number)

@@ -42,6 +42,7 @@ from reader_service.services.redeeming.uploads import UploadLoop
 from reader_service.services.redeeming.values import CardOffers, RedemptionQueue
 from terminal.apdu import Sender
 from terminal.errors import MembercardError
+from terminal.member.lists import CounterLists
 from terminal.member.outcome import Verdict
 from terminal.secret import Secret
 
@@ -90,7 +91,7 @@ class RedemptionService:
         self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
         self._insertions: dict[str, _Insertion] = {}
-        self._editions: tuple[int, int | None] | None = None
+        self._lists: CounterLists | None = None
 
     @property
     def enabled(self) -> bool:
@@ -126,10 +127,9 @@ class RedemptionService:
         with self._lock:
             self._insertions.pop(reader_id, None)
 
-    def lists_changed(self, editions: tuple[int, int | None]) -> None:
-        """The versions of trust list and hotlist that are used now: a verdict by others allows nothing any more. From
-        any thread."""
-        self._editions = editions
+    def lists_changed(self, lists: CounterLists) -> None:
+        """What verdicts are based on now: one that is outdated by them allows nothing any more. From any thread."""
+        self._lists = lists
 
     def verified(self, reader_id: str, sender: Sender, verdict: Verdict, again: Callable[[], Verdict]) -> Verdict:
         """Recover an earlier request to the card, and note what can be redeemed. Returns the verdict that counts, which
@@ -349,7 +349,7 @@ class RedemptionService:
             or insertion.spent
             or not present
             or not counter.same_day(insertion.verdict, at)
-            or self._editions not in (None, (insertion.verdict.trust_version, insertion.verdict.hotlist_version))
+            or (self._lists is not None and insertion.verdict.outdated_by(self._lists))
         ):
             raise Conflict(
                 "this card was taken out, used for a redemption, or verified by an older list since: insert it again",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,14 @@ from reader_service.redemptions.receiver import UploadFaultCode
 from reader_service.redemptions.record import CounterOutcome
 from reader_service.service import ReaderService
 from reader_service.services.redeeming.redemptions import refusal_sentence
+from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
 from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import choice
 from tests.support.service.merchant_rig import MerchantRig, issued_cards, merchant_rig
 from tests.support.service.reader_rig import COUNTER, OPERATOR
 from tests.support.waiting import eventually
+
+DAY = date(2026, 11, 22)
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +79,24 @@ def test_a_card_that_lies_in_the_reader_over_midnight_is_verified_anew(rig: Merc
     assert redemptions.queue(COUNTER).open == 0
 
 
-@pytest.mark.parametrize("newer", [(2, None), (1, 7)])
-def test_a_new_list_voids_the_verdict_on_a_card_that_lies_in_the_reader(
-    rig: MerchantRig, newer: tuple[int, int | None]
-) -> None:
+@pytest.mark.parametrize("trust", [0, 1], ids=["a newer hotlist names the card", "a newer trust list"])
+def test_a_new_list_voids_the_verdict_on_a_card_that_lies_in_the_reader(rig: MerchantRig, trust: int) -> None:
     card = rig.insert()
     redemptions = rig.service.redemptions
-    verdict = redemptions._insertions[card.reader].verdict
-    trust, hotlist = verdict.trust_version, verdict.hotlist_version
-    redemptions.lists_changed((trust + newer[0] - 1, newer[1] or hotlist))
+    verdict, lists = redemptions._insertions[card.reader].verdict, rig.service.counter.lists_now()
+    assert verdict.card is not None
+    assert lists.hotlist is not None
+    issue = replace(lists.hotlist.issue, version=lists.hotlist.version + 1)
+    other = HotCard("6212260000000000019", 1, HotlistReason.LOST, DAY)
+    this = HotCard(verdict.card.card_number, verdict.card.sequence, HotlistReason.LOST, DAY)
+    newer = replace(lists.trust, issue=replace(lists.trust.issue, version=lists.trust.issue.version + trust))
+    named = () if trust else (this,)
+    redemptions.lists_changed(replace(lists, trust=newer, hotlist=Hotlist.of((other, *named), issue)))
     with pytest.raises(Conflict) as over:
         rig.redeem(card)
     assert over.value.params["reason"] == "insertion-over"
     assert redemptions.queue(COUNTER).open == 0
-    redemptions.lists_changed((trust, hotlist))
+    redemptions.lists_changed(replace(lists, hotlist=Hotlist.of((other,), issue)))
     assert rig.redeem(card).outcome is CounterOutcome.DONE
 
 
