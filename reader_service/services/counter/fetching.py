@@ -148,11 +148,11 @@ class ListFetchService:
 
     def _work(self) -> None:
         while not self._closing.is_set():
-            self._now.clear()
             self._round()
             seconds = self._pause() * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
             self._next_at = self._parts.clock() + timedelta(seconds=seconds)
             self._now.wait(seconds)
+            self._now.clear()
 
     def _pause(self) -> float:
         pace, failures = self._pace, self._failures

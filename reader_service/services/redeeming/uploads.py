@@ -110,7 +110,8 @@ class UploadLoop:
                 pause = self._pace.look if compared else self._pause()
             else:
                 pause = self._pace.look
-            self._now.wait(pause)
+            if not self._closing.is_set():  # the call of close may have been cleared above
+                self._now.wait(pause)
 
     def _attempt(self) -> bool:
         try:
