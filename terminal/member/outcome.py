@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from terminal.emv.data.masking import masked_pan
 from terminal.member import elements
-from terminal.member.lists import CounterLists, HotlistState
+from terminal.member.lists import HotlistState
 from terminal.member.proven import ProvenCard
 from terminal.member.reading import MemberCard
 from terminal.member.values import Category, Entitlement, MaskedIdentity, Period, Sex
@@ -148,17 +148,6 @@ class Verdict:
     hotlist_age: timedelta | None
     hotlist_state: HotlistState
     card: ProvenCard | None = field(default=None, repr=False, compare=False)
-
-    def outdated_by(self, lists: CounterLists) -> bool:
-        """Whether these lists may judge the card otherwise: another trust list, or a newer hotlist that names it."""
-        hotlist = lists.hotlist
-        if lists.trust.issue.version != self.trust_version:
-            return True
-        if hotlist is None or self.hotlist_version is None:
-            return hotlist is not None or self.hotlist_version is not None
-        if self.card is None or hotlist.version == self.hotlist_version:
-            return False
-        return hotlist.find(self.card.card_number, self.card.sequence) is not None
 
     @property
     def hotlist_current(self) -> bool:

@@ -264,7 +264,7 @@ class CounterService:
             self._lists = self._parts.lists()
             sentence = self._lists.fault
             if self._redemptions is not None:
-                self._redemptions.lists_changed(self._lists)
+                self._redemptions.lists.changed(self._lists)
         except Exception as fault:  # verdicts would go on by lists that nobody reads any more
             sentence = _sentence(fault)
             self._lists = replace(self._lists, live=False) if self._lists is not None else None

@@ -36,13 +36,13 @@ from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 from reader_service.registry_errors import needs_reason
 from reader_service.services.redeeming.cashiers import CashierService
+from reader_service.services.redeeming.lists_in_use import ListsInUse
 from reader_service.services.redeeming.refusals import printed, translate_redemption_faults
 from reader_service.services.redeeming.registry_receiver import RegistryReceiver
 from reader_service.services.redeeming.uploads import UploadLoop
 from reader_service.services.redeeming.values import CardOffers, RedemptionQueue
 from terminal.apdu import Sender
 from terminal.errors import MembercardError
-from terminal.member.lists import CounterLists
 from terminal.member.outcome import Verdict
 from terminal.secret import Secret
 
@@ -91,7 +91,7 @@ class RedemptionService:
         self._uploads: UploadLoop | None = None
         self._lock = threading.Lock()
         self._insertions: dict[str, _Insertion] = {}
-        self._lists: CounterLists | None = None
+        self.lists = ListsInUse()
 
     @property
     def enabled(self) -> bool:
@@ -126,10 +126,6 @@ class RedemptionService:
         """A card is verified now: nothing is redeemed by an earlier verdict any more."""
         with self._lock:
             self._insertions.pop(reader_id, None)
-
-    def lists_changed(self, lists: CounterLists) -> None:
-        """What verdicts are based on now: one that is outdated by them allows nothing any more. From any thread."""
-        self._lists = lists
 
     def verified(self, reader_id: str, sender: Sender, verdict: Verdict, again: Callable[[], Verdict]) -> Verdict:
         """Recover an earlier request to the card, and note what can be redeemed. Returns the verdict that counts, which
@@ -349,7 +345,7 @@ class RedemptionService:
             or insertion.spent
             or not present
             or not counter.same_day(insertion.verdict, at)
-            or (self._lists is not None and insertion.verdict.outdated_by(self._lists))
+            or self.lists.outdate(insertion.verdict)
         ):
             raise Conflict(
                 "this card was taken out, used for a redemption, or verified by an older list since: insert it again",

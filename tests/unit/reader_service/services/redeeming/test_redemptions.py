@@ -18,6 +18,7 @@ from reader_service.redemptions.record import CounterOutcome
 from reader_service.service import ReaderService
 from reader_service.services.redeeming.redemptions import refusal_sentence
 from terminal.member.hotlist import HotCard, Hotlist, HotlistReason
+from terminal.member.lists import CounterLists
 from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import choice
 from tests.support.service.merchant_rig import MerchantRig, issued_cards, merchant_rig
@@ -36,6 +37,14 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Path]]:
 def rig(tmp_path: Path, issued: tuple[str, list[Path]]) -> Iterator[MerchantRig]:
     with merchant_rig(tmp_path, issued) as running:
         yield running
+
+
+def newer_lists(lists: CounterLists, *listed: HotCard) -> CounterLists:
+    """These lists a second later, with other cards on the hotlist."""
+    assert lists.hotlist is not None
+    trust = replace(lists.trust, issue=replace(lists.trust.issue, version=lists.trust.issue.version + 1))
+    issue = replace(lists.hotlist.issue, version=lists.hotlist.version + 1)
+    return replace(lists, trust=trust, hotlist=Hotlist.of(listed, issue))
 
 
 def test_a_card_put_in_is_offered_what_its_member_can_have_and_redeems_once(rig: MerchantRig) -> None:
@@ -79,24 +88,25 @@ def test_a_card_that_lies_in_the_reader_over_midnight_is_verified_anew(rig: Merc
     assert redemptions.queue(COUNTER).open == 0
 
 
-@pytest.mark.parametrize("trust", [0, 1], ids=["a newer hotlist names the card", "a newer trust list"])
-def test_a_new_list_voids_the_verdict_on_a_card_that_lies_in_the_reader(rig: MerchantRig, trust: int) -> None:
+@pytest.mark.parametrize("keys", [True, False], ids=["other keys", "a newer hotlist names the card"])
+def test_new_lists_void_the_verdict_on_a_card_that_lies_in_the_reader(rig: MerchantRig, keys: bool) -> None:
     card = rig.insert()
     redemptions = rig.service.redemptions
     verdict, lists = redemptions._insertions[card.reader].verdict, rig.service.counter.lists_now()
     assert verdict.card is not None
-    assert lists.hotlist is not None
-    issue = replace(lists.hotlist.issue, version=lists.hotlist.version + 1)
-    other = HotCard("6212260000000000019", 1, HotlistReason.LOST, DAY)
-    this = HotCard(verdict.card.card_number, verdict.card.sequence, HotlistReason.LOST, DAY)
-    newer = replace(lists.trust, issue=replace(lists.trust.issue, version=lists.trust.issue.version + trust))
-    named = () if trust else (this,)
-    redemptions.lists_changed(replace(lists, trust=newer, hotlist=Hotlist.of((other, *named), issue)))
+    listed = HotCard(verdict.card.card_number, verdict.card.sequence, HotlistReason.LOST, DAY)
+    newer = newer_lists(lists, *() if keys else (listed,))
+    redemptions.lists.changed(replace(newer, trust=replace(newer.trust, keys={})) if keys else newer)
     with pytest.raises(Conflict) as over:
         rig.redeem(card)
     assert over.value.params["reason"] == "insertion-over"
     assert redemptions.queue(COUNTER).open == 0
-    redemptions.lists_changed(replace(lists, hotlist=Hotlist.of((other,), issue)))
+
+
+def test_lists_of_the_same_content_under_a_new_version_void_no_verdict(rig: MerchantRig) -> None:
+    card = rig.insert()
+    other = HotCard("6212260000000000019", 1, HotlistReason.LOST, DAY)
+    rig.service.redemptions.lists.changed(newer_lists(rig.service.counter.lists_now(), other))
     assert rig.redeem(card).outcome is CounterOutcome.DONE
 
 
