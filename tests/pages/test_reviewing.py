@@ -16,6 +16,7 @@ def test_rows_are_marked_by_keyboard_masked_on_paper_and_gone_with_the_page(at: 
     page, _ = sessions.open_page("reviewer", "en", path=f"/intake/{batch}")
     page.keyboard.press("v")
     page.wait_for_url("**/review")
+    page.evaluate("htmx.config.defaultSettleDelay = 5000")  # keys work before what was swapped in has settled
     page.get_by_label("Reason").fill("compared with annex 5")
     page.get_by_label("Reason").press("Enter")
     current = page.locator("#clear tr[aria-current]")

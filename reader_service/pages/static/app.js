@@ -79,6 +79,12 @@ function askAgain() {
   document.querySelector("dialog[open] [data-again]:enabled")?.click();
 }
 
+// What was swapped in works at once: htmx would take it on only when it has settled, and a form that is sent before that
+// would load a page.
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  htmx.process(target.isConnected ? target : document.body);
+});
+
 // A form in a dialog with its response outside it: the dialog closes and its fields are cleared.
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = dialogOf(event);
