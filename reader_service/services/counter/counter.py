@@ -114,7 +114,7 @@ class CounterService:
         self._notes: deque[VerdictNote] = deque(maxlen=MOST_NOTES)
         self._lists_fault = ""
         self._unwritten_for: type[Exception] | None = None
-        self._stale = threading.Event()
+        self._stale, self._reading = threading.Event(), threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work_in_background, name="counter", daemon=True)
 
@@ -240,7 +240,9 @@ class CounterService:
     def lists_now(self) -> CounterLists:
         """What verdicts are based on. Raises Unavailable where there are no lists."""
         if self._lists is None:
-            self._read_lists()
+            with self._reading:
+                if self._lists is None:
+                    self._read_lists()
         if self._lists is None:
             raise Unavailable("there are no lists to judge cards by: neither from the database nor kept from before")
         return self._lists
@@ -252,7 +254,8 @@ class CounterService:
         while not self._closing.wait(_PACE):
             if self._stale.is_set() or time.monotonic() >= due:
                 self._stale.clear()
-                self._read_lists()
+                with self._reading:
+                    self._read_lists()
                 due = time.monotonic() + self._refresh
             self._write_down()
         self._write_down()

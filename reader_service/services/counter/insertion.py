@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from personalize.updates import UpdateReport, UpdateRunner
 from reader_service.parts import ServiceParts
@@ -22,18 +23,25 @@ class InsertionUpdates:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
-        self._waiting = False
+        self._lock = threading.Lock()
+        self._waiting, self._orders = False, 0
 
     def look(self, *, live: bool) -> None:
         """Ask whether a change of any card is wanted. ``live``: the database is there. From any thread."""
+        orders = self._orders
         try:
-            self._waiting = live and self._parts.registry.updates.any_waiting()
+            waiting = live and self._parts.registry.updates.any_waiting()
         except RegistryError:
-            self._waiting = False
+            waiting = False
+        with self._lock:
+            if orders == self._orders:  # else a change was ordered since, which the answer may not know
+                self._waiting = waiting
 
     def expect(self) -> None:
         """A change was ordered. From any thread."""
-        self._waiting = True
+        with self._lock:
+            self._waiting = True
+            self._orders += 1
 
     def runner(self, by: str) -> UpdateRunner:
         """The runner of changes that this person, or this station, makes."""

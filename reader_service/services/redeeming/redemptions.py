@@ -364,15 +364,15 @@ class RedemptionService:
 
     def _registry_receiver(self, place: CounterPlace) -> UploadReceiver:
         parts = self._parts
-        return RegistryReceiver(parts.registry, parts.custody, place.merchant, place.terminal, parts.zone)
+        return RegistryReceiver(
+            parts.registry, parts.custody, place.merchant, place.terminal, parts.zone, booked=self._booked
+        )
 
     def _books_here(self) -> bool:
         return self._parts.place is not None and self._parts.place.receiver is None
 
     def _queue_changed(self) -> None:
         queue = self.queue_now()
-        if self._books_here() and not queue.fault:
-            self._booked()
         data = {"waiting": queue.waiting, "fault": queue.fault}
         self._bus.publish("redemption.queue", "redemptions", data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from typing import Final
@@ -27,10 +27,21 @@ _REASONS: Final = {
 
 
 class RegistryReceiver:
-    """Booking by the outlet that has the counter's terminal on record."""
+    """Booking by the outlet that has the counter's terminal on record. ``booked`` is called when rows were taken,
+    before their counter hears of it."""
 
-    def __init__(self, registry: Registry, custody: KeyCustody, merchant: str, terminal: str, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        custody: KeyCustody,
+        merchant: str,
+        terminal: str,
+        zone: tzinfo,
+        *,
+        booked: Callable[[], None] = lambda: None,
+    ) -> None:
         self._registry, self._custody, self._merchant, self._terminal = registry, custody, merchant, terminal
+        self._booked = booked
         self._rules = BookingRules(registry.programme_editions, zone)
 
     def through(self, journal: str) -> int:
@@ -43,6 +54,7 @@ class RegistryReceiver:
             prove = prove_with(self._custody)
             by, rules = machine_actor(self._terminal), self._rules.refreshed()
             result = self._registry.booking.book(self._outlet(), upload, prove, by=by, rules=rules)
+        self._booked()
         return UploadReceipt(result.booked, result.known, result.findings)
 
     def _outlet(self) -> int:

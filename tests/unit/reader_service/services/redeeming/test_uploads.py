@@ -127,6 +127,19 @@ def test_a_counter_in_the_receiver_books_without_http(journal: RedemptionJournal
         assert receiver.through(journal.name) == journal.through
 
 
+def test_changes_of_cards_are_expected_before_rows_count_as_uploaded(
+    journal: RedemptionJournal, tmp_path: Path
+) -> None:
+    waiting: list[int] = []
+    with registry_receiver(tmp_path) as (receiver, chip, custody):
+        redeem(journal, chip)
+        listening = RegistryReceiver(
+            receiver._registry, custody, "PARK-EAST", "T0000001", UTC, booked=lambda: waiting.append(journal.waiting)
+        )
+        Uploader(journal, listening, clock).run()
+    assert (waiting, journal.waiting) == ([3], 0)
+
+
 def test_a_terminal_that_is_not_on_record_waits_for_somebody(journal: RedemptionJournal, tmp_path: Path) -> None:
     with registry_receiver(tmp_path, "X9999999") as (receiver, chip, _):
         redeem(journal, chip)
