@@ -66,7 +66,7 @@ TABLE: Final = (
         "doctor",
     ),
     Listed("roster", "intake.roster", HelpPanel.INTAKE, "Check and import registration forms."),
-    Listed("batch", "intake.reviewing", HelpPanel.INTAKE, "Approve, prepare and report batches."),
+    Listed("batch", "intake.editing", HelpPanel.INTAKE, "Approve, prepare and report batches."),
     Listed(
         "waiting",
         "intake.waiting",

@@ -36,7 +36,7 @@ from reader_service.api import (
     verify,
     waiting,
 )
-from reader_service.api.intake import reviewing
+from reader_service.api.intake import editing, reviewing
 from reader_service.api.programme import merchants, redeeming, redemptions, settlement
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
@@ -72,6 +72,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     rosters.router,
     batches.router,
     reviewing.router,
+    editing.router,
     queue.router,
     stock.router,
     members.router,

@@ -22,6 +22,7 @@ from reader_service.services.counter.reversals import ReversalService
 from reader_service.services.developer import DeveloperService
 from reader_service.services.issuing.batches import BatchService
 from reader_service.services.issuing.boxes import BoxService
+from reader_service.services.issuing.editing import EditingService
 from reader_service.services.issuing.lanes import LaneService
 from reader_service.services.issuing.moves import MoveService
 from reader_service.services.issuing.reviewing import ReviewingService
@@ -32,6 +33,7 @@ from reader_service.services.programme.settlement import SettlementService
 from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.statistics.statistics import StatisticsService
+from reader_service.services.uploads import Uploads
 from reader_service.services.window.amendments import AmendmentService
 from reader_service.services.window.cards import CardService
 from reader_service.services.window.losses import LossService
@@ -73,7 +75,9 @@ class ReaderService:
         self.lanes = LaneService(parts, self.bus, self.readers)
         refresh = self.counter.refresh
         self.fetching = ListFetchService(parts, self.bus, lists=self.counter.lists_now, on_new=refresh)
-        self.rosters = RosterService(parts, self.bus)
+        uploads = Uploads()
+        self.rosters = RosterService(parts, self.bus, uploads=uploads)
+        self.editing = EditingService(parts, self.bus, uploads=uploads)
         self.reviewing = ReviewingService(parts, self.bus)
         self.batches = BatchService(parts, self.bus)
         self.members = MemberService(parts, self.bus, on_hotlist=refresh)

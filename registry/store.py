@@ -24,6 +24,7 @@ from registry.batches.batches import Batches
 from registry.batches.confirmations import Confirmations
 from registry.batches.digests import key_digests
 from registry.batches.dossiers import Dossiers
+from registry.batches.editing.edits import BatchEdits
 from registry.batches.originals import Originals
 from registry.batches.pans import Pans
 from registry.batches.queue import BatchQueue
@@ -86,6 +87,7 @@ class Registry:
         self.reviews = Reviews(context)
         self.row_reviews = RowReviews(context)
         self.confirmations = Confirmations(context)
+        self.edits = BatchEdits(context)
         self.queue = BatchQueue(context)
         self.originals = Originals(context)
         self.dossiers = Dossiers(context)

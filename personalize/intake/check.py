@@ -100,11 +100,11 @@ def check(
     if faults:
         form.rows = [(name, _with_faults(row, faults.get((name, row.sheet_row), ()))) for name, row in form.rows]
     named = unit or form.title_unit or _most_common_unit(form.rows)
-    on_record = _on_record(form.rows, known) if known else {}
+    on_record = persons_on_record(form.rows, known) if known else {}
     return RosterReport(
         path=path,
         unit=named or None,
-        rows=tuple(_settle(form.rows, on_record, len({sheet for sheet, _ in form.rows}) > 1)),
+        rows=tuple(settle(form.rows, on_record, len({sheet for sheet, _ in form.rows}) > 1)),
         digest=content.digest,
         tables=tuple(form.tables),
         skipped=tuple(form.skipped),
@@ -238,18 +238,25 @@ def _with_faults(row: ReadRow, faults: tuple[RowFault, ...]) -> ReadRow:
     return row._replace(faults=in_order({*row.faults, *faults}), person=None, notes=())
 
 
-def _on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, KnownPerson]:
+def persons_on_record(rows: list[tuple[str, ReadRow]], known: Lookup) -> Mapping[str, KnownPerson]:
+    """Those of the persons of these rows who are on record, by ID number."""
     numbers = {row.id_number: None for _, row in rows if row.id_number and not _UNSOUND.intersection(row.faults)}
     return known(list(numbers))
 
 
-def _settle(rows: list[tuple[str, ReadRow]], on_record: Mapping[str, KnownPerson], several: bool) -> list[Row]:
+def settle(
+    rows: list[tuple[str, ReadRow]],
+    on_record: Mapping[str, KnownPerson],
+    several: bool,
+    others: Mapping[str, str] | None = None,
+) -> list[Row]:
     """Accept or reject each row, in order: only a row after an accepted one with the same ID number is a duplicate.
+    ``others`` are accepted rows of the form beside these, by ID number.
 
     A sound row of a person of its unit who has a card is neither: it changes nothing, or asks for a change.
     """
     settled: list[Row] = []
-    accepted: dict[str, str] = {}
+    accepted = dict(others or {})
     for sheet, row in rows:
         number, faults = row.id_number, row.faults
         earlier = accepted.get(number, "")

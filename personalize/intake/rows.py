@@ -132,25 +132,9 @@ class TableReader:
     def _read(self, sheet_row: int, cells: tuple[Cell, ...], identity: ReadIdentity) -> ReadRow:
         seq, _, name_cell, gender_cell, mobile_cell, unit_cell, _ = cells
         name, gender, phone = read_name(name_cell), read_gender(gender_cell), read_phone(mobile_cell)
-        unit, unit_fault = self._unit(unit_cell)
-        sound = not (identity.faults or name.fault or gender.fault or phone.fault or unit_fault)
-        mismatch = bool(gender.gender and identity.gender and gender.gender != identity.gender)
-        faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit_fault, mismatch)
-        plain = not (
-            identity.normalized or name.normalized or phone.normalized or gender.normalized or identity.region_unknown
-        )
-        notes = () if plain else _notes(identity, name, gender, phone)
-        return ReadRow(
-            sheet_row,
-            int(seq) if isinstance(seq, float) and seq.is_integer() and abs(seq) < 1e9 else _seq(text_of(seq)),
-            identity.number and identity_key(identity.number, ID_TYPES[identity.document]),
-            name.name,
-            None if faults else _person(identity, name, gender, phone),
-            unit,
-            faults,
-            notes,
-            self._title_unit if self._has_units else "",
-        )
+        unit = self._unit(unit_cell)
+        above = self._title_unit if self._has_units else ""
+        return judged(sheet_row, seq, identity, name, gender, phone, *unit, above)
 
     def _unit(self, cell: Cell) -> tuple[str, RowFault | None]:
         """The unit of a row and its fault. A name with a person's number in it is not passed on."""
@@ -166,6 +150,38 @@ class TableReader:
             known = self._units[text] = ("" if fault is RowFault.UNIT_CHARS else name, fault)
         self._unit_above = known[0] or self._unit_above
         return known
+
+
+def judged(
+    sheet_row: int,
+    seq: Cell,
+    identity: ReadIdentity,
+    name: Name,
+    gender: Gender,
+    phone: Phone,
+    unit: str,
+    unit_fault: RowFault | None,
+    above: str,
+) -> ReadRow:
+    """A row by its cells as they were read: its person, or all its faults."""
+    sound = not (identity.faults or name.fault or gender.fault or phone.fault or unit_fault)
+    mismatch = bool(gender.gender and identity.gender and gender.gender != identity.gender)
+    faults = () if sound and not mismatch else _faults(identity, name, gender, phone, unit_fault, mismatch)
+    plain = not (
+        identity.normalized or name.normalized or phone.normalized or gender.normalized or identity.region_unknown
+    )
+    notes = () if plain else _notes(identity, name, gender, phone)
+    return ReadRow(
+        sheet_row,
+        int(seq) if isinstance(seq, float) and seq.is_integer() and abs(seq) < 1e9 else _seq(text_of(seq)),
+        identity.number and identity_key(identity.number, ID_TYPES[identity.document]),
+        name.name,
+        None if faults else _person(identity, name, gender, phone),
+        unit,
+        faults,
+        notes,
+        above,
+    )
 
 
 def _person(identity: ReadIdentity, name: Name, gender: Gender, phone: Phone) -> Person:

@@ -29,7 +29,7 @@ FormName = Annotated[
         "titles."
     ),
 ]
-_BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")
+BAD_FORM = ("unreadable-form", "form.xlsx has macros: open it and save it as .xlsx, without macros")
 
 
 class UploadResponse(ResponseModel):
@@ -93,7 +93,7 @@ class UploadResponse(ResponseModel):
     "Role: registrar.",
     responses={
         200: {"model": UploadResponse, "description": "No row was accepted or requests a change; nothing is stored."},
-        **problems(409, 413, 429, 422, s422=_BAD_FORM, s409=("conflict", "this file was imported before")),
+        **problems(409, 413, 429, 422, s422=BAD_FORM, s409=("conflict", "this file was imported before")),
     },
 )
 def upload(
@@ -113,7 +113,7 @@ def upload(
     summary="Check a form without storing it",
     description="Gives the form as .xlsx with the findings beside each row, and stores nothing. Role: registrar.",
     response_class=Response,
-    responses={**file_response(XLSX, "The annotated form as .xlsx."), **problems(413, 429, 422, s422=_BAD_FORM)},
+    responses={**file_response(XLSX, "The annotated form as .xlsx."), **problems(413, 429, 422, s422=BAD_FORM)},
 )
 def check(service: Svc, caller: Caller, file: FormFile, unit: UnitName = None, form: FormName = None) -> Response:
     copy = service.rosters.check(caller, file.filename or "", pieces(file.file.read), unit=unit, form=form)

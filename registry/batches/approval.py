@@ -81,7 +81,7 @@ def discard(conn: Connection, batch_id: str, by: str, at: datetime) -> None:
     to_make = list(conn.execute(of_batch.where(roster_rows.c.open)).scalars())
     ids = list(conn.execute(of_batch.where(roster_rows.c.member_id.is_not(None))).scalars())
     conn.execute(delete(roster_rows).where(roster_rows.c.batch_id == batch_id))
-    _take_over(conn, to_make)
+    take_over(conn, to_make)
     # A member without another roster row, a dossier or an event is on record by this batch alone, and in a draft only
     # one without a number.
     unnumbered = [members.c.member_number.is_(None)] if stage == "draft" else []
@@ -128,7 +128,7 @@ def _withdraw_returned(conn: Connection, batch_id: str, by: str, at: datetime) -
         conn.execute(update(members).where(members.c.id.in_(ids)).values(withdrawn_at=at))
 
 
-def _take_over(conn: Connection, member_ids: Sequence[int]) -> None:
+def take_over(conn: Connection, member_ids: Sequence[int]) -> None:
     """Members whose draft is given up get their card by the next draft that names them, where they stood as known."""
     named = (
         select(roster_rows.c.member_id, func.min(roster_rows.c.batch_id).label("batch_id"))

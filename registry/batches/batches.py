@@ -87,13 +87,14 @@ class Batches:
 
         ``scheme``: administrative division of the issuing federation, six digits; ``member_prefix``: that of member
         numbers, empty for the default of the scheme; ``ranges``: those of its numbers, which must have enough left.
-        Raises RegistryConflict for the person who imported it, a batch that is no draft or needs more numbers than are
-        left, has a row in doubt or lacks the unit's confirmation, or with ``sent`` one that is not submitted.
+        Raises RegistryConflict for a person who imported or edited it, a batch that is no draft or needs more numbers
+        than are left, has a row in doubt or lacks the unit's confirmation, or with ``sent`` one that is not submitted.
         """
         with self._context.write() as conn:
             row_reviews.refuse_doubted(conn, batch_id)
             confirmations.refuse_unconfirmed(conn, batch_id)
             numbers.refuse_full(conn, self._context.personal, batch_id, ranges, scheme)
+            row_reviews.refuse_editor(conn, batch_id, by)
             approval.approve(conn, self._context.personal, batch_id, by, scheme, member_prefix, self._context.clock())
             if sent:
                 reviews.refuse_unsent(conn, batch_id)
@@ -104,9 +105,10 @@ class Batches:
             return approved
 
     def imported_by_person(self, batch_id: str, actor: str) -> bool:
-        """Whether this actor's person imported the batch, who may not approve it. Raises NotOnRecord."""
+        """Whether this actor's person imported or edited the batch, who may not approve it. Raises NotOnRecord."""
         with self._context.read() as conn:
-            return same_person(conn, batch_on_record(conn, batch_id).imported_by, actor)
+            importer = batch_on_record(conn, batch_id).imported_by
+            return any(same_person(conn, one, actor) for one in (importer, *row_reviews.editors(conn, batch_id)))
 
     def discard(self, batch_id: str, by: str = UNNAMED_ACTOR, *, reason: str = "") -> Batch:
         """Give up a draft, or an approved batch without cards: its rows, its unused dossiers, and members who are on

@@ -193,6 +193,13 @@ def refuse_unsent(conn: Connection, batch_id: str) -> None:
         raise _not_sent(batch_id)
 
 
+def refuse_sent(conn: Connection, batch_id: str) -> None:
+    """Raises RegistryConflict for a draft that is with the reviewers. The caller's transaction has locked its row."""
+    if _last_step(conn, batch_id) == ReviewStep.SUBMITTED:
+        sentence = f"batch {batch_id} is with the reviewers: it is edited once they return it"
+        raise RegistryConflict(sentence, reason="batch-with-reviewers", batch=batch_id)
+
+
 def _not_sent(batch_id: str) -> RegistryConflict:
     return RegistryConflict(f"batch {batch_id} is not sent for review", reason="batch-not-sent", batch=batch_id)
 

@@ -47,12 +47,13 @@ class Rosters:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def known_members(self, id_numbers: Collection[str]) -> dict[str, KnownMember]:
-        """Those of these persons who are on record, by ID number."""
+    def known_members(self, id_numbers: Collection[str], *, without: str = "") -> dict[str, KnownMember]:
+        """Those of these persons who are on record, by ID number; ``without`` is a draft that is edited, and counts as
+        if it were not there."""
         numbers = list(id_numbers)
         indexes = self._context.personal.indexes(numbers)
         with self._context.read() as conn:
-            known = registered(conn, indexes, self._context.personal)
+            known = registered(conn, indexes, self._context.personal, without=without)
         return {number: known[index].known for number, index in zip(numbers, indexes, strict=True) if index in known}
 
     def import_roster(
@@ -94,7 +95,7 @@ class Rosters:
         keyed = self._context.personal.content_index(digest)
         closed = select(batches.c.id).where(batches.c.digest == keyed, batches.c.stage == "closed")
         with self._context.read() as conn:
-            _refuse_same_file(conn, keyed)
+            refuse_same_file(conn, keyed)
             return conn.execute(closed.order_by(batches.c.imported_at.desc()).limit(1)).scalar()
 
     def rows(self, batch_id: str) -> list[RosterLine]:
@@ -149,7 +150,7 @@ def _import(
     origin: Origin,
 ) -> str:
     """Store a draft batch; returns its id."""
-    _refuse_same_file(conn, origin.digest)
+    refuse_same_file(conn, origin.digest)
     unit_ids = unit_ids_of_rows(conn, unit_name, accepted)
     batch_id = _draft(conn, BatchKind.ROSTER, unit_ids[unit_name, ""], origin)
     store_rows(conn, personal, batch_id, unit_name, accepted, rejected, at=origin.at)
@@ -214,7 +215,8 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
     )
 
 
-def _refuse_same_file(conn: Connection, digest: str) -> None:
+def refuse_same_file(conn: Connection, digest: str) -> None:
+    """Raises RegistryConflict for a file whose batch is not closed."""
     same_file = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage.in_(("draft", "approved")))
     batch_id = conn.execute(same_file).scalar()
     if batch_id is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +17,7 @@ from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import cut
 from registry.db.privacy import PersonalData, scrub
-from registry.db.tables import batches, members, roster_rows, row_reviews, units
+from registry.db.tables import batches, members, roster_rows, row_edits, row_reviews, units
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.person import Person
 
@@ -178,8 +179,21 @@ def refuse_reviewer(conn: Connection, batch_id: str, by: str, *, sent: bool) -> 
     importer = conn.execute(select(batches.c.imported_by).where(batches.c.id == batch_id)).scalar_one()
     sentence = f"{by} imported batch {batch_id}, in person or by a token; a second person reviews it"
     refuse_same_person(conn, importer, by, sentence, batch=batch_id)
+    refuse_editor(conn, batch_id, by)
     if sent:
         refuse_unsent(conn, batch_id)
+
+
+def editors(conn: Connection, batch_id: str) -> Sequence[str]:
+    """The actors who edited a batch."""
+    return conn.execute(select(row_edits.c.by).where(row_edits.c.batch_id == batch_id).distinct()).scalars().all()
+
+
+def refuse_editor(conn: Connection, batch_id: str, by: str) -> None:
+    """Raises RegistryConflict for a person who edited the batch."""
+    for editor in editors(conn, batch_id):
+        sentence = f"{by} edited batch {batch_id}, in person or by a token; a second person reviews and approves it"
+        refuse_same_person(conn, editor, by, sentence, batch=batch_id)
 
 
 def _rows(batch_id: str) -> Select[Any]:

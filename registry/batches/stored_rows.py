@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select
 
 from registry.batches.persons import open_person, seal_accepted, seal_person, seal_rejected, search_indexes
 from registry.batches.units import UnitsOnRecord, names_by_unit, unit_ids_of
 from registry.db.counters import allocate
 from registry.db.privacy import PersonalData
-from registry.db.tables import LIVING, batches, cards, members, roster_rows, units
+from registry.db.tables import LIVING, batches, cards, dossiers, member_events, members, roster_rows, units
 from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, KnownMember, KnownRow, RejectedRow
 from terminal.keys.custody import KeyRef
@@ -89,6 +89,11 @@ def _unit_key(row: AcceptedRow, unit_name: str) -> tuple[str, str]:
     return (row.unit, row.above) if row.unit else (unit_name, "")
 
 
+def unit_name_of(known: UnitsOnRecord, row: AcceptedRow | KnownRow, unit_name: str) -> str:
+    """The whole name of the unit of a row, as it is or would be recorded, in a roster of ``unit_name``."""
+    return known.of_row(*((row.unit, row.above) if row.unit else (unit_name, "")))
+
+
 def unit_ids_of_rows(conn: Connection, unit_name: str, accepted: Sequence[AcceptedRow]) -> dict[tuple[str, str], int]:
     """Ids of the units of a roster by what its rows say of them; new ones are recorded."""
     keys = {(unit_name, "")} | {_unit_key(row, unit_name) for row in accepted}
@@ -149,12 +154,14 @@ def _row(
 
 
 def registered(
-    conn: Connection, indexes: Sequence[bytes], personal: PersonalData | None = None
+    conn: Connection, indexes: Sequence[bytes], personal: PersonalData | None = None, *, without: str = ""
 ) -> dict[bytes, RegisteredPerson]:
-    """Persons on record by blind index. ``personal`` opens the record of those who have a card."""
+    """Persons on record by blind index. ``personal`` opens the record of those who have a card; ``without`` is a draft
+    that counts as if it were not there."""
     carded = exists().where(cards.c.member_id == members.c.id, cards.c.state.in_(LIVING))
-    wanted = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
-    open_batch = select(roster_rows.c.batch_id).where(roster_rows.c.member_id == members.c.id, roster_rows.c.open)
+    other_rows = and_(roster_rows.c.member_id == members.c.id, roster_rows.c.batch_id != without)
+    wanted = exists().where(other_rows, roster_rows.c.open)
+    open_batch = select(roster_rows.c.batch_id).where(other_rows, roster_rows.c.open)
     chosen = (
         select(members.c.id_index, members.c.id, members.c.withdrawn_at, units.c.name, units.c.parent_id)
         .add_columns(units.c.known_as)
@@ -162,6 +169,8 @@ def registered(
         .add_columns(or_(carded, wanted).label("busy"))
         .join(units)
     )
+    if without:
+        chosen = chosen.where(~only_in_draft(without))
     heads = units.alias()
     brought = (
         select(members.c.id_index, heads.c.name)
@@ -169,6 +178,7 @@ def registered(
         .join_from(members, roster_rows, roster_rows.c.member_id == members.c.id)
         .join(batches, batches.c.id == roster_rows.c.batch_id)
         .join(heads, heads.c.id == batches.c.unit_id)
+        .where(roster_rows.c.batch_id != without)
     )
     persons, names, on_record = {}, names_by_unit(conn), UnitsOnRecord(conn)
     for start in range(0, len(indexes), _CHUNK):
@@ -191,6 +201,14 @@ def registered(
             )
             persons[index] = RegisteredPerson(row.id, known)
     return persons
+
+
+def only_in_draft(batch_id: str) -> ColumnElement[bool]:
+    """Whether the member in the row is on record by this draft alone: without a number, an event, a dossier, or a row
+    in another batch."""
+    elsewhere = exists().where(roster_rows.c.member_id == members.c.id, roster_rows.c.batch_id != batch_id)
+    others = (exists().where(table.c.member_id == members.c.id) for table in (dossiers, member_events))
+    return and_(members.c.member_number.is_(None), ~elsewhere, *(~other for other in others))
 
 
 def _refuse_taken(

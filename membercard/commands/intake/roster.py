@@ -112,15 +112,45 @@ def import_(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the batch as JSON.")] = False,
     form: FormName = None,
+    corrects: Annotated[
+        str | None,
+        typer.Option(
+            help="The returned batch that this form corrects: its differences are shown before it takes the place of "
+            "the rows.",
+            metavar="BATCH",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why the form is corrected; with --corrects.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Accept the differences without asking; with --corrects.")] = False,
     lang: Lang = None,
 ) -> None:
     """Import a registration form as a draft batch: accepted rows become members to approve, rejected rows are kept with
     their reasons. Rows of people who have a card, or are in a batch, are unchanged, or changes that approval makes.
 
+    With --corrects BATCH, the form takes the place of the rows of a returned batch, once its differences were accepted.
+
     Exit code 0: a batch was created, or nothing was new; 1: no row could be accepted, or the form was imported before.
 
     Example: membercard roster import form.xlsx --by "Li Na"
     """
+    from membercard.wiring import identity
+
+    if corrects is not None:
+        _correct(file, corrects, unit=unit, form=form, by=by, reason=reason, yes=yes, as_json=as_json)
+        return
+    report, earlier, batch = _import(file, unit, form, by)
+    if earlier and not as_json:
+        output.say("This form was imported before as {earlier}, which is closed.", earlier=earlier, err=True)
+    _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
+    if batch is None:
+        raise typer.Exit(1 if report.rejected or not report.rows else 0)
+    identity.note_unproven(batch.imported_by)
+
+
+def _import(
+    file: Path, unit: str | None, form: str | None, by: str | None
+) -> tuple[RosterReport, str | None, Batch | None]:
+    """The report of a form, the closed batch of the same file, and the draft of its rows, if there is one."""
     from membercard.wiring import identity
     from personalize import intake
     from personalize.forms.declaration import needs_confirmation
@@ -146,12 +176,53 @@ def import_(
                 known=known_rows(report),
                 needs_confirmation=needs_confirmation(form),
             )
-    if earlier and not as_json:
-        output.say("This form was imported before as {earlier}, which is closed.", earlier=earlier, err=True)
-    _print_import(report, "en" if lang == "en" else "zh", batch, as_json)
-    if batch is None:
-        raise typer.Exit(1 if report.rejected or not report.rows else 0)
-    identity.note_unproven(batch.imported_by)
+    return report, earlier, batch
+
+
+def _correct(
+    file: Path,
+    batch_id: str,
+    *,
+    unit: str | None,
+    form: str | None,
+    by: str | None,
+    reason: str,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Show how a corrected form differs from its batch, and put its rows there once that is accepted."""
+    from membercard.commands.intake.editing import show_differences
+    from membercard.wiring import identity
+    from personalize import intake
+    from personalize.forms.declaration import needs_confirmation
+    from personalize.forms.translate import translator
+    from personalize.roster_edits import corrected, without_batch
+    from reader_service.principal import Permission
+
+    with settings.open_registry() as registry:
+        today, known = settings.load().today(), without_batch(registry, batch_id)
+        report = intake.check(file, known=known, unit=unit, today=today, translate=translator(form))
+        rows = corrected(report, file.name, needs_confirmation=needs_confirmation(form))
+        shown = registry.edits.corrections(batch_id, rows)
+        if not as_json:
+            show_differences(shown.rows, "Differences to the batch")
+        if not yes:
+            output.confirm("Put the rows of this form in the place of those on record?")
+        clerk = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
+        done = registry.edits.correct(batch_id, rows, by=clerk, reason=reason, seen=shown.seen)
+    if as_json:
+        output.as_json(done)
+    else:
+        counts = done.counts
+        output.say(
+            "{batch}: {changed} rows changed, {added} added, {left_out} left out, {unchanged} as before",
+            batch=batch_id,
+            changed=counts["changed"],
+            added=counts["added"],
+            left_out=counts["left-out"],
+            unchanged=done.unchanged,
+        )
+    identity.note_unproven(clerk)
 
 
 @forms.command("check")

@@ -112,7 +112,7 @@ class RosterService:
         batch already, or another import took one of its members meanwhile), Unavailable.
         """
         p.need(Permission.ROSTERS_UPLOAD)
-        translate = _translator(form)
+        translate = form_translator(form)
         with self._uploads.file(filename, stream) as path:
             earlier = self._batch_of_file(path)
             report = self._check(path, unit, translate)
@@ -130,7 +130,7 @@ class RosterService:
         Raises what ``upload`` raises, except Conflict.
         """
         p.need(Permission.ROSTERS_UPLOAD)
-        translate = _translator(form)
+        translate = form_translator(form)
         with self._uploads.file(filename, stream) as path:
             return self._annotate(self._check(path, unit, translate))
 
@@ -167,7 +167,7 @@ class RosterService:
             self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
             day = batch.imported_at.astimezone(self._parts.zone).date()
-            translate = _translator(original.form or None)
+            translate = form_translator(original.form or None)
             again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits, translate=translate)
             return self._annotate(as_imported(again, lines))
 
@@ -300,7 +300,8 @@ class RosterService:
         return batch
 
 
-def _translator(form: str | None) -> Translate | None:
+def form_translator(form: str | None) -> Translate | None:
+    """What reads a form as a declared one, None for none. Raises Invalid for another name."""
     if form is not None and form not in FORM_NAMES:
         wanted = ", ".join(FORM_NAMES)
         raise Invalid(f"there is no form of this name; there are {wanted}", {"form": f"one of {wanted}"})

@@ -52,7 +52,7 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
-from registry.db.tables.review import confirmations, row_reviews
+from registry.db.tables.review import confirmations, row_edits, row_reviews
 from registry.db.tables.settlement import (
     disputes,
     merchant_changes,
@@ -124,6 +124,7 @@ __all__ = [
     "reversals",
     "reviews",
     "roster_rows",
+    "row_edits",
     "row_reviews",
     "sessions",
     "settlement_rates",

@@ -1,4 +1,4 @@
-"""Tables of the review of a draft (审核): rows compared with their ID copies, and the unit's confirmation (annex 3)."""
+"""Tables of the review of a draft (审核): rows compared with ID copies, the confirmation (annex 3), edits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
 )
 
-from registry.db.tables.columns import UtcTime, metadata, one_of
+from registry.db.tables.columns import RowId, UtcTime, metadata, one_of
 
 # Triggers refuse the approval of a batch with a row in doubt.
 row_reviews = Table(
@@ -51,4 +51,28 @@ confirmations = Table(
     Column("seal_key", Text, nullable=False),
     CheckConstraint("people >= 0 AND members >= 0 AND copies >= 0", name="counts"),
     CheckConstraint("(members = people AND copies = people AND seal) OR explanation <> ''", name="explained"),
+)
+
+# Rows are kept. Triggers refuse an edit of a batch that is no draft or is submitted, and the approval by whoever edited
+# it; one that adds or leaves out a row deletes the confirmation.
+row_edits = Table(
+    "row_edits",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("sheet_row", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # names, with blanks between them
+    Column("before", Text, nullable=False),  # masked, JSON; empty for an added row
+    Column("after", Text, nullable=False),  # the same; empty for a row left out
+    Column("corrected", Boolean, nullable=False),  # it came with a corrected form
+    one_of("change", "added", "left-out", "changed"),
+    CheckConstraint(
+        "(change = 'added') = (\"before\" = '') AND (change = 'left-out') = (\"after\" = '')", name="sides"
+    ),
+    CheckConstraint("(change = 'changed') = (fields <> '')", name="fields"),
+    sqlite_autoincrement=True,
 )
