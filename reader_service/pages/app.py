@@ -13,7 +13,7 @@ from reader_service.http.errors import Page
 from reader_service.pages import developer, session
 from reader_service.pages.administration import audit, units, users, waiting
 from reader_service.pages.counter import cashiers, counter, day, redeeming
-from reader_service.pages.issuing import intake, packing, progress, reviewing, station, stock
+from reader_service.pages.issuing import editing, intake, packing, progress, reviewing, station, stock
 from reader_service.pages.programme import findings, merchants, settlements
 from reader_service.pages.shell import STATIC, Shell
 from reader_service.pages.window import amendments, losses, registry, window
@@ -30,6 +30,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     redeeming.router,
     counter.router,
     reviewing.router,
+    editing.router,
     intake.router,
     losses.router,
     window.router,

@@ -27,7 +27,7 @@ def problems(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
-@pytest.mark.parametrize("name", [*PAGES, "waiting", "batch", "review", "member", "cards", "person"])
+@pytest.mark.parametrize("name", [*PAGES, "waiting", "batch", "review", "edit", "member", "cards", "person"])
 def test_a_page_opens_speaks_its_language_and_is_accessible(
     sessions: Sessions, at: Served, name: str, language: str, scheme: str
 ) -> None:

@@ -130,8 +130,12 @@ def correct(
     caller: Caller,
     batch_id: BatchId,
     file: FormFile,
-    seen: Annotated[str, Form(description="As the differences gave it.", min_length=64, max_length=64)],
-    reason: Annotated[str, Form(description="Why the form is corrected.", min_length=1, max_length=500)],
+    seen: Annotated[
+        str, Form(description="As the differences gave it.", min_length=64, max_length=64, examples=["0" * 64])
+    ],
+    reason: Annotated[
+        str, Form(description="Why the form is corrected.", min_length=1, max_length=500, examples=["as returned"])
+    ],
     unit: UnitName = None,
     form: FormName = None,
 ) -> CorrectionsResponse:

@@ -160,6 +160,7 @@ def _permitted_actions(who: Principal, batch: Batch, review_state: str, own: boo
     return {
         "may_submit": clerk and review_state in ("draft", "returned") and batch.accepted + batch.changes > 0,
         "may_discard": clerk and without_cards,
+        "may_edit": clerk and review_state in ("draft", "returned") and batch.kind is BatchKind.ROSTER,
         "may_decide": reviewer and review_state == "submitted",
         "own": own,
         "may_copy": clerk and has_copy and batch.kind is BatchKind.ROSTER,

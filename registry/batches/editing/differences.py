@@ -19,6 +19,8 @@ _OF_PERSON: Final = (
     ("gender", "sex"),
     ("mobile", "mobile"),
 )
+FIELDS: Final = (*(name for name, _ in _OF_PERSON), "unit", "seq", "verdict")
+"""Names of what may differ in a changed row."""
 
 
 class RowChange(StrEnum):

@@ -84,6 +84,7 @@ def paths(at: Served) -> dict[str, str]:
         "waiting": "/waiting",
         "batch": f"/intake/{at.station.draft}",
         "review": f"/intake/{at.station.draft}/review",
+        "edit": f"/intake/{at.station.draft}/edit",
         "member": "/registry/1",
         "cards": "/registry?state=lost",
         "person": "/users/operator",

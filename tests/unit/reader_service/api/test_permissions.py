@@ -335,6 +335,9 @@ def ask(client: Client, place: str, document: dict[str, Any]) -> Any:
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         if kind == "multipart/form-data":
             more["files"] = {"file": ("form.csv", b"no form at all")}
+            more["data"] = {
+                name: value for name, value in example(content["schema"], document).items() if name != "file"
+            }
         else:
             given = content.get("example") or example(content["schema"], document)
             more["json"] = given

@@ -30,6 +30,8 @@ from reader_service.services.counter.reading import CardApplicationKind
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.window.cards import CARD_STEPS
+from registry.batches.editing import differences
+from registry.batches.editing.differences import RowChange
 from registry.batches.priority import BatchPriority
 from registry.batches.reviews import ChangeKind, ReviewStep
 from registry.batches.row_reviews import RowMark
@@ -257,6 +259,9 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("intake.range-", ""): of(RangeKind),
     ("intake.form-", ""): of(intake.FORM_NAMES),
     ("intake.only-", ""): of(intake._KINDS),
+    ("editing.change-", ""): of(RowChange),
+    ("editing.field-", ""): of(differences.FIELDS),
+    ("editing.verdict-", ""): of(("accepted", "rejected", "unchanged", "change")),
     ("intake.state-", ""): of(("draft", *ReviewStep)),
     ("intake.step-", ""): of(ReviewStep),
     ("losses.caller-", ""): of(CallerKind),
