@@ -46,12 +46,21 @@ def known_rows(report: RosterReport) -> list[KnownRow]:
     ]
 
 
-def as_imported(report: RosterReport, lines: Iterable[RosterLine]) -> RosterReport:
+def as_imported(report: RosterReport, lines: Iterable[RosterLine], *, edited: bool = False) -> RosterReport:
     """The report of a form that was read again, with the results of its import: by now, the registry also knows the
-    persons of the roster itself."""
+    persons of the roster itself. Of a roster that was ``edited``, rows that were left out, and rejected ones that are
+    sound by now, have no result: the form does not show why."""
     stored = {line.sheet_row: line for line in lines}
-    rows = [_with_result_of_import(row, stored.get(number)) for number, row in numbered(report)]
+    rows = [
+        _with_result_of_import(row, stored.get(number))
+        for number, row in numbered(report)
+        if not edited or _shows_result(row, stored.get(number))
+    ]
     return replace(report, rows=tuple(rows))
+
+
+def _shows_result(row: Row, line: RosterLine | None) -> bool:
+    return line is not None and not (isinstance(row, Rejected) and line.verdict != "rejected")
 
 
 def _with_result_of_import(row: Row, line: RosterLine | None) -> Row:

@@ -164,12 +164,13 @@ class RosterService:
         with translate_registry_errors():
             original = self._registry.originals.of(batch_id)
             batch, lines = self._registry.batches.batch(batch_id), self._registry.rosters.rows(batch_id)
+            edited = bool(self._registry.edits.history(batch_id, limit=1).items)
             self._registry.audit.note(AuditEntry(p.name, "roster.download", f"batch:{batch_id}"))
         with self._uploads.file(original.filename, [original.content]) as path:
             day = batch.imported_at.astimezone(self._parts.zone).date()
             translate = form_translator(original.form or None)
             again = check(path, unit=batch.unit, today=day, limits=self._uploads.limits, translate=translate)
-            return self._annotate(as_imported(again, lines))
+            return self._annotate(as_imported(again, lines, edited=edited))
 
     def submit(self, p: Principal, batch_id: str) -> Batch:
         """Submit a draft for review. Raises Conflict for one already submitted or no longer a draft."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from reader_service.principal import Role
 from tests.support import forms
@@ -26,6 +28,19 @@ def rig(tmp_path: Path) -> Iterator[RegistryApp]:
 
 def form(tmp_path: Path, *people: list[object]) -> bytes:
     return forms.xlsx(tmp_path / "made.xlsx", forms.form(*people)).read_bytes()
+
+
+def test_the_annotated_copy_shows_no_result_of_what_the_form_no_longer_says(rig: RegistryApp, tmp_path: Path) -> None:
+    clerk = rig.person("clerk", Role.REGISTRAR)
+    content = form(tmp_path, person(1), person(2), person(3, phone=""))
+    batch = clerk.post(ROSTERS, files={"file": ("f.xlsx", content)}).json()["batch"]["id"]
+    first, _, third = (one["sheet_row"] for one in clerk.get(f"{ROSTERS}/{batch}/findings").json()["items"])
+    clerk.post(f"{BATCHES}/{batch}/rows/{first}/leave-out", json={"reason": "left the union"})
+    number, name, gender, _, unit = person(3)[1:]
+    values = {"id_number": number, "name": name, "gender": gender, "unit": unit, "mobile": "13700000003"}
+    assert clerk.post(f"{BATCHES}/{batch}/rows/{third}", json={**values, "reason": "x"}).json()["fields"] == ["verdict"]
+    sheet = load_workbook(io.BytesIO(clerk.get(f"{ROSTERS}/{batch}/annotated").content)).worksheets[0]
+    assert [sheet.cell(row, 7).value for row in (first, first + 1, third)] == [None, "通过", None]
 
 
 def test_a_returned_roster_is_edited_and_corrected(rig: RegistryApp, tmp_path: Path) -> None:
