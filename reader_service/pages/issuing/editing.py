@@ -108,8 +108,15 @@ def correct(
     content = pieces(form.file.read)
     choices = {"unit": unit.strip() or None, "form": form_name or None}
     done = service.editing.correct(who, batch_id, form.filename or "", content, seen=seen, reason=reason, **choices)
-    counts = {name.replace("-", "_"): count for name, count in done.counts.items()}
-    return shell.go(request, f"/intake/{batch_id}", "editing.done-correct", **counts)
+    counts = done.counts
+    return shell.go(
+        request,
+        f"/intake/{batch_id}",
+        "editing.done-correct",
+        added=counts["added"],
+        left_out=counts["left-out"],
+        changed=counts["changed"],
+    )
 
 
 def _row(text: str) -> int:
