@@ -21,9 +21,18 @@ _NEEDED = ("id_number", "name", "gender", "mobile", "unit")
 
 
 def edit_row(
-    registry: Registry, batch_id: str, sheet_row: int | None, cells: RowCells, *, by: str, reason: str, today: date
+    registry: Registry,
+    batch_id: str,
+    sheet_row: int | None,
+    cells: RowCells,
+    *,
+    by: str,
+    reason: str,
+    today: date,
+    state: int | None = None,
 ) -> RowDifference:
-    """Give a row these values, or add one (``sheet_row`` None); its findings are renewed.
+    """Give a row these values, or add one (``sheet_row`` None); its findings are renewed. ``state`` is that of the
+    edits that were looked at (``BatchEdits.state``): where there is a later one, the edit is refused.
 
     Raises NotOnRecord, RegistryConflict as ``BatchEdits.change`` does, or for a rejected row, whose values are not on
     record, of which not all are given.
@@ -37,7 +46,9 @@ def edit_row(
     others = partial(registry.edits.rows_of, batch_id, besides=row.sheet_row)
     before = RowBefore(row.sheet_row, row.seq, row.person, row.unit, editable.batch_unit, row.codes)
     judged = check_row(before, cells, known=without_batch(registry, batch_id), others=others, today=today)
-    return registry.edits.change(batch_id, _stored(judged), by=by, reason=reason, state=editable.state)
+    return registry.edits.change(
+        batch_id, _stored(judged), by=by, reason=reason, state=editable.state if state is None else state
+    )
 
 
 def without_batch(registry: Registry, batch_id: str) -> Lookup:

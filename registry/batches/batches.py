@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, or_
 
 from registry.batches import accounts, approval, confirmations, numbers, originals, reviews, row_reviews
-from registry.batches.lookup import batch_of, batch_on_record, selected_batches
+from registry.batches.lookup import batch_of, batch_on_record, selected_batches, stage_for_update
 from registry.batches.states import counts, state_of
 from registry.batches.units import within
 from registry.db.actors import same_person
@@ -91,6 +91,7 @@ class Batches:
         than are left, has a row in doubt or lacks the unit's confirmation, or with ``sent`` one that is not submitted.
         """
         with self._context.write() as conn:
+            stage_for_update(conn, batch_id)  # what is checked below does not change until the end
             row_reviews.refuse_doubted(conn, batch_id)
             confirmations.refuse_unconfirmed(conn, batch_id)
             numbers.refuse_full(conn, self._context.personal, batch_id, ranges, scheme)

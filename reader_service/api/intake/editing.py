@@ -23,9 +23,16 @@ _WITH_REVIEWERS = ("conflict", "batch B20261122-001 is with the reviewers: it is
 _CHANGED = ("conflict", "the differences to batch B20261122-001 are others than those shown: look at them again")
 
 
-class RowRequest(ReasonRequest):
+class LeaveOutRequest(ReasonRequest):
+    """`last_edit` is the number of the newest edit that the caller has seen, 0 for none; null does not compare it."""
+
+    last_edit: int | None = Field(None, ge=0, le=2**53, examples=[0])
+
+
+class RowRequest(LeaveOutRequest):
     """New values of a row, as a form has them. A field that is null keeps what the row has; an empty text is an empty
-    cell. `document` names the identity document (证件类型), otherwise the form of the number shows it."""
+    cell. `document` names the identity document (证件类型), otherwise the form of the number shows it. `last_edit` is
+    the number of the newest edit that the caller has seen, 0 for none; null does not compare it."""
 
     id_number: str | None = Field(None, max_length=200)
     document: str | None = Field(None, max_length=200, examples=["护照"])
@@ -57,7 +64,7 @@ class CorrectionsResponse(ResponseModel):
     responses=problems(404, 409, s409=_WITH_REVIEWERS),
 )
 def add_row(service: Svc, caller: Caller, batch_id: BatchId, row: RowRequest) -> RowDifference:
-    return service.editing.edit(caller, batch_id, None, _cells(row), row.reason)
+    return service.editing.edit(caller, batch_id, None, _cells(row), row.reason, last_edit=row.last_edit)
 
 
 @router.post(
@@ -69,7 +76,7 @@ def add_row(service: Svc, caller: Caller, batch_id: BatchId, row: RowRequest) ->
     responses=problems(404, 409, s409=_WITH_REVIEWERS),
 )
 def edit_row(service: Svc, caller: Caller, batch_id: BatchId, sheet_row: SheetRow, row: RowRequest) -> RowDifference:
-    return service.editing.edit(caller, batch_id, sheet_row, _cells(row), row.reason)
+    return service.editing.edit(caller, batch_id, sheet_row, _cells(row), row.reason, last_edit=row.last_edit)
 
 
 @router.post(
@@ -80,9 +87,9 @@ def edit_row(service: Svc, caller: Caller, batch_id: BatchId, sheet_row: SheetRo
     responses=problems(404, 409, s409=_WITH_REVIEWERS),
 )
 def leave_out(
-    service: Svc, caller: Caller, batch_id: BatchId, sheet_row: SheetRow, why: ReasonRequest
+    service: Svc, caller: Caller, batch_id: BatchId, sheet_row: SheetRow, why: LeaveOutRequest
 ) -> RowDifference:
-    return service.editing.leave_out(caller, batch_id, sheet_row, why.reason)
+    return service.editing.leave_out(caller, batch_id, sheet_row, why.reason, last_edit=why.last_edit)
 
 
 @router.get(
@@ -148,7 +155,7 @@ def correct(
 
 
 def _cells(row: RowRequest) -> RowCells:
-    return RowCells(**row.model_dump(exclude={"reason"}))
+    return RowCells(**row.model_dump(exclude={"reason", "last_edit"}))
 
 
 def _corrections(shown: Corrections) -> CorrectionsResponse:

@@ -35,6 +35,7 @@ def edit_page(request: Request, shell: PageShell, service: Svc, batch_id: str, c
         batch=shown.batch,
         may_edit=who.may(Permission.ROSTERS_UPLOAD) and with_clerk and roster,
         form_names=FORM_NAMES,
+        last_edit=service.editing.last_edit(who, batch_id),
         history=service.editing.history(who, batch_id, cursor, ROWS),
     )
 
@@ -54,21 +55,30 @@ def edit_row(
     unit: Text = "",
     seq: Text = "",
     reason: Text = "",
+    last_edit: Text = "",
 ) -> Response:
     """Give a row the values that are filled in; without a row number, add one."""
     values = (id_number, document, name, gender, mobile, unit, seq)
     cells = RowCells(*(value.strip() or None for value in values))
     number = _row(row) if row.strip() else None
-    done = service.editing.edit(principal_of(request), batch_id, number, cells, reason)
+    seen = _last_edit(last_edit)
+    done = service.editing.edit(principal_of(request), batch_id, number, cells, reason, last_edit=seen)
     verdict = "" if done.after is None else done.after.verdict
     return shell.go(request, f"/intake/{batch_id}/edit", f"editing.done-{verdict}", row=done.sheet_row)
 
 
 @router.post("/intake/{batch_id}/leave-out")
 def leave_out(
-    request: Request, shell: PageShell, service: Svc, batch_id: str, row: Text = "", reason: Text = ""
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    batch_id: str,
+    row: Text = "",
+    reason: Text = "",
+    last_edit: Text = "",
 ) -> Response:
-    done = service.editing.leave_out(principal_of(request), batch_id, _row(row), reason)
+    seen = _last_edit(last_edit)
+    done = service.editing.leave_out(principal_of(request), batch_id, _row(row), reason, last_edit=seen)
     return shell.go(request, f"/intake/{batch_id}/edit", "editing.done-left-out", row=done.sheet_row)
 
 
@@ -125,3 +135,8 @@ def _row(text: str) -> int:
     if not (plain.isascii() and plain.isdecimal()) or not 0 < int(plain[:12]) <= _LAST_ROW:
         raise Invalid("a row has a number", {"row": "a whole number from 1"}, rule="whole")
     return int(plain)
+
+
+def _last_edit(text: str) -> int | None:
+    """The number of the newest edit that the page showed."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

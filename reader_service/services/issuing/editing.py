@@ -36,9 +36,19 @@ class EditingService:
         self._bus = bus
         self._uploads = uploads
 
-    def edit(self, p: Principal, batch_id: str, sheet_row: int | None, cells: RowCells, reason: str) -> RowDifference:
-        """Give a row these values, or add one (``sheet_row`` None). Raises NotFound, Conflict for a batch that may not
-        be edited, Invalid."""
+    def edit(
+        self,
+        p: Principal,
+        batch_id: str,
+        sheet_row: int | None,
+        cells: RowCells,
+        reason: str,
+        *,
+        last_edit: int | None = None,
+    ) -> RowDifference:
+        """Give a row these values, or add one (``sheet_row`` None). ``last_edit`` is the number of the newest edit that
+        the caller has seen. Raises NotFound, Conflict for a batch that may not be edited or was edited since, Invalid.
+        """
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
         wrong = [name for name in cells.given if len(getattr(cells, name)) > _LONGEST]
@@ -47,16 +57,20 @@ class EditingService:
             raise Invalid("give the new values of the row", dict.fromkeys(wrong or ["name"], wanted))
         today = self._parts.now().date()
         with translate_registry_errors():
-            done = edit_row(self._registry, batch_id, sheet_row, cells, by=p.name, reason=why, today=today)
+            done = edit_row(
+                self._registry, batch_id, sheet_row, cells, by=p.name, reason=why, today=today, state=last_edit
+            )
         self._changed(batch_id)
         return done
 
-    def leave_out(self, p: Principal, batch_id: str, sheet_row: int, reason: str) -> RowDifference:
+    def leave_out(
+        self, p: Principal, batch_id: str, sheet_row: int, reason: str, *, last_edit: int | None = None
+    ) -> RowDifference:
         """Take a row out of the roster. Raises what ``edit`` raises."""
         p.need(Permission.ROSTERS_UPLOAD)
         why = needs_reason(reason)
         with translate_registry_errors():
-            done = self._registry.edits.leave_out(batch_id, sheet_row, by=p.name, reason=why)
+            done = self._registry.edits.leave_out(batch_id, sheet_row, by=p.name, reason=why, state=last_edit)
         self._changed(batch_id)
         return done
 
@@ -106,6 +120,12 @@ class EditingService:
         with translate_registry_errors():
             return self._registry.edits.history(batch_id, cursor, limit)
 
+    def last_edit(self, p: Principal, batch_id: str) -> int:
+        """The number of the newest edit, 0 for none. Raises NotFound."""
+        p.need(Permission.ROSTERS_VIEW)
+        with translate_registry_errors():
+            return self._registry.edits.state(batch_id)
+
     def _form(self, batch_id: str, path: Path, unit: str | None, form: str | None) -> CorrectedRoster:
         report = check(
             path,
@@ -119,4 +139,5 @@ class EditingService:
         return corrected(report, path.name, needs_confirmation=needs_confirmation(form), original=original)
 
     def _changed(self, batch_id: str) -> None:
-        self._bus.publish("batch.changed", batch_id, {"state": "draft", "review": "returned"})
+        review = self._registry.reviews.standing([batch_id]).get(batch_id)
+        self._bus.publish("batch.changed", batch_id, {"state": "draft", "review": review and review.step.value})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from registry.person import Person
 from registry.unit_names import spelling
@@ -57,6 +57,14 @@ class MaskedRow:
     mobile_masked: str
     gender: str
     unit: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        fields = json.loads(text)
+        return cls(**{**fields, "codes": tuple(fields["codes"])})
 
 
 @dataclass(frozen=True, slots=True)

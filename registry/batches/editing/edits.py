@@ -6,9 +6,8 @@ changed row fall away, and so does the unit's confirmation where a row is added 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -86,8 +85,9 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class RowEdit:
-    """An edit on record, masked. ``corrected``: it came with a corrected form."""
+    """An edit on record, masked. ``number`` rises from edit to edit; ``corrected``: it came with a corrected form."""
 
+    number: int
     at: datetime
     by: str
     reason: str
@@ -114,6 +114,12 @@ class BatchEdits:
                 last = select(func.max(roster_rows.c.sheet_row)).where(roster_rows.c.batch_id == batch_id)
                 row = ComparedRow((conn.execute(last).scalar() or 0) + 1, None, "", (), None, "", "")
             return EditableRow(row, batch.unit, _state(conn, batch_id))
+
+    def state(self, batch_id: str) -> int:
+        """The number of the batch's newest edit, 0 for none. Raises NotOnRecord."""
+        with self._context.read() as conn:
+            batch_on_record(conn, batch_id)
+            return _state(conn, batch_id)
 
     def rows_of(self, batch_id: str, id_numbers: Collection[str], *, besides: int) -> dict[str, str]:
         """Other rows of a batch that name these persons, by ID number."""
@@ -145,11 +151,13 @@ class BatchEdits:
         self._context.database.forget_deleted()
         return difference
 
-    def leave_out(self, batch_id: str, sheet_row: int, *, by: str, reason: str) -> RowDifference:
-        """Take a row out of the roster. Raises NotOnRecord, RegistryConflict as ``change`` does, or for the last row
-        that makes a card or a change."""
+    def leave_out(
+        self, batch_id: str, sheet_row: int, *, by: str, reason: str, state: int | None = None
+    ) -> RowDifference:
+        """Take a row out of the roster. ``state`` is the one that was looked at. Raises NotOnRecord, RegistryConflict
+        as ``change`` does, or for the last row that makes a card or a change."""
         with self._context.write() as conn:
-            batch = _editable(conn, batch_id)
+            batch = _editable(conn, batch_id) if state is None else _unedited(conn, batch_id, state)
             (row,) = _compared(conn, self._context.personal, batch_id, sheet_row)
             difference = _record(conn, self._context, batch_id, by, reason, RowPair(row, None))
             _replace(conn, self._context, batch, [sheet_row], [])
@@ -361,27 +369,17 @@ def _edit(
         "reason": reason,
         "change": difference.change.value,
         "fields": " ".join(difference.fields),
-        "before": _json(difference.before),
-        "after": _json(difference.after),
+        "before": "" if difference.before is None else difference.before.to_json(),
+        "after": "" if difference.after is None else difference.after.to_json(),
         "corrected": corrected,
     }
 
 
-def _json(row: MaskedRow | None) -> str:
-    return "" if row is None else json.dumps(asdict(row), ensure_ascii=False, sort_keys=True)
-
-
-def _masked(text: str) -> MaskedRow | None:
-    if not text:
-        return None
-    row = MaskedRow(**json.loads(text))
-    return replace(row, codes=tuple(row.codes))
-
-
 def _on_record(row: Row[*tuple[Any, ...]]) -> RowEdit:
     fields = tuple(row.fields.split())
-    difference = RowDifference(RowChange(row.change), fields, _masked(row.before), _masked(row.after))
-    return RowEdit(row.at, row.by, row.reason, row.corrected, difference)
+    before, after = (MaskedRow.from_json(text) if text else None for text in (row.before, row.after))
+    difference = RowDifference(RowChange(row.change), fields, before, after)
+    return RowEdit(row.id, row.at, row.by, row.reason, row.corrected, difference)
 
 
 def _audit(

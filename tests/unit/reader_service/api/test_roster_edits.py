@@ -62,6 +62,10 @@ def test_a_returned_roster_is_edited_and_corrected(rig: RegistryApp, tmp_path: P
     assert (edited["change"], edited["fields"]) == ("changed", ["mobile"])
     assert edited["after"]["mobile_masked"] == "*" * 7 + "0001"
     assert problem(clerk.post(f"{rows}/{first}", json={"reason": "x"}))["code"] == "invalid"
+    unseen: dict[str, object] = {"mobile": "13700000002", "reason": "x", "last_edit": 0}
+    assert "edited meanwhile" in problem(clerk.post(f"{rows}/{first}", json=unseen))["detail"]
+    del unseen["mobile"]
+    assert "edited meanwhile" in problem(clerk.post(f"{rows}/{first}/leave-out", json=unseen))["detail"]
     added = clerk.post(rows, json={"name": "司马", "reason": "forgotten"})
     assert (added.status_code, added.json()["after"]["verdict"]) == (201, "rejected")
     gone = clerk.post(f"{rows}/{added.json()['after']['sheet_row']}/leave-out", json={"reason": "twice"})

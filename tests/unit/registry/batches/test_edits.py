@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import text
@@ -135,6 +136,61 @@ def test_a_row_of_a_person_with_a_card_changes_nothing(registry: Registry, custo
         registry.edits.change(batch, known_row, by="张", reason="x", state=state)
     with pytest.raises(RegistryConflict, match="has these values already"):
         registry.edits.change(batch, known_row, by="张", reason="x", state=registry.edits.row(batch).state)
+
+
+def test_an_edit_of_what_was_not_seen_is_refused(registry: Registry) -> None:
+    first, second = people(2)
+    batch = draft(registry, [first, second])
+    assert registry.edits.state(batch) == 0
+    edit(registry, batch, first.sheet_row, RowCells(mobile="13700000000"))
+    seen = registry.edits.history(batch).items[0].number
+    assert registry.edits.state(batch) == seen > 0
+    with pytest.raises(RegistryConflict, match="edited meanwhile"):
+        registry.edits.leave_out(batch, second.sheet_row, by="张", reason="x", state=0)
+    assert registry.edits.leave_out(batch, second.sheet_row, by="张", reason="x", state=seen).after is None
+
+
+def at_once(*attempts: Callable[[], object]) -> list[str]:
+    """The reasons of those of these attempts that were refused."""
+    start, refused = Barrier(len(attempts)), list[str]()
+
+    def attempt(one: Callable[[], object]) -> None:
+        start.wait(timeout=60)
+        try:
+            one()
+        except RegistryConflict as error:
+            refused.append(error.reason)
+
+    threads = [Thread(target=attempt, args=(one,)) for one in attempts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return refused
+
+
+def test_of_two_edits_at_once_the_later_one_is_refused(registry: Registry) -> None:
+    (first,) = people(1)
+    batch = draft(registry, [first])
+
+    def change(mobile: str) -> None:
+        cells = RowCells(mobile=mobile)
+        edit_row(registry, batch, first.sheet_row, cells, by="张", reason="x", today=TODAY, state=0)
+
+    assert at_once(lambda: change("13700000001"), lambda: change("13700000002")) == ["batch-edited"]
+    assert len(registry.edits.history(batch).items) == 1
+
+
+def test_an_edit_and_an_approval_at_once_are_one_after_the_other(registry: Registry) -> None:
+    (first,) = people(1)
+    batch = draft(registry, [first])
+    refused = at_once(
+        lambda: edit(registry, batch, first.sheet_row, RowCells(mobile="13700000000"), by="王"),
+        lambda: registry.batches.approve(batch, "王"),
+    )
+    edited = bool(registry.edits.history(batch).items)
+    approved = registry.batches.batch(batch).state is BatchState.APPROVED
+    assert (edited, approved, len(refused)) in ((True, False, 1), (False, True, 1))
 
 
 def test_a_person_named_by_another_draft_gets_the_card_there(registry: Registry) -> None:

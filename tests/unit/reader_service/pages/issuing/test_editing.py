@@ -45,7 +45,10 @@ def test_a_clerk_edits_rows_and_accepts_a_corrected_form(app: AccountsApp, tmp_p
     first = app.registry.rosters.rows(batch)[0].sheet_row
     edited = clerk.post(f"{where}/edit", data={"row": str(first), "mobile": "13700000001", "reason": "as returned"})
     assert edited.status_code == 303
+    unseen = {"row": str(first), "mobile": "13700000002", "reason": "x", "last_edit": "0"}
+    assert clerk.post(f"{where}/edit", data=unseen).status_code == 409
     page = clerk.get(f"{where}/edit").text
+    assert f'name="last_edit" value="{app.registry.edits.state(batch)}"' in page
     assert "Changed" in page
     assert "mobile number" in page
     assert "*" * 7 + "0001" in page
