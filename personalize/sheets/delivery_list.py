@@ -60,7 +60,10 @@ def _box_page(sheet: PaperSheet, content: BoxSheet) -> None:
         named = labelled(f"另有 {len(rest)} 个单位", f"{len(rest)} further units")
         table_row(sheet, MARGIN, y, 8, columns, ("…", named, sum(len(section.to_deliver) for section in rest)))
         y += 8
-    table_row(sheet, MARGIN, y, 8, columns, ("", labelled("合计", "total"), content.box.cards - content.box.ended))
+    total = labelled("合计", "total")
+    if content.box.ended:
+        total += f"　（另有已失效 {content.box.ended} 张　and {content.box.ended} ended）"
+    table_row(sheet, MARGIN, y, 8, columns, ("", total, content.box.cards - content.box.ended))
     y += 18
     sheet.text(MARGIN, y - 7, _WIDTH, 6, labelled("逐级交接", "Hand-over, level by level"), size=11, bold=True)
     table_head(sheet, MARGIN, y, _HEAD, _HANDED)
@@ -74,14 +77,15 @@ def _box_page(sheet: PaperSheet, content: BoxSheet) -> None:
 
 def _section(sheet: PaperSheet, content: BoxSheet, section: SheetSection) -> None:
     pages = rows_by_page(len(section.lines), ROWS)
-    start = 0
+    start = signed = ended = 0
     for page, count in enumerate(pages, start=1):
         sheet.page()
         _heading(sheet, content, TITLE, section.unit, len(section.to_deliver))
         y = _TOP
         table_head(sheet, MARGIN, y, _HEAD, _COLUMNS)
         y += _HEAD
-        for line in section.lines[start : start + count]:
+        lines = section.lines[start : start + count]
+        for line in lines:
             cells = (
                 line.place,
                 line.name,
@@ -93,11 +97,15 @@ def _section(sheet: PaperSheet, content: BoxSheet, section: SheetSection) -> Non
             table_row(sheet, MARGIN, y, _ROW, _COLUMNS, cells)
             y += _ROW
         start += count
-        whole = len(section.lines)
-        totals = f"本页 {count} 张，累计 {start} / {whole} 张　This page {count}, {start} of {whole} so far"
+        void = sum(line.ended for line in lines)
+        here, whole = count - void, len(section.to_deliver)
+        signed, ended = signed + here, ended + void
+        totals = f"本页 {here} 张，累计 {signed} / {whole} 张　This page {here}, {signed} of {whole} so far"
+        if section.ended:
+            totals += f"　（另有已失效 {void} 张，累计 {ended} 张　and {void} ended, {ended} so far）"
         sheet.text(MARGIN, y + 1, _WIDTH, 6, totals, size=9)
         if page == len(pages):
-            _receipt(sheet, y + 8, len(section.to_deliver))
+            _receipt(sheet, y + 8, whole)
         _foot(sheet, content, page, len(pages), section.unit)
 
 

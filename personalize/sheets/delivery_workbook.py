@@ -81,7 +81,8 @@ def _section(sheet: Any, content: BoxSheet, section: SheetSection) -> None:
             _write(sheet, row, column, cell, framed=True)
         sheet.row_dimensions[row].height = _ROW_POINTS
     after = _FIRST + len(section.lines) + 1
-    _write(sheet, after, 1, f"合计 total: {len(section.to_deliver)} 张", bold=True)
+    ended = f"    已失效 ended: {section.ended} 张" if section.ended else ""
+    _write(sheet, after, 1, f"合计 total: {len(section.to_deliver)} 张{ended}", bold=True)
     _write(sheet, after + 1, 1, "签收 signed: ______ 张    退回 sent back: ______ 张")
     _write(sheet, after + 2, 1, "单位经办人签字 contact of the unit: ____________    日期 date: ____________")
     _paper(sheet, content)

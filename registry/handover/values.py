@@ -135,6 +135,11 @@ class SheetSection:
         """The lines of cards that are handed out."""
         return tuple(line for line in self.lines if not line.ended)
 
+    @property
+    def ended(self) -> int:
+        """How many lines are of cards that are handed to nobody."""
+        return len(self.lines) - len(self.to_deliver)
+
 
 @dataclass(frozen=True, slots=True)
 class BoxSheet:

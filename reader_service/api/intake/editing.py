@@ -72,7 +72,7 @@ def add_row(service: Svc, caller: Caller, batch_id: BatchId, row: RowRequest) ->
     name="edit_row",
     summary="Change a row of a returned roster",
     description="Its findings are renewed at once, and its mark of the review falls away. The values of a rejected row "
-    "are not on record, so all of them are given. Whoever edits a batch does not approve it. Role: registrar.",
+    "are not on record, so all of them are given. Who edits a batch does not approve it. Role: registrar.",
     responses=problems(404, 409, s409=_WITH_REVIEWERS),
 )
 def edit_row(service: Svc, caller: Caller, batch_id: BatchId, sheet_row: SheetRow, row: RowRequest) -> RowDifference:

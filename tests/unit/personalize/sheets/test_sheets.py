@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -62,6 +63,29 @@ def test_every_card_is_on_the_list_once_with_page_totals(count: int, sheets: int
     assert "退回" in listed[-1]
     assert all("X20261122-001" in page and "石家庄铁道大学工会/后勤处" in page for page in listed)
     assert "6212260000000000001" not in text, "card numbers are masked"
+
+
+def test_totals_count_what_is_signed_for_and_cards_that_ended_apart() -> None:
+    whole = content((UNIT, 41))
+    (section,) = whole.sections
+    ended = (3, 4, 41)
+    lines = tuple(replace(line, ended=line.place in ended) for line in section.lines)
+    listed = replace(whole, box=replace(whole.box, ended=3), sections=(replace(section, lines=lines),))
+    first, *sheets = pages(delivery_list(listed))
+    assert "合计total（另有已失效3张and3ended）38" in first
+    assert [page.split("本页")[1].split("张Thispage")[0] for page in sheets] == [
+        "12张，累计12/38",
+        "14张，累计26/38",
+        "12张，累计38/38",
+    ]
+    assert [page.split("另有已失效")[1].split("张and")[0] for page in sheets] == [
+        "2张，累计2",
+        "0张，累计2",
+        "1张，累计3",
+    ]
+    assert "应发Todeliver：38张" in sheets[2]
+    book = openpyxl.load_workbook(io.BytesIO(delivery_workbook(listed)))
+    assert book.worksheets[0].cell(6 + 41 + 1, 1).value == "合计 total: 38 张    已失效 ended: 3 张"
 
 
 def test_units_that_share_a_box_have_pages_of_their_own() -> None:
