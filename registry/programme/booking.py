@@ -1,8 +1,8 @@
 """Booking of what counters upload: proven, counted once, in order; whatever is wrong becomes a finding.
 
 An upload is one transaction. Repeated, whole or in part, it changes nothing: a redemption is named by its card and its
-transaction counter, a finding by the row that it comes from. Rows of the cards are locked, so that two counters with
-one card wait for each other.
+transaction counter, a finding by the row that it comes from. Rows of the members and of the cards are locked, so that
+two counters with one card, or with two cards of one member, wait for each other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
 from registry.db.privacy import scrub
-from registry.db.tables import ENDED, LIVING, card_events, cards, counter_journals, findings, redemptions, reversals
+from registry.db.tables import (
+    ENDED,
+    LIVING,
+    card_events,
+    cards,
+    counter_journals,
+    findings,
+    members,
+    redemptions,
+    reversals,
+)
 from registry.errors import RegistryConflict
 from registry.programme.findings import add_findings, resolve
 from registry.programme.gaps import CounterGaps
@@ -311,9 +321,13 @@ def _same_outlet(present: int, outlet: int) -> None:
 
 
 def _locked_cards(conn: Connection, wanted: Collection[Card]) -> dict[Card, str]:
-    """The state of each of these cards that is on record; their rows are held until the end of the transaction."""
+    """The state of each of these cards that is on record; their rows and those of their members are held until the end
+    of the transaction: the programme's rules count the uses of all cards of a member."""
     if not wanted:
         return {}
+    holders = select(cards.c.member_id).where(tuple_(cards.c.card_number, cards.c.sequence).in_(wanted))
+    held = select(members.c.id).where(members.c.id.in_(holders)).order_by(members.c.id)
+    conn.execute(held.with_for_update(key_share=True))
     chosen = (
         select(cards.c.card_number, cards.c.sequence, cards.c.state)
         .where(tuple_(cards.c.card_number, cards.c.sequence).in_(wanted))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from programme.booking_rules import BookingRules
 from programme.editions import ProgrammeEdition
 from registry.admin.programmes import PublishedProgramme
 from registry.db.tables import cards
 from registry.programme.booking import BookingResult
+from registry.programme.judgement import Mark, RuledUse
+from registry.programme.rules import Birth, Rules
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.keys.memory import MemoryCustody
@@ -20,6 +25,7 @@ from terminal.member.redemption.evidence import RedemptionEvidence
 from tests.support.programmes import programme_file
 from tests.support.registry.redeemed import DAY, Till, counted
 from tests.support.registry.registrar import SetClock
+from tests.support.waiting import eventually
 from tests.unit.registry.programme.test_booking import Filled, Ledger, custody, filled, keys, url
 
 __all__ = ["custody", "filled", "keys", "url"]
@@ -109,17 +115,55 @@ def test_one_use_more_than_the_limit_is_held_with_the_sentence_of_the_rule(ruled
     assert ruled.ledger.counters(ruled.ledger.first) == [1, 2, 3], "the chip has counted it: it is booked"
 
 
-def test_uses_of_two_cards_of_one_member_count_together(ruled: Ruled) -> None:
-    ruled.publish(TWO_A_DAY.replace("per: day", "per: year"))
-    registry, ledger = ruled.ledger.registry, ruled.ledger
+def replace_first_card(ledger: Ledger) -> None:
+    """The second card is that of the first one's member, in its place."""
     first, second = (cards.c.card_number == chip.card_number for chip in (ledger.first, ledger.second))
-    with registry._context.write() as conn:
+    with ledger.registry._context.write() as conn:
         holder = conn.execute(select(cards.c.member_id).where(first)).scalar_one()
         conn.execute(update(cards).where(first).values(state="replaced"))
         conn.execute(update(cards).where(second).values(member_id=holder))
+
+
+def test_uses_of_two_cards_of_one_member_count_together(ruled: Ruled) -> None:
+    ruled.publish(TWO_A_DAY.replace("per: day", "per: year"))
+    ledger = ruled.ledger
+    replace_first_card(ledger)
     earlier = [ledger.first.redeem(day=DAY - timedelta(days=2)) for _ in range(2)]
     assert ruled.redeemed(*earlier) == {}
     assert ruled.redeemed(ledger.second.redeem()) == {"not-allowed": 1}
+
+
+def test_two_cards_of_one_member_at_the_same_time_count_together(ruled: Ruled) -> None:
+    ruled.publish(TWO_A_DAY.replace("per: day", "per: year"))
+    ledger, registry = ruled.ledger, ruled.ledger.registry
+    replace_first_card(ledger)
+    rules, judging, released = ruled.rules.refreshed(), Event(), Event()
+    ledger.till.redeemed(*(ledger.first.redeem(day=DAY - timedelta(days=2)) for _ in range(2)))
+    other = Till("f" * 32)
+    other.redeemed(ledger.second.redeem())
+
+    class HeldUp:
+        def mark(self, use: RuledUse, before: Sequence[RuledUse], birth: Birth) -> Mark | None:
+            judging.set()
+            assert released.wait(60)
+            return rules.mark(use, before, birth)
+
+    def book(till: Till, by: Rules) -> BookingResult:
+        return registry.booking.book(ledger.east, till.upload(), ledger.prove, by="till", rules=by)
+
+    def waits() -> bool:
+        if registry._context.database.dialect == "sqlite":
+            return True
+        with registry._context.read() as conn:
+            return bool(conn.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(book, ledger.till, HeldUp())
+        assert judging.wait(60)
+        second = pool.submit(book, other, rules)
+        eventually(lambda: second.done() or waits())
+        released.set()
+    assert (dict(first.result().findings), dict(second.result().findings)) == ({}, {"not-allowed": 1})
 
 
 def test_an_amount_that_is_not_the_price_of_the_day_is_a_finding_with_both(ruled: Ruled) -> None:
