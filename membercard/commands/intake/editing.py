@@ -48,10 +48,10 @@ def edit(
     ] = "",
     id_number: Annotated[str | None, typer.Option(help="Number of the identity document.", show_default=False)] = None,
     document: Annotated[
-        str | None, typer.Option(help="The identity document, such as 护照; else as its number shows.")
+        str | None, typer.Option(help="The identity document, such as passport; else as its number shows.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The member's name.", show_default=False)] = None,
-    gender: Annotated[str | None, typer.Option(help="男 or 女.", show_default=False)] = None,
+    gender: Annotated[str | None, typer.Option(help="The sex: male or female.", show_default=False)] = None,
     mobile: Annotated[str | None, typer.Option(help="The mobile number.", show_default=False)] = None,
     unit: Annotated[str | None, typer.Option(help="The unit.", show_default=False)] = None,
     seq: Annotated[str | None, typer.Option(help="The row's number in the form.", show_default=False)] = None,
