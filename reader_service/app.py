@@ -37,7 +37,7 @@ from reader_service.api import (
     waiting,
 )
 from reader_service.api.intake import editing, reviewing
-from reader_service.api.programme import merchants, redeeming, redemptions, settlement
+from reader_service.api.programme import merchants, programmes, redeeming, redemptions, settlement
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
@@ -82,6 +82,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     boxes.router,
     moves.router,
     updates.router,
+    programmes.router,
     merchants.router,
     merchants.changes_router,
     redemptions.router,

@@ -56,6 +56,7 @@ class Permission(StrEnum):
     CARDS_ACTIVATE = "cards:activate"
     LISTS_FETCH = "lists:fetch"
     LISTS_PUBLISH = "lists:publish"
+    PROGRAMMES_VIEW = "programmes:view"
     PROGRAMMES_APPROVE = "programmes:approve"
     STATISTICS = "statistics"
     PLANS_SET = "plans:set"
@@ -102,6 +103,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.MERCHANTS_APPROVE,
             _P.REDEMPTIONS_VIEW,
             _P.FINDINGS_CLOSE,
+            _P.PROGRAMMES_VIEW,
             _P.PROGRAMMES_APPROVE,
             _P.SETTLEMENTS_SIGN,
         )
@@ -120,6 +122,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.CARDS_ACTIVATE,
             _P.LISTS_FETCH,
             _P.LISTS_PUBLISH,
+            _P.PROGRAMMES_VIEW,
             _P.PROGRAMMES_APPROVE,
             _P.STATISTICS,
             _P.PLANS_SET,
@@ -143,6 +146,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             _P.LISTS_FETCH,
             _P.METRICS,
             _P.LANES_VIEW,
+            _P.PROGRAMMES_VIEW,
             _P.MERCHANTS_VIEW,
             _P.REDEMPTIONS_VIEW,
         )

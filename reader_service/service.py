@@ -29,6 +29,7 @@ from reader_service.services.issuing.reviewing import ReviewingService
 from reader_service.services.issuing.rosters import RosterService
 from reader_service.services.programme.booking import BookingService
 from reader_service.services.programme.merchants import MerchantService
+from reader_service.services.programme.programmes import ProgrammeService
 from reader_service.services.programme.settlement import SettlementService
 from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.redemptions import RedemptionService
@@ -90,6 +91,7 @@ class ReaderService:
         self.signatures = SignatureService(parts)
         self.units = UnitService(parts)
         self.merchants = MerchantService(parts)
+        self.programmes = ProgrammeService(parts)
         self.booking = BookingService(parts)
         self.settlement = SettlementService(parts)
         self.stock = StockService(parts)

@@ -14,7 +14,7 @@ from reader_service.pages import developer, session
 from reader_service.pages.administration import audit, units, users, waiting
 from reader_service.pages.counter import cashiers, counter, day, redeeming
 from reader_service.pages.issuing import editing, intake, packing, progress, reviewing, station, stock
-from reader_service.pages.programme import findings, merchants, settlements
+from reader_service.pages.programme import findings, merchants, programmes, settlements
 from reader_service.pages.shell import STATIC, Shell
 from reader_service.pages.window import amendments, losses, registry, window
 
@@ -37,6 +37,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     amendments.router,
     registry.router,
     packing.router,
+    programmes.router,
     merchants.router,
     findings.router,
     settlements.router,

@@ -61,6 +61,7 @@ PLACES: Final = (
     NavigationEntry("intake", Permission.ROSTERS_VIEW, "i"),
     NavigationEntry("registry", Permission.MEMBERS_FIND, "r"),
     NavigationEntry("packing", Permission.CARDS_VIEW, "b"),
+    NavigationEntry("programme", Permission.PROGRAMMES_VIEW, "o"),
     NavigationEntry("merchants", Permission.MERCHANTS_VIEW, "m"),
     NavigationEntry("settlements", Permission.REDEMPTIONS_VIEW, "e"),
     NavigationEntry("progress", Permission.STATISTICS, "p"),

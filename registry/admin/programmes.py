@@ -204,6 +204,13 @@ class ProgrammeEditions:
             raise NotOnRecord(sentence, reason="programme-edition", version=version)
         return _edition(row)
 
+    def before(self, version: int) -> ProgrammeEditionFile | None:
+        """The edition before a version; None before the first one."""
+        chosen = select(programme_editions).where(_COLUMNS.version < version).order_by(_COLUMNS.version.desc()).limit(1)
+        with self._context.read() as conn:
+            row = conn.execute(chosen).one_or_none()
+        return None if row is None else _edition(row)
+
     def since(self, version: int) -> list[ProgrammeEditionFile]:
         """The editions behind a version, the oldest first."""
         chosen = select(programme_editions).where(_COLUMNS.version > version).order_by(_COLUMNS.version)

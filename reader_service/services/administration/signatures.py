@@ -85,12 +85,11 @@ class SignatureService:
             return same_name(self._registry.users.people([actor])[actor], p.name)
 
     def waiting(self, p: Principal) -> list[WaitingSignature]:
-        """What waits for the caller, and what the caller waits for, on pages; the oldest first."""
+        """What waits for the caller, and what the caller waits for; the oldest first."""
         if p.token:
             return []
         with translate_registry_errors():
-            signatures = missing_signatures(self._registry, self._parts.clock(), p)
-        return [one for one in signatures if one.kind is not SignatureKind.PROGRAMME]  # the command line publishes
+            return missing_signatures(self._registry, self._parts.clock(), p)
 
 
 def missing_signatures(

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from personalize.lists import TRUST_LIFE, hotlist_of, issue, public_key
+from personalize.lists import TRUST_LIFE, hotlist_of, issue
 from reader_service.errors import NotFound
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import translate_registry_errors
+from reader_service.services.programme.list_signer import ListSigner
 from registry.db.paging import Page
 from registry.members.hotlist import Edition, EditionLine
 from registry.values import HotlistEntry
-from terminal.crypto.rsa import RsaPublic
 from terminal.member.hotlist import HotCard, HotlistReason
 from terminal.member.trust import TrustList
 
@@ -27,7 +27,6 @@ HOTLIST_FRESH: Final = timedelta(days=1)
 """Age of the newest edition from which a service publishes the next by itself."""
 _TRUST_FRESH: Final = timedelta(days=30)
 _TRUST_LOOK: Final = timedelta(minutes=1)
-_SIGNER: Final = "list-signer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ class ListService:
     def __init__(self, parts: ServiceParts, bus: EventBus, *, on_hotlist: Callable[[], None] = lambda: None) -> None:
         self._parts = parts
         self._registry = parts.registry
+        self._signer = ListSigner(parts.custody)
         self._bus = bus
         self._on_hotlist = on_hotlist
         self._lock = threading.Lock()
@@ -181,7 +181,7 @@ class ListService:
     def key(self, p: Principal) -> dict[str, object]:
         """The public key that verifies the lists: {"n": hex, "e": int}, as counters store it."""
         p.need(Permission.LISTS_FETCH)
-        key = self._key()
+        key = self._signer.key()
         return {"n": f"{key.n:x}", "e": key.e}
 
     def _signed_trust(self, trusted: TrustList, now: datetime) -> SignedList:
@@ -192,15 +192,9 @@ class ListService:
         if last is not None:  # a clock that was set back must not make the new list the older one
             edition = replace(edition, version=max(edition.version, last.signed.version + 1))
         trust = TrustList.of(trusted.keys.values(), edition)
-        return SignedList(trust.issue.version, now, trust.write(self._key(), self._sign))
+        return SignedList(trust.issue.version, now, trust.write(self._signer.key(), self._signer.sign))
 
     def _signed_hotlist(self, version: int, at: datetime, entries: Sequence[HotlistEntry]) -> bytes:
-        return hotlist_of(entries, at.astimezone(self._parts.zone), version).write(self._key(), self._sign)
-
-    def _key(self) -> RsaPublic:
-        custody = self._parts.custody
-        return public_key(custody.info(custody.latest(_SIGNER)))
-
-    def _sign(self, message: bytes) -> bytes:
-        custody = self._parts.custody
-        return custody.sign(custody.latest(_SIGNER), message)
+        return hotlist_of(entries, at.astimezone(self._parts.zone), version).write(
+            self._signer.key(), self._signer.sign
+        )

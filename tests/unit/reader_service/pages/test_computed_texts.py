@@ -15,6 +15,7 @@ from personalize.line.lanes import LaneState
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
 from personalize.reasons import RejectCode
+from programme.differences import BenefitChangeKind
 from reader_service.access import passwords
 from reader_service.pages import developer, shell, words
 from reader_service.pages.administration import audit
@@ -30,6 +31,7 @@ from reader_service.services.counter.reading import CardApplicationKind
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.window.cards import CARD_STEPS
+from registry.admin.programmes import ProposalState
 from registry.batches.editing import differences
 from registry.batches.editing.differences import RowChange
 from registry.batches.priority import BatchPriority
@@ -289,6 +291,8 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("merchants.change-state-", ""): of(ChangeState),
     ("settlements.kind-", ""): of(EntryKind),
     ("settlements.state-", ""): of(StatementState),
+    ("programme.state-", ""): of(ProposalState),
+    ("programme.difference-", ""): of(BenefitChangeKind),
     ("packing.level-", ""): of(LEVELS),
     ("packing.move-", ""): of(MOVES),
     ("packing.place-", ""): of(CardPlace),
