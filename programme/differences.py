@@ -68,7 +68,7 @@ def _whole(programme: Programme) -> Sequence[Sentence]:
         Sentence(programme.name.zh, programme.name.en),
         Sentence(f"有效期 {valid.first} 至 {valid.last}", f"valid from {valid.first} through {valid.last}"),
         Sentence(f"{federation.name.zh}（{federation.division}）", f"{federation.name.en} ({federation.division})"),
-        Sentence(f"服务窗口 {len(federation.windows)} 个", f"{len(federation.windows)} windows"),
+        Sentence(f"服务窗口 {len(federation.windows)} 个", f"windows: {len(federation.windows)}"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
+from pathlib import PurePath
 
 from programme.editions import EDITION_DAYS, ProgrammeEdition
 from programme.linter import refuse_unfit
@@ -16,7 +17,7 @@ from terminal.member.signed import Sign
 def propose(
     registry: Registry, file: ProgrammeFile, content: str, *, by: str, days: int = EDITION_DAYS
 ) -> ProgrammeProposal:
-    """Hand in a programme, whose text is ``content``, for an edition of some days.
+    """Hand in a programme, whose text is ``content``, for an edition of some days. Of a path the file's name is stored.
 
     Raises ProgrammeUnfit where the linter has findings, RegistryError.
     """
@@ -24,7 +25,7 @@ def propose(
     programme = file.programme
     division, life = programme.federation.division, timedelta(days=days)
     published = PublishedProgramme(programme.programme, division, programme.digest, life)
-    return registry.programme_editions.propose(published, content, file.name, by=by)
+    return registry.programme_editions.propose(published, content, PurePath(file.name).name, by=by)
 
 
 def publish(

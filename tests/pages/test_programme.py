@@ -18,7 +18,7 @@ def test_a_programme_is_handed_in_and_published_by_a_second_person(
 ) -> None:
     file = tmp_path / "own.yaml"
     clerk, _ = sessions.open_page("registrar", "en", path="/programme")
-    clerk.get_by_role("link", name="Hand in").click()
+    clerk.get_by_role("link", name="Hand in", exact=True).click()
     clerk.wait_for_url("**/programme/check")
     file.write_text(f"{HEBEI}colour: red\n", "utf-8")
     clerk.set_input_files("#file", file)
@@ -30,7 +30,7 @@ def test_a_programme_is_handed_in_and_published_by_a_second_person(
     clerk.set_input_files("#file", file)
     clerk.get_by_role("button", name="Check only").click()
     expect(clerk.locator("#result")).to_contain_text("is sound")
-    clerk.get_by_role("button", name="Hand in").click()
+    clerk.get_by_role("button", name="Hand in", exact=True).click()
     clerk.wait_for_url("**/programme/proposals/*")
     expect(clerk.locator("#messages")).to_contain_text("another person publishes it")
     expect(clerk.locator(opener("confirm"))).to_have_count(0)

@@ -74,8 +74,7 @@ def check(
         done = service.programmes.propose(who, named, content, _days(days))
     if done.proposal is not None:
         return shell.go(request, f"/programme/proposals/{done.proposal.number}", "programme.done-propose")
-    changes = ProgrammeChanges(done.against, done.changes)
-    return shell.part(request, "programme/editions/checked.html", done=done, changes=changes)
+    return shell.part(request, "programme/editions/checked.html", done=done, changes=done.changes)
 
 
 @router.get("/programme/editions/{version}")

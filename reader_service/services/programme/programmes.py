@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -63,22 +63,23 @@ class EditionInWords:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeChanges:
-    """What a programme changes against edition ``before``, in words; None: there was none, and all is new."""
+    """What a programme changes against edition ``before``, in words; None: there was none, and all is new. All is new,
+    too, where this version of the program cannot read that edition (``unreadable``)."""
 
     before: int | None
     changes: tuple[BenefitChange, ...]
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedProgramme:
-    """The result of an upload: where the file has findings, nothing was handed in. ``against`` and ``changes`` say what
-    a sound file changes against the newest edition; ``proposal`` is what waits for a second person now."""
+    """The result of an upload: where the file has findings, nothing was handed in. ``changes`` says what a sound file
+    changes against the newest edition; ``proposal`` is what waits for a second person now."""
 
     programme: str
     digest: str
     findings: tuple[PlacedFinding, ...]
-    against: int | None
-    changes: tuple[BenefitChange, ...]
+    changes: ProgrammeChanges | None = None
     proposal: ProgrammeProposal | None = None
 
     @property
@@ -121,8 +122,8 @@ class ProgrammeService:
         return self._edition(version).signed
 
     def compare(self, p: Principal, version: int, against: int | None = None) -> ProgrammeChanges:
-        """What an edition changes against another one, by itself the one before. Raises NotFound, Conflict for one of
-        another version of this program."""
+        """What an edition changes against another one, by itself the one before. Raises NotFound, Conflict where this
+        version of the program cannot read it."""
         p.need(Permission.PROGRAMMES_VIEW)
         new = self._edition(version)
         with translate_registry_errors():
@@ -149,9 +150,7 @@ class ProgrammeService:
             return checked
         with translate_registry_errors():
             proposal = propose(self._registry, read.file, read.text, by=p.name, days=days)
-        return CheckedProgramme(
-            checked.programme, checked.digest, checked.findings, checked.against, checked.changes, proposal
-        )
+        return replace(checked, proposal=proposal)
 
     def proposals(
         self, p: Principal, cursor: str | None = None, limit: int = 50, *, state: ProposalState | None = None
@@ -172,12 +171,11 @@ class ProgrammeService:
         p.need(Permission.PROGRAMMES_VIEW)
         with translate_registry_errors():
             editions = self._registry.programme_editions
-            name = editions.proposal(number).source.replace("\\", "/").rpartition("/")[2]  # the command line has a path
-            return name or f"programme-{number}.yaml", editions.content(number).encode()
+            return editions.proposal(number).source, editions.content(number).encode()
 
     def proposed_changes(self, p: Principal, number: int) -> ProgrammeChanges:
         """What a proposal changes against the newest edition, or, once it is published, against the one before it.
-        Raises NotFound, Conflict for one of another version of this program."""
+        Raises NotFound, Conflict for a file that this version of the program does not take."""
         p.need(Permission.PROGRAMMES_VIEW)
         with translate_registry_errors():
             editions = self._registry.programme_editions
@@ -237,10 +235,10 @@ class ProgrammeService:
 
     def _checked(self, read: ProgrammeCheck) -> CheckedProgramme:
         if read.file is None:
-            return CheckedProgramme("", "", read.findings, None, ())
+            return CheckedProgramme("", "", read.findings)
         programme = read.file.programme
-        changed = _changes(self._newest(), programme) if read.sound else ProgrammeChanges(None, ())
-        return CheckedProgramme(programme.programme, programme.digest, read.findings, changed.before, changed.changes)
+        changes = _changes(self._newest(), programme) if read.sound else None
+        return CheckedProgramme(programme.programme, programme.digest, read.findings, changes)
 
 
 def _in_person(p: Principal) -> None:
@@ -251,8 +249,13 @@ def _in_person(p: Principal) -> None:
 
 
 def _changes(old: ProgrammeEditionFile | None, new: Programme) -> ProgrammeChanges:
-    before = None if old is None else _programme(old)
-    return ProgrammeChanges(None if old is None else old.version, tuple(differences(before, new)))
+    if old is None:
+        return ProgrammeChanges(None, tuple(differences(None, new)))
+    try:
+        before = ProgrammeEdition.on_record(old.signed).programme
+    except CodecError:
+        return ProgrammeChanges(old.version, tuple(differences(None, new)), unreadable=True)
+    return ProgrammeChanges(old.version, tuple(differences(before, new)))
 
 
 def _in_words(edition: ProgrammeEditionFile, newest: ProgrammeEditionFile | None) -> EditionInWords:

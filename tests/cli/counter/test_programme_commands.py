@@ -143,6 +143,8 @@ def test_one_person_hands_in_and_another_publishes(home: IssuerDirectory, tmp_pa
     handed = issuer.ok("programme", "publish", BEIJING, "--by", "王芳").out
     assert "proposal 1 waits for a second person: membercard programme confirm 1 --by NAME" in handed
     assert "park-pass" in handed, "what it changes"
+    (listed,) = issuer.ok("programme", "proposals", "--json").json["proposals"]
+    assert listed["source"] == "beijing.yaml", "without its folder"
     assert "publish a programme" in issuer.ok("waiting").out
     own = issuer.run("programme", "confirm", 1, "--by", "王芳")
     assert (own.status, "another person publishes it" in own.complaint) == (1, True)

@@ -15,6 +15,7 @@ from personalize.lists import public_key
 from programme.editions import ProgrammeEdition
 from programme.programme import example
 from reader_service.principal import Role
+from registry.admin.programmes import PublishedProgramme
 from tests.support.issuer import custody
 from tests.support.paths import ROOT
 from tests.support.service.accounts import Client, problem
@@ -106,7 +107,7 @@ def test_editions_are_listed_and_compared_in_words(people: People) -> None:
     assert [one["version"] for one in listed] == [second, first]
     assert len({one["digest"] for one in listed}) == 2
     changes = people.auditor.get(f"/api/v1/programme/editions/{second}/differences").json()
-    assert changes == before == {"before": first, "changes": changes["changes"]}
+    assert changes == before == {"before": first, "changes": changes["changes"], "unreadable": False}
     (change,) = changes["changes"]
     assert change["kind"] == "changed"
     assert [("0.01" in one["en"], "0.01" in one["zh"]) for one in change["before"]] == [(True, True)]
@@ -133,7 +134,8 @@ def test_a_check_stores_nothing_and_names_line_and_field(people: People) -> None
     ]
     sound = send(people.reviewer, HEBEI, "check").json()
     assert (sound["findings"], sound["proposal"], sound["digest"]) == ([], None, example("hebei").programme.digest)
-    assert {one["kind"] for one in sound["changes"]} == {"added"}
+    assert sound["changes"]["before"] is None
+    assert {one["kind"] for one in sound["changes"]["changes"]} == {"added"}
     refused = send(people.clerk, FAULTY).json()
     assert (refused["proposal"], len(refused["findings"])) == (None, 1)
     assert people.clerk.get("/api/v1/programme/proposals").json()["items"] == []
@@ -200,3 +202,36 @@ def test_what_waits_is_on_the_list_of_the_second_person(people: People) -> None:
         client.get("/api/v1/waiting/counts").json().get("programme", 0) for client in (people.reviewer, people.clerk)
     ]
     assert counts == [1, 0]
+
+
+def test_an_edition_of_another_version_of_the_program_stops_no_new_one(people: People) -> None:
+    editions = people.rig.accounts.registry.programme_editions
+    values = PublishedProgramme("hebei", "130000", "ab" * 32, timedelta(days=90))
+    strange = editions.propose(values, "format: 9", "old.yaml", by="clerk").number
+    old = editions.publish(strange, lambda version, at: b"{}", by="second").version
+    shown = people.auditor.get("/api/v1/programme")
+    assert (problem(shown)["status"], problem(shown)["params"]["reason"]) == (409, "programme-unreadable")
+    unfit = people.auditor.get(f"/api/v1/programme/proposals/{strange}/differences")
+    assert problem(unfit)["params"]["reason"] == "programme-unfit"
+    number = handed_in(people)
+    changes = people.reviewer.get(f"/api/v1/programme/proposals/{number}/differences").json()
+    assert (changes["before"], changes["unreadable"]) == (old, True)
+    assert {one["kind"] for one in changes["changes"]} == {"added"}
+    sentences = {
+        "/programme": (f"第 {old} 版由另一版本的程序写成", f"Edition {old} is of another version of this program"),
+        f"/programme/proposals/{number}": (f"无法读取第 {old} 版", f"cannot read edition {old}"),
+    }
+    for path, (chinese, english) in sentences.items():
+        for language, sentence in (("zh", chinese), ("en", english)):
+            people.reviewer.cookies.set("membercard-language", language)
+            assert sentence in people.reviewer.get(path).text
+    assert confirm(people.reviewer, number, old).status_code == 200
+
+
+def test_a_file_that_this_version_does_not_take_is_refused_and_never_published(people: People) -> None:
+    editions = people.rig.accounts.registry.programme_editions
+    values = PublishedProgramme("hebei", "130000", "ab" * 32, timedelta(days=90))
+    number = editions.propose(values, "format: 9", "old.yaml", by="clerk").number
+    assert problem(confirm(people.reviewer, number))["params"]["reason"] == "programme-unfit"
+    page = people.reviewer.get(f"/programme/proposals/{number}").text
+    assert ('commandfor="confirm"' in page, 'commandfor="refuse"' in page) == (False, True)

@@ -47,6 +47,8 @@ def test_editions_are_numbered_by_time_and_listed_newest_first(registry: Registr
     rest = registry.programme_editions.page(page.next, 2)
     assert [line.version for line in (*page.items, *rest.items)] == [third.version, second.version, first.version]
     assert (page.items[0].programme, page.items[0].division, page.items[0].digest) == ("beijing", "110000", "ab" * 32)
+    before = [registry.programme_editions.before(one.version) for one in (third, second, first)]
+    assert before == [second, first, None]
     with pytest.raises(NotOnRecord, match="no edition 7 of the programme"):
         registry.programme_editions.edition(7)
 
