@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import PurePath
 
+from programme.differences import BenefitChange, differences
 from programme.editions import EDITION_DAYS, ProgrammeEdition
 from programme.linter import refuse_unfit
-from programme.programme import ProgrammeFile, parse_programme
+from programme.programme import Programme, ProgrammeFile, parse_programme
 from registry.admin.programmes import ProgrammeEditionFile, ProgrammeProposal, PublishedProgramme
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
+from terminal.errors import CodecError
 from terminal.member.signed import Sign
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeChanges:
+    """What a programme changes against edition ``before``, in words; None: there was none, and all is new. All is new,
+    too, where this version of the program cannot read that edition (``unreadable``)."""
+
+    before: int | None
+    changes: tuple[BenefitChange, ...]
+    unreadable: bool = False
+
+
+def changes_against(old: ProgrammeEditionFile | None, new: Programme) -> ProgrammeChanges:
+    """What a programme changes against an edition on record."""
+    if old is None:
+        return ProgrammeChanges(None, tuple(differences(None, new)))
+    try:
+        before = ProgrammeEdition.on_record(old.signed).programme
+    except CodecError:
+        return ProgrammeChanges(old.version, tuple(differences(None, new)), unreadable=True)
+    return ProgrammeChanges(old.version, tuple(differences(before, new)))
 
 
 def propose(

@@ -5,6 +5,7 @@ These commands belong to the group of ``membercard.commands.counter.programme``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,18 +57,21 @@ def publish(
     Example: membercard programme publish beijing.yaml --by 王芳
     """
     # Imports the registry, which a counter does not need.
-    from programme.differences import differences
     from programme.programme import load_programme
-    from programme.publishing import propose
+    from programme.publishing import changes_against, propose
     from reader_service.principal import Permission
 
     read = load_programme(file)
     with settings.open_registry() as registry:
         person = identity.actor_or_machine(registry, by, Permission.LISTS_PUBLISH)
-        newest = registry.programme_editions.newest()
-        changes = differences(None if newest is None else _programme(newest), read.programme)
+        compared = changes_against(registry.programme_editions.newest(), read.programme)
         proposal = propose(registry, read, file.read_text("utf-8"), by=person, days=days)
-    _show(changes)
+    if compared.unreadable:
+        output.say(
+            "this version of the program cannot read edition {version}: all rules are listed as new",
+            version=compared.before,
+        )
+    _show(compared.changes)
     output.say(
         "proposal {number} waits for a second person: membercard programme confirm {number} --by NAME",
         number=proposal.number,
@@ -272,7 +276,7 @@ def _write(directory: Path, signed: bytes, key: bytes) -> None:
         typer.echo(f"{directory / name}")
 
 
-def _show(changes: list[BenefitChange]) -> None:
+def _show(changes: Sequence[BenefitChange]) -> None:
     if not changes:
         output.say("the same rules as before")
         return

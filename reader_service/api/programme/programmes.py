@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from programme.editions import EDITION_DAYS
+from programme.publishing import ProgrammeChanges
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, ReasonRequest, RequestModel, download, file_response, problems
@@ -16,7 +17,6 @@ from reader_service.services.programme.programmes import (
     MOST_DAYS,
     CheckedProgramme,
     EditionInWords,
-    ProgrammeChanges,
 )
 from reader_service.services.uploads import pieces
 from registry.admin.programmes import ProgrammeEditionLine, ProgrammeProposal, ProposalState

@@ -9,13 +9,14 @@ from fastapi import Query, Request, UploadFile
 from starlette.responses import Response
 
 from programme.editions import EDITION_DAYS
+from programme.publishing import ProgrammeChanges
 from reader_service.errors import Conflict, Invalid, NotFound
 from reader_service.http.errors import problem_of
 from reader_service.http.resource import Svc
 from reader_service.http.schemas import download
 from reader_service.pages.shell import Cursor, PageShell, Shell, Text, page_router, principal_of, sentence_of
 from reader_service.principal import Permission
-from reader_service.services.programme.programmes import MOST_DAYS, EditionInWords, ProgrammeChanges
+from reader_service.services.programme.programmes import MOST_DAYS, EditionInWords
 from reader_service.services.uploads import pieces
 from registry.admin.programmes import ProposalState
 

@@ -10,13 +10,12 @@ from datetime import date
 from typing import Final
 
 from programme.checking import ProgrammeCheck, check
-from programme.differences import BenefitChange, differences
 from programme.editions import EDITION_DAYS, ProgrammeEdition
 from programme.errors import ProgrammeFileError, ProgrammeUnfit
 from programme.explained import explained
 from programme.linter import PlacedFinding
 from programme.programme import Programme, parse_programme
-from programme.publishing import propose, publish
+from programme.publishing import ProgrammeChanges, changes_against, propose, publish
 from programme.wording import Sentence, Wording
 from reader_service.errors import Conflict, Forbidden, Invalid, NotFound
 from reader_service.parts import ServiceParts
@@ -59,16 +58,6 @@ class EditionInWords:
     valid_from: date
     valid_through: date
     benefits: tuple[BenefitInWords, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProgrammeChanges:
-    """What a programme changes against edition ``before``, in words; None: there was none, and all is new. All is new,
-    too, where this version of the program cannot read that edition (``unreadable``)."""
-
-    before: int | None
-    changes: tuple[BenefitChange, ...]
-    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +118,7 @@ class ProgrammeService:
         with translate_registry_errors():
             editions = self._registry.programme_editions
             old = editions.before(version) if against is None else editions.edition(against)
-        return _changes(old, _programme(new))
+        return changes_against(old, _programme(new))
 
     def check(self, p: Principal, filename: str, stream: Iterable[bytes]) -> CheckedProgramme:
         """What is wrong with a file, or what it would change; nothing is stored. Raises Invalid for its name."""
@@ -183,7 +172,7 @@ class ProgrammeService:
             old = editions.newest() if proposal.version is None else editions.before(proposal.version)
         with _readable():
             programme = parse_programme(content, proposal.source).programme
-        return _changes(old, programme)
+        return changes_against(old, programme)
 
     def confirm(self, p: Principal, number: int, *, against: int | None = None) -> ProgrammeEditionLine:
         """Publish what another person handed in, in person. ``against`` is the newest edition when its changes were
@@ -237,7 +226,7 @@ class ProgrammeService:
         if read.file is None:
             return CheckedProgramme("", "", read.findings)
         programme = read.file.programme
-        changes = _changes(self._newest(), programme) if read.sound else None
+        changes = changes_against(self._newest(), programme) if read.sound else None
         return CheckedProgramme(programme.programme, programme.digest, read.findings, changes)
 
 
@@ -246,16 +235,6 @@ def _in_person(p: Principal) -> None:
     p.need(Permission.PROGRAMMES_APPROVE)
     if p.token:
         raise Forbidden("a programme is published in person, not by a token", rule="in-person")
-
-
-def _changes(old: ProgrammeEditionFile | None, new: Programme) -> ProgrammeChanges:
-    if old is None:
-        return ProgrammeChanges(None, tuple(differences(None, new)))
-    try:
-        before = ProgrammeEdition.on_record(old.signed).programme
-    except CodecError:
-        return ProgrammeChanges(old.version, tuple(differences(None, new)), unreadable=True)
-    return ProgrammeChanges(old.version, tuple(differences(before, new)))
 
 
 def _in_words(edition: ProgrammeEditionFile, newest: ProgrammeEditionFile | None) -> EditionInWords:
