@@ -53,9 +53,10 @@ def propose(
 
 
 def publish(
-    registry: Registry, number: int, key: RsaPublic, sign: Sign, *, by: str, zone: tzinfo
+    registry: Registry, number: int, key: RsaPublic, sign: Sign, *, by: str, zone: tzinfo, against: int | None = None
 ) -> ProgrammeEditionFile:
-    """A second person signs what was handed in as a new edition, dated in ``zone``.
+    """A second person signs what was handed in as a new edition, dated in ``zone``. ``against`` is the edition with
+    which that person compared it, 0 for none; None where nobody compared.
 
     Raises ProgrammeUnfit where the linter of this version has findings, RegistryError, and what ``sign`` raises.
     """
@@ -67,4 +68,4 @@ def publish(
         edition = ProgrammeEdition.of(file.programme, version, issued.astimezone(zone), proposal.days)
         return edition.write(key, sign)
 
-    return registry.programme_editions.publish(number, signed, by=by)
+    return registry.programme_editions.publish(number, signed, by=by, against=against)

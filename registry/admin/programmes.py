@@ -129,17 +129,22 @@ class ProgrammeEditions:
             self._context.audit(conn, by, "programme.propose", f"proposal:{number}", **facts)
             return _proposal(_proposed(conn, number))
 
-    def publish(self, number: int, sign: Sign, *, by: str) -> ProgrammeEditionFile:
+    def publish(self, number: int, sign: Sign, *, by: str, against: int | None = None) -> ProgrammeEditionFile:
         """The second person publishes a proposal. Versions grow; a version is the Unix time of signing, where that is
-        free. ``sign`` is called inside the transaction: what it raises leaves everything as it was.
+        free. ``sign`` is called inside the transaction: what it raises leaves everything as it was. ``against`` is the
+        newest edition (0 where there was none) with which that person compared it.
 
-        Raises NotOnRecord, RegistryConflict for one that does not wait, and, as OWN_WORK, for who handed it in.
+        Raises NotOnRecord, RegistryConflict for one that does not wait, where another edition than ``against`` is the
+        newest, and, as OWN_WORK, for who handed it in.
         """
         now = self._context.clock()
         with self._context.write() as conn:
             allocate(conn, _COUNTER, 1)  # one edition after the other
             published = self._waiting(conn, number, by)
             last = conn.execute(select(func.max(_COLUMNS.version))).scalar_one() or 0
+            if against is not None and against != last:
+                sentence = "another edition was published since these changes were looked at; look at them again"
+                raise RegistryConflict(sentence, reason="programme-changed")
             version = max(int(now.timestamp()), last + 1)
             values: dict[str, Any] = {
                 "version": version,

@@ -181,12 +181,9 @@ class ProgrammeService:
         Raises Forbidden for a token, NotFound, OwnWork, Conflict, CustodyError.
         """
         _in_person(p)
-        newest = self._newest()
-        if against is not None and against != (0 if newest is None else newest.version):
-            sentence = "another edition was published since these changes were looked at; look at them again"
-            raise Conflict(sentence, reason="programme-changed")
+        key, sign = self._signer.key(), self._signer.sign
         with translate_registry_errors(), _readable():
-            edition = publish(self._registry, number, self._signer.key(), self._signer.sign, by=p.name, zone=self._zone)
+            edition = publish(self._registry, number, key, sign, by=p.name, zone=self._zone, against=against)
         return _line(edition)
 
     def refuse(self, p: Principal, number: int, reason: str) -> ProgrammeProposal:

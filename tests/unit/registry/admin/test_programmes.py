@@ -83,6 +83,30 @@ def test_editions_published_at_once_follow_each_other(registry: Registry) -> Non
     assert sorted(versions) == list(range(min(versions), min(versions) + 8))
 
 
+def test_of_publishers_at_once_who_compared_with_one_edition_one_publishes(registry: Registry) -> None:
+    """Each has seen what changes against the same edition; once one has published, the others saw other changes."""
+    editions = registry.programme_editions
+
+    def publish(number: int, against: int) -> int | str:
+        try:
+            return editions.publish(number, sign, by="登记员", against=against).version
+        except RegistryConflict as conflict:
+            return conflict.reason
+
+    waiting = [proposed(registry, f"{number:064x}") for number in range(5)]
+    against = 0
+    for _ in range(2):
+        with ThreadPoolExecutor(4) as pool:
+            outcomes = list(pool.map(publish, waiting, [against] * len(waiting)))
+        newest = editions.newest()
+        assert newest is not None
+        assert sorted(outcomes, key=str) == [newest.version, *["programme-changed"] * (len(waiting) - 1)]
+        waiting.pop(outcomes.index(newest.version))
+        against = newest.version
+    assert publish(waiting[0], 0) == "programme-changed"
+    assert [one.number for one in editions.proposals(state=ProposalState.WAITING).items] == waiting[::-1]
+
+
 def test_the_database_changes_and_deletes_no_edition(registry: Registry) -> None:
     edition = published(registry)
     again = {
