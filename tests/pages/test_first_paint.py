@@ -31,6 +31,8 @@ PAGES = (
     "/intake/{draft}",
     "/registry",
     "/registry/1",
+    "/programme",
+    "/programme/check",
     "/progress",
     "/developer?reader={reader}",
     "/audit",

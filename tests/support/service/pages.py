@@ -60,6 +60,7 @@ PAGES = (
     "intake",
     "registry",
     "packing",
+    "programme",
     "merchants",
     "settlements",
     "progress",
@@ -99,6 +100,10 @@ def all_paths(at: Served) -> dict[str, str]:
         "developer": "/developer?reader=stock-4",
         "station batch": f"/station/batches/{at.station.prepared}",
         "units": "/progress/units",
+        "programme edition": f"/programme/editions/{edition(at)}",
+        "programme check": "/programme/check",
+        "programme proposals": "/programme/proposals",
+        "programme proposal": "/programme/proposals/1",
         "merchant changes": "/merchants/changes",
         "merchant import": "/merchants/import",
         "findings": "/settlements/findings",
@@ -109,6 +114,14 @@ def all_paths(at: Served) -> dict[str, str]:
         "password": "/password",
     }
     return paths(at) | more
+
+
+def edition(at: Served) -> int:
+    """The newest edition of the programme."""
+    newest = at.service.registry.programme_editions.newest()
+    if newest is None:
+        raise LookupError("the station has no programme")
+    return newest.version
 
 
 @contextmanager
