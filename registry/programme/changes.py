@@ -1,7 +1,7 @@
 """Changes of a merchant that move money: requested by one person, in force once a second person approves.
 
-They are its account, the days and benefits of its contract, its end and that it goes on, a closed outlet, and the rates
-of its settlement. The database lets none of them happen without such a change.
+They are its account, the days and benefits of its contract, its end and that it goes on, an outlet that closes or opens
+again, and the rates of its settlement. The database lets none of them happen without such a change.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from registry.db.tables import (
     terminals,
 )
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.outlets import reopen_outlet
 
 
 class MerchantChangeKind(StrEnum):
@@ -40,6 +41,8 @@ class MerchantChangeKind(StrEnum):
     RESUME = "resume"
     """A merchant that has ended goes on."""
     OUTLET_CLOSE = "outlet-close"
+    OUTLET_OPEN = "outlet-open"
+    """A closed outlet opens again."""
     RATE = "rate"
 
 
@@ -60,8 +63,9 @@ Facts = Mapping[str, str | int]
 @dataclass(frozen=True, slots=True)
 class MerchantChange:
     """A change of a merchant. ``facts`` by kind: account: was (masked); contract: from, until, benefits (with blanks
-    between them), and the same before with ``was_``; outlet-close: outlet, name; rate: benefit, valid_from, per_unit,
-    share. ``account`` is masked, and empty for other kinds."""
+    between them), and the same before with ``was_``; outlet-close: outlet, name; outlet-open: those, and terminals
+    (with blanks between them); rate: benefit, valid_from, per_unit, share. ``account`` is masked, and empty for other
+    kinds."""
 
     number: int
     merchant: str
@@ -83,6 +87,11 @@ _VIEW: Final[Select[Any]] = select(merchant_changes, merchants.c.number, merchan
     merchants, merchants.c.id == _C.merchant_id
 )
 _WAITING: Final = ChangeState.WAITING.value
+_SUBJECTS: Final = {
+    MerchantChangeKind.OUTLET_CLOSE: ("outlet",),
+    MerchantChangeKind.OUTLET_OPEN: ("outlet",),
+    MerchantChangeKind.RATE: ("benefit", "valid_from"),
+}
 
 
 class MerchantChanges:
@@ -173,6 +182,8 @@ class MerchantChanges:
                 conn.execute(update(outlets).where(outlets.c.id == facts["outlet"]).values(closed_at=now))
                 living = (terminals.c.outlet_id == facts["outlet"], terminals.c.retired_at.is_(None))
                 conn.execute(update(terminals).where(*living).values(retired_at=now))
+            case MerchantChangeKind.OUTLET_OPEN:
+                reopen_outlet(conn, facts)
             case MerchantChangeKind.RATE:
                 conn.execute(insert(settlement_rates), [_rate_row(row, facts, by, now)])
 
@@ -266,10 +277,7 @@ def _place(number: str) -> str:
 
 def _same_subject(kind: MerchantChangeKind, one: Facts, other: Facts) -> bool:
     """Whether a later change takes the place of an earlier one: rates and outlets have subjects of their own."""
-    names = {MerchantChangeKind.OUTLET_CLOSE: ("outlet",), MerchantChangeKind.RATE: ("benefit", "valid_from")}.get(
-        kind, ()
-    )
-    return all(one[name] == other[name] for name in names)
+    return all(one[name] == other[name] for name in _SUBJECTS.get(kind, ()))
 
 
 def _waits(context: RegistryContext, change: Row[Any], merchant: Row[Any], account: str) -> bool:

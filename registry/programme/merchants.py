@@ -27,6 +27,7 @@ from registry.programme.changes import (
     request_change,
 )
 from registry.programme.judgement import Contract, TerminalPlace
+from registry.programme.outlets import put_outlet
 from terminal.names import all_visible
 
 _NUMBER: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z ._-]{0,13}[0-9A-Za-z])?")
@@ -138,8 +139,9 @@ class Merchants:
 
     def put(self, *wanted: NewMerchant, by: str, reason: str = "") -> list[MerchantView]:
         """Record merchants or change them, all of them or none. Outlets and terminals are added to those on record; a
-        terminal of another outlet is refused. Another account, contract or benefits, and that a merchant that has ended
-        goes on, wait for a second person. The audit counts the accounts that are others than before: money goes there.
+        terminal of another outlet is refused. Another account, contract or benefits, that a merchant that has ended
+        goes on, and that a closed outlet opens again, wait for a second person. The audit counts the accounts that are
+        others than before: money goes there.
 
         Raises RegistryConflict, its reason one of ``faults_of``, ``merchant-twice`` or ``terminal-taken``.
         """
@@ -257,7 +259,11 @@ class Merchants:
             opened = merchant.account if kind is MerchantChangeKind.ACCOUNT else ""
             request_change(conn, self._context, row, kind, facts, by=by, reason=reason, account=opened)
         for outlet in merchant.outlets:
-            _put_outlet(conn, row.id, outlet)
+            name, address = outlet.name.strip(), outlet.address.strip()
+            reopening = put_outlet(conn, row.id, name, address, outlet.terminals)
+            if reopening is not None:
+                kind = MerchantChangeKind.OUTLET_OPEN
+                request_change(conn, self._context, row, kind, reopening, by=by, reason=reason)
         return account
 
 
@@ -312,25 +318,6 @@ def contract_of(
         },
         merchants=frozenset(conn.execute(known).scalars()),
     )
-
-
-def _put_outlet(conn: Connection, merchant: int, outlet: NewOutlet) -> None:
-    mine = (outlets.c.merchant_id == merchant, outlets.c.name == outlet.name.strip())
-    values: dict[str, Any] = {"address": outlet.address.strip(), "closed_at": None}
-    if not conn.execute(update(outlets).where(*mine).values(values)).rowcount:
-        conn.execute(insert(outlets).values(merchant_id=merchant, name=outlet.name.strip(), **values))
-    number: int = conn.execute(select(outlets.c.id).where(*mine)).scalar_one()
-    chosen = select(terminals.c.terminal, terminals.c.outlet_id, terminals.c.retired_at)
-    known = {row.terminal: row for row in conn.execute(chosen.where(terminals.c.terminal.in_(outlet.terminals)))}
-    for terminal in outlet.terminals:
-        row = known.get(terminal)
-        if row is None:
-            conn.execute(insert(terminals).values(terminal=terminal, outlet_id=number))
-        elif row.outlet_id != number:
-            sentence = f"terminal {terminal} belongs to another outlet; one that moves gets a new identification"
-            raise RegistryConflict(sentence, reason="terminal-taken", terminal=terminal)
-        elif row.retired_at is not None:
-            conn.execute(update(terminals).where(terminals.c.terminal == terminal).values(retired_at=None))
 
 
 def _merchant(conn: Connection, number: str) -> Row[Any]:

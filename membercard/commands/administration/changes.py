@@ -25,6 +25,7 @@ _KINDS = {
     "end": "the contract ends",
     "resume": "the merchant goes on",
     "outlet-close": "an outlet closes",
+    "outlet-open": "a closed outlet opens again",
     "rate": "rate",
 }
 _FACTS = {
@@ -33,6 +34,7 @@ _FACTS = {
     "benefits": "benefits",
     "outlet": "outlet",
     "name": "outlet name",
+    "terminals": "terminals",
     "benefit": "benefit",
     "valid_from": "from",
     "per_unit": "per unit",

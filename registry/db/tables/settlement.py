@@ -144,7 +144,7 @@ merchant_changes = Table(
     Column("decided_by", Text),
     Column("decided_reason", Text, nullable=False, server_default=text("''")),
     Column("applied", Boolean, nullable=False, server_default=false()),
-    one_of("kind", "account", "contract", "end", "resume", "outlet-close", "rate"),
+    one_of("kind", "account", "contract", "end", "resume", "outlet-close", "outlet-open", "rate"),
     one_of("state", "waiting", "approved", "refused", "cancelled", "replaced"),
     CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="decided"),
     CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decided_at"),

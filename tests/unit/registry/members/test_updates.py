@@ -301,6 +301,9 @@ def test_a_new_pin_needs_its_member_and_leaves_nothing_behind(registry: Registry
     wanted = registry.updates.change_pin(number, 1, b"block", by="窗口", shown="身份证", place="网点 7")
     assert (wanted.state, wanted.value, wanted.consented_by) == (UpdateState.PENDING, b"block", None)
     assert "block" not in repr(wanted).replace("UpdateKind.BLOCK", "")
+    entry = registry.audit.page(None, 1).items[0].entry
+    assert (entry.action, entry.actor, entry.reason) == ("card.pin", "窗口", "身份证")
+    assert "block" not in repr(entry), "the audit has no PIN"
     registry.updates.finish(sent(registry, card), 0, by="窗口", place="")
     assert [one.value for one in registry.updates.pending(number, 1)] == [b"block"], "its command did not run"
     registry.updates.finish(sent(registry, card), 1, by="窗口", place="")

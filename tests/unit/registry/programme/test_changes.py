@@ -13,7 +13,7 @@ from registry.errors import OWN_WORK, NotOnRecord, RegistryConflict
 from registry.programme.changes import ChangeState, MerchantChange, MerchantChangeKind
 from registry.programme.rates import Rate
 from registry.store import Registry
-from tests.support.registry.redeemed import PARK, park
+from tests.support.registry.redeemed import PARK, close_outlet, park
 from tests.support.registry.registrar import audit_entries
 
 OTHER = "6222000000005678"
@@ -132,6 +132,28 @@ FORBIDDEN = {
     ),
     "deleted": "DELETE FROM merchant_changes",
 }
+
+
+REOPENED = (
+    "UPDATE outlets SET closed_at = NULL",
+    "UPDATE terminals SET retired_at = NULL",
+    "INSERT INTO terminals (terminal, outlet_id) SELECT 'T0000009', id FROM outlets WHERE closed_at IS NOT NULL",
+)
+
+
+def test_the_database_lets_no_closed_outlet_open_without_two_people(registry: Registry) -> None:
+    east, _ = park(registry)
+    close_outlet(registry, east)
+
+    def refused(statement: str) -> bool:
+        try:
+            with registry._context.database.write() as conn:
+                conn.execute(text(statement))
+        except RegistryConflict:
+            return True
+        return False
+
+    assert [statement for statement in REOPENED if not refused(statement)] == []
 
 
 def test_the_database_lets_no_money_of_a_merchant_move_without_two_people(registry: Registry) -> None:

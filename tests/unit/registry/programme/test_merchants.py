@@ -12,6 +12,7 @@ from sqlalchemy import select
 from registry.admin.audit import AuditFilter
 from registry.db.tables import merchants
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.changes import ChangeState, MerchantChangeKind
 from registry.programme.merchants import NewOutlet, faults_of
 from registry.store import Registry
 from tests.support.registry.redeemed import PARK, approve_all, close_outlet, end_park, park
@@ -125,8 +126,18 @@ def test_a_closed_outlet_retires_its_terminals_until_it_opens_again(registry: Re
     assert merchant.outlets[0].closed_at is not None
     with pytest.raises(RegistryConflict, match="is closed"):
         registry.merchants.close_outlet(east, by="li", reason="again")
-    again = registry.merchants.put(replace(PARK, outlets=(NewOutlet("east gate", "", ("T0000001",)),)), by="li")[0]
-    assert (again.outlets[0].closed_at, again.outlets[0].terminals) == (None, ("T0000001",))
+    opens = replace(PARK, outlets=(NewOutlet("east gate", "1 Park Road", ("T0000001", "T0000009")),))
+    requested = registry.merchants.put(opens, by="li")[0]
+    assert requested.outlets[0] == merchant.outlets[0], "nothing opens yet"
+    (waiting,) = registry.merchant_changes.page(state=ChangeState.WAITING).items
+    assert waiting.kind is MerchantChangeKind.OUTLET_OPEN
+    assert waiting.facts == {"outlet": east, "name": "east gate", "terminals": "T0000001 T0000009"}
+    assert registry.merchants.put(opens, by="li")[0].waiting == (waiting.number,), "the same request once"
+    with pytest.raises(RegistryConflict, match="second person"):
+        registry.merchant_changes.approve(waiting.number, by="li")
+    registry.merchant_changes.approve(waiting.number, by="wang")
+    again = registry.merchants.merchant("PARK-EAST")
+    assert (again.outlets[0].closed_at, again.outlets[0].terminals) == (None, ("T0000001", "T0000009"))
     with pytest.raises(NotOnRecord, match="there is no outlet 77"):
         registry.merchants.close_outlet(77, by="li", reason="x")
 
