@@ -93,7 +93,7 @@ TABLE: Final = (
     ),
     Listed(
         "card",
-        "counter.card_updates",
+        "counter.card_rights",
         HelpPanel.COUNTER,
         "Read and verify a member card as a counter does.",
     ),

@@ -46,6 +46,7 @@ from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
 from registry.members.losses import Losses
 from registry.members.members import Members
+from registry.members.rights import RightsRules
 from registry.members.search import fill_indexes
 from registry.members.updates import CardUpdates
 from registry.members.verdicts import Verdicts
@@ -102,6 +103,7 @@ class Registry:
         self.losses = Losses(context)
         self.bank_reports = BankReports(context)
         self.updates = CardUpdates(context)
+        self.rights = RightsRules(context)
         self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
         # the programme

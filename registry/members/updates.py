@@ -4,12 +4,12 @@ A wish is a value, not a command: it becomes a command when the card is there (`
 script of a card is open at a time; which of its commands ran is known from the card alone, perhaps at its next
 insertion. States of a wish: ``pending -> sent -> done | refused``, back to ``pending`` where its command did not run,
 and ``withdrawn`` by a person or by a newer wish of its kind. A wish that lifts a block is ``proposed`` first, until a
-second person consents.
+second person consents; so is one of a member's rights where the federation requires it (``registry.members.rights``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, exists, insert, select, update
@@ -20,6 +20,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import card_scripts, card_updates
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.cards import CardChange, card_on_record, change_card
+from registry.members.rights import rights_by_two
 from registry.members.views import without_names
 from registry.members.wanted import OpenScript, UpdateKind, UpdateState, WantedChange, wanted_change
 from registry.values import Card, CardState
@@ -39,7 +40,7 @@ class CardUpdates:
         self, card_number: str, wanted: Mapping[UpdateKind, bytes], *, by: str, reason: str
     ) -> tuple[WantedChange, ...]:
         """Order changes of the newest card of that number; each but a credit replaces a waiting one of its kind.
-        One that lifts a block waits for ``consent``.
+        One that two people order waits for ``consent``.
 
         Raises NotOnRecord, RegistryConflict without a reason, for an activation or a new PIN, and for a card that has
         ended.
@@ -63,19 +64,17 @@ class CardUpdates:
     def consent(self, update_id: int, *, by: str, place: str = "") -> WantedChange:
         """The second person consents: the change is pending. Raises NotOnRecord, RegistryConflict for the person who
         ordered it, and for one that does not wait for consent."""
+        return self.consent_all([update_id], by=by, place=place)[0]
+
+    def consent_all(self, update_ids: Collection[int], *, by: str, place: str = "") -> tuple[WantedChange, ...]:
+        """The second person consents to several changes: to all of them or to none. Raises what ``consent`` raises."""
+        ids = sorted(set(update_ids))
         with self._context.write() as conn:
-            wanted = self._proposed(conn, update_id)
-            own = f"who ordered change {update_id} does not consent to it; a second person does"
-            refuse_same_person(conn, wanted.wanted_by, by, own, update=update_id)
-            card = card_on_record(conn, wanted.card_number, wanted.sequence)
-            self._end_waiting(conn, card, wanted.kind, by, (UpdateState.PENDING,))
-            mine = (card_updates.c.id == update_id, card_updates.c.state == UpdateState.PROPOSED.value)
-            given = {"consented_at": self._context.clock(), "consented_by": by, "state": UpdateState.PENDING.value}
-            if not conn.execute(update(card_updates).where(*mine).values(given)).rowcount:
-                raise _not_proposed(_on_record(conn, update_id))
-            subject = f"card:{wanted.card_number}-{wanted.sequence}"
-            self._context.audit(conn, by, "card.consent", subject, changes=wanted.kind.value, place=place)
-            return _updates(conn, [update_id])[0]
+            consented = [self._consent(conn, update_id, by) for update_id in ids]
+            for one in consented:
+                subject = f"card:{one.card_number}-{one.sequence}"
+                self._context.audit(conn, by, "card.consent", subject, changes=one.kind.value, place=place)
+            return tuple(_updates(conn, ids))
 
     def change_pin(
         self, card_number: str, sequence: int, value: bytes, *, by: str, shown: str, place: str, second: str = ""
@@ -228,6 +227,18 @@ class CardUpdates:
         with self._context.write() as conn:
             self._end(conn, [update_id], UpdateState.REFUSED, by, place, refusal)
 
+    def _consent(self, conn: Connection, update_id: int, by: str) -> WantedChange:
+        wanted = self._proposed(conn, update_id)
+        own = f"who ordered change {update_id} does not consent to it; a second person does"
+        refuse_same_person(conn, wanted.wanted_by, by, own, update=update_id)
+        card = card_on_record(conn, wanted.card_number, wanted.sequence)
+        self._end_waiting(conn, card, wanted.kind, by, (UpdateState.PENDING,))
+        mine = (card_updates.c.id == update_id, card_updates.c.state == UpdateState.PROPOSED.value)
+        given = {"consented_at": self._context.clock(), "consented_by": by, "state": UpdateState.PENDING.value}
+        if not conn.execute(update(card_updates).where(*mine).values(given)).rowcount:
+            raise _not_proposed(_on_record(conn, update_id))
+        return wanted
+
     def _take_back(self, conn: Connection, wanted: WantedChange, by: str, why: str) -> WantedChange:
         update_id = wanted.id
         if wanted.state not in (UpdateState.PROPOSED, UpdateState.PENDING):
@@ -262,13 +273,14 @@ class CardUpdates:
         self, conn: Connection, card: Card, kind: UpdateKind, value: bytes, by: str, reason: str, second: str = ""
     ) -> int:
         """``second``: the person who consented already."""
-        lifts, now = kind.lifts_block(value), self._context.clock()
-        state = UpdateState.PROPOSED if lifts and not second else UpdateState.PENDING
+        two = kind.lifts_block(value) or (kind.gives_rights and rights_by_two(conn))
+        now = self._context.clock()
+        state = UpdateState.PROPOSED if two and not second else UpdateState.PENDING
         replaced = (UpdateState.PROPOSED,) if state is UpdateState.PROPOSED else (UpdateState.PROPOSED, state)
         if kind is not UpdateKind.CREDIT:
             self._end_waiting(conn, card, kind, by, replaced)
         values = {"card_number": card.card_number, "sequence": card.sequence, "kind": kind.value, "value": value}
-        wanted = {"wanted_at": now, "wanted_by": by, "reason": reason, "state": state.value, "two_people": lifts}
+        wanted = {"wanted_at": now, "wanted_by": by, "reason": reason, "state": state.value, "two_people": two}
         consent = {"two_people": True, "consented_at": now, "consented_by": second} if second else {}
         key = conn.execute(insert(card_updates).values(values | wanted | consent)).inserted_primary_key
         return int(key[0]) if key else 0

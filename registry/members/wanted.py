@@ -38,6 +38,11 @@ class UpdateKind(StrEnum):
         """Whether this change lifts a block, so that two people order it."""
         return self in (UpdateKind.LAST_DATE, UpdateKind.PIN_UNBLOCK) or (self is UpdateKind.BLOCK and value == b"\x00")
 
+    @property
+    def gives_rights(self) -> bool:
+        """Whether this change is one of a member's rights, for which a federation may require two people."""
+        return self in (UpdateKind.CATEGORY, UpdateKind.COVER, UpdateKind.ENTITLEMENTS, UpdateKind.VALIDITY)
+
 
 class UpdateState(StrEnum):
     """The state of a wanted change."""

@@ -1,5 +1,4 @@
-"""`membercard card activate`, `pin`, `updates`, `change`, `changes`, `consent`, `withdraw-change`: changes of issued
-chips.
+"""`membercard card activate`, `pin`, `updates`, `change`, `changes`, `withdraw-change`: changes of issued chips.
 
 These commands belong to the group of ``membercard.commands.counter.card``.
 """
@@ -130,7 +129,7 @@ def pin(
             raise CardNotChanged(verdict.sentence)
         return runner.change_pin(sender, verdict.card, shown, new, second=consenting)
 
-    consenting = _second_person(second) if second else ""
+    consenting = second_person(second) if second else ""
     _insertion(reader, by, wait, json, work)
 
 
@@ -176,7 +175,8 @@ def change(
 ) -> None:
     """Order changes of a card, or of a batch's; they run once, at the next insertion at a window or an online counter.
 
-    What lifts a block (--unblock, --unblock-pin, --last-date) waits for a second person: `card consent`.
+    What lifts a block (--unblock, --unblock-pin, --last-date) waits for a second person: `card consent`. So do
+    validity, cover, category and entitlements where `card rights-rule` requires two people.
 
     Example: membercard card change 6212260000000000012 --valid-through 2032-12-31 --reason "renewed"
     """
@@ -229,7 +229,7 @@ def changes(
         (
             one.id,
             f"{one.card_number}-{one.sequence:02d}",
-            _word(one.kind),
+            kind_word(one.kind),
             _value(one),
             text(_STATES[one.state.value]),
             output.local_time(one.ended_at or one.wanted_at),
@@ -239,24 +239,6 @@ def changes(
     ]
     columns = ["change", "card", "what", "value", "state", "time", "who"]
     output.show(output.table("Changes of chips", columns, rows))
-
-
-@app.command("consent")
-def consent(
-    number: Annotated[int, typer.Argument(help="The number of the change.", min=1, show_default=False)],
-    by: By = None,
-) -> None:
-    """Consent to a change that lifts a block of a card, as the second person; it runs at the next insertion.
-
-    Example: membercard card consent 7 --by 李娜
-    """
-    from reader_service.principal import Permission
-
-    with settings.open_registry() as registry:
-        person = identity.actor(registry, by, Permission.ROSTERS_APPROVE, in_person=True)
-        wanted = registry.updates.consent(number, by=person)
-    output.say("card {card}: {changes} at its next insertion", card=wanted.card_number, changes=_word(wanted.kind))
-    identity.note_unproven(person)
 
 
 @app.command("withdraw-change")
@@ -281,7 +263,7 @@ def withdraw_change(
 def _say_ordered(ordered: Sequence[WantedChange], card: str, count: int) -> None:
     from registry.members.wanted import UpdateState
 
-    kinds = text(", ").join(dict.fromkeys(_word(one.kind) for one in ordered))
+    kinds = text(", ").join(dict.fromkeys(kind_word(one.kind) for one in ordered))
     if card:
         output.say("card {card}: {changes} at its next insertion", card=card, changes=kinds)
     else:
@@ -293,7 +275,7 @@ def _say_ordered(ordered: Sequence[WantedChange], card: str, count: int) -> None
             )
 
 
-def _second_person(name: str) -> str:
+def second_person(name: str) -> str:
     """The person who consents, with their own password where users are on record."""
     from reader_service.principal import Permission
 
@@ -338,10 +320,10 @@ def _insertion(
         output.as_json(after.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused})
     else:
         output.show(verdict_panel(after))
-        done = text(", ").join(_word(kind) for kind in report.kinds)
+        done = text(", ").join(kind_word(kind) for kind in report.kinds)
         output.say("changed on the card: {changes}", changes=done or text("nothing"))
         for kind, why in report.refused:
-            output.say("not changed: {what} ({fault})", what=_word(kind), fault=language.sentence(why))
+            output.say("not changed: {what} ({fault})", what=kind_word(kind), fault=language.sentence(why))
     identity.note_unproven(runner.by)
     exit_as(after)
 
@@ -374,7 +356,7 @@ def _entitlement(written: str) -> Entitlement:
         ) from None
 
 
-def _word(kind: UpdateKind) -> str:
+def kind_word(kind: UpdateKind) -> str:
     return text("uses given back" if kind.value == "credit" else kind.value)
 
 

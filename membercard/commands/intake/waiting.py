@@ -19,7 +19,7 @@ KINDS = {
     "closing": "sign to close a batch",
     "consent": "consent to a token",
     "amendment": "decide on amended data",
-    "chip": "consent to unblock a card",
+    "chip": "consent to a change of a card",
     "unlisting": "unlist a card that was found",
     "finding": "accept a finding as the second person",
     "programme": "publish a programme",
@@ -74,7 +74,7 @@ def waiting(
     if "amendment" in kinds:
         output.say("decide on amended data with: membercard amendment approve NUMBER --by NAME")
     if "chip" in kinds:
-        output.say("consent to a change of a chip with: membercard card consent NUMBER --by NAME")
+        output.say("consent to a change of a chip with: membercard card consent NUMBERS --by NAME")
     if "unlisting" in kinds:
         output.say("unlist a card with: membercard loss unlist NUMBER --reason REASON --by NAME")
     if "programme" in kinds:

@@ -52,7 +52,8 @@ class EntitlementRequest(RequestModel):
 class ChangesRequest(ReasonRequest):
     """Values that a card is to have; those that are not given stay. `blocked` blocks or unblocks the application,
     `unblock_pin` gives all tries of the PIN again, and `last_date` sets back the last date of a card that a counter
-    with a wrong clock locked. What lifts a block waits for a second person."""
+    with a wrong clock locked. What lifts a block waits for a second person; where the federation requires it, so do the
+    member's rights (validity, cover, category, entitlements)."""
 
     card_number: str = Field(pattern=r"^[0-9]{13,19}$", examples=["6212260000000000012"])
     valid_through: date | None = None
@@ -98,9 +99,15 @@ class ConsentRequest(RequestModel):
     token: SecretStr = Field(SecretStr(""), max_length=200)
 
 
+class ConsentsRequest(RequestModel):
+    """`numbers`: the changes that the caller consents to."""
+
+    numbers: list[int] = Field(min_length=1, max_length=500, examples=[[7, 8]])
+
+
 class ChangeResponse(ResponseModel):
     """A wanted change of one chip. `refusal` says why the chip does not take it; `consented_by` is the second person
-    of a change that lifts a block."""
+    of a change that two people order."""
 
     id: int
     card_number: str
@@ -131,7 +138,7 @@ def changes(service: Svc, caller: Caller, paged: Paged, card: CardNumbers = None
     summary="Order changes of a chip",
     description="They run at the next insertion of the card at a window or an online counter, once. A newer change "
     "takes the place of one of its kind that waits. One that lifts a block is `proposed` until a second person "
-    "consents. Role: registrar.",
+    "consents, and so is one of the member's rights where the federation requires it. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "card 6212260000000000012 is lost: nothing on it is changed")),
 )
 def want(service: Svc, caller: Caller, wanted: ChangesRequest) -> list[ChangeResponse]:
@@ -151,9 +158,20 @@ def withdraw(service: Svc, caller: Caller, number: ChangeNumber, why: ReasonRequ
 
 
 @router.post(
+    "/consent",
+    name="consent_to_changes",
+    summary="Consent to several changes as the second person",
+    description="To all of them or to none; the caller ordered none of them. Role: reviewer.",
+    responses=problems(404, 409, s409=("conflict", "change 7 is done and waits for nobody's consent")),
+)
+def consent_all(service: Svc, caller: Caller, wanted: ConsentsRequest) -> list[ChangeResponse]:
+    return [ChangeResponse.model_validate(one) for one in service.updates.consent_all(caller, wanted.numbers)]
+
+
+@router.post(
     "/{number}/consent",
     name="consent_to_change",
-    summary="Consent to a change that lifts a block",
+    summary="Consent to a change as the second person",
     description="The second person, who did not order it: as the caller, or by a token of theirs that is typed at the "
     "window. Then the change runs at the next insertion. Role: reviewer, or a registrar with a reviewer's token.",
     responses=problems(404, 409, s409=("conflict", "change 7 is done and waits for nobody's consent")),

@@ -1,5 +1,5 @@
 """Window: the card of a member who is present, activated, with a new PIN or brought up to date in a reader in counter
-mode; and what lifts a block of a card, for a second person."""
+mode; and what two people order of a card, for the second person."""
 
 from __future__ import annotations
 
@@ -112,15 +112,14 @@ def consent_here(request: Request, shell: PageShell, service: Svc, number: int, 
 
 @router.get("/changes/{number}")
 def change(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
-    """A change that lifts a block, for the second person on their own screen."""
+    """A change that two people order, for the second person on their own screen."""
     who = principal_of(request)
     shown = service.updates.change(who, number)
-    value = value_of(shown) if shown.state is UpdateState.PROPOSED else None
     return shell.page(
         request,
         "window/change.html",
         change=shown,
-        day=value if isinstance(value, date) else None,
+        value=value_of(shown) if shown.state is UpdateState.PROPOSED else None,
         own=same_name(shown.wanted_by, who.name),
         waits=shown.state is UpdateState.PROPOSED,
         may_consent=who.may(Permission.ROSTERS_APPROVE),

@@ -32,7 +32,7 @@ class SignatureKind(StrEnum):
     CONSENT = "consent"  # a token that reads members
     CORRECTION = "correction"  # a roster that a reviewer returned to its clerk
     AMENDMENT = "amendment"  # a new name or mobile number of a member
-    CHIP = "chip"  # a change that lifts a block of a card
+    CHIP = "chip"  # a change of a card that two people order
     MERCHANT = "merchant"  # a change of a merchant that moves money
     STATEMENT = "statement"  # a statement of a merchant that one person signed
     DISPUTE = "dispute"  # a disputed redemption

@@ -3,7 +3,7 @@ activation and a new PIN."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from personalize.updates import UpdateReport, encoded
@@ -110,7 +110,7 @@ class UpdateService:
         self, p: Principal, number: str, changes: Mapping[UpdateKind, object], reason: str
     ) -> tuple[WantedChange, ...]:
         """CARDS_CHANGE. Order changes of a card, by kind; they run at its next insertion anywhere online. One that
-        lifts a block waits for ``consent`` first."""
+        lifts a block waits for ``consent`` first, and where the federation requires it one of the member's rights."""
         p.need(Permission.CARDS_CHANGE)
         why = needs_reason(reason)
         if not changes:
@@ -127,7 +127,7 @@ class UpdateService:
         return wanted
 
     def consent(self, p: Principal, update_id: int, *, token: str = "") -> WantedChange:
-        """The second person's consent to a change that lifts a block: by ROSTERS_APPROVE, or at the window of a person
+        """The second person's consent to a change that waits for it: by ROSTERS_APPROVE, or at the window of a person
         with CARDS_CHANGE by a ``token`` of theirs. Raises OwnWork for the person who ordered it, Invalid for a token
         that is not in force."""
         second = p
@@ -139,6 +139,17 @@ class UpdateService:
             wanted = self._parts.registry.updates.consent(update_id, by=second.name, place=self._parts.station)
         self._insertions.expect()
         return wanted
+
+    def consent_all(self, p: Principal, update_ids: Sequence[int]) -> tuple[WantedChange, ...]:
+        """ROSTERS_APPROVE. The second person's consent to up to 500 changes: to all of them or to none. Raises Invalid,
+        OwnWork for the person who ordered one of them."""
+        p.need(Permission.ROSTERS_APPROVE)
+        if not 1 <= len(update_ids) <= MOST:
+            raise Invalid("choose the changes", {"numbers": f"1 to {MOST} numbers of changes"})
+        with translate_registry_errors():
+            consented = self._parts.registry.updates.consent_all(update_ids, by=p.name, place=self._parts.station)
+        self._insertions.expect()
+        return consented
 
     def proposed(self, p: Principal) -> tuple[WantedChange, ...]:
         """CARDS_VIEW or ROSTERS_APPROVE. What waits for a second person, oldest first."""

@@ -62,7 +62,7 @@ from registry.db.tables.settlement import (
     statement_entries,
     statements,
 )
-from registry.db.tables.updates import card_scripts, card_updates
+from registry.db.tables.updates import card_scripts, card_updates, rights_rules
 from registry.db.tables.window import amendments, bank_reports, losses
 from registry.db.tables.workload import queue, stock_spoilt
 
@@ -123,6 +123,7 @@ __all__ = [
     "replies",
     "reversals",
     "reviews",
+    "rights_rules",
     "roster_rows",
     "row_edits",
     "row_reviews",

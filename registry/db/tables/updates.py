@@ -98,3 +98,18 @@ Index(
     unique=True,
     **where("state = 'proposed'"),
 )
+
+# Rows are kept. The newest is in force; while it requires two people, triggers refuse rights that are ordered for one.
+rights_rules = Table(
+    "rights_rules",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("second", Text),
+    Column("reason", Text, nullable=False),
+    Column("two_people", Boolean, nullable=False),
+    CheckConstraint("two_people OR second IS NOT NULL", name="one_person"),
+    CheckConstraint("second <> by", name="second_person"),
+    sqlite_autoincrement=True,
+)

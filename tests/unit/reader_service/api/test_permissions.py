@@ -150,6 +150,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /updates": P.CARDS_VIEW,
     "POST /updates": P.CARDS_CHANGE,
     "POST /updates/{number}/withdraw": P.CARDS_CHANGE,
+    "POST /updates/consent": P.ROSTERS_APPROVE,
     "POST /updates/{number}/consent": P.ROSTERS_APPROVE,
     "POST /updates/{number}/refuse": P.ROSTERS_APPROVE,
     "POST /updates/pin": P.CARDS_ACTIVATE,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from reader_service.principal import Role
+from registry.members.wanted import UpdateKind, UpdateState
 from tests.support.registry.registrar import UNIT, rows
 from tests.support.service.accounts import BASE, AccountsApp, Client, accounts_app
 from tests.support.service.registry_rig import carded
@@ -78,3 +79,29 @@ def test_the_first_of_two_who_close_a_batch_gets_a_link_instead_of_the_button(ap
     assert f'readonly value="{BASE}{path}"' in page
     assert 'aria-label="2 waiting for me">2</span>' in reviewer.get("/waiting").text
     assert f'action="{path}/close"' in reviewer.get(path).text
+
+
+def test_a_reviewer_consents_to_the_chosen_changes_of_cards_at_once(app: AccountsApp) -> None:
+    registry = app.registry
+    _, numbers = carded(registry, 3, digest="d2", start=5)
+    registry.rights.put(True, by="chief", reason="resolution")
+    rights = {UpdateKind.VALIDITY: b"\x36\x12\x31", UpdateKind.CATEGORY: b"\x01"}
+    ordered = [one for number in numbers for one in registry.updates.want(number, rights, by="clerk", reason="renewed")]
+    (own,) = registry.updates.want(numbers[0], {UpdateKind.COVER: b"\x36\x12\x31"}, by="reviewer", reason="x")
+    clerk, reviewer = person(app, "clerk"), person(app, "reviewer")
+    page = reviewer.get("/waiting").text
+    assert [f'name="change" value="{one.id}"' in page for one in (*ordered, own)] == [True] * 6 + [False]
+    assert "2036-12-31" in page
+    assert "Retired" in page
+    assert 'name="change"' not in clerk.get("/waiting").text
+    chosen = {"change": [str(one.id) for one in ordered[:4]]}
+    assert clerk.post("/waiting/consent", data=chosen).status_code == 403
+    assert reviewer.post("/waiting/consent", data={}).status_code == 422
+    assert reviewer.post("/waiting/consent", data=chosen).headers["location"] == "/waiting"
+    now = [registry.updates.change(one.id).state for one in ordered]
+    assert now == [UpdateState.PENDING] * 4 + [UpdateState.PROPOSED] * 2
+    left = {"numbers": [one.id for one in ordered[4:]]}
+    refused = app.signed_in("reviewer").post("/api/v1/updates/consent", json={"numbers": [own.id]})
+    assert refused.json()["code"] == "own-work"
+    answer = app.signed_in("reviewer").post("/api/v1/updates/consent", json=left).json()
+    assert [one["consented_by"] for one in answer] == ["reviewer"] * 2
