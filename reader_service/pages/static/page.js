@@ -108,6 +108,13 @@
     button.textContent = button.dataset.copied;
   });
 
+  // --- lists to choose from --------------------------------------------------------------------------------------------
+  document.addEventListener("change", ({ target }) => {
+    const name = target.dataset.all;
+    if (!name) return;
+    for (const box of target.form.querySelectorAll(`input[type="checkbox"][name="${name}"]`)) box.checked = target.checked;
+  });
+
   // --- paper ---------------------------------------------------------------------------------------------------------
   document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-print]")) print();
