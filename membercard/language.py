@@ -35,7 +35,7 @@ _TYPED = frozenset({"typed"})
 """Names of fields that hold what somebody typed."""
 _MARK = 5
 """Letters of a message by which it is looked for: a look at each of a thousand messages took most of the time."""
-_Pattern: TypeAlias = tuple[str, re.Pattern[str], tuple[str, ...], str]
+_Pattern: TypeAlias = tuple[str, str, tuple[str, ...], str]
 
 
 class Language(StrEnum):
@@ -98,7 +98,7 @@ def sentence(english: str) -> str:
     if placed := _PLACED.fullmatch(english):
         return f"{placed['place']}: {sentence(placed['fault'])}"
     for part_of_all, pattern, fields, chinese in _candidates(english):
-        if part_of_all in english and (match := pattern.fullmatch(english)):
+        if part_of_all in english and (match := _compiled(pattern).fullmatch(english)):
             parts = dict(zip(fields, match.groups(), strict=True))
             values = {name: _field(name, part) for name, part in parts.items()}
             return _FIELD.sub(lambda field: values[field[1]], chinese)  # noqa: B023  # it is used at once
@@ -127,9 +127,15 @@ def _patterns() -> tuple[_Pattern, ...]:
                 re.escape(part) + (_group(place, fields) if place < len(fields) else "")
                 for place, part in enumerate(fixed)
             )
-            row = (max(fixed, key=len), re.compile(pattern, re.DOTALL), tuple(first), chinese)
+            row = (max(fixed, key=len), pattern, tuple(first), chinese)
             patterns.append((len("".join(fixed)), row))
     return tuple(row for _, row in sorted(patterns, key=lambda one: -one[0]))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Once it is looked for: to compile those of all messages takes longer than a short command."""
+    return re.compile(pattern, re.DOTALL)
 
 
 def _candidates(english: str) -> Iterator[_Pattern]:
