@@ -15,11 +15,15 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -41,9 +45,12 @@ _PRELOADED = (
     "rich.markdown",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "stdnum.cn.ric",
+    "tongsuopy.backends.tongsuo",
     "tongsuopy.crypto.ciphers",
     "typer.rich_utils",
 )
+_USUAL = (["keys", "init"], ["batch", "list"], ["stock", "show"], ["waiting"])
+"""Commands that do what most others begin with: they read settings, unlock keys, open the registry, print a table."""
 _LIBC = ctypes.CDLL(None)
 
 
@@ -216,10 +223,36 @@ def _whole_program() -> Iterator[str]:
     yield from _PRELOADED
 
 
+def _warm_up() -> None:
+    """Does once what each short command would do again: statements are compiled, the options of commands are read from
+    their signatures, messages are sorted. Nothing of it depends on a command's words or environment."""
+    import typer
+
+    from membercard import cli, command_table, language
+    from tests.support.registry import engines
+
+    engines.share_statements()
+    typer.main.get_params_from_function = cache(typer.main.get_params_from_function)  # type: ignore[attr-defined]
+    language._marks()
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as place, open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.environ |= {"MEMBERCARD_DATA_DIR": place, "MEMBERCARD_PASSPHRASE": "once for all of them"}
+        with redirect_stdout(nowhere):
+            for words in _USUAL:
+                cli.app(words, standalone_mode=False)
+    os.environ.clear()
+    os.environ.update(before)
+    root = typer.main.get_command(cli.app)
+    for row in command_table.listed():
+        root.get_command(None, row.name)  # type: ignore[attr-defined]
+
+
 def _serve(modules: Sequence[str]) -> None:
     gc.disable()  # all that is imported stays
     for name in modules or _whole_program():
         import_module(name)
+    if not modules:
+        copy_context().run(_warm_up)  # which knows the settings of a command
     gc.collect()
     gc.enable()
     gc.freeze()  # no child looks through all of that again
