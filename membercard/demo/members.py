@@ -34,7 +34,7 @@ from reader_service.redemptions.day_paper import day_pdf
 from reader_service.redemptions.receipt import WORDS, receipt_text
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from registry.db.actors import unproven_actor
-from registry.programme.statement import StatementSheet, StatementState
+from registry.programme.statement import StatementLine, StatementSheet, StatementState
 from registry.store import Registry
 from terminal.keys import MemoryCustody
 
@@ -194,7 +194,7 @@ def _receipt(served: Served) -> str:
 def _show_statement(console: Console, sheet: StatementSheet) -> None:
     columns = ["benefit", "redemptions", "quantity", "members paid", "owed to the merchant"]
     rows = [
-        (line.benefit_class, line.totals.uses, line.totals.quantity, yuan(line.totals.amount), yuan(line.totals.due))
+        (_benefit(line), line.totals.uses, line.totals.quantity, yuan(line.totals.amount), yuan(line.totals.due))
         for line in sheet.lines
     ]
     whole = sheet.totals
@@ -215,6 +215,10 @@ def _show_statement(console: Console, sheet: StatementSheet) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _benefit(line: StatementLine) -> str:
+    return line.benefit_class if line.benefit is None else f"{line.benefit_class} {_word(line.benefit)}"
 
 
 def _word(sentence: object) -> str:

@@ -22,6 +22,7 @@ from membercard.wiring.readers import card_in
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.sheets.statement import statement_pdf
 from personalize.sheets.statement_workbook import statement_workbook
+from programme.benefit_names import BenefitNames
 from programme.facts import BenefitRequest
 from programme.outcome import Refused
 from programme.programme import parse_programme
@@ -182,7 +183,8 @@ class DemoContract:
         drawn = self._registry.settlement.draw_up(MERCHANT, self.days.month, by=first).statement
         for person in (first, second):
             self._registry.settlement.sign(drawn.number, drawn.digest, by=person)
-        return self._registry.settlement.sheet(drawn.number)
+        names = BenefitNames(self._registry.programme_editions, settings.load().zone).refreshed()
+        return self._registry.settlement.sheet(drawn.number).named(names.of)
 
 
 class DemoCounter:

@@ -7,7 +7,15 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 
 from personalize.sheets.page import A4, MARGIN, Column, PaperSheet, labelled, rows_by_page, table_head, table_row
-from registry.programme.statement import Entry, EntryKind, Statement, StatementSheet, StatementState, Totals
+from registry.programme.statement import (
+    Entry,
+    EntryKind,
+    Statement,
+    StatementLine,
+    StatementSheet,
+    StatementState,
+    Totals,
+)
 from terminal.localtime import zone_label
 
 TITLE: Final = ("特约商户结算单", "Statement of a merchant")
@@ -25,23 +33,23 @@ KINDS: Final = {EntryKind.REDEEMED: "核销 redeemed", EntryKind.TAKEN_BACK: "�
 _HEAD, _ROW, _TOP = 10.5, 7.6, 62.0
 _WIDTH: Final = A4[0] - 2 * MARGIN
 _SUMS: Final[tuple[Column, ...]] = (
-    ("网点", "Outlet", 50, "L"),
-    ("权益", "Benefit", 18, "C"),
-    ("次数", "Uses", 18, "R"),
-    ("数量", "Quantity", 20, "R"),
-    ("会员支付", "Members paid", 28, "R"),
-    ("冲回", "Taken back", 24, "R"),
-    ("应付商户", "Due", 28, "R"),
+    ("网点", "Outlet", 36, "L"),
+    ("权益", "Benefit", 46, "L"),
+    ("次数", "Uses", 13, "R"),
+    ("数量", "Quantity", 16, "R"),
+    ("会员支付", "Members paid", 27, "R"),
+    ("冲回", "Taken back", 22, "R"),
+    ("应付商户", "Due", 26, "R"),
 )
 _ENTRIES: Final[tuple[Column, ...]] = (
-    ("日期", "Date", 24, "C"),
-    ("时间", "Time", 18, "C"),
-    ("网点", "Outlet", 34, "L"),
-    ("权益", "Benefit", 15, "C"),
-    ("数量", "Qty.", 11, "R"),
-    ("卡号", "Card number", 40, "C"),
-    ("会员支付", "Paid", 22, "R"),
-    ("应付商户", "Due", 22, "R"),
+    ("日期", "Date", 23, "C"),
+    ("时间", "Time", 16, "C"),
+    ("网点", "Outlet", 28, "L"),
+    ("权益", "Benefit", 34, "L"),
+    ("数量", "Qty.", 10, "R"),
+    ("卡号", "Card number", 37, "C"),
+    ("会员支付", "Paid", 19, "R"),
+    ("应付商户", "Due", 19, "R"),
 )
 
 
@@ -58,6 +66,11 @@ def balance(due: int) -> tuple[str, str]:
     if due < 0:
         return f"商户应付工会 {yuan(-due)} 元", f"the merchant owes the union {yuan(-due)} yuan"
     return "双方无应付款", "nothing is owed"
+
+
+def benefit_text(of: StatementLine | Entry) -> str:
+    """The class of a benefit and its name in Chinese."""
+    return of.benefit_class if of.benefit is None else f"{of.benefit_class} {of.benefit.zh}"
 
 
 def signed_at(at: datetime, zone: tzinfo) -> str:
@@ -87,7 +100,7 @@ def statement_pdf(content: StatementSheet, day: date, zone: tzinfo) -> bytes:
         table_head(sheet, MARGIN, y, _HEAD, _SUMS)
         y += _HEAD
         for line in content.lines[start : start + count]:
-            table_row(sheet, MARGIN, y, _ROW, _SUMS, (line.outlet_name, line.benefit_class, *_sums(line.totals)))
+            table_row(sheet, MARGIN, y, _ROW, _SUMS, (line.outlet_name, benefit_text(line), *_sums(line.totals)))
             y += _ROW
         start += count
         if number == len(sums):
@@ -117,7 +130,7 @@ def _cells(entry: Entry) -> tuple[object, ...]:
         day,
         entry.clock,
         entry.outlet_name,
-        entry.benefit_class,
+        benefit_text(entry),
         entry.quantity,
         entry.card,
         yuan(entry.amount),

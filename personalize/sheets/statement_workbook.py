@@ -13,7 +13,7 @@ from openpyxl.utils import get_column_letter
 
 from personalize.cells import write_cell
 from personalize.sheets.statement import KINDS, LISTED, STATES, TITLE, balance, left_out, signed_at
-from registry.programme.statement import StatementSheet, Totals
+from registry.programme.statement import BenefitName, StatementSheet, Totals
 
 _SUMS: Final = (
     ("网点 outlet", 28),
@@ -23,6 +23,7 @@ _SUMS: Final = (
     ("会员支付 members paid", 20),
     ("冲回 taken back", 18),
     ("应付商户 due", 18),
+    ("权益名称 benefit's name", 36),
 )
 _ENTRIES: Final = (
     ("编号 number", 12),
@@ -37,6 +38,7 @@ _ENTRIES: Final = (
     ("会员支付 members paid", 20),
     ("应付商户 due", 18),
     ("以前月份 earlier month", 20),
+    ("权益名称 benefit's name", 36),
 )
 _MONEY: Final = "#,##0.00"
 
@@ -75,6 +77,7 @@ def _sums(sheet: Any, content: StatementSheet, day: date, zone: tzinfo) -> None:
     row = first
     for row, line in enumerate(content.lines, start=first + 1):
         _row(sheet, row, (line.outlet_name, line.benefit_class), line.totals)
+        _write(sheet, row, len(_SUMS), _name(line.benefit))
     _row(sheet, row + 1, ("合计 total", ""), content.totals)
 
 
@@ -111,6 +114,11 @@ def _entries(sheet: Any, content: StatementSheet) -> None:
         _money(sheet, row, len(cells) + 1, entry.amount)
         _money(sheet, row, len(cells) + 2, entry.due)
         _write(sheet, row, len(cells) + 3, "是 yes" if entry.late else "")
+        _write(sheet, row, len(cells) + 4, _name(entry.benefit))
+
+
+def _name(benefit: BenefitName | None) -> str:
+    return "" if benefit is None else f"{benefit.zh} {benefit.en}"
 
 
 def _titles(sheet: Any, row: int, columns: tuple[tuple[str, int], ...]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -67,9 +67,21 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class BenefitName:
+    """The name of a benefit in both languages."""
+
+    zh: str
+    en: str
+
+
+NameOf = Callable[[str, date], BenefitName | None]
+"""The name of a benefit by its class and the day; None where no edition of the programme has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A redemption in a statement. ``amount`` and ``due`` are below zero where it is taken back; ``late``: it is of an
-    earlier month. ``card`` is masked."""
+    earlier month. ``card`` is masked. ``benefit`` is the name on its day, None where it is not known."""
 
     redemption: int
     kind: EntryKind
@@ -84,6 +96,7 @@ class Entry:
     late: bool
     card: str
     atc: int
+    benefit: BenefitName | None = None
 
     @property
     def key(self) -> tuple[int, str, int, int]:
@@ -120,12 +133,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """The sums of one benefit at one outlet."""
+    """The sums of one benefit at one outlet. ``benefit`` has the names of its redemptions, more than one where it was
+    renamed."""
 
     outlet: int
     outlet_name: str
     benefit_class: str
     totals: Totals
+    benefit: BenefitName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,11 @@ class StatementSheet:
     def totals(self) -> Totals:
         return totals(self.entries)
 
+    def named(self, name_of: NameOf) -> StatementSheet:
+        """The same with the names of benefits."""
+        entries = tuple(replace(entry, benefit=name_of(entry.benefit_class, entry.day)) for entry in self.entries)
+        return replace(self, entries=entries, lines=lines_of(entries))
+
 
 def totals(entries: Iterable[Entry]) -> Totals:
     whole = Totals()
@@ -187,11 +207,22 @@ def totals(entries: Iterable[Entry]) -> Totals:
 def lines_of(entries: Iterable[Entry]) -> tuple[StatementLine, ...]:
     """Sums by outlet and benefit, in this order."""
     lines: dict[tuple[int, str], StatementLine] = {}
+    names: dict[tuple[int, str], dict[BenefitName, None]] = {}
     for entry in entries:
         key = entry.outlet, entry.benefit_class
         line = lines.get(key, StatementLine(entry.outlet, entry.outlet_name, entry.benefit_class, Totals()))
         lines[key] = replace(line, totals=line.totals.plus(entry))
-    return tuple(lines[key] for key in sorted(lines))
+        if entry.benefit is not None:
+            names.setdefault(key, {})[entry.benefit] = None
+    return tuple(replace(lines[key], benefit=_joined(names.get(key, ()))) for key in sorted(lines))
+
+
+def _joined(names: Iterable[BenefitName]) -> BenefitName | None:
+    listed = tuple(names)
+    if not listed:
+        return None
+    zh, en = (" / ".join(dict.fromkeys(texts)) for texts in zip(*((one.zh, one.en) for one in listed), strict=True))
+    return BenefitName(zh, en)
 
 
 def digest_of(merchant: str, month: str, version: int, entries: Sequence[Entry]) -> str:

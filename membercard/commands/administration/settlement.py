@@ -17,7 +17,7 @@ from membercard.language import Language, text
 from membercard.wiring import identity
 
 if TYPE_CHECKING:
-    from registry.programme.statement import Statement, StatementSheet
+    from registry.programme.statement import Statement, StatementLine, StatementSheet
 
 app = typer.Typer()
 app.add_typer(payouts.app)
@@ -164,8 +164,11 @@ def show(
 
     Example: membercard settlement show 12 --pdf statement.pdf
     """
+    from programme.benefit_names import BenefitNames
+
     with settings.open_registry() as registry:
-        sheet = registry.settlement.sheet(number)
+        names = BenefitNames(registry.programme_editions, settings.load().zone).refreshed()
+        sheet = registry.settlement.sheet(number).named(names.of)
     if json:
         output.as_json(sheet)
     else:
@@ -292,6 +295,13 @@ def decide(
     identity.note_unproven(person)
 
 
+def _benefit(line: StatementLine) -> str:
+    if line.benefit is None:
+        return line.benefit_class
+    chinese = language.current() is Language.CHINESE
+    return f"{line.benefit_class} {line.benefit.zh if chinese else line.benefit.en}"
+
+
 def _show(sheet: StatementSheet) -> None:
     from personalize.sheets.statement import balance, left_out
 
@@ -300,7 +310,7 @@ def _show(sheet: StatementSheet) -> None:
     rows = [
         (
             line.outlet_name,
-            line.benefit_class,
+            _benefit(line),
             line.totals.uses,
             line.totals.quantity,
             _yuan(line.totals.amount),

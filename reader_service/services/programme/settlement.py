@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, tzinfo
 
 from personalize.errors import NoChineseFont
+from programme.benefit_names import BenefitNames
 from reader_service.errors import Conflict, Forbidden, Invalid
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -25,6 +26,7 @@ class SettlementService:
         self._registry = parts.registry
         self._now = parts.now
         self._zone = parts.zone
+        self._names = BenefitNames(parts.registry.programme_editions, parts.zone)
 
     def rates(self, p: Principal, merchant: str) -> Page[RateView]:
         """All rates of a merchant. Raises NotFound."""
@@ -44,7 +46,7 @@ class SettlementService:
         p.need(Permission.SETTLEMENTS_PREPARE)
         why = needs_reason(reason) if reason else ""
         with translate_registry_errors():
-            return self._registry.settlement.draw_up(merchant, month_in(month), by=p.name, reason=why)
+            return self._named(self._registry.settlement.draw_up(merchant, month_in(month), by=p.name, reason=why))
 
     def sign(self, p: Principal, number: int, digest: str) -> Statement:
         """Sign in person what was looked at. Raises Forbidden for a token, NotFound, Conflict, OwnWork."""
@@ -62,10 +64,10 @@ class SettlementService:
             return self._registry.settlement.discard(number, by=p.name, reason=why)
 
     def sheet(self, p: Principal, number: int) -> StatementSheet:
-        """A statement with all its entries. Raises NotFound."""
+        """A statement with all its entries, and the names that its benefits had. Raises NotFound."""
         p.need(Permission.REDEMPTIONS_VIEW)
         with translate_registry_errors():
-            return self._registry.settlement.sheet(number)
+            return self._named(self._registry.settlement.sheet(number))
 
     def page(
         self,
@@ -133,6 +135,9 @@ class SettlementService:
         p.need(Permission.SETTLEMENTS_PREPARE)
         with translate_registry_errors():
             return self._registry.payouts.opened(number, by=p.name)
+
+    def _named(self, sheet: StatementSheet) -> StatementSheet:
+        return sheet.named(self._names.refreshed().of)
 
     def _today(self) -> date:
         return self._now().astimezone(self._zone).date()

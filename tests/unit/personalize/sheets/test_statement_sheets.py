@@ -14,6 +14,7 @@ import pytest
 from personalize.sheets.statement import ROWS, balance, statement_pdf, yuan
 from personalize.sheets.statement_workbook import statement_workbook
 from registry.programme.statement import (
+    BenefitName,
     Entry,
     EntryKind,
     LeftOut,
@@ -81,6 +82,27 @@ def test_a_statement_has_its_sums_and_every_redemption() -> None:
     assert "".join(listed).count("-10.50") == 1
 
 
+def named(benefit_class: str, day: date) -> BenefitName:
+    return BenefitName("公园年票", "park pass") if day < date(2026, 11, 10) else BenefitName("公园票", "park ticket")
+
+
+def test_a_statement_names_each_benefit_as_it_was_named_on_the_day() -> None:
+    whole = content(2)
+    later = replace(whole.entries[0], redemption=9, day=date(2026, 11, 20))
+    sheet = replace(whole, entries=(*whole.entries, later)).named(named)
+    assert [one.benefit.en for one in sheet.entries if one.benefit] == ["park pass"] * 3 + ["park ticket"]
+    (line,) = sheet.lines
+    assert line.benefit == BenefitName("公园年票 / 公园票", "park pass / park ticket")
+    first, listed = pages(statement_pdf(sheet, DAY, SHANGHAI))
+    assert "0101公园年票/公园票" in first
+    assert (listed.count("0101公园年票"), listed.count("0101公园票")) == (3, 1)
+    book = openpyxl.load_workbook(io.BytesIO(statement_workbook(sheet, DAY, SHANGHAI)))
+    sums, entries = (book[name] for name in book.sheetnames)
+    assert sums.cell(sums.max_row - 1, 8).value == "公园年票 / 公园票 park pass / park ticket"
+    assert entries.cell(5, 13).value == "公园票 park ticket"
+    assert sheet.statement.digest == whole.statement.digest
+
+
 def test_a_month_without_redemptions_is_one_page() -> None:
     (page,) = pages(statement_pdf(content(0), DAY, SHANGHAI))
     assert "双方无应付款" in page
@@ -92,5 +114,5 @@ def test_a_workbook_has_amounts_as_numbers_and_text_as_text() -> None:
     rows = list(listed.iter_rows(min_row=2, values_only=True))
     assert [row[9:11] for row in rows] == [(10.5, 2.3), (10.5, 2.3), (-10.5, -2.3)]
     assert {listed.cell(2, 4).data_type, listed.cell(2, 4).value} == {"s", "=1+1"}
-    assert [cell.value for cell in sums[sums.max_row]][4:] == [10.5, -10.5, 2.3]
+    assert [cell.value for cell in sums[sums.max_row]][4:7] == [10.5, -10.5, 2.3]
     assert "@x" in [sums.cell(row, 2).value for row in range(1, 12)]

@@ -69,7 +69,7 @@ def test_two_people_close_a_statement_and_its_files_have_its_sums(settling: Sett
     assert settling.reviewer.get(f"{address}/statement.pdf").content[:5] == b"%PDF-"
     book = openpyxl.load_workbook(io.BytesIO(settling.reviewer.get(f"{address}/statement.xlsx").content))
     sums = book[book.sheetnames[0]]
-    assert [cell.value for cell in sums[sums.max_row]][2:] == [2, 2, 8, 0, 2]
+    assert [cell.value for cell in sums[sums.max_row]][2:7] == [2, 2, 8, 0, 2]
     listed = settling.reviewer.get("/api/v1/settlements", params={"month": "2026-09", "state": "closed"}).json()
     assert [one["number"] for one in listed["items"]] == [statement["number"]]
 
