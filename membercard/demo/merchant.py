@@ -22,11 +22,11 @@ from membercard.wiring.readers import card_in
 from personalize.lists import current_hotlist, own_trust, public_key
 from personalize.sheets.statement import statement_pdf
 from personalize.sheets.statement_workbook import statement_workbook
-from programme.benefit_names import BenefitNames
 from programme.facts import BenefitRequest
 from programme.outcome import Refused
 from programme.programme import parse_programme
 from programme.publishing import propose, publish
+from programme.records.benefit_names import BenefitNames
 from reader_service.parts import CounterPlace
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.journal import RedemptionJournal

@@ -164,7 +164,7 @@ def show(
 
     Example: membercard settlement show 12 --pdf statement.pdf
     """
-    from programme.benefit_names import BenefitNames
+    from programme.records.benefit_names import BenefitNames
 
     with settings.open_registry() as registry:
         names = BenefitNames(registry.programme_editions, settings.load().zone).refreshed()

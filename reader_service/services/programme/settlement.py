@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, tzinfo
 
 from personalize.errors import NoChineseFont
-from programme.benefit_names import BenefitNames
+from programme.records.benefit_names import BenefitNames
 from reader_service.errors import Conflict, Forbidden, Invalid
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal

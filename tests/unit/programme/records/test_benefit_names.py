@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from programme.benefit_names import BenefitNames
 from programme.editions import ProgrammeEdition
 from programme.programme import parse_programme
+from programme.records.benefit_names import BenefitNames
 from registry.programme.statement import BenefitName
 from terminal.crypto.rsa import RsaPublic
 from tests.support.programmes import HEAD

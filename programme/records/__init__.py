@@ -1,0 +1,1 @@
+"""What is read from the editions of the programme that are on record."""
