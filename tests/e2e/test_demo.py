@@ -174,7 +174,12 @@ def test_the_merchant_has_a_statement_that_two_people_signed(shown: tuple[Cli, R
     out = shown[0].data.parent / "demo-out"
     shown_lines = chapter(shown[1].out, "9 Upload")
     assert shown_lines[0] == "12 rows of the journal uploaded: 5 redemptions booked, 0 findings; left to upload: 0"
-    for line in ("0101 1 2 90.00 10.00", "0102 1 1 100.00 50.00", "0301 2 2 120.00 12.00", "0401 1 1 0.00 30.00"):
+    for line in (
+        "0101 Film tickets 1 2 90.00 10.00",
+        "0102 Annual park pass 1 1 100.00 50.00",
+        "0301 Gym 2 2 120.00 12.00",
+        "0401 First gym visit 1 1 0.00 30.00",
+    ):
         assert line in shown_lines
     assert "total 5 6 310.00 102.00" in shown_lines
     assert any("signed by accountant (unproven) and treasurer (unproven), closed" in line for line in shown_lines)
