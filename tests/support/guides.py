@@ -11,10 +11,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.typed import command_in
 
 _MARK = "== block {} =="
 _SHOW_STATUS = """curl() { command curl -sS -w '%{stderr}HTTP %{http_code}\\n' "$@"; }"""
@@ -85,22 +87,30 @@ class Ran:
         return re.findall(rf"^{_FAILED}(.*)$", self.err, re.MULTILINE)
 
 
-def paste(blocks: Sequence[str], folder: Path, *, seconds: float, before: str = "") -> list[Ran]:
+def paste(
+    blocks: Sequence[str], folder: Path, *, seconds: float, before: str = "", installed: bool = False
+) -> list[Ran]:
     """Run the blocks in ``folder``, with the program on the PATH and nothing of this machine's settings. ``before`` is
-    shell text that comes first: settings and stand-ins.
+    shell text that comes first: settings and stand-ins. Commands are forked, unless it is the ``installed`` script that
+    is to run.
 
     Background jobs are ended with the shell. Raises subprocess.TimeoutExpired after ``seconds``.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEMBERCARD_", "LC_"))}
-    clean |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+    path = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    clean["LANG"] = "C.UTF-8"
     script = [_SHOW_STATUS, _SHOW_FAILURES, before]
     for number, block in enumerate(blocks):
         script += [f"echo '{_MARK.format(number)}'; echo '{_MARK.format(number)}' >&2", block]
-    with open(folder / ".out", "w+b") as out, open(folder / ".err", "w+b") as err:
+    with ExitStack() as ending:
+        if not installed:
+            path.insert(0, str(ending.enter_context(command_in(folder))))
+        # A forked command opens them once more, and writes to their ends as the shell does.
+        out, err = (ending.enter_context(open(folder / name, "a+b")) for name in (".out", ".err"))
         shell = subprocess.Popen(
             ["bash", "-c", "\n".join(script)],
             cwd=folder,
-            env=clean,
+            env={**clean, "PATH": ":".join(path)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,6 +96,7 @@ class Zygote:
             # A library with threads of its own could not be forked safely.
             env={**environment, "OPENBLAS_NUM_THREADS": "1"},
         )
+        self._asking = threading.Lock()
         self._ask("ready")
 
     def start(
@@ -133,8 +135,9 @@ class Zygote:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        print(json.dumps(words), file=stdin, flush=True)
-        return int(stdout.readline())
+        with self._asking:
+            print(json.dumps(words), file=stdin, flush=True)
+            return int(stdout.readline())
 
 
 class ForkedProcess:
@@ -149,6 +152,10 @@ class ForkedProcess:
     def returncode(self) -> int | None:
         """What ``poll`` found last."""
         return self._status
+
+    def fileno(self) -> int:
+        """Readable at its end (pidfd_open(2))."""
+        return self._handle
 
     def poll(self) -> int | None:
         """Its exit code or minus the signal that ended it; None while it runs."""
