@@ -65,11 +65,15 @@ class UpdateReport:
     refused: tuple[tuple[UpdateKind, str], ...] = ()
     unfinished: bool = False
     """The card left before its script was done: the next insertion finishes it."""
+    elsewhere: tuple[UpdateKind, ...] = ()
+    """What is on the chip now, by the word of an office that is elsewhere."""
+    declined: bool = False
+    """The card was asked for a cryptogram: it redeems only after a new verdict."""
 
     @property
     def kinds(self) -> tuple[UpdateKind, ...]:
         """What is on the chip now."""
-        return tuple(one.kind for one in self.done)
+        return (*(one.kind for one in self.done), *self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +176,9 @@ class UpdateRunner:
                 return (_NO_PIN if _data(sender, elements.PIN_TRIES) is None else _pin_step(one)), held
             if one.kind is UpdateKind.LAST_DATE:
                 return _date_step(sender, one), held
-            return (_FIXED, held) if _fixed(one, card) else step_for(one, card, held, self.today)
         except CodecError:
             return _UNREADABLE, held
+        return planned(one, card, held, self.today)
 
     def _write(
         self, sender: Sender, card: ProvenCard, steps: Sequence[tuple[WantedChange, ScriptStep]]
@@ -215,6 +219,17 @@ class _ScriptResult:
 
     done: tuple[WantedChange, ...] | None
     entitlements: tuple[Entitlement, ...] | None
+
+
+def planned(
+    wanted: WantedChange, card: ProvenCard, held: tuple[Entitlement, ...], today: date
+) -> tuple[ScriptStep | str | None, tuple[Entitlement, ...]]:
+    """As ``step_for``, with why in place of a command that the card does not take. For any change but those of a PIN
+    and of the last date, for which the card is asked."""
+    try:
+        return (_FIXED, held) if _fixed(wanted, card) else step_for(wanted, card, held, today)
+    except CodecError:
+        return _UNREADABLE, held
 
 
 def step_for(

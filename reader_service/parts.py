@@ -23,6 +23,7 @@ from terminal.member.signed import Issue
 
 if TYPE_CHECKING:
     from reader_service.redemptions.receiver import UploadReceiver
+    from reader_service.services.counter.changes import ScriptIssuer
     from reader_service.services.counter.fetched_lists import ListSource
 
 
@@ -114,6 +115,8 @@ class ServiceParts:
     """The merchant's counter that redeems here; None where nothing is redeemed."""
     list_source: ListSource | None = None
     """Where the lists are fetched from; None where this installation makes them, or nobody fetches them."""
+    script_issuer: ScriptIssuer | None = None
+    """Who writes the scripts for cards here; None: this installation, by its own registry and keys."""
     card_folder: Path | None = None
     """Where the virtual cards lie that developers put into slots; None where nothing is simulated."""
     dictionary: Dictionary = field(default_factory=dictionary)

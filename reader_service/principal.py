@@ -186,7 +186,7 @@ class Principal:
     def need(self, permission: Permission) -> None:
         """Raises Forbidden."""
         if self.outlet and permission not in OF_OUTLET:
-            sentence = "a token of an outlet uploads redemptions and fetches lists, and does nothing else"
+            sentence = "a token of an outlet uploads redemptions, fetches lists and changes of cards, and no more"
             raise Forbidden(sentence, permission=str(permission), rule="outlet-token")
         if not self.may(permission):
             roles = ", ".join(sorted(role for role in Role if permission in ROLE_PERMISSIONS[role]))

@@ -14,6 +14,7 @@ from reader_service.services.administration.signatures import SignatureService
 from reader_service.services.administration.units import UnitService
 from reader_service.services.administration.users import UserService
 from reader_service.services.counter.counter import CounterService
+from reader_service.services.counter.distant import DistantChangeService
 from reader_service.services.counter.fetching import ListFetchService
 from reader_service.services.counter.insertion import InsertionUpdates
 from reader_service.services.counter.lists import ListService
@@ -71,6 +72,7 @@ class ReaderService:
             redemptions=self.redemptions,
             insertions=insertions,
         )
+        self.distant = DistantChangeService(parts, self.counter.lists_now)
         self.reversals = ReversalService(self.bus, self.readers, self.counter, self.redemptions, insertions)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)

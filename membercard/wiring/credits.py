@@ -14,20 +14,26 @@ if TYPE_CHECKING:
 
 
 def gives_back(counter: CounterRedemptions, sender: Sender, verdict: Verdict) -> bool:
-    """Whether the office, in this installation, has booked the reversal and the card has its uses again. Where it has
+    """Whether the office, here or elsewhere, has booked the reversal and the card has its uses again. Where it has
     not, the row waits in the journal, or the change in the registry."""
+    from membercard.wiring.http_scripts import script_issuer
     from personalize.updates import UpdateRunner
     from reader_service.redemptions.receiver import ReceiverAway, UploadRefused
     from reader_service.redemptions.uploads import Uploader
+    from reader_service.services.counter.changes import DistantChanges
     from reader_service.services.redeeming.registry_receiver import RegistryReceiver
     from registry.errors import RegistryError
     from registry.members.wanted import UpdateKind
     from terminal.errors import CardError, CustodyError, TransportError
 
     current, place = settings.load(), counter.place
-    if place.receiver is not None or verdict.card is None:
+    if verdict.card is None:
         return False
     try:
+        issuer = script_issuer()
+        if issuer is not None and place.receiver is not None:
+            Uploader(counter.journal, place.receiver, current.now).run()
+            return UpdateKind.CREDIT in DistantChanges(issuer).run(sender, verdict.card).kinds
         keystore = settings.open_keystore()
         with settings.open_registry(keystore) as registry:
             Uploader(

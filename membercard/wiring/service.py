@@ -19,6 +19,7 @@ from membercard.wiring.counter_lists import (
     read_key,
     stored_lists,
 )
+from membercard.wiring.http_scripts import script_issuer
 from membercard.wiring.line import StationLine
 from membercard.wiring.list_source import list_source
 from membercard.wiring.merchant import counter_place
@@ -80,6 +81,7 @@ def station_parts(
         counters_activate=current.counters_activate,
         place=counter_place(),
         list_source=list_source(),
+        script_issuer=script_issuer(),
         card_folder=current.data_dir / SLOT_CARDS if current.simulation else None,
         terminal=terminal_config(None),
         scheme=profile.scheme,

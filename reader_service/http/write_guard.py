@@ -31,9 +31,11 @@ _SESSION: Final = "/api/v1/session"
 _HERE: Final = (
     *("/api/v1/verify", "/api/v1/read", "/api/v1/readers", "/api/v1/developer", "/api/v1/lanes"),
     *("/api/v1/redemptions/open", "/api/v1/redemptions/acknowledge", "/api/v1/redemptions/queue"),
+    "/api/v1/card-changes",
     *("/counter/", "/developer/", "/station/start", "/station/lanes/", "/station/all/", "/station/readers/"),
 )
-"""About this machine's readers: stored in memory, so that they work while the database is away."""
+"""About this machine's readers: stored in memory, so that they work while the database is away. So are those about
+cards at distant counters, one or more for each insertion: the registry answers them the same when they come again."""
 
 DISCLOSES: Final = re.compile(r"/(?:unmask|look|rows|account|reset|check|users|tokens)$")
 """Addresses outside ``_HERE`` whose responses hold personal data in clear, or a password or token that is shown

@@ -138,6 +138,11 @@ class Tokens:
             row = conn.execute(chosen.where(tokens.c.until > self._context.clock())).one_or_none()
         return None if row is None else _token(row)
 
+    def open_outlet(self, outlet: int) -> str:
+        """The name of an outlet that tokens work for. Raises NotOnRecord, RegistryConflict for one that has closed."""
+        with self._context.read() as conn:
+            return _open_outlet(conn, outlet)
+
     def touch(self, token_hash: bytes) -> None:
         """Record that the token was used now; for once a minute, not for each request."""
         with self._context.write() as conn:
@@ -172,13 +177,14 @@ def _tokens() -> Select[Any]:
     )
 
 
-def _open_outlet(conn: Connection, outlet: int) -> None:
-    """Raises NotOnRecord, RegistryConflict for an outlet that has closed."""
-    row = conn.execute(select(outlets.c.closed_at).where(outlets.c.id == outlet)).one_or_none()
+def _open_outlet(conn: Connection, outlet: int) -> str:
+    """Its name. Raises NotOnRecord, RegistryConflict for an outlet that has closed."""
+    row = conn.execute(select(outlets.c.closed_at, outlets.c.name).where(outlets.c.id == outlet)).one_or_none()
     if row is None:
         raise NotOnRecord(f"there is no outlet {outlet}", reason="outlet", outlet=outlet)
     if row.closed_at is not None:
         raise RegistryConflict(f"outlet {outlet} is closed", reason="outlet-closed", outlet=outlet)
+    return str(row.name)
 
 
 def _by_id(conn: Connection, number: int) -> TokenRecord:

@@ -22,7 +22,7 @@ from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.cards import CardChange, card_on_record, change_card
 from registry.members.rights import rights_by_two
 from registry.members.views import without_names
-from registry.members.wanted import OpenScript, UpdateKind, UpdateState, WantedChange, wanted_change
+from registry.members.wanted import OpenScript, SentScript, UpdateKind, UpdateState, WantedChange, wanted_change
 from registry.values import Card, CardState
 
 _STAYS: Final = (CardState.LOST, CardState.WITHDRAWN, CardState.REPLACED, CardState.DAMAGED)
@@ -175,6 +175,13 @@ class CardUpdates:
         with self._context.read() as conn:
             row = conn.execute(chosen).one_or_none()
             return None if row is None else OpenScript(row.id, bytes(row.script))
+
+    def scripts(self, card_number: str, sequence: int) -> tuple[SentScript, ...]:
+        """Every script of a card, oldest first."""
+        mine = (card_scripts.c.card_number == card_number, card_scripts.c.sequence == sequence)
+        with self._context.read() as conn:
+            rows = conn.execute(select(card_scripts).where(*mine).order_by(card_scripts.c.id)).all()
+        return tuple(SentScript(row.id, bytes(row.script), row.ran) for row in rows)
 
     def begin(
         self, card_number: str, sequence: int, script: bytes, update_ids: Sequence[int], *, by: str, place: str

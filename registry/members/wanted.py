@@ -86,6 +86,16 @@ class OpenScript:
     script: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SentScript:
+    """A script on record. ``script`` is erased where it had a PIN and has ended; ``ran`` are the commands of it that
+    the card executed, None while nobody knows."""
+
+    id: int
+    script: bytes
+    ran: int | None
+
+
 def wanted_change(row: Row[*tuple[Any, ...]]) -> WantedChange:
     """A row of the table of wanted changes."""
     return WantedChange(

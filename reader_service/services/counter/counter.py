@@ -212,7 +212,7 @@ class CounterService:
                     report = work(sender, verdict)
                 elif verdict.card is not None:
                     report = self._insertions.at_counter(sender, verdict)
-                if report.done:
+                if report.kinds or report.declined:
                     verdict = judge()
                 if redemptions is not None:
                     verdict = redemptions.verified(reader_id, sender, verdict, judge)
@@ -256,6 +256,7 @@ class CounterService:
                 self._stale.clear()
                 with self._reading:
                     self._read_lists()
+                self._insertions.reach()
                 due = time.monotonic() + self._refresh
             self._write_down()
         self._write_down()

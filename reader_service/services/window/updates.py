@@ -101,8 +101,8 @@ class UpdateService:
         def work(sender: Sender, verdict: Verdict) -> UpdateReport:
             if verdict.card is None:
                 raise Conflict(verdict.sentence, reason="card-refused", verdict=verdict.code.value)
-            runner = self._insertions.runner(p.name)
-            return runner.run(sender, verdict.card, only_block=verdict.check == HOTLIST)
+            changes = self._insertions.changes(p.name)
+            return changes.run(sender, verdict.card, only_block=verdict.check == HOTLIST)
 
         return self._visit(p, reader_id, lease, work)
 

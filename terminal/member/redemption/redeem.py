@@ -20,9 +20,11 @@ from terminal.emv.data.tags import (
     TAG_9F26_AC,
     TAG_9F27_CID,
     TAG_9F36_ATC,
+    TAG_9F37_UNPREDICTABLE_NUMBER,
     TAG_77_FORMAT_2,
 )
 from terminal.errors import CardMalformed, CodecError
+from terminal.member import elements
 from terminal.member.cvr import CvrFlag, RedemptionData
 from terminal.member.proven import ProvenCard
 from terminal.member.redemption.evidence import AAC, TC, RedemptionEvidence
@@ -30,7 +32,7 @@ from terminal.member.redemption.request import RedemptionRequest
 from terminal.tlv import Tlvs, decode
 
 _OPERATION: Final = "redeeming (GENERATE AC)"
-_TC_WITH_CDA: Final = 0x50
+_TC_WITH_CDA, _AAC_REQUEST = 0x50, 0x00
 _SIGNED: Final = (TAG_9F27_CID, TAG_9F36_ATC, TAG_9F4B_SIGNED_DYNAMIC_DATA, TAG_9F10_IAD)
 _PLAIN: Final = (TAG_9F27_CID, TAG_9F36_ATC, TAG_9F26_AC, TAG_9F10_IAD)
 """The objects of an answer in their order, with and without a signature. docs/redemption.md, The answer."""
@@ -128,6 +130,21 @@ def redeem(sender: Sender, card: ProvenCard, request: RedemptionRequest) -> Rede
     if data.approved:
         raise CardMalformed(f"{_OPERATION}: an AAC with the verification results of a TC")
     return Redemption(RedemptionStatus.REFUSED, request, evidence, data.reasons)
+
+
+def decline(sender: Sender, card: ProvenCard, unpredictable: bytes) -> RedemptionEvidence:
+    """An AAC that the terminal asks for, over this unpredictable number and no use of any benefit: the office proves by
+    it that the card was there, and in which state. The card counts nothing.
+
+    Once after GET PROCESSING OPTIONS, as ``redeem``, and with its faults. Raises CardMalformed for any other answer.
+    """
+    wanted = card.redemption_list
+    values = wanted.fill({TAG_9F37_UNPREDICTABLE_NUMBER: unpredictable}, elements.FORMATS)
+    command = Command(0x80, 0xAE, _AAC_REQUEST, 0x00, values, ne=256)
+    objects = _objects(check(sender.send(command), _OPERATION))
+    if objects.get(TAG_9F26_AC) is None or objects.need(TAG_9F27_CID)[0] != AAC:
+        raise CardMalformed(f"{_OPERATION}: no AAC where one was asked for")
+    return _evidence(card, values, objects, objects.need(TAG_9F26_AC))
 
 
 def _signed(card: ProvenCard, request: RedemptionRequest, values: bytes, objects: Tlvs) -> Redemption:
