@@ -25,6 +25,7 @@ _QUESTION: Final = 0.6
 """Seconds that a verdict waits to know whether anything waits for its card."""
 _WORK: Final = 2.0
 """Seconds for a script, or for what ran of one: only cards for which something waits come to this."""
+_STRANGE: Final = "its answer is out of form"
 
 
 class HttpScriptIssuer:
@@ -83,14 +84,14 @@ def _answer(api: ApiClient, request: Request) -> Mapping[str, Any]:
 def _challenge(answer: Mapping[str, Any]) -> CardChallenge:
     challenge, ticket = _bytes(answer, "challenge"), answer.get("ticket")
     if len(challenge) != CHALLENGE or not isinstance(ticket, str):
-        raise ReceiverAway("it answered no number")
+        raise ReceiverAway(_STRANGE)
     return CardChallenge(True, challenge, ticket)
 
 
 def _script(answer: Mapping[str, Any]) -> IssuedScript:
     script, number, done = _bytes(answer, "script"), answer.get("number"), answer.get("done")
     if type(number) is not int or not isinstance(done, list):
-        raise ReceiverAway("it answered no script")
+        raise ReceiverAway(_STRANGE)
     kinds = {kind.value: kind for kind in UpdateKind}
     known = tuple(kinds[one] for one in done if isinstance(one, str) and one in kinds)
     drawn = _challenge(answer) if script else CardChallenge(waiting=False)
@@ -101,4 +102,4 @@ def _bytes(answer: Mapping[str, Any], name: str) -> bytes:
     try:
         return bytes.fromhex(answer.get(name) or "")
     except (ValueError, TypeError):
-        raise ReceiverAway("it answered what is no hex") from None
+        raise ReceiverAway(_STRANGE) from None

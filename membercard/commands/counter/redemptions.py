@@ -174,8 +174,8 @@ def reverse(
 ) -> None:
     """Take back a redemption on its day, with its card in the reader.
 
-    Where the office is this installation, the card gets its uses back at once; else at its next insertion where changes
-    of the card run.
+    Where the office answers, here or at upload_url, the card gets its uses back at once; else at its next insertion
+    where changes of the card run.
 
     Example: membercard redemptions reverse T0000001-57 --reason "wrong benefit"
     """

@@ -323,9 +323,9 @@ class RedemptionService:
             return counter.reverse(verdict, receipt, self._parts.clock(), by=cashier, reason=reason)
 
     def booked_within(self, seconds: float) -> bool:
-        """Whether the office is this installation, and has every row of the journal within these seconds."""
+        """Whether the office changes cards here, and has every row of the journal within these seconds."""
         uploads, last = self._uploads, self._need().journal.last
-        return uploads is not None and self._books_here() and uploads.delivered(last, seconds)
+        return uploads is not None and self._changes_cards() and uploads.delivered(last, seconds)
 
     def _redeem(
         self,
@@ -368,8 +368,9 @@ class RedemptionService:
             parts.registry, parts.custody, place.merchant, place.terminal, parts.zone, booked=self._booked
         )
 
-    def _books_here(self) -> bool:
-        return self._parts.place is not None and self._parts.place.receiver is None
+    def _changes_cards(self) -> bool:
+        place, issuer = self._parts.place, self._parts.script_issuer
+        return place is not None and (place.receiver is None or issuer is not None)
 
     def _queue_changed(self) -> None:
         queue = self.queue_now()

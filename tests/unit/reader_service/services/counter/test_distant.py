@@ -182,7 +182,7 @@ def ran(rig: DistantRig, merchant: Merchant, chip: Inserted) -> tuple[dict[str, 
     return answer, CardScript.decode(bytes.fromhex(answer["script"]))
 
 
-def told(merchant: Merchant, answer: dict[str, Any], evidence: RedemptionEvidence, **more: Any) -> httpx.Response:
+def outcome_of(merchant: Merchant, answer: dict[str, Any], evidence: RedemptionEvidence, **more: Any) -> httpx.Response:
     """The outcome, given to the issuer."""
     sent = {"script": answer["number"], "ticket": answer["ticket"], "evidence": evidence.encode().hex(), **more}
     return merchant.post("outcome", **sent)
@@ -194,19 +194,19 @@ def test_only_the_card_confirms_what_ran(rig: DistantRig, chip: Inserted) -> Non
     answer, script = ran(rig, east, chip)
     challenge = bytes.fromhex(answer["challenge"])
     before = state_now(chip.sender, chip.card(), challenge)
-    assert told(east, answer, before).json() == {
+    assert outcome_of(east, answer, before).json() == {
         "done": [], "script": "", "number": 0, "challenge": "", "ticket": "", "unfinished": True,
     }  # fmt: skip
     forged = RedemptionEvidence.decode(before.encode().replace(before.issuer_data, _scripts(before.issuer_data, 2)))
-    assert refused(told(east, answer, forged), rig)
+    assert refused(outcome_of(east, answer, forged), rig)
     assert [state for _, state in rig.states()] == ["sent", "sent"]
     chip.card()
     assert update(chip.sender, script).ran == 2
     after = state_now(chip.sender, chip.card(), challenge)
-    assert refused(told(Merchant(rig, 1), answer, after), rig)
-    assert refused(told(east, answer, after, script=answer["number"] + 1), rig)
-    assert told(east, answer, after).json()["done"] == ["validity", "cover"]
-    assert refused(told(east, answer, after), rig), "the same outcome again"
+    assert refused(outcome_of(Merchant(rig, 1), answer, after), rig)
+    assert refused(outcome_of(east, answer, after, script=answer["number"] + 1), rig)
+    assert outcome_of(east, answer, after).json()["done"] == ["validity", "cover"]
+    assert refused(outcome_of(east, answer, after), rig), "the same outcome again"
     assert [state for _, state in rig.states()] == ["done", "done"]
 
 

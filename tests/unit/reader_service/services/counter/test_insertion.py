@@ -87,7 +87,7 @@ def elsewhere(issuer: Issuer) -> tuple[InsertionUpdates, Callable[[], int]]:
     return insertions, questions
 
 
-def test_an_issuer_that_is_away_is_tried_by_one_card_and_then_in_the_background_alone() -> None:
+def test_an_issuer_that_is_away_is_tried_by_one_card_and_then_only_in_the_background() -> None:
     insertions, questions = elsewhere(issuer := Issuer())
     insertions.look(live=True)
     assert questions() == 0
