@@ -13,7 +13,8 @@ from datetime import date, datetime, tzinfo
 from itertools import chain, combinations
 from typing import Final
 
-from programme.benefit import Product
+from programme.benefit import Benefit, Product, UseLimit
+from programme.dates import period_span
 from programme.decision import decide
 from programme.editions import ProgrammeEdition
 from programme.eligibility import Eligibility
@@ -39,12 +40,14 @@ _MOST_QUESTIONS: Final = 6
 
 @dataclass(slots=True)
 class _InForce:
-    """An edition with the days on which it was in force, and its benefits by the class that the card counts."""
+    """An edition with the days on which it was in force, its benefits by the class that the card counts, and by code
+    those that the office counts."""
 
     version: int
     first: date
     last: date
     offers: Mapping[str, Offer]
+    online: Mapping[str, Offer]
 
 
 @dataclass(slots=True)
@@ -66,7 +69,10 @@ class BookingRules:
                 continue  # of a later version of the program: its rules cannot be applied here
             issue = edition.issue
             days = (issue.issued.astimezone(self.zone).date(), issue.expires.astimezone(self.zone).date())
-            self._read.append(_InForce(issue.version, *days, _offers(edition.programme)))
+            offers = _offers(edition.programme)
+            by_class = {offer.benefit.benefit_class: offer for offer in offers if offer.benefit.benefit_class}
+            online = {offer.code: offer for offer in offers if offer.benefit.counted == "office"}
+            self._read.append(_InForce(issue.version, *days, by_class, online))
             self._version = max(self._version, file.version)
         return self
 
@@ -82,33 +88,79 @@ class BookingRules:
                 "valid", "这一天没有有效的服务方案版本", "no edition of the programme was in force on that day"
             )
         mark = None
-        for edition in _candidates(current, use):
+        for edition in _candidates(current, use.day, use.details.get("edition")):
             mark = _judged(edition, use, before, birth)
             if mark is None:
                 return None
         return mark
 
+    def since(self, benefit_class: str, day: date) -> date | None:
+        """The first day whose uses count for a use on that day or later; None where all of them do."""
+        return _earliest([one.offers.get(benefit_class) for one in self._read if one.last >= day], day)
 
-def _candidates(current: Sequence[_InForce], use: RuledUse) -> Iterator[_InForce]:
+    def since_online(self, benefit: str, day: date) -> date | None:
+        """The same for a benefit that the office counts, by its code."""
+        return _earliest([one.online.get(benefit) for one in self._in_force(day)], day)
+
+    def online(self, benefit: str, day: date, named: int) -> list[tuple[int, Offer]]:
+        """A benefit that the office counts as the editions of a day have it, each with its version: first the one that
+        a counter names, last the newest. Empty where none is in force, or none has it."""
+        current = self._in_force(day)
+        if not current:
+            return []
+        again = [(one.version, one.online.get(benefit)) for one in _candidates(current, day, named)]
+        return [(version, offer) for version, offer in again if offer is not None]
+
+    def _in_force(self, day: date) -> list[_InForce]:
+        return [one for one in self._read if one.first <= day <= one.last]
+
+
+def _earliest(offers: Sequence[Offer | None], day: date) -> date | None:
+    days = [_horizon(offer.benefit, day) for offer in offers if offer is not None]
+    known = [one for one in days if one is not None]
+    return min([day, *known]) if len(known) == len(days) else None
+
+
+def _horizon(benefit: Benefit, day: date) -> date | None:
+    """The first day whose uses ``decide`` looks at for a request on that day, or a later one; None where it looks at
+    all: a sequence, an earlier product, a limit for life or at an event."""
+    if benefit.phases or any(product.after is not None for product in benefit.products.values()):
+        return None
+    first = day
+    for limit in benefit.limits:
+        if limit.per in ("lifetime", "event"):
+            return None
+        first = min(first, *_begins(benefit, limit, day))
+    if any(product.price.cap is not None for product in benefit.products.values()):
+        first = min(first, day.replace(day=1))
+    return first
+
+
+def _begins(benefit: Benefit, limit: UseLimit, day: date) -> Iterator[date]:
+    yield day
+    if limit.per == "day" or limit.per == "month" or limit.per == "quarter" or limit.per == "year":
+        yield period_span(limit.per, limit.starts, day).first
+    else:
+        yield from (span.first for window in benefit.sold if (span := window.span(day)) is not None)
+
+
+def _candidates(current: Sequence[_InForce], day: date, named: object) -> Iterator[_InForce]:
     """The edition that the counter names, which may have had no line; the newest one, and on its first day the one
     before it. The last is the newest."""
     newest = current[-1]
     for edition in current[:-1]:
-        if edition.version == use.details.get("edition") or (newest.first == use.day and edition is current[-2]):
+        if edition.version == named or (newest.first == day and edition is current[-2]):
             yield edition
     yield newest
 
 
-def _offers(programme: Programme) -> dict[str, Offer]:
-    """The benefits that cards count, without the conditions that only a counter can judge."""
-    by_class = {}
+def _offers(programme: Programme) -> list[Offer]:
+    """The benefits without the conditions that only a counter can judge."""
+    known = []
     for offer in programme.offers():
-        benefit_class = offer.benefit.benefit_class
-        if benefit_class is None:
-            continue
         benefit = offer.benefit.model_copy(update={"eligibility": _known(offer.benefit.eligibility)})
-        by_class[benefit_class] = Offer(offer.code, benefit, offer.valid, _known(offer.common), offer.documents)
-    return by_class
+        known.append(Offer(offer.code, benefit, offer.valid, _known(offer.common), offer.documents))
+    return known
 
 
 def _known(conditions: Eligibility) -> Eligibility:

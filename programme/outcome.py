@@ -44,6 +44,8 @@ class RefusalCode(StrEnum):
     EVENT_MISSING = "event-missing"
     OFFLINE = "offline"
     """Counted in the office, which this counter cannot reach."""
+    ISSUER = "issuer"
+    """The office refuses; its sentence says why."""
     NOT_ON_CARD = "not-on-card"
     PLACE_MISSING = "place-missing"
     SOLD_OUT = "sold-out"

@@ -253,7 +253,11 @@ _REASONS: Final[dict[RefusalCode, Callable[[Ruling], Sentence]]] = {
     _C.LIMIT_REACHED: _reached,
     _C.TOO_MANY: _too_many,
     _C.EVENT_MISSING: _fixed("请录入场次", "enter the event"),
-    _C.OFFLINE: _fixed("由工会联网计数，目前无法连接", "counted by the union online, which cannot be reached"),
+    _C.OFFLINE: _fixed(
+        "由工会联网计次，目前无法连接；未扣次数，请恢复网络后再试",
+        "counted by the union online, which cannot be reached; nothing was counted, try again once the line is back",
+    ),
+    _C.ISSUER: _fixed("工会未受理", "the union does not allow it"),
     _C.NOT_ON_CARD: _fixed("卡上没有此权益，请先更新卡", "this benefit is not on the card; update the card first"),
     _C.PLACE_MISSING: _places,
     _C.SOLD_OUT: _sold_out,

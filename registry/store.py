@@ -55,6 +55,7 @@ from registry.programme.booking import Booking
 from registry.programme.changes import MerchantChanges
 from registry.programme.disputes import Disputes
 from registry.programme.findings import Findings
+from registry.programme.grants import Grants
 from registry.programme.merchants import Merchants
 from registry.programme.payouts import Payouts
 from registry.programme.rates import Rates
@@ -110,6 +111,7 @@ class Registry:
         self.merchants = Merchants(context)
         self.merchant_changes = MerchantChanges(context)
         self.booking = Booking(context)
+        self.grants = Grants(context)
         self.redemptions = Redemptions(context)
         self.findings = Findings(context)
         self.rates = Rates(context)

@@ -6,7 +6,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,10 @@ from membercard.wiring.bounded_http import Reply, Request
 from reader_service.redemptions.clock import IssuerTime
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 
 _UPLOADS: Final = "/redemptions/uploads"
+_GRANTS: Final = "/redemptions/grants"
 _TIMEOUT: Final = 60.0
 _TAKEN: Final = (200, 201)
 _BY_STATUS: Final = {
@@ -31,6 +34,7 @@ _BY_STATUS: Final = {
 }
 _CONFLICTS: Final = {
     "journal-outlet": UploadFaultCode.OUTLET,
+    "grant-request": UploadFaultCode.JOURNAL,
     "outlet-missing": UploadFaultCode.OUTLET_MISSING,
     "upload-rows": UploadFaultCode.ROWS,
 }
@@ -65,6 +69,14 @@ class HttpReceiver:
             {str(kind): _number(counts, kind) for kind in counts},
         )
 
+    def ask(self, wanted: GrantRequest) -> OnlineGrant | GrantRefused:
+        body = json.dumps({**asdict(wanted), "answers": list(wanted.answers)}, ensure_ascii=False).encode()
+        answer = self._object(self._api.ask(_posted(body, secrets.token_hex(16), _GRANTS)))
+        try:
+            return _grant(answer)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise UploadRefused(UploadFaultCode.ANSWER) from None
+
     def _object(self, reply: Reply) -> Mapping[str, Any]:
         """The JSON object of an answer. Raises ReceiverAway, UploadRefused."""
         answer = json_object(reply)
@@ -75,8 +87,29 @@ class HttpReceiver:
         return answer
 
 
-def _posted(body: bytes, key: str) -> Request:
-    return Request("POST", body, (("Content-Type", "application/json"), ("Idempotency-Key", key)), _UPLOADS)
+def _posted(body: bytes, key: str, target: str = _UPLOADS) -> Request:
+    return Request("POST", body, (("Content-Type", "application/json"), ("Idempotency-Key", key)), target)
+
+
+def _grant(answer: Mapping[str, Any]) -> OnlineGrant | GrantRefused:
+    """The decision of an answer. Raises AttributeError, KeyError, TypeError, ValueError,
+    UploadRefused."""
+    granted, refused = answer["granted"], answer["refused"]
+    if granted is None:
+        again = refused["again_on"]
+        day = None if again is None else date.fromisoformat(again)
+        return GrantRefused(str(refused["code"]), str(refused["rule"]), day, str(refused["zh"]), str(refused["en"]))
+    left = granted["left"]
+    return OnlineGrant(
+        number=_number(granted, "number"),
+        price=_number(granted, "price"),
+        saved=_number(granted, "saved"),
+        left=None if left is None else _number(granted, "left"),
+        day=date.fromisoformat(granted["day"]),
+        at=datetime.fromisoformat(granted["at"]),
+        known=granted["known"] is True,
+        reversed=granted["reversed"] is True,
+    )
 
 
 def _refusal(status: int, answer: Mapping[str, Any] | None) -> ReceiverAway | UploadRefused:

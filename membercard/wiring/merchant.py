@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from membercard import settings
 from membercard.errors import SettingsError
 from membercard.wiring.programme_edition import PROGRAMME, counter_edition
-from terminal.errors import CodecError
+from terminal.errors import CodecError, MembercardError
 
 if TYPE_CHECKING:
     from membercard.wiring.http_receiver import HttpReceiver
     from programme.editions import ProgrammeEdition
     from reader_service.parts import CounterPlace
     from reader_service.redemptions.counter import CounterRedemptions
+    from reader_service.redemptions.intents import UploadBatch
     from reader_service.redemptions.printer import ReceiptPrinter
-    from reader_service.redemptions.receiver import UploadReceiver
+    from reader_service.redemptions.receiver import UploadReceipt, UploadReceiver
+    from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 
 
 def counter_place() -> CounterPlace | None:
@@ -114,12 +116,43 @@ class StoredEdition:
 def counter_redemptions() -> Iterator[CounterRedemptions]:
     """The redemptions of this counter over its open journal. Raises SettingsError without a merchant, JournalError."""
     # Slow to import, and not needed by most commands.
+    from reader_service.redemptions.asking import IssuerLine
     from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 
     current, place = settings.load(), _place()
-    with RedemptionJournal.open(current.data_dir / FOLDER, current.now()) as journal:
-        yield CounterRedemptions(journal, place, current.zone)
+    with ExitStack() as stack:
+        journal = stack.enter_context(RedemptionJournal.open(current.data_dir / FOLDER, current.now()))
+        issuer = IssuerLine(IssuerOfCommand(stack), lambda: True)
+        yield CounterRedemptions(journal, place, current.zone, issuer)
+
+
+class IssuerOfCommand:
+    """The office as ``receiver_of_counter`` opens it, once something is asked of it: most redemptions need none."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._receiver: UploadReceiver | None = None
+
+    def through(self, journal: str) -> int:
+        return self._opened().through(journal)
+
+    def take(self, batch: UploadBatch) -> UploadReceipt:
+        return self._opened().take(batch)
+
+    def ask(self, wanted: GrantRequest) -> OnlineGrant | GrantRefused:
+        return self._opened().ask(wanted)
+
+    def _opened(self) -> UploadReceiver:
+        """Raises ReceiverAway where it cannot be opened."""
+        from reader_service.redemptions.receiver import ReceiverAway
+
+        if self._receiver is None:
+            try:
+                self._receiver = self._stack.enter_context(receiver_of_counter())
+            except MembercardError as fault:
+                raise ReceiverAway(str(fault)) from fault
+        return self._receiver
 
 
 def _place() -> CounterPlace:

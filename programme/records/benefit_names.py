@@ -1,4 +1,4 @@
-"""Names of the benefits that cards count, by the edition of the programme that was in force on a day."""
+"""Names of the benefits that cards or the office count, by the edition of the programme that was in force on a day."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class BenefitNames:
                 except CodecError:
                     continue  # of a later version of the program
                 names = {
-                    offer.benefit.benefit_class: BenefitName(offer.benefit.name.zh, offer.benefit.name.en)
+                    offer.benefit.benefit_class or offer.code: BenefitName(offer.benefit.name.zh, offer.benefit.name.en)
                     for offer in edition.programme.offers()
-                    if offer.benefit.benefit_class is not None
                 }
                 self._read.append((edition.issue.issued.astimezone(self.zone).date(), names))
         return self
 
     def of(self, benefit_class: str, day: date) -> BenefitName | None:
-        """The name in the newest edition that was published by that day and has the class; None where none has."""
+        """The name in the newest edition that was published by that day and has the class, or the code of a benefit
+        without one; None where none has."""
         for first, names in reversed(self._read):
             if first <= day and benefit_class in names:
                 return names[benefit_class]

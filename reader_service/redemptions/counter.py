@@ -16,6 +16,7 @@ from programme.outcome import Allowed, Refused
 from programme.programme import Offer, Programme
 from programme.sentences import title
 from reader_service.parts import CounterPlace, ProgrammeInForce
+from reader_service.redemptions.asking import COUNTED_ONLINE, IssuerLine, ask, offline, reach
 from reader_service.redemptions.clock import CLOCK_LIMIT, REST_LIMIT
 from reader_service.redemptions.day import DayCollector, DaySheet
 from reader_service.redemptions.errors import (
@@ -34,7 +35,7 @@ from reader_service.redemptions.record import CounterRecord, open_record, record
 from terminal.apdu import Sender
 from terminal.errors import CardError, CodecError, MembercardError, NotRedeemable, TransportError
 from terminal.localtime import date_time
-from terminal.member.journal_rows import COUNTED, JournalRow, RowKind
+from terminal.member.journal_rows import GIVES, JournalRow, RowKind
 from terminal.member.outcome import Verdict
 from terminal.member.pin import PinCheck, verify_pin
 from terminal.member.proven import ProvenCard
@@ -59,8 +60,14 @@ class PinRefused:
 class CounterRedemptions:
     """The redemptions of one counter over its open journal. Safe for several readers; one card is in one of them."""
 
-    def __init__(self, journal: RedemptionJournal, place: CounterPlace, zone: tzinfo) -> None:
-        self.journal, self.place, self.zone = journal, place, zone
+    def __init__(
+        self, journal: RedemptionJournal, place: CounterPlace, zone: tzinfo, issuer: IssuerLine | None = None
+    ) -> None:
+        self.journal, self.place, self.zone, self._issuer = journal, place, zone, issuer
+
+    @property
+    def _online(self) -> bool:
+        return self._issuer is not None and self._issuer.online()
 
     def recover(self, sender: Sender, verdict: Verdict, at: datetime) -> CounterRecord | None:
         """What became of an earlier request to this card that got no answer, or no proof; None where there is none.
@@ -72,6 +79,8 @@ class CounterRedemptions:
         intent = None if card is None else self.journal.open_intent(card.card_number, card.sequence)
         if card is None or intent is None:
             return None
+        if intent.counted_online:
+            return self._request_again(intent, at)
         try:
             outcome = recover(sender, card, RedemptionRequest.decode(intent.request))
         except (CardError, TransportError, CodecError):
@@ -93,7 +102,8 @@ class CounterRedemptions:
             return ()
         programme = self._programme(at).programme
         earlier = self.journal.counted_of(facts.card_number, facts.sequence)
-        return offers_of(programme, self.place.kinds, facts, earlier, at.astimezone(self.zone))
+        here = at.astimezone(self.zone)
+        return offers_of(programme, self.place.kinds, facts, earlier, here, online=self._online)
 
     def same_day(self, verdict: Verdict, at: datetime) -> bool:
         """Whether a verdict is of this local day: validity, hotlist and periods of another one are not those now."""
@@ -122,9 +132,11 @@ class CounterRedemptions:
         local = at.astimezone(self.zone)
         offer = self._offer_here(edition.programme, choice.benefit)
         earlier = self.journal.counted_of(card.card_number, card.sequence)
-        decision = decided(edition.programme, choice, facts, earlier, local)
+        decision = decided(edition.programme, choice, facts, earlier, local, online=self._issuer is not None)
         if isinstance(decision, Refused):
             return decision
+        if offer.benefit.counted == "office":
+            return self._ask(card, edition, offer, choice, decision, at, cashier)
         wanted = next((one for one in facts.entitlements if one.benefit_class == offer.benefit.benefit_class), None)
         request = self._request(offer, choice, decision, local)
         request.fill(card.redemption_list)  # raises before anything is written
@@ -155,7 +167,7 @@ class CounterRedemptions:
             row = self.journal.row(int(digits))
         except RowMisplaced:
             raise ReversalRefused(ReversalFault.RECEIPT) from None
-        if row.kind not in COUNTED:
+        if row.kind not in GIVES:
             raise ReversalRefused(ReversalFault.RECEIPT)
         record = self.record(row.number)
         if terminal != record.terminal or terminal != self.place.terminal:
@@ -263,6 +275,39 @@ class CounterRedemptions:
         """The record of the row that was written last about an intent."""
         return self._record(intent, self.journal.last_of(intent))
 
+    def _ask(
+        self,
+        card: ProvenCard,
+        edition: ProgrammeInForce,
+        offer: Offer,
+        choice: BenefitChoice,
+        decision: Allowed,
+        at: datetime,
+        cashier: str,
+    ) -> CounterRecord | Refused:
+        """Have the office count a use. While it is away nothing is written."""
+        local = at.astimezone(self.zone)
+        if self._issuer is None:
+            return offline(local)
+        refusal = reach(self._issuer, self.journal, local)
+        if refusal is not None:
+            return refusal
+        request = self._request(offer, choice, decision, local)
+        details = {**_details(offer, choice, decision, edition), "counted": "office"}
+        intent = self.journal.begin(
+            card.card_number, card.sequence, request.encode(), at, cashier=cashier, details=details
+        )
+        answer = ask(self._issuer, self.journal, intent, at)
+        return answer if isinstance(answer, Refused) else self._record(intent, answer)
+
+    def _request_again(self, intent: Intent, at: datetime) -> CounterRecord:
+        """What became of a use that the office was asked for."""
+        if self._issuer is None:
+            self.journal.torn(intent, at)
+        else:
+            ask(self._issuer, self.journal, intent, at, recovered=True)
+        return self._last(intent)
+
     def _record(self, intent: Intent, row: JournalRow) -> CounterRecord:
         return record_of(intent, row, self.zone, reversed_since=self.journal.was_reversed(row.number))
 
@@ -302,13 +347,13 @@ class CounterRedemptions:
 
     def _offer_here(self, programme: Programme, benefit: str) -> Offer:
         offer = programme.offer(benefit)
-        if offer.benefit.benefit_class is None or not set(self.place.kinds).intersection(offer.benefit.merchants):
+        if offer.benefit.counted == "none" or not set(self.place.kinds).intersection(offer.benefit.merchants):
             raise NotRedeemable(f"redeeming: benefit {benefit} is not redeemed at this counter")
         return offer
 
     def _request(self, offer: Offer, choice: BenefitChoice, decision: Allowed, local: datetime) -> RedemptionRequest:
         return RedemptionRequest(
-            benefit_class=offer.benefit.benefit_class or "",
+            benefit_class=offer.benefit.benefit_class or COUNTED_ONLINE,
             quantity=choice.request.quantity,
             amount=decision.price,
             day=local.date(),

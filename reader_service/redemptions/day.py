@@ -15,7 +15,7 @@ from typing import Any, Final
 from programme.wording import Sentence
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.record import CounterOutcome, CounterRecord, open_record, record_of
-from terminal.member.journal_rows import COUNTED, ENDS_INTENT, JournalRow, RowKind
+from terminal.member.journal_rows import ENDS_INTENT, GIVES, JournalRow, RowKind
 
 _DOUBTFUL: Final = frozenset((CounterOutcome.UNKNOWN, CounterOutcome.LOGGED, CounterOutcome.REPEATED))
 """Outcomes after which nothing is open at the counter, and which a person should know of."""
@@ -203,7 +203,7 @@ class DayCollector:
                 if past and intent.number in self._open:
                     self._open[intent.number] = row
                 return
-            if row.kind in COUNTED:
+            if row.kind in GIVES:
                 self._counted[row.number] = (intent, row)
             if past:
                 self._open.pop(intent.number, None)

@@ -25,6 +25,11 @@ class Intent:
     cashier: str = ""
     details: Mapping[str, str | int] = field(default_factory=dict)
 
+    @property
+    def counted_online(self) -> bool:
+        """Whether the office counts it, and no card is asked."""
+        return self.details.get("counted") == "office"
+
     @classmethod
     def of(cls, row: JournalRow) -> Intent:
         """Raises CodecError for a row without what an intent has."""
@@ -41,6 +46,29 @@ class IntentResult:
     counter: int = 0
     evidence: bytes = field(default=b"", repr=False)
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedUse:
+    """What the office has granted for an intent: ``number`` there, ``price`` and ``saved`` in fen, uses ``left``, None
+    without a limit."""
+
+    number: int
+    price: int
+    saved: int
+    left: int | None
+
+    @classmethod
+    def of(cls, row: JournalRow) -> GrantedUse:
+        """Of a row ``granted`` or ``given``. Raises CodecError."""
+        left = row.amount("left") if "left" in row.data else None
+        return cls(row.amount("grant"), row.amount("price"), row.amount("saved"), left)
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The values of such a row."""
+        rest = {} if self.left is None else {"left": self.left}
+        return {"grant": self.number, "price": self.price, "saved": self.saved, **rest}
 
 
 @dataclass(frozen=True, slots=True)

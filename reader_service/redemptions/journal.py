@@ -21,11 +21,11 @@ from reader_service.redemptions.errors import (
     RedemptionRepeated,
     RowMisplaced,
 )
-from reader_service.redemptions.intents import Intent, IntentResult, UploadBatch
+from reader_service.redemptions.intents import GrantedUse, Intent, IntentResult, UploadBatch
 from reader_service.redemptions.sealed_log import Damage, SealedLog
 from terminal.errors import CodecError
 from terminal.localtime import date_time
-from terminal.member.journal_rows import COUNTED, ENDS_INTENT, JournalRow, RowKind
+from terminal.member.journal_rows import COUNTED, ENDS_INTENT, GIVES, JournalRow, RowKind
 
 FOLDER: Final = "redemptions"
 """Folder in the data directory."""
@@ -51,6 +51,7 @@ class RedemptionJournal:
         self._counted: dict[tuple[str, int, int], int] = {}
         self._of_card: dict[tuple[str, int], list[tuple[int, int]]] = {}
         self._about: dict[int, int] = {}
+        self._granted: dict[int, GrantedUse] = {}
         self._redemptions: set[int] = set()
         self._reversed: set[int] = set()
         self._through = 0
@@ -158,8 +159,7 @@ class RedemptionJournal:
     def not_proven(self, intent: Intent, at: datetime, *, reason: str) -> None:
         """Note that the answer proves nothing; the card may have counted, so that the intent stays open. Raises as
         ``torn``."""
-        card: dict[str, str | int] = {"card": intent.card_number, "sequence": intent.sequence}
-        self._stays_open(intent, RowKind.NOT_PROVEN, at, **card, reason=_short(reason))
+        self._stays_open(intent, RowKind.NOT_PROVEN, at, **_card_of(intent), reason=_short(reason))
 
     def _stays_open(self, intent: Intent, kind: RowKind, at: datetime, **data: str | int) -> None:
         with self._lock:
@@ -173,13 +173,9 @@ class RedemptionJournal:
         Raises RedemptionRepeated where the card's transaction counter has a row already (the result is on the disk,
         and nothing may be given), RowMisplaced for an intent that has ended, JournalUnavailable.
         """
-        if result.kind not in ENDS_INTENT - {RowKind.REPEATED}:
+        if result.kind not in ENDS_INTENT - {RowKind.REPEATED, RowKind.GIVEN}:
             raise CodecError(f"a row of kind {result.kind} is no result of an intent")
-        data: dict[str, str | int] = {
-            "intent": intent.number,
-            "card": intent.card_number,
-            "sequence": intent.sequence,
-        }
+        data: dict[str, str | int] = {"intent": intent.number, **_card_of(intent)}
         with self._lock:
             self._need(intent)
             if result.kind not in COUNTED:
@@ -194,6 +190,26 @@ class RedemptionJournal:
             f"the journal; nothing may be given for it",
             earlier,
         )
+
+    def granted(self, intent: Intent) -> GrantedUse | None:
+        """What the office has granted for an open intent; None as far as this counter knows."""
+        with self._lock:
+            return self._granted.get(intent.number)
+
+    def grant(self, intent: Intent, use: GrantedUse, at: datetime) -> None:
+        """Note that the office has counted what an intent asks; the intent stays open. Raises as ``torn``."""
+        self._stays_open(intent, RowKind.GRANTED, at, **_card_of(intent), **use.values)
+
+    def give(self, intent: Intent, at: datetime, *, recovered: bool = False) -> JournalRow:
+        """Write down that a granted benefit is given, and return when the disk has it. Raises RowMisplaced for an
+        intent that has ended or has no grant, JournalUnavailable."""
+        with self._lock:
+            self._need(intent)
+            use = self._granted.get(intent.number)
+            if use is None:
+                raise RowMisplaced(f"the office has granted nothing for row {intent.number}")
+            again = {"recovered": 1} if recovered else {}
+            return self._append(RowKind.GIVEN, at, intent=intent.number, **_card_of(intent), **use.values, **again)
 
     def reverse(self, number: int, at: datetime, *, by: str, reason: str) -> JournalRow:
         """Note that the redemption of row ``number`` was taken back. Raises RowMisplaced, JournalFull,
@@ -372,17 +388,21 @@ class RedemptionJournal:
             self._waiting.append((row.number, row.at))
 
     def _change(self, row: JournalRow) -> None:
-        if row.kind in ENDS_INTENT or row.kind in (RowKind.TORN, RowKind.NOT_PROVEN):
+        if row.kind in ENDS_INTENT or row.kind in (RowKind.TORN, RowKind.NOT_PROVEN, RowKind.GRANTED):
             self._about[row.amount("intent")] = row.number
         if row.kind is RowKind.INTENT:
             self._open[row.number] = Intent.of(row)
+        elif row.kind is RowKind.GRANTED:
+            self._granted[row.amount("intent")] = GrantedUse.of(row)
         elif row.kind in ENDS_INTENT:
             self._open.pop(row.amount("intent"), None)
+            self._granted.pop(row.amount("intent"), None)
+            if row.kind in GIVES:
+                self._redemptions.add(row.number)
             if row.kind in COUNTED:
                 card = row.text("card"), row.amount("sequence")
                 self._counted[(*card, row.amount("counter"))] = row.number
                 self._of_card.setdefault(card, []).append((row.amount("intent"), row.number))
-                self._redemptions.add(row.number)
         elif row.kind is RowKind.REVERSED:
             self._reversed.add(row.amount("redemption"))
         elif row.kind is RowKind.UPLOADED:
@@ -391,6 +411,10 @@ class RedemptionJournal:
         elif row.kind is RowKind.ACKNOWLEDGED:
             for place in row.text("places").split():
                 self._unseen.pop(int(place), None)
+
+
+def _card_of(intent: Intent) -> dict[str, str | int]:
+    return {"card": intent.card_number, "sequence": intent.sequence}
 
 
 def _short(text: str) -> str:

@@ -6,11 +6,11 @@ Pure: the card's facts, the counter's own earlier redemptions of the card and th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from programme.benefit import Product
+from programme.benefit import Counting, Product
 from programme.decision import decide
 from programme.facts import Beneficiary, BenefitRequest, BenefitUse, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused
@@ -61,12 +61,14 @@ class CounterOffer:
     places: Mapping[str, Wording]
     show: tuple[Wording, ...]
     pin: bool
+    counted: Counting = "card"
 
     @property
     def possible(self) -> bool:
-        """Whether it can be chosen: it is allowed, or waits only for what the cashier enters; the card counts it."""
+        """Whether it can be chosen: it is allowed, or waits only for what the cashier enters; card or office
+        count it."""
         open_to = isinstance(self.decision, Allowed) or self.decision.code in _TO_ENTER
-        return open_to and self.benefit_class is not None
+        return open_to and self.counted != "none"
 
     @property
     def at_once(self) -> bool:
@@ -108,17 +110,30 @@ def offers_of(
     facts: MemberFacts,
     earlier: Sequence[tuple[Intent, JournalRow]],
     at: datetime,
+    *,
+    online: bool = False,
 ) -> tuple[CounterOffer, ...]:
     """Every product of the benefits that merchants of these kinds give, those that can be chosen first. ``at`` is the
-    local time."""
+    local time; ``online``: the office can be asked for what it counts."""
     here = frozenset(kinds)
     listed = [
-        _offer(offer, code, product, facts, earlier, at)
+        _offer(offer, code, product, facts, earlier, at, online)
         for offer in programme.offers()
         if here.intersection(offer.benefit.merchants)
         for code, product in offer.benefit.products.items()
     ]
     return tuple(sorted(listed, key=lambda one: not one.possible))
+
+
+def _judged_here(offer: Offer, online: bool) -> Offer:
+    """What this counter can judge: of a benefit that the office counts not the rules about earlier uses and stocks,
+    which the office is asked for."""
+    benefit = offer.benefit
+    if benefit.counted != "office" or not online:
+        return offer
+    products = {code: product.model_copy(update={"after": None}) for code, product in benefit.products.items()}
+    without = {"counted": "none", "limits": (), "phases": (), "stock": {}, "products": products}
+    return replace(offer, benefit=benefit.model_copy(update=without))
 
 
 def decided(
@@ -127,9 +142,14 @@ def decided(
     facts: MemberFacts,
     earlier: Sequence[tuple[Intent, JournalRow]],
     at: datetime,
+    *,
+    online: bool = False,
 ) -> Allowed | Refused:
-    """The decision on one choice. Raises NotInProgramme."""
-    offer = programme.offer(choice.benefit)
+    """The decision on one choice; of a benefit that the office counts what this counter can say, where it is
+    ``online``. Raises NotInProgramme."""
+    offer = _judged_here(programme.offer(choice.benefit), online)
+    if choice.request.place and offer.benefit.counted == "none":
+        choice = replace(choice, request=replace(choice.request, place=""))
     return decide(offer, _beneficiary(facts), choice.request, _past(facts, choice.benefit, earlier), at)
 
 
@@ -140,13 +160,16 @@ def _offer(
     facts: MemberFacts,
     earlier: Sequence[tuple[Intent, JournalRow]],
     at: datetime,
+    online: bool,
 ) -> CounterOffer:
-    benefit = offer.benefit
-    decision = decide(offer, _beneficiary(facts), BenefitRequest(code), _past(facts, offer.code, earlier), at)
+    benefit, judged = offer.benefit, _judged_here(offer, online)
+    decision = decide(judged, _beneficiary(facts), BenefitRequest(code), _past(facts, offer.code, earlier), at)
     entitlement = next((one for one in facts.entitlements if one.benefit_class == benefit.benefit_class), None)
     left = None if entitlement is None else entitlement.left(at.date())
     after = decision.left if isinstance(decision, Allowed) else None
     most = after + 1 if after is not None else MOST if left is None else left
+    if benefit.counted == "office":
+        most = min([most, *(limit.count for limit in benefit.limits if limit.covers(code))])
     asks = []
     if product.price.entered:
         asks.append("price")
@@ -170,6 +193,7 @@ def _offer(
         places=places if "place" in asks else {},
         show=offer.documents,
         pin=entitlement is not None and entitlement.pin,
+        counted=benefit.counted,
     )
 
 

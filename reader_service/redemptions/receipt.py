@@ -39,6 +39,7 @@ _LABELS: Final = {
     "returned": Sentence("退还", "Paid back"),
     "card": Sentence("会员卡号", "Card"),
     "transaction": Sentence("卡片交易序号", "Card transaction"),
+    "grant": Sentence("工会计次号", "Union count no."),
     "left": Sentence("本期剩余次数", "Left in this period"),
     "cashier": Sentence("收银员", "Cashier"),
     "merchant": Sentence("商户号", "Merchant no."),
@@ -99,6 +100,10 @@ def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterat
     yield pair("card", record.card)
     if record.transaction is not None:
         yield pair("transaction", str(record.transaction))
+    if record.grant is not None:
+        yield pair("grant", str(record.grant))
+    if record.left is not None and not record.reversed:
+        yield pair("left", str(record.left))
     if record.used is not None and record.limit is not None and not record.reversed:
         yield pair("left", f"{record.limit - record.used} / {record.limit}")
     yield pair("time", date_time(record.at, record.at.tzinfo))

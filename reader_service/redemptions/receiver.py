@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from reader_service.redemptions.intents import UploadBatch
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from terminal.errors import MembercardError
 
 
@@ -86,7 +87,7 @@ class UploadReceipt:
 
 
 class UploadReceiver(Protocol):
-    """Where rows go. Both calls raise ReceiverAway and UploadRefused."""
+    """The office: where rows go, and where benefits are counted. All calls raise ReceiverAway and UploadRefused."""
 
     def through(self, journal: str) -> int:
         """The number of the last row that the office has of a journal; 0 for a new one."""
@@ -94,4 +95,8 @@ class UploadReceiver(Protocol):
 
     def take(self, batch: UploadBatch) -> UploadReceipt:
         """Hand over rows. Rows that the office has change nothing."""
+        ...
+
+    def ask(self, wanted: GrantRequest) -> OnlineGrant | GrantRefused:
+        """Ask for a use of a benefit that the office counts. Asked again, it is the same use."""
         ...

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from programme.wording import Sentence
-from reader_service.redemptions.intents import Intent
+from reader_service.redemptions.intents import GrantedUse, Intent
 from terminal.emv.data.masking import masked_pan
 from terminal.errors import CodecError
 from terminal.member.journal_rows import COUNTED, JournalRow, RowKind
@@ -50,6 +50,8 @@ _OUTCOMES = {
     RowKind.NOT_COUNTED: CounterOutcome.NOT_COUNTED,
     RowKind.UNKNOWN: CounterOutcome.UNKNOWN,
     RowKind.TORN: CounterOutcome.TORN,
+    RowKind.GRANTED: CounterOutcome.TORN,
+    RowKind.GIVEN: CounterOutcome.DONE,
 }
 OUTCOME_OF = {
     RedemptionStatus.DONE: CounterOutcome.DONE,
@@ -65,7 +67,8 @@ class CounterRecord:
     """A request and what became of it. Amounts in fen; ``transaction`` is the ATC; ``used`` of ``limit`` by the card.
 
     ``number`` is the row of the result, which names the redemption at this counter. ``reasons`` are names of
-    ``CvrFlag``, or the failed check. The card number is masked.
+    ``CvrFlag``, or the failed check. ``grant`` is the number in the office of what it has counted itself, with the uses
+    ``left`` there. The card number is masked.
     """
 
     number: int
@@ -89,6 +92,8 @@ class CounterRecord:
     limit: int | None = None
     reasons: tuple[str, ...] = ()
     reversed: bool = False
+    grant: int | None = None
+    left: int | None = None
 
     @property
     def receipt(self) -> str:
@@ -128,6 +133,10 @@ def record_of(intent: Intent, row: JournalRow, zone: tzinfo, *, reversed_since: 
         reasons=reasons,
         reversed=reversed_since,
     )
+    if row.kind is RowKind.GIVEN:
+        use, again = GrantedUse.of(row), row.data.get("recovered") == 1
+        done = CounterOutcome.RECOVERED if again else CounterOutcome.DONE
+        return replace(record, outcome=done, amount=use.price, saved=use.saved, grant=use.number, left=use.left)
     if row.kind not in COUNTED:
         return record
     try:

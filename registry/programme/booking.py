@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, tuple_, up
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.db.context import RegistryContext
-from registry.db.privacy import scrub
 from registry.db.tables import (
     ENDED,
     LIVING,
@@ -34,6 +33,7 @@ from registry.db.tables import (
 from registry.errors import RegistryConflict
 from registry.programme.findings import add_findings, resolve
 from registry.programme.gaps import CounterGaps
+from registry.programme.given import book_given
 from registry.programme.judgement import (
     BookedUse,
     Contract,
@@ -50,14 +50,13 @@ from registry.programme.judgement import (
 from registry.programme.merchants import contract_of
 from registry.programme.reversals import book_reversals
 from registry.programme.rules import Intents, Rules, judge_by_rules
-from registry.programme.work import Card, Upload, UploadWork
+from registry.programme.work import Card, Upload, UploadWork, clean
 from terminal.errors import CodecError
 from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRow, RowKind
 
 MOST_ROWS: Final = 500
 """Rows of one upload."""
 _ROWS: Final = range(1, 2**53)
-_LONGEST_TEXT: Final = 200
 _CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _ROW_MARKS: Final = {
     RowKind.UNKNOWN: FindingKind.UNKNOWN_OUTCOME,
@@ -82,7 +81,7 @@ _BOOKED: Final = select(
     redemptions.c.period_start,
     redemptions.c.scripts,
     redemptions.c.cryptogram,
-)
+).where(redemptions.c.atc.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +121,18 @@ class Booking:
             self._judge(conn, work, contract, judged)
             if work.booked:
                 conn.execute(insert(redemptions), work.booked)
+            book_given(conn, work)
             self._reverse(conn, work, by)
             if rules is not None:
                 judge_by_rules(conn, self._context, work, rules)
             new = add_findings(conn, work.findings)
-            if work.booked or work.reversed or new:
-                subject, booked = f"outlet:{outlet}", len(work.booked)
-                taken_back = len(work.reversed)
+            booked = len(work.booked) + work.given
+            if booked or work.reversed or new:
+                subject, taken_back = f"outlet:{outlet}", len(work.reversed)
                 audit = self._context.audit
                 audit(conn, by, "redemption.book", subject, booked=booked, reversed=taken_back, findings=new)
         kinds = Counter(str(row["kind"]) for row in work.findings)
-        return BookingResult(upload.rows[-1].number, len(work.booked), work.known, len(work.reversed), dict(kinds))
+        return BookingResult(upload.rows[-1].number, booked, work.known, len(work.reversed), dict(kinds))
 
     def through(self, outlet: int, journal: str) -> int:
         """The number of the last row that the office has of a journal; 0 for a new one. Raises RegistryConflict for a
@@ -149,7 +149,7 @@ class Booking:
         kind = _ROW_MARKS.get(row.kind)
         if kind is None:
             return
-        facts = {name: _clean(row.data[name]) for name in _SHOWN if row.data.get(name)}
+        facts = {name: clean(row.data[name]) for name in _SHOWN if row.data.get(name)}
         number, sequence = row.data.get("card"), row.data.get("sequence")
         named = isinstance(number, str) and _CARD_NUMBER.fullmatch(number) and isinstance(sequence, int)
         work.mark(row, Mark(kind, facts), (str(number), int(sequence or 0) % 100) if named else None)
@@ -242,18 +242,20 @@ class Booking:
             number = row.data.get("redemption", "")
             one = booked.get(number)
             if one is None or one.id in taken or (one.reversed_at is not None and one.reversed_at != row.at):
-                work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": _clean(number)}))
+                work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": clean(number)}))
             elif one.reversed_at is None and (
                 row.number <= work.through or self._context.day(row.at).isoformat() != one.day
             ):
-                own = {name: _clean(row.data[name]) for name in ("by", "reason") if row.data.get(name)}
+                own = {name: clean(row.data[name]) for name in ("by", "reason") if row.data.get(name)}
                 days = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
                 facts = {**days, **own, "at": row.at.isoformat()}
-                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), (one.card_number, one.sequence), one.atc)
+                card, about = (one.card_number, one.sequence), one.number if one.atc is None else 0
+                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), card, one.atc, about=about)
             elif one.reversed_at is None:
                 taken.add(one.id)
-                work.taken_back.add((one.card_number, one.sequence, one.atc))
-                texts = {name: str(_clean(row.data.get(name, ""))) for name in ("by", "reason")}
+                if one.atc is not None:
+                    work.taken_back.add((one.card_number, one.sequence, one.atc))
+                texts = {name: str(clean(row.data.get(name, ""))) for name in ("by", "reason")}
                 work.reversed.append({"redemption_id": one.id, "at": row.at, "booked_at": work.now, **texts})
         book_reversals(conn, self._context, work.reversed, by=by)
 
@@ -372,11 +374,3 @@ def _open_gaps(conn: Connection, booked: Mapping[Card, Sequence[BookedUse]]) -> 
         for row in conn.execute(select(findings).where(*open_ones, card.in_(list(gaps)))):
             gaps[row.card_number, row.sequence].known[row.atc, row.atc_until] = row.id
     return gaps
-
-
-def _clean(value: object) -> str | int:
-    """A value of a counter's row as it may be stored and shown: printable, short, without personal numbers."""
-    if isinstance(value, int):
-        return value
-    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    return scrub(" ".join(text.split())[:_LONGEST_TEXT])

@@ -30,9 +30,13 @@ _R: Final = redemptions.c
 _OF_CARD: Final = and_(
     findings.c.card_number == _R.card_number,
     findings.c.sequence == _R.sequence,
-    findings.c.atc == _R.atc,
+    or_(
+        findings.c.atc == _R.atc,
+        and_(_R.atc.is_(None), findings.c.journal == _R.journal, findings.c.number == _R.number),
+    ),
     findings.c.holds,
 )
+"""A finding that holds a redemption: by its transaction counter, or its row where the office has counted."""
 
 
 def held() -> ColumnElement[bool]:

@@ -138,12 +138,10 @@ class Findings:
     def _take_back(self, conn: Connection, finding: Finding, now: datetime) -> None:
         """Book the reversal of a finding, unless another was booked since."""
         this = redemptions.c
-        mine = (
-            this.card_number == finding.card_number,
-            this.sequence == finding.sequence,
-            this.atc == finding.atc,
-            this.journal == finding.journal,
-        )
+        of_card = (this.card_number == finding.card_number, this.sequence == finding.sequence)
+        of_journal = this.journal == finding.journal
+        counted = this.number == finding.number if finding.atc is None else this.atc == finding.atc
+        mine = (*of_card, of_journal, counted)
         chosen = select(this.id).join(reversals, reversals.c.redemption_id == this.id, isouter=True)
         chosen = chosen.where(*mine, reversals.c.redemption_id.is_(None))
         redemption = conn.execute(chosen).scalar_one_or_none()

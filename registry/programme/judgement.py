@@ -73,6 +73,10 @@ class FindingKind(StrEnum):
     """The counter could not find out whether the card had counted."""
     NOT_PROVEN = "not-proven"
     """A card at the counter answered what proves nothing."""
+    GRANT_UNKNOWN = "grant-unknown"
+    """A benefit that the office counts was given, and the office had not counted it. Not booked."""
+    GRANT_LATE = "grant-late"
+    """It was given, and the counter uploads that so late that the office had counted it no more. Booked."""
     REVERSAL_UNKNOWN = "reversal-unknown"
     """A reversal of what is not booked, or was reversed before."""
     REVERSAL_LATE = "reversal-late"
@@ -109,6 +113,7 @@ HOLDS: Final = NOT_BOOKED | {
     FindingKind.NOT_ALLOWED,
     FindingKind.PRICE,
     FindingKind.ENDED_CARD,
+    FindingKind.GRANT_LATE,
     FindingKind.REVERSAL_LATE,
 }
 """Findings of a redemption that is not settled before a person has decided."""

@@ -32,7 +32,8 @@ from terminal.names import all_visible
 
 _NUMBER: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z ._-]{0,13}[0-9A-Za-z])?")
 _TERMINAL: Final = re.compile(r"[0-9A-Za-z]{8}")
-_BENEFIT: Final = re.compile(r"[0-9]{4}")
+BENEFIT: Final = re.compile(r"[0-9]{4}|(?=[0-9-]*[a-z])[a-z0-9][a-z0-9-]{0,39}")
+"""A class that cards count, or the code of a benefit that the union counts online."""
 _ACCOUNT: Final = re.compile(r"[0-9A-Za-z-]{6,34}")
 _LONGEST: Final = 100
 _WAITING: Final = ChangeState.WAITING.value
@@ -40,7 +41,7 @@ RULES: Final = {
     "merchant-number": "a merchant identifier is 1 to 15 letters and digits, with blanks, dots, _ and - between them",
     "merchant-name": "a name is 1 to 100 printable characters",
     "merchant-contract": "the contract ends before it begins",
-    "merchant-benefit": "a contract has at least one benefit class of four digits",
+    "merchant-benefit": "a contract has a benefit: a class of four digits, or the code of one that the union counts",
     "merchant-account": "an account is 6 to 34 letters and digits",
     "outlet-name": "each outlet has a name of its own",
     "outlet-address": "an address is at most 100 printable characters",
@@ -61,8 +62,8 @@ class NewOutlet:
 @dataclass(frozen=True, slots=True)
 class NewMerchant:
     """A merchant as a person enters it. ``number`` is the merchant identifier (tag 9F16): 1 to 15 letters and digits,
-    with blanks, dots, _ and - between them. ``benefits`` are classes of four digits; an empty ``account`` leaves the
-    one on record."""
+    with blanks, dots, _ and - between them. ``benefits`` are classes of four digits, and codes of benefits that the
+    union counts online; an empty ``account`` leaves the one on record."""
 
     number: str
     name: str
@@ -117,7 +118,7 @@ def faults_of(merchant: NewMerchant) -> Iterator[str]:
         yield "merchant-name"
     if merchant.contract_until < merchant.contract_from:
         yield "merchant-contract"
-    if not merchant.benefits or not all(map(_BENEFIT.fullmatch, merchant.benefits)):
+    if not merchant.benefits or not all(map(BENEFIT.fullmatch, merchant.benefits)):
         yield "merchant-benefit"
     if merchant.account and not _ACCOUNT.fullmatch(merchant.account):
         yield "merchant-account"

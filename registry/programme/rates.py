@@ -6,7 +6,6 @@ never changed: the rate of a redemption is the newest of those that are valid on
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,17 +18,18 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.tables import merchants, settlement_rates
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.changes import MerchantChange, MerchantChangeKind, change_on_record, request_change
+from registry.programme.merchants import BENEFIT
 
 WHOLE: Final = 10_000
 """A share of one, in ten-thousandths."""
 MOST: Final = 100_000_000
 """The highest rate for a unit, in fen."""
-_CLASS: Final = re.compile(r"[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What is paid for a redemption from a day on: ``per_unit`` in fen, ``share`` of the amount in ten-thousandths."""
+    """What is paid for a redemption from a day on: ``per_unit`` in fen, ``share`` of the amount in ten-thousandths.
+    ``benefit_class`` is the class that cards count, or the code of a benefit that the union counts online."""
 
     benefit_class: str
     valid_from: date
@@ -81,8 +81,11 @@ class Rates:
         """Request a rate, which is in force once a second person approves; it takes the place of one of the same class
         and day. Raises NotOnRecord, RegistryConflict for a rate out of range."""
         why = reason_given(reason)
-        if not _CLASS.fullmatch(rate.benefit_class):
-            raise RegistryConflict("a benefit class has four digits", reason="rate-class")
+        if not BENEFIT.fullmatch(rate.benefit_class):
+            raise RegistryConflict(
+                "a benefit is a class of four digits, or the code of one that the union counts online",
+                reason="rate-class",
+            )
         if abs(rate.share) > WHOLE or abs(rate.per_unit) > MOST:
             sentence = "a rate is at most 1,000,000 yuan for a unit and 100 % of the amount, in either direction"
             raise RegistryConflict(sentence, reason="rate-range")

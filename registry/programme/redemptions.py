@@ -17,12 +17,13 @@ from registry.programme.entries import held
 @dataclass(frozen=True, slots=True)
 class RedemptionView:
     """A booked redemption. ``amount`` is in fen. ``held``: an open finding keeps it from being settled, or a person has
-    refused it."""
+    refused it. ``grant`` is the number under which the union has counted it online: then no card has signed it, ``atc``
+    is None, and ``benefit_class`` the code of the benefit."""
 
     id: int
     card_number: str
     sequence: int
-    atc: int
+    atc: int | None
     outlet: int
     merchant: str
     terminal: str
@@ -35,6 +36,7 @@ class RedemptionView:
     booked_at: datetime
     reversed_at: datetime | None
     held: bool
+    grant: int | None
 
 
 class Redemptions:
@@ -90,4 +92,5 @@ def _view_of(row: Row[Any]) -> RedemptionView:
         booked_at=row.booked_at,
         reversed_at=row.reversed_at,
         held=bool(row.held),
+        grant=row.grant_id,
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Row, delete, select, tuple_
+from sqlalchemy import Connection, Row, and_, delete, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.batches.persons import open_person
@@ -61,6 +61,9 @@ class Rules(Protocol):
         """What the rules say against a use; ``before`` are the member's earlier uses of the same class that were not
         reversed."""
 
+    def since(self, benefit_class: str, day: date) -> date | None:
+        """The first day whose uses count for a use on that day or later; None where all of them do."""
+
 
 @dataclass(slots=True)
 class Intents:
@@ -75,7 +78,7 @@ class Intents:
         ended = {row.data.get("intent") for row in rows if row.kind in ENDS_INTENT}
         known, open_ones = {}, []
         for row in rows:
-            if row.kind is not RowKind.INTENT:
+            if row.kind is not RowKind.INTENT or row.data.get("counted") == "office":
                 continue
             key, values = _digest(str(row.data.get("request", ""))), _details(row)
             known[key] = values
@@ -118,10 +121,10 @@ def judge_by_rules(conn: Connection, context: RegistryContext, work: UploadWork,
     touched = new | work.taken_back
     if not touched:
         return
-    uses = _uses(conn, context, touched)
+    uses = _uses(conn, context, touched, _horizons(conn, work, rules))
     wanted = [use for use, later in uses if later]
     open_ones = _open_findings(conn, [use for use in wanted if (use.card_number, use.sequence, use.atc) not in new])
-    birth = _births(conn, context)
+    birth = births_of(conn, context)
     before: dict[tuple[int, str], list[RuledUse]] = defaultdict(list)
     for use, later in uses:
         earlier = before[use.member, use.benefit_class]
@@ -147,13 +150,32 @@ def _judge(
         work.mark_use(mark, use)
 
 
-def _uses(conn: Connection, context: RegistryContext, touched: set[_Key]) -> list[tuple[RuledUse, bool]]:
-    """All uses of the members of these redemptions, of their classes, in the order of time; each with whether it is one
-    of them or behind one of them."""
+def _horizons(conn: Connection, work: UploadWork, rules: Rules) -> dict[str, date | None]:
+    """For each class of what was booked or reversed the first day whose uses count."""
+    first: dict[str, str] = {}
+    changed = [(str(row["benefit_class"]), str(row["day"])) for row in work.booked]
+    if work.taken_back:
+        key = tuple_(_R.card_number, _R.sequence, _R.atc)
+        rows = conn.execute(select(_R.benefit_class, _R.day).where(key.in_(work.taken_back)))
+        changed += [(row.benefit_class, row.day) for row in rows]
+    for benefit_class, day in changed:
+        first[benefit_class] = min(day, first.get(benefit_class, day))
+    return {name: rules.since(name, date.fromisoformat(day)) for name, day in first.items()}
+
+
+def _uses(
+    conn: Connection, context: RegistryContext, touched: set[_Key], horizons: Mapping[str, date | None]
+) -> list[tuple[RuledUse, bool]]:
+    """The uses of the members of these redemptions, of their classes and since the days that count, in the order of
+    time; each with whether it is one of them or behind one of them."""
     keys = [(number, sequence) for number, sequence, _ in touched]
     holders = select(cards.c.member_id).where(tuple_(cards.c.card_number, cards.c.sequence).in_(keys))
-    rows = conn.execute(_USES.where(cards.c.member_id.in_(holders))).all()
-    changed = _categories(conn, context, keys)
+    counting = [
+        _R.benefit_class == name if since is None else and_(_R.benefit_class == name, _R.day >= since.isoformat())
+        for name, since in horizons.items()
+    ]
+    rows = conn.execute(_USES.where(cards.c.member_id.in_(holders), or_(*counting))).all()
+    changed = written_categories(conn, context, keys)
     days = {row.verified_at: context.day(row.verified_at) for row in rows}
     uses = [_use(row, days[row.verified_at], changed.get((row.card_number, row.sequence), ())) for row in rows]
     uses.sort(key=lambda use: use.order)
@@ -192,7 +214,7 @@ def _use(row: Row[*tuple[Any, ...]], issued: date, changed: Sequence[tuple[date,
     )
 
 
-def _categories(
+def written_categories(
     conn: Connection, context: RegistryContext, keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], list[tuple[date, int]]]:
     """The categories that were written to these cards, each with its day."""
@@ -223,7 +245,7 @@ def _open_findings(conn: Connection, uses: Sequence[RuledUse]) -> _OpenOnes:
     return ones
 
 
-def _births(conn: Connection, context: RegistryContext) -> Birth:
+def births_of(conn: Connection, context: RegistryContext) -> Birth:
     def birth(member: int) -> date | None:
         row = conn.execute(select(members).where(members.c.id == member)).one()
         number = open_person(context.personal, row).id_number

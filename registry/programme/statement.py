@@ -1,7 +1,7 @@
 """Values of a settlement: a merchant's statement of a month, its entries and its sums. Amounts are in fen.
 
-``amount`` is what members paid, as their cards have signed it. ``due`` is what the union owes the merchant; below zero
-the merchant owes the union.
+``amount`` is what members paid, as their cards have signed it or the union has granted it. ``due`` is what the union
+owes the merchant; below zero the merchant owes the union.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ NameOf = Callable[[str, date], BenefitName | None]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A redemption in a statement. ``amount`` and ``due`` are below zero where it is taken back; ``late``: it is of an
-    earlier month. ``card`` is masked. ``benefit`` is the name on its day, None where it is not known."""
+    earlier month. ``card`` is masked. ``benefit`` is the name on its day, None where it is not known. Where the union
+    has counted it online, ``benefit_class`` is the code of the benefit, and ``atc`` is None."""
 
     redemption: int
     kind: EntryKind
@@ -95,7 +96,7 @@ class Entry:
     due: int
     late: bool
     card: str
-    atc: int
+    atc: int | None
     benefit: BenefitName | None = None
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from registry.db.privacy import scrub
 from registry.programme.findings import finding_digest
 from registry.programme.judgement import HOLDS, NOT_BOOKED, Facts, FindingKind, Mark, ProvenUse, RuledUse
 from terminal.member.journal_rows import NO_ROW, JournalRow
@@ -15,6 +16,7 @@ from terminal.member.journal_rows import NO_ROW, JournalRow
 Card = tuple[str, int]
 """Card number and sequence."""
 _LONGEST_EVIDENCE: Final = 4096
+_LONGEST_TEXT: Final = 200
 _NO_PLACE: Final[Mapping[str, Any]] = dict.fromkeys(
     ("card_number", "sequence", "atc", "atc_until", "journal", "number", "evidence")
 )
@@ -41,6 +43,8 @@ class UploadWork:
     booked: list[dict[str, Any]] = field(default_factory=list)
     known: int = 0
     reversed: list[dict[str, Any]] = field(default_factory=list)
+    given: int = 0
+    """Redemptions that the office has counted itself."""
     taken_back: set[tuple[str, int, int]] = field(default_factory=set)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -74,14 +78,17 @@ class UploadWork:
             }
         )
 
-    def mark(self, row: JournalRow, mark: Mark, card: Card | None = None, atc: int | None = None) -> None:
+    def mark(
+        self, row: JournalRow, mark: Mark, card: Card | None = None, atc: int | None = None, *, about: int = 0
+    ) -> None:
         """Note what is wrong with a row, which is named by its number and its hash: a journal whose older copy went on
-        has two rows of one number."""
+        has two rows of one number. ``about`` is the row of the redemption, where that is another one and no card has
+        counted it."""
         number, sequence = card or (None, None)
         evidence = str(row.data.get("evidence", "")).encode()[:_LONGEST_EVIDENCE] if mark.kind in NOT_BOOKED else None
         place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence}
         digest = finding_digest(mark.kind, self.upload.journal, row.number, row.link(NO_ROW).hex())
-        self._add(mark.kind, digest, mark.facts, journal=self.upload.journal, number=row.number, **place)
+        self._add(mark.kind, digest, mark.facts, journal=self.upload.journal, number=about or row.number, **place)
 
     def mark_use(self, mark: Mark, use: RuledUse) -> None:
         """Note what the programme's rules say against a booked redemption, which is named by its card: it may be of an
@@ -104,3 +111,11 @@ class UploadWork:
         text = json.dumps(dict(facts), ensure_ascii=False)
         row = {"digest": digest, "kind": kind.value, "at": self.now, "holds": kind in HOLDS, "outlet_id": self.outlet}
         self.findings.append({**_NO_PLACE, **row, "facts": text, **place})
+
+
+def clean(value: object) -> str | int:
+    """A value of a counter's row as it may be stored and shown: printable, short, without personal numbers."""
+    if isinstance(value, int):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    return scrub(" ".join(text.split())[:_LONGEST_TEXT])

@@ -41,6 +41,11 @@ class RowKind(StrEnum):
     """The card counted and signed: ``intent``, ``card``, ``sequence``, ``counter`` (the ATC) and ``evidence`` (hex)."""
     RECOVERED = "recovered"
     """The same, of a torn redemption at a later insertion; the evidence may be that of the card's log."""
+    GRANTED = "granted"
+    """The office has counted a use of a benefit that it counts, and the intent stays open: ``intent``, ``card``,
+    ``sequence``, ``grant`` (its number in the office), ``price``, ``saved``, and ``left`` where there is a limit."""
+    GIVEN = "given"
+    """A granted benefit was given: the values of ``GRANTED``, and ``recovered`` where it was found again."""
     REPEATED = "repeated"
     """The card answered with a transaction counter that has a row already: nothing is given."""
     REFUSED = "refused"
@@ -63,7 +68,9 @@ class RowKind(StrEnum):
 
 COUNTED: Final = frozenset((RowKind.REDEEMED, RowKind.RECOVERED))
 """Rows with the evidence of a redemption."""
-ENDS_INTENT: Final = COUNTED | {
+GIVES: Final = COUNTED | {RowKind.GIVEN}
+"""Rows of which a receipt is issued."""
+ENDS_INTENT: Final = GIVES | {
     RowKind.REPEATED, RowKind.REFUSED, RowKind.NOT_COUNTED, RowKind.UNKNOWN
 }  # fmt: skip
 """Rows after which nothing is open of an intent."""

@@ -22,6 +22,7 @@ MOST_LINES, MOST_IN_FUNCTION, MOST_IN_FOLDER = 400, 60, 22
 
 # Files and functions that may be longer, each with its reason.
 LONG_FILES: dict[str, str] = {
+    "reader_service/redemptions/journal.py": "one lock covers every row and the state after it",
     "reader_service/readers/manager.py": "one lock covers every change of a reader's state",
 }
 LONG_FUNCTIONS: dict[str, str] = {}

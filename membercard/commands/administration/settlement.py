@@ -33,7 +33,13 @@ Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_d
 @app.command("rate")
 def rate(
     merchant: Merchant,
-    benefit: Annotated[str, typer.Argument(help="The benefit class, four digits.", show_default=False)],
+    benefit: Annotated[
+        str,
+        typer.Argument(
+            help="The benefit class, four digits, or the code of a benefit that the union counts online.",
+            show_default=False,
+        ),
+    ],
     reason: Reason,
     valid_from: Annotated[
         datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day of redemption.", show_default=False)

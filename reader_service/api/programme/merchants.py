@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import File, Path, Query, UploadFile
 from pydantic import Field
@@ -20,6 +20,8 @@ from registry.programme.merchants import MerchantView, NewMerchant, NewOutlet
 router = Resource(prefix="/merchants", tags=["programme"], responses=problems(*ALWAYS))
 changes_router = Resource(prefix="/merchant-changes", tags=["programme"], responses=problems(*ALWAYS))
 
+BENEFIT: Final = r"^([0-9]{4}|[a-z0-9-]*[a-z][a-z0-9-]*)$"
+"""The class of a benefit that cards count, or the code of one that the union counts online."""
 MerchantNumber = Annotated[
     str,
     Path(
@@ -53,7 +55,7 @@ class MerchantRequest(RequestModel):
     name_en: str = Field("", max_length=100, examples=["East Park"])
     contract_from: date = Field(examples=["2026-01-01"])
     contract_until: date = Field(examples=["2027-12-31"])
-    benefits: list[Annotated[str, Field(pattern=r"^[0-9]{4}$")]] = Field(
+    benefits: list[Annotated[str, Field(pattern=BENEFIT, max_length=40)]] = Field(
         min_length=1, max_length=200, examples=[["0101"]]
     )
     account: str = Field("", max_length=34)

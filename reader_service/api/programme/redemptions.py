@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestMode
 from reader_service.services.redeeming.values import RedemptionQueue
 from registry.programme.booking import MOST_ROWS, BookingResult
 from registry.programme.findings import Finding
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from registry.programme.judgement import FindingKind
 from registry.programme.redemptions import RedemptionView
 
@@ -43,6 +45,43 @@ class UploadRequest(RequestModel):
         max_length=MOST_ROWS,
         examples=[[{"n": 1, "at": "2026-11-30T04:00:00.000+00:00", "kind": "opened"}]],
     )
+
+
+class GrantWanted(RequestModel):
+    """A request of a counter, as its journal has it; amounts in fen. `list_price` is that of one unit, where the
+    cashier entered it; `answers` are the questions answered with yes."""
+
+    journal: str = Field(pattern=_JOURNAL, examples=["0123456789abcdef0123456789abcdef"])
+    intent: int = Field(ge=1, lt=2**53, description="The row of the request.", examples=[41])
+    card_number: str = Field(pattern=r"^[0-9]{12,19}$", examples=["6212260000000000012"])
+    sequence: int = Field(ge=0, le=99, examples=[1])
+    merchant: str = Field(min_length=1, max_length=15, examples=["PARK-EAST"])
+    terminal: str = Field(pattern=r"^[0-9A-Za-z]{8}$", examples=["T0000001"])
+    benefit: str = Field(min_length=1, max_length=40, examples=["film"])
+    product: str = Field(min_length=1, max_length=40, examples=["ticket"])
+    quantity: int = Field(ge=1, le=255, examples=[1])
+    price: int = Field(ge=0, lt=10**12, examples=[1000])
+    edition: int = Field(ge=1, lt=2**53, description="The programme edition of the counter.", examples=[3])
+    list_price: int | None = Field(None, ge=0, lt=10**12)
+    event: str = Field("", max_length=200)
+    place: str = Field("", max_length=40)
+    answers: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=10)
+
+    def request(self) -> GrantRequest:
+        """As the registry takes it."""
+        return GrantRequest(**{**self.model_dump(), "answers": tuple(self.answers)})
+
+
+@dataclass(frozen=True, slots=True)
+class GrantAnswer:
+    """One of both: the use that was counted, or the reason in both languages."""
+
+    granted: OnlineGrant | None
+    refused: GrantRefused | None
+
+    @classmethod
+    def of(cls, answer: OnlineGrant | GrantRefused) -> GrantAnswer:
+        return cls(answer, None) if isinstance(answer, OnlineGrant) else cls(None, answer)
 
 
 class DecisionRequest(ReasonRequest):
@@ -92,6 +131,18 @@ def upload(service: Svc, caller: Caller, sent: UploadRequest) -> BookingResult:
 )
 def through(service: Svc, caller: Caller, journal: JournalName) -> dict[str, int]:
     return {"through": service.booking.through(caller, journal)}
+
+
+@router.post(
+    "/grants",
+    summary="Request a benefit that the union counts",
+    description="Counts the use over all counters and cards of the member, or says why not, before the member pays. "
+    "It is named by the counter's journal and the row of its request: requested again, it is the same use. The price "
+    "of the answer counts. Role: counter, with a token of an outlet.",
+    responses=problems(409, s409=_OTHER_OUTLET),
+)
+def grant(service: Svc, caller: Caller, wanted: GrantWanted) -> GrantAnswer:
+    return GrantAnswer.of(service.booking.ask(caller, wanted.request()))
 
 
 @router.get(

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from reader_service.api.programme.merchants import MerchantNumber
+from reader_service.api.programme.merchants import BENEFIT, MerchantNumber
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import (
@@ -46,7 +46,12 @@ _NO_DISPUTE = ("not-found", "there is no dispute 4")
 class RateRequest(ReasonRequest):
     """What is paid for redemptions from a day on; below zero the merchant pays."""
 
-    benefit_class: str = Field(pattern=r"^[0-9]{4}$", examples=["0101"])
+    benefit_class: str = Field(
+        pattern=BENEFIT,
+        max_length=40,
+        description="The class, or the code of a benefit that the union counts.",
+        examples=["0101"],
+    )
     valid_from: date = Field(examples=["2026-01-01"])
     per_unit: int = Field(0, ge=-MOST, le=MOST, description="Fen for each unit.", examples=[250])
     share: int = Field(0, ge=-WHOLE, le=WHOLE, description="Ten-thousandths of the amount.", examples=[-150])

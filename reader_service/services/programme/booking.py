@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 
 from programme.booking_rules import BookingRules
+from programme.records.grant_rules import ProgrammeGrantRules
 from reader_service.errors import Conflict, Forbidden, Invalid
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
@@ -14,6 +15,7 @@ from reader_service.registry_errors import needs_reason, translate_registry_erro
 from registry.db.paging import Page
 from registry.programme.booking import BookingResult
 from registry.programme.findings import Finding
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from registry.programme.judgement import Prove
 from registry.programme.redemptions import RedemptionView
 from registry.programme.work import Upload
@@ -54,6 +56,15 @@ class BookingService:
         outlet = _outlet_of(p)
         with translate_registry_errors():
             return self._registry.booking.through(outlet, journal)
+
+    def ask(self, p: Principal, wanted: GrantRequest) -> OnlineGrant | GrantRefused:
+        """Count a use of a benefit that the office counts, for one of the outlet's counters. Repeated, it is the same
+        use. Raises Conflict without a token of an outlet, for the journal of another outlet, and for another request
+        under the same row."""
+        outlet = _outlet_of(p)
+        with translate_registry_errors():
+            rules = ProgrammeGrantRules(self._rules.refreshed())
+            return self._registry.grants.ask(outlet, wanted, rules, by=p.name)
 
     def page(
         self,

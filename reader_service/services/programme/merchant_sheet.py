@@ -36,7 +36,7 @@ _CHINESE: Final[Mapping[str, str]] = {
     "merchant-number": "商户号为 1 至 15 位字母、数字，中间可有空格、点、下划线和连字符",
     "merchant-name": "名称为 1 至 100 个可打印字符",
     "merchant-contract": "合同终止日早于起始日",
-    "merchant-benefit": "合同至少有一个四位数字的权益类别",
+    "merchant-benefit": "合同至少有一项权益：四位数字的类别，或由工会联网计次的权益代码",
     "merchant-account": "账号为 6 至 34 位字母或数字",
     "outlet-name": "每个网点须有自己的名称",
     "outlet-address": "地址不超过 100 个可打印字符",

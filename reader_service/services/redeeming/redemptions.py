@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Final
 
@@ -23,6 +23,7 @@ from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import ReaderState
 from reader_service.readers.worker import ReaderSession
+from reader_service.redemptions.asking import IssuerLine
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.day import DaySheet
 from reader_service.redemptions.day_paper import day_pdf
@@ -108,10 +109,11 @@ class RedemptionService:
         place = self._parts.place
         if place is not None:
             journal = RedemptionJournal.open(self._parts.data_dir / FOLDER, self._parts.clock())
-            self._counter = CounterRedemptions(journal, place, self._parts.zone)
             receiver = place.receiver or self._registry_receiver(place)
-            self._uploads = UploadLoop(journal, receiver, self._parts.data_dir, self._parts.clock, self._queue_changed)
-            self._uploads.start()
+            uploads = UploadLoop(journal, receiver, self._parts.data_dir, self._parts.clock, self._queue_changed)
+            self._counter = CounterRedemptions(journal, place, self._parts.zone, IssuerLine(receiver, uploads.reached))
+            self._uploads = uploads
+            uploads.start()
 
     def close(self) -> None:
         """End the upload and close the journal. Safe to call twice."""
@@ -336,9 +338,8 @@ class RedemptionService:
         pin: Secret | None,
         session: ReaderSession,
     ) -> CounterRecord | Refused | PinRefused:
-        counter, insertion = self._need(), self._insertion(reader_id)
+        counter, insertion, at = self._need(), self._insertion(reader_id), self._parts.clock()
         present = session.powered_card is not None and session.wait_for_card(0)
-        at: datetime = self._parts.clock()
         if (
             insertion is None
             or insertion.offers.insertion != wanted
@@ -390,8 +391,7 @@ class RedemptionService:
 def refusal_sentence(refusal: Refused | PinRefused) -> dict[str, str]:
     """A refusal in both languages."""
     if isinstance(refusal, PinRefused):
-        left = refusal.tries_left
-        if not left:
+        if not (left := refusal.tries_left):
             return {"zh": PIN_BLOCKED.zh, "en": PIN_BLOCKED.en}
         return {"zh": f"密码错误，剩余 {left} 次", "en": f"The PIN is wrong; {left} tries left"}
     return {"zh": refusal.sentence.zh, "en": refusal.sentence.en}

@@ -8,11 +8,13 @@ from datetime import tzinfo
 from typing import Final
 
 from programme.booking_rules import BookingRules
+from programme.records.grant_rules import ProgrammeGrantRules
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
 from reader_service.services.programme.booking import prove_with
 from registry.db.actors import machine_actor
 from registry.errors import RegistryConflict, RegistryError
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from registry.programme.work import Upload
 from registry.store import Registry
 from terminal.errors import CustodyError, KeyNotFound
@@ -22,6 +24,7 @@ _REASONS: Final = {
     "terminal": UploadFaultCode.TERMINAL,
     "outlet": UploadFaultCode.TERMINAL,
     "journal-outlet": UploadFaultCode.OUTLET,
+    "grant-request": UploadFaultCode.JOURNAL,
 }
 """Faults by the reason of a conflict; others are ROWS."""
 
@@ -56,6 +59,11 @@ class RegistryReceiver:
             result = self._registry.booking.book(self._outlet(), upload, prove, by=by, rules=rules)
         self._booked()
         return UploadReceipt(result.booked, result.known, result.findings)
+
+    def ask(self, wanted: GrantRequest) -> OnlineGrant | GrantRefused:
+        with _translated():
+            rules = ProgrammeGrantRules(self._rules.refreshed())
+            return self._registry.grants.ask(self._outlet(), wanted, rules, by=machine_actor(self._terminal))
 
     def _outlet(self) -> int:
         return self._registry.merchants.outlet_of(self._merchant, self._terminal)

@@ -75,6 +75,10 @@ class UploadLoop:
         """The next attempt, after a failed one."""
         return self._failures.next_at
 
+    def reached(self) -> bool:
+        """Whether the office was reached, and took what it got, at the last attempt."""
+        return self._failures.fault is None
+
     def start(self) -> None:
         self._thread.start()
 

@@ -13,6 +13,7 @@ from registry.db.tables.administration import (
     users,
 )
 from registry.db.tables.columns import RowId, UtcTime, metadata
+from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.production import (
     ENDED,
@@ -98,6 +99,7 @@ __all__ = [
     "editions",
     "failures",
     "findings",
+    "grants",
     "hotlist",
     "journal",
     "losses",

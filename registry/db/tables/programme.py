@@ -1,7 +1,8 @@
 """Tables of the programme: merchants with their outlets and terminals, redemptions, and what a person has to look at.
 
-A redemption is named by its card and its transaction counter. Triggers keep redemptions, reversals and closed findings
-from ever being changed or deleted: what was booked stays booked, and a reversal is a row of its own.
+A redemption is named by its card and its transaction counter, or by the grant of the office that has counted it.
+Triggers keep redemptions, reversals and closed findings from ever being changed or deleted: what was booked stays
+booked, and a reversal is a row of its own.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ merchant_benefits = Table(
     "merchant_benefits",
     metadata,
     Column("merchant_id", ForeignKey("merchants.id"), primary_key=True, autoincrement=False),
-    Column("benefit_class", Text, primary_key=True),
-    CheckConstraint("length(benefit_class) = 4", name="benefit_class"),
+    Column("benefit_class", Text, primary_key=True),  # or the code of a benefit that the office counts
+    CheckConstraint("length(benefit_class) BETWEEN 1 AND 40", name="benefit_class"),
 )
 
 outlets = Table(
@@ -102,35 +103,38 @@ redemptions = Table(
     Column("id", RowId, primary_key=True),
     Column("card_number", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("atc", Integer, nullable=False),
+    Column("atc", Integer),  # with what else only a card's has: NULL where the office has counted
     Column("outlet_id", ForeignKey("outlets.id"), nullable=False),  # that has uploaded it
     Column("merchant", Text, nullable=False),  # as the card has it under its cryptogram
     Column("terminal", Text, nullable=False),
-    Column("benefit_class", Text, nullable=False),
+    Column("benefit_class", Text, nullable=False),  # or the code of a benefit that the office counts
     Column("quantity", Integer, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("day", Text, nullable=False),
     Column("clock", Text, nullable=False),
-    Column("used", Integer, nullable=False),
-    Column("limit", Integer, nullable=False),
+    Column("used", Integer),
+    Column("limit", Integer),
     Column("period_start", Text),
-    Column("scripts", Integer, nullable=False),
+    Column("scripts", Integer),
     Column("signed", Boolean, nullable=False),  # false where the counter had it from the card's log
-    Column("cryptogram", LargeBinary, nullable=False),
-    Column("evidence", LargeBinary, nullable=False),
+    Column("cryptogram", LargeBinary),
+    Column("evidence", LargeBinary),
     Column("journal", ForeignKey("counter_journals.name"), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),  # of the counter's row
     Column("booked_at", UtcTime, nullable=False),
     Column("details", Text, nullable=False, server_default=text("'{}'")),  # the counter's own values, which none signed
+    Column("grant_id", ForeignKey("grants.id")),
     of_card(),
     UniqueConstraint("card_number", "sequence", "atc"),
     CheckConstraint("atc BETWEEN 1 AND 65535", name="atc"),
     CheckConstraint("quantity BETWEEN 1 AND 255", name="quantity"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("length(cryptogram) = 8", name="cryptogram"),
+    CheckConstraint("(grant_id IS NULL) = (atc IS NOT NULL)", name="counted"),
     Index("ix_redemptions_journal_number", "journal", "number"),
     Index("ix_redemptions_outlet_id_day", "outlet_id", "day"),
+    Index("uq_redemptions_grant_id", "grant_id", unique=True),
     sqlite_autoincrement=True,
 )
 

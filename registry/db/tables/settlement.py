@@ -31,7 +31,7 @@ settlement_rates = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("merchant_id", ForeignKey("merchants.id"), nullable=False),
-    Column("benefit_class", Text, nullable=False),
+    Column("benefit_class", Text, nullable=False),  # or the code of a benefit that the office counts
     Column("valid_from", Text, nullable=False),  # day of redemption; of one day the newest row holds
     Column("per_unit", BigInteger, nullable=False),  # fen; below zero the merchant pays
     Column("share", Integer, nullable=False),  # of the amount, in ten-thousandths; below zero the merchant pays
@@ -39,7 +39,7 @@ settlement_rates = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("approved_by", Text),  # NULL in rows of an earlier version
-    CheckConstraint("length(benefit_class) = 4", name="benefit_class"),
+    CheckConstraint("length(benefit_class) BETWEEN 1 AND 40", name="benefit_class"),
     CheckConstraint("length(valid_from) = 10", name="valid_from"),
     CheckConstraint("per_unit BETWEEN -100000000 AND 100000000", name="per_unit"),
     CheckConstraint("share BETWEEN -10000 AND 10000", name="share"),
@@ -144,7 +144,7 @@ merchant_changes = Table(
     Column("decided_by", Text),
     Column("decided_reason", Text, nullable=False, server_default=text("''")),
     Column("applied", Boolean, nullable=False, server_default=false()),
-    one_of("kind", "account", "contract", "end", "resume", "outlet-close", "outlet-open", "rate"),
+    one_of("kind", "account", "contract", "end", "resume", "outlet-close", "rate", "outlet-open"),
     one_of("state", "waiting", "approved", "refused", "cancelled", "replaced"),
     CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name="decided"),
     CheckConstraint("(decided_at IS NULL) = (decided_by IS NULL)", name="decided_at"),

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from membercard.wiring.bounded_http import MOST_BODY
 from membercard.wiring.http_receiver import HttpReceiver
 from reader_service.redemptions.intents import UploadBatch
 from reader_service.redemptions.receiver import ReceiverAway, UploadFaultCode, UploadReceipt, UploadRefused
+from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from terminal.member.journal_rows import NO_ROW, JournalRow, RowKind
 from tests.support.cards.member_issuer import NOW
 from tests.support.misbehaving_server import Behaviour, Misbehaving, misbehaving, says, silent
@@ -74,6 +75,49 @@ def test_a_stored_refusal_is_requested_again(token: Path) -> None:
     assert receipt == UploadReceipt(1, 0, {"atc-gap": 1})
     first, second = (request.decode().lower().partition("idempotency-key: ")[2][:64] for request in server.requests)
     assert first != second, "under another key"
+
+
+WANTED = GrantRequest(
+    "ab" * 16, 2, "6212260000000000012", 1, "PARK", "T0000001", "film", "seat", 1, 900, 3, answers=("student",)
+)
+GRANTED = {"number": 5, "price": 1000, "saved": 0, "left": 1, "day": "2026-11-22", "at": "2026-11-22T09:00:00+00:00",
+           "known": False, "reversed": False}  # fmt: skip
+REFUSED = {"code": "limit-reached", "rule": "limits.0", "again_on": "2026-12-01", "zh": "限2次", "en": "at most 2"}
+
+
+def wanted(behaviour: Behaviour, token: Path) -> tuple[OnlineGrant | GrantRefused, Misbehaving]:
+    with misbehaving(behaviour) as server:
+        return HttpReceiver(server.url(path=""), token, PATIENCE).ask(WANTED), server
+
+
+def test_a_use_that_the_issuer_counts_is_posted_and_its_grant_is_read(token: Path) -> None:
+    grant, server = wanted(says(answer(200, {"granted": GRANTED, "refused": None})), token)
+    assert grant == OnlineGrant(5, 1000, 0, 1, date(2026, 11, 22), datetime(2026, 11, 22, 9, tzinfo=UTC), False, False)
+    assert server.requests[0].startswith(b"POST /api/v1/redemptions/grants HTTP/1.1")
+    sent = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
+    assert (sent["intent"], sent["price"], sent["answers"], sent["list_price"]) == (2, 900, ["student"], None)
+
+
+def test_a_refusal_has_its_sentence_in_both_languages(token: Path) -> None:
+    refused, _ = wanted(says(answer(200, {"granted": None, "refused": REFUSED})), token)
+    assert refused == GrantRefused("limit-reached", "limits.0", date(2026, 12, 1), "限2次", "at most 2")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"granted": None, "refused": None}, {"granted": "x", "refused": None}, {"granted": GRANTED | {"price": -1},
+     "refused": None}, {"granted": GRANTED | {"day": "x"}, "refused": None}, {"granted": None, "refused": "x"}],
+)  # fmt: skip
+def test_an_answer_that_is_neither_is_not_an_issuer(token: Path, value: object) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        wanted(says(answer(200, value)), token)
+    assert refused.value.fault is UploadFaultCode.ANSWER
+
+
+@pytest.mark.parametrize("reply", [answer(503, {}), answer(502, {}), b""], ids=["503", "502", "cut"])
+def test_an_issuer_that_does_not_answer_is_away(token: Path, reply: bytes) -> None:
+    with pytest.raises(ReceiverAway):
+        wanted(says(reply), token)
 
 
 def test_how_far_the_receiver_is(token: Path) -> None:

@@ -197,6 +197,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /redemptions/records/{number}/receipt": P.REDEEM,
     "GET /redemptions/queue": P.REDEEM,
     "POST /redemptions/queue/upload": P.REDEEM,
+    "POST /redemptions/grants": P.REDEMPTIONS_UPLOAD,
     "POST /redemptions/uploads": P.REDEMPTIONS_UPLOAD,
     "GET /redemptions/uploads/{journal}": P.REDEMPTIONS_UPLOAD,
     "GET /card-changes": P.REDEMPTIONS_UPLOAD,

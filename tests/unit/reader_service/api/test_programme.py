@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ import httpx
 import pytest
 from openpyxl import Workbook
 
+from programme.editions import ProgrammeEdition
 from reader_service.api.events import MAY_HEAR
 from reader_service.principal import Permission, Principal, Role
 from reader_service.redemptions.journal import IntentResult, RedemptionJournal
 from reader_service.services.programme.booking import prove_with
+from registry.admin.programmes import PublishedProgramme
+from terminal.crypto.rsa import RsaPublic
 from terminal.member.journal_rows import RowKind
+from tests.support.programmes import programme_file
 from tests.support.registry.redeemed import AT, CountingChip, chips_of, masters, two_cards
 from tests.support.service.accounts import Client, problem
 from tests.support.service.registry_app import RegistryApp, registry_app
@@ -27,7 +31,7 @@ PARK = {
     "name": "东城公园",
     "contract_from": "2026-01-01",
     "contract_until": "2027-12-31",
-    "benefits": ["0101"],
+    "benefits": ["0101", "benefit"],
     "account": "6222000000001234",
     "outlets": [{"name": "east gate", "terminals": ["T0000001"]}, {"name": "west gate", "terminals": ["T0000003"]}],
 }
@@ -167,6 +171,49 @@ def test_an_upload_that_was_cut_or_repeated_loses_and_doubles_nothing(park: Prog
     again = park.east.post("/api/v1/redemptions/uploads", json=body, headers={"Idempotency-Key": "another" * 3})
     assert (again.json()["booked"], again.json()["known"]) == (0, 1)
     assert len(park.registrar.get("/api/v1/redemptions").json()["items"]) == 1
+
+
+COUNTED_ONLINE = """
+counted: office
+limits: [{count: 1, per: month}]
+products: {seat: {name: {zh: 座位, en: seat}, price: {fixed: 10}}}
+"""
+
+
+def publish(park: Programme) -> None:
+    """An edition with a benefit that the office counts, in force since yesterday."""
+    editions, programme = park.rig.accounts.registry.programme_editions, programme_file(COUNTED_ONLINE).programme
+    since = park.rig.accounts.clock() - timedelta(days=1)
+
+    def signed(version: int, _issued: datetime) -> bytes:
+        key = RsaPublic(1 << 1023 | 1, 65537)
+        return ProgrammeEdition.of(programme, version, since, 90).write(key, lambda _: bytes(128))
+
+    published = PublishedProgramme("own", "110000", programme.digest, timedelta(days=90))
+    editions.publish(editions.propose(published, "", "own.yaml", by="wang").number, signed, by="li")
+
+
+def test_a_benefit_that_the_issuer_counts_is_granted_once_and_refused_with_both_sentences(park: Programme) -> None:
+    publish(park)
+    body = {
+        "journal": "0" * 32, "intent": 2, "card_number": park.chips[0].card_number, "sequence": 1,
+        "merchant": "PARK-EAST", "terminal": "T0000001", "benefit": "benefit", "product": "seat",
+        "quantity": 1, "price": 1000, "edition": 1,
+    }  # fmt: skip
+
+    def ask(client: Client, key: str, **values: Any) -> httpx.Response:
+        return client.post("/api/v1/redemptions/grants", json=body | values, headers={"Idempotency-Key": key * 20})
+
+    first, again = (ask(park.east, key).json() for key in "ab")
+    assert (first["granted"]["price"], first["granted"]["left"], first["refused"]) == (1000, 0, None)
+    assert again["granted"] == first["granted"] | {"known": True}
+    over = ask(park.east, "c", intent=3).json()
+    assert (over["granted"], over["refused"]["code"]) == (None, "limit-reached")
+    assert "每月每人限 1 次" in over["refused"]["zh"]
+    other = problem(ask(park.west, "d", intent=4))
+    assert (other["status"], other["params"]["reason"]) == (409, "journal-outlet")
+    changed = problem(ask(park.east, "e", quantity=2))
+    assert (changed["status"], changed["params"]["reason"]) == (409, "grant-request")
 
 
 def test_a_token_of_another_outlet_is_refused(park: Programme, tmp_path: Path) -> None:

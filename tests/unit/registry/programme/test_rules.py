@@ -148,6 +148,9 @@ def test_two_cards_of_one_member_at_the_same_time_count_together(ruled: Ruled) -
             assert released.wait(60)
             return rules.mark(use, before, birth)
 
+        def since(self, benefit_class: str, day: date) -> date | None:
+            return rules.since(benefit_class, day)
+
     def book(till: Till, by: Rules) -> BookingResult:
         return registry.booking.book(ledger.east, till.upload(), ledger.prove, by="till", rules=by)
 
@@ -313,3 +316,39 @@ def test_a_reversal_that_names_two_redemptions_takes_back_neither(ledger: Ledger
     copy.add(RowKind.REVERSED, redemption=row.number, by="王芳", reason="买错")
     assert ledger.book(copy).findings["reversal-unknown"] == 1
     assert all(one.reversed_at is None for one in ledger.registry.redemptions.page().items)
+
+
+@pytest.mark.parametrize(
+    ("rules", "first"),
+    [
+        ("limits: [{count: 2, per: day}]", DAY),
+        ("limits: [{count: 2, per: month}]", DAY.replace(day=1)),
+        ("limits: [{count: 2, per: quarter}, {count: 9, per: day}]", date(2026, 10, 1)),
+        ("limits: [{count: 2, per: year}]", date(2026, 1, 1)),
+        ("limits: [{count: 2, per: day}, {count: 9, per: lifetime}]", None),
+        ("limits: [{count: 2, per: event}]", None),
+        ("limits: [{count: 2, per: day}]\nphases: [{product: visit}]", None),
+    ],
+)
+def test_only_uses_since_the_first_day_that_a_rule_looks_at_are_read(
+    ruled: Ruled, rules: str, first: date | None
+) -> None:
+    ruled.publish('counted: card\nclass: "0101"\n' + rules + PRODUCTS)
+    assert ruled.rules.refreshed().since("0101", DAY) == first
+
+
+def test_a_use_of_an_earlier_period_is_not_read_at_booking(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
+    ruled.publish(TWO_A_DAY)
+    seen: list[int] = []
+    mark = BookingRules.mark
+
+    def counting(self: BookingRules, use: RuledUse, before: Sequence[RuledUse], birth: Birth) -> Mark | None:
+        seen.append(len(before))
+        return mark(self, use, before, birth)
+
+    monkeypatch.setattr(BookingRules, "mark", counting)
+    ledger = ruled.ledger
+    ruled.redeemed(*(ledger.first.redeem(day=DAY - timedelta(days=days)) for days in (9, 8, 7)))
+    seen.clear()
+    assert ruled.redeemed(ledger.first.redeem(), ledger.first.redeem()) == {}
+    assert seen == [0, 1]
