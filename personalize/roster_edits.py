@@ -11,7 +11,8 @@ from personalize.intake.single import RowBefore, RowCells, check_row
 from personalize.intake.values import Rejected, RosterReport, Row, RowOnRecord
 from personalize.rosters import known_rows, to_import
 from registry.batches.editing.differences import RowDifference
-from registry.batches.editing.edits import CorrectedRoster, NewRow
+from registry.batches.editing.edits import CorrectedRoster
+from registry.batches.editing.rows import NewRow
 from registry.batches.originals import Original
 from registry.errors import RegistryConflict
 from registry.store import Registry

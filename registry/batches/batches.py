@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, or_
 
 from registry.batches import accounts, approval, confirmations, numbers, originals, reviews, row_reviews
+from registry.batches.editing import undos
 from registry.batches.lookup import batch_of, batch_on_record, selected_batches, stage_for_update
 from registry.batches.states import counts, state_of
 from registry.batches.units import within
@@ -99,11 +100,14 @@ class Batches:
             approval.approve(conn, self._context.personal, batch_id, by, scheme, member_prefix, self._context.clock())
             if sent:
                 reviews.refuse_unsent(conn, batch_id)
+            forgotten = undos.forget_undos(conn, batch_id)
             self._context.audit(conn, by, "batch.approve", f"batch:{batch_id}")
             approved = batch_on_record(conn, batch_id)
             if approved.state is BatchState.CLOSED:
                 originals.forget(conn, batch_id)
-            return approved
+        if forgotten:
+            self._context.database.forget_deleted()
+        return approved
 
     def imported_by_person(self, batch_id: str, actor: str) -> bool:
         """Whether this actor's person imported or edited the batch, who may not approve it. Raises NotOnRecord."""
@@ -121,6 +125,7 @@ class Batches:
             approval.discard(conn, batch_id, by, self._context.clock())
             originals.forget(conn, batch_id)
             confirmations.forget(conn, batch_id)
+            undos.forget_undos(conn, batch_id)
             self._context.audit(conn, by, "batch.discard", f"batch:{batch_id}", reason)
             discarded = batch_on_record(conn, batch_id)
         self._context.database.forget_deleted()

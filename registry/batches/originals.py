@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.db.context import RegistryContext
 from registry.db.privacy import PersonalData
-from registry.db.tables import originals
+from registry.db.tables import batches, originals
 from registry.errors import NotOnRecord
 
 
@@ -56,6 +56,37 @@ def store(conn: Connection, personal: PersonalData, batch_id: str, original: Ori
             seal_key=str(key),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHead:
+    """What a batch has of its form beside the rows: file name, keyed digest, whether annex 3 is needed, and the stored
+    form as it is sealed, empty where there is none."""
+
+    source: str = field(repr=False)
+    digest: str
+    needs_confirmation: bool
+    sealed_name: bytes = field(repr=False)
+    sealed: bytes = field(repr=False)
+    seal_key: str
+
+
+def head_of(conn: Connection, batch_id: str) -> BatchHead:
+    """That of a batch on record."""
+    form = conn.execute(select(originals).where(originals.c.batch_id == batch_id)).one_or_none()
+    row = conn.execute(select(batches).where(batches.c.id == batch_id)).one()
+    stored = (b"", b"", "") if form is None else (bytes(form.sealed_name), bytes(form.sealed), form.seal_key)
+    return BatchHead(row.source, row.digest, row.needs_confirmation, *stored)
+
+
+def put_back(conn: Connection, batch_id: str, head: BatchHead) -> None:
+    """Give a batch what it had, in the caller's transaction."""
+    values = {"source": head.source, "digest": head.digest, "needs_confirmation": head.needs_confirmation}
+    conn.execute(update(batches).where(batches.c.id == batch_id).values(values))
+    forget(conn, batch_id)
+    if head.sealed:
+        form = {"sealed_name": head.sealed_name, "sealed": head.sealed, "seal_key": head.seal_key}
+        conn.execute(insert(originals).values(batch_id=batch_id, **form))
 
 
 def forget(conn: Connection, batch_id: str) -> None:

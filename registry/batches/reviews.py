@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, insert, select
 
+from registry.batches.editing.undos import forget_undos
 from registry.batches.lookup import batch_on_record, stage_for_update
 from registry.batches.persons import changed_person, open_person, open_row
 from registry.db.context import RegistryContext, reason_given
@@ -177,8 +178,11 @@ class Reviews:
                 sentence = f"batch {batch_id} is with the reviewers already"
                 raise RegistryConflict(sentence, reason="batch-sent", batch=batch_id)
             record_step(conn, batch_id, ReviewEvent(self._context.clock(), by, step, reason))
+            forgotten = step is ReviewStep.SUBMITTED and forget_undos(conn, batch_id)
             action = "batch.submit" if step is ReviewStep.SUBMITTED else "batch.return"
             self._context.audit(conn, by, action, f"batch:{batch_id}", reason)
+        if forgotten:
+            self._context.database.forget_deleted()
 
 
 def record_step(conn: Connection, batch_id: str, event: ReviewEvent) -> None:

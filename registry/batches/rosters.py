@@ -215,9 +215,10 @@ def _line(personal: PersonalData, row: Row[*tuple[Any, ...]]) -> RosterLine:
     )
 
 
-def refuse_same_file(conn: Connection, digest: str) -> None:
-    """Raises RegistryConflict for a file whose batch is not closed."""
+def refuse_same_file(conn: Connection, digest: str, *, besides: str = "") -> None:
+    """Raises RegistryConflict for a file whose batch, another than ``besides``, is not closed."""
     same_file = select(batches.c.id).where(batches.c.digest == digest, batches.c.stage.in_(("draft", "approved")))
+    same_file = same_file.where(batches.c.id != besides)
     batch_id = conn.execute(same_file).scalar()
     if batch_id is not None:
         sentence = f"this file was imported before as {batch_id}, which is not closed yet"

@@ -130,6 +130,8 @@ def _rosters(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.ok("roster", "import", corrected, "--corrects", newest, "--yes", *why)
     story.refused("roster", "import", corrected, "--corrects", newest, "--yes", *why)
     story.ok("batch", "edits", newest)
+    story.ok("batch", "undo-edit", newest, "--by", "王芳")
+    story.ok("roster", "import", corrected, "--corrects", newest, "--yes", *why)
     story.ok("batch", "review", newest)
     story.ok("batch", "review", newest, "--reason", "与附件5核对", "--by", "李娜")
     story.refused("batch", "review", newest, "--reason", "与附件5核对", "--by", "王芳")

@@ -1,4 +1,4 @@
-"""`membercard batch edit`, `edits`: a returned roster is edited row by row, and its history shown.
+"""`membercard batch edit`, `undo-edit`, `edits`: a returned roster is edited row by row, and its history shown.
 
 These commands belong to the group of ``membercard.commands.intake.batch``.
 """
@@ -84,6 +84,22 @@ def edit(
         output.as_json(done)
     else:
         show_differences([done], "Edit")
+    identity.note_unproven(person)
+
+
+@app.command("undo-edit")
+def undo_edit(batch: BatchId, by: By = None, json: output.Json = False) -> None:
+    """Undo the newest edit of a returned roster, a corrected form as a whole; possible until it is submitted again.
+
+    Example: membercard batch undo-edit B20261122-001 --by "Li Na"
+    """
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.ROSTERS_UPLOAD)
+        done = registry.edits.undo(batch, by=person)
+    if json:
+        output.as_json(list(done))
+    else:
+        show_differences(done, "Undone")
     identity.note_unproven(person)
 
 

@@ -12,7 +12,7 @@ from reader_service.api.intake.reviewing import SheetRow
 from reader_service.api.rosters import BAD_FORM, FormFile, FormName, UnitName
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
-from reader_service.http.schemas import ALWAYS, BatchId, ReasonRequest, ResponseModel, problems
+from reader_service.http.schemas import ALWAYS, BatchId, ReasonRequest, RequestModel, ResponseModel, problems
 from reader_service.services.uploads import pieces
 from registry.batches.editing.differences import RowDifference
 from registry.batches.editing.edits import Corrections, RowEdit
@@ -27,6 +27,12 @@ class LeaveOutRequest(ReasonRequest):
     """`last_edit` is the number of the newest edit that the caller has seen, 0 for none; null does not compare it."""
 
     last_edit: int | None = Field(None, ge=0, le=2**53, examples=[0])
+
+
+class UndoRequest(RequestModel):
+    """`last_edit` is the number of the newest edit that the caller has seen; null does not compare it."""
+
+    last_edit: int | None = Field(None, ge=0, le=2**53, examples=[12])
 
 
 class RowRequest(LeaveOutRequest):
@@ -101,6 +107,18 @@ def leave_out(
 )
 def edits(service: Svc, caller: Caller, batch_id: BatchId, paged: Paged) -> Items[RowEdit]:
     return items(service.editing.history(caller, batch_id, paged.cursor, paged.limit))
+
+
+@router.post(
+    "/{batch_id}/edits/undo",
+    name="undo_edit",
+    summary="Undo the newest edit of a roster",
+    description="A corrected form is undone as a whole. Possible until the roster is submitted again; marks and a "
+    "confirmation that fell away do not come back. Role: registrar.",
+    responses=problems(404, 409, s409=("conflict", "no edit of batch B20261122-001 is left to undo")),
+)
+def undo(service: Svc, caller: Caller, batch_id: BatchId, seen: UndoRequest) -> list[RowDifference]:
+    return list(service.editing.undo(caller, batch_id, last_edit=seen.last_edit))
 
 
 @router.post(

@@ -36,6 +36,7 @@ def edit_page(request: Request, shell: PageShell, service: Svc, batch_id: str, c
         may_edit=who.may(Permission.ROSTERS_UPLOAD) and with_clerk and roster,
         form_names=FORM_NAMES,
         last_edit=service.editing.last_edit(who, batch_id),
+        may_undo=service.editing.undoable(who, batch_id),
         history=service.editing.history(who, batch_id, cursor, ROWS),
     )
 
@@ -80,6 +81,12 @@ def leave_out(
     seen = _last_edit(last_edit)
     done = service.editing.leave_out(principal_of(request), batch_id, _row(row), reason, last_edit=seen)
     return shell.go(request, f"/intake/{batch_id}/edit", "editing.done-left-out", row=done.sheet_row)
+
+
+@router.post("/intake/{batch_id}/undo-edit")
+def undo(request: Request, shell: PageShell, service: Svc, batch_id: str, last_edit: Text = "") -> Response:
+    done = service.editing.undo(principal_of(request), batch_id, last_edit=_last_edit(last_edit))
+    return shell.go(request, f"/intake/{batch_id}/edit", "editing.done-undo", n=len(done))
 
 
 @router.post("/intake/{batch_id}/corrections")

@@ -74,6 +74,21 @@ class EditingService:
         self._changed(batch_id)
         return done
 
+    def undo(self, p: Principal, batch_id: str, *, last_edit: int | None = None) -> tuple[RowDifference, ...]:
+        """Take the newest edit back, a corrected form as a whole. Raises what ``edit`` raises, and Conflict where none
+        is left."""
+        p.need(Permission.ROSTERS_UPLOAD)
+        with translate_registry_errors():
+            done = self._registry.edits.undo(batch_id, by=p.name, state=last_edit)
+        self._changed(batch_id)
+        return done
+
+    def undoable(self, p: Principal, batch_id: str) -> bool:
+        """Whether an edit is left to undo."""
+        p.need(Permission.ROSTERS_VIEW)
+        with translate_registry_errors():
+            return self._registry.edits.undoable(batch_id)
+
     def corrections(
         self,
         p: Principal,

@@ -43,6 +43,7 @@ class ComparedRow:
     person: Person | None
     name_masked: str
     unit: str
+    message: str = field(default="", repr=False)  # of a rejected row on record
 
 
 @dataclass(frozen=True, slots=True)

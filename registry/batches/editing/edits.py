@@ -25,23 +25,24 @@ from registry.batches.editing.differences import (
     digest,
     paired,
 )
+from registry.batches.editing.rows import NewRow, row_of_form, row_to_store, rows_on_record
+from registry.batches.editing.undos import Undo, forget_undo, newest_undo, store_undo
 from registry.batches.lookup import batch_on_record, stage_for_update
 from registry.batches.originals import Original
-from registry.batches.persons import changed_person, open_person, open_row
 from registry.batches.reviews import refuse_sent
 from registry.batches.rosters import refuse_same_file
-from registry.batches.stored_rows import only_in_draft, store_known, store_rows, unit_name_of
+from registry.batches.stored_rows import only_in_draft, store_known, store_rows
 from registry.batches.units import UnitsOnRecord
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import PersonalData, scrub
-from registry.db.tables import batches, members, roster_rows, row_edits, row_reviews, units
-from registry.errors import NotOnRecord, RegistryConflict
+from registry.db.tables import batches, edit_undos, members, roster_rows, row_edits, row_reviews, units
+from registry.errors import RegistryConflict
 from registry.values import AcceptedRow, Batch, BatchKind, KnownRow, RejectedRow
 
 _CHUNK: Final = 500  # parameters of one IN list
-
-NewRow = AcceptedRow | RejectedRow | KnownRow
+_UNDONE: Final = "撤销 undone"
+"""The reason of the edits that take others back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class BatchEdits:
         with self._context.write() as conn:
             batch = _editable(conn, batch_id)
             if sheet_row is not None:
-                (row,) = _compared(conn, self._context.personal, batch_id, sheet_row)
+                (row,) = rows_on_record(conn, self._context.personal, batch_id, sheet_row)
             else:
                 last = select(func.max(roster_rows.c.sheet_row)).where(roster_rows.c.batch_id == batch_id)
                 row = ComparedRow((conn.execute(last).scalar() or 0) + 1, None, "", (), None, "", "")
@@ -143,9 +144,10 @@ class BatchEdits:
         """
         with self._context.write() as conn:
             batch = _unedited(conn, batch_id, state)
-            there = _compared(conn, self._context.personal, batch_id, new.sheet_row, missing=True)
-            pair = RowPair(there[0] if there else None, _new(conn, batch.unit, new))
+            there = rows_on_record(conn, self._context.personal, batch_id, new.sheet_row, missing=True)
+            pair = RowPair(there[0] if there else None, row_of_form(conn, batch.unit, new))
             difference = _record(conn, self._context, batch_id, by, reason, pair)
+            store_undo(conn, self._context.personal, batch_id, _state(conn, batch_id), Undo(there, (new.sheet_row,)))
             _replace(conn, self._context, batch, [row.sheet_row for row in there], [new])
             _audit(self._context, conn, batch_id, by, reason, difference)
         self._context.database.forget_deleted()
@@ -158,8 +160,9 @@ class BatchEdits:
         as ``change`` does, or for the last row that makes a card or a change."""
         with self._context.write() as conn:
             batch = _editable(conn, batch_id) if state is None else _unedited(conn, batch_id, state)
-            (row,) = _compared(conn, self._context.personal, batch_id, sheet_row)
+            (row,) = rows_on_record(conn, self._context.personal, batch_id, sheet_row)
             difference = _record(conn, self._context, batch_id, by, reason, RowPair(row, None))
+            store_undo(conn, self._context.personal, batch_id, _state(conn, batch_id), Undo([row], ()))
             _replace(conn, self._context, batch, [sheet_row], [])
             _audit(self._context, conn, batch_id, by, reason, difference)
         self._context.database.forget_deleted()
@@ -187,8 +190,11 @@ class BatchEdits:
                 raise RegistryConflict(sentence, reason="corrections-changed", batch=batch_id)
             marks = _marks_of_same(conn, batch_id, pairs)
             conn.execute(insert(row_edits), [_edit(batch_id, at, by, why, one, corrected=True) for one in shown.rows])
-            before = [pair.before.sheet_row for pair in pairs if pair.before is not None]
-            _replace(conn, context, batch, before, [*form.accepted, *form.rejected, *form.known])
+            before = [pair.before for pair in pairs if pair.before is not None]
+            new: list[NewRow] = [*form.accepted, *form.rejected, *form.known]
+            undo = Undo(before, tuple(row.sheet_row for row in new), originals.head_of(conn, batch_id))
+            store_undo(conn, personal, batch_id, _state(conn, batch_id), undo)
+            _replace(conn, context, batch, [row.sheet_row for row in before], new)
             if marks:
                 conn.execute(insert(row_reviews), marks)
             values: dict[str, object] = {"source": scrub(form.source), "digest": personal.content_index(form.digest)}
@@ -202,6 +208,36 @@ class BatchEdits:
             context.audit(conn, by, "batch.correct", f"batch:{batch_id}", why, **counts)
         context.database.forget_deleted()
         return shown
+
+    def undo(self, batch_id: str, *, by: str, state: int | None = None) -> tuple[RowDifference, ...]:
+        """Take the newest edit that stands back, a corrected form as a whole; the history shows it as an edit. Marks
+        and a confirmation that fell away do not come back. Possible until the batch is submitted again.
+
+        Raises NotOnRecord, RegistryConflict as ``change`` does, where no edit is left to undo, or where a person of the
+        rows is in another batch by now.
+        """
+        context, personal = self._context, self._context.personal
+        with context.write() as conn:
+            batch = _editable(conn, batch_id) if state is None else _unedited(conn, batch_id, state)
+            number, undo = newest_undo(conn, personal, batch_id)
+            now = [row for row in rows_on_record(conn, personal, batch_id) if row.sheet_row in undo.put]
+            shown = tuple(differences(paired(now, undo.rows) if undo.head else _side_by_side(now, undo.rows)))
+            whole, at = undo.head is not None, context.clock()
+            conn.execute(insert(row_edits), [_edit(batch_id, at, by, _UNDONE, one, corrected=whole) for one in shown])
+            _replace(conn, context, batch, undo.put, [row_to_store(row) for row in undo.rows])
+            if undo.head is not None:
+                refuse_same_file(conn, undo.head.digest, besides=batch_id)
+                originals.put_back(conn, batch_id, undo.head)
+            forget_undo(conn, batch_id, number)
+            context.audit(conn, by, "batch.undo-edit", f"batch:{batch_id}", rows=len(shown))
+        context.database.forget_deleted()
+        return shown
+
+    def undoable(self, batch_id: str) -> bool:
+        """Whether an edit is left to undo."""
+        chosen = select(edit_undos.c.edit_id).where(edit_undos.c.batch_id == batch_id).limit(1)
+        with self._context.read() as conn:
+            return conn.execute(chosen).scalar() is not None
 
     def history(self, batch_id: str, cursor: str | None = None, limit: int = 50) -> Page[RowEdit]:
         """The edits of a batch, newest first. Raises NotOnRecord, BadCursor."""
@@ -239,50 +275,6 @@ def _state(conn: Connection, batch_id: str) -> int:
     return conn.execute(last).scalar() or 0
 
 
-def _compared(
-    conn: Connection, personal: PersonalData, batch_id: str, sheet_row: int | None = None, *, missing: bool = False
-) -> list[ComparedRow]:
-    """The rows of a batch in clear, or one of them. Raises NotOnRecord for one that is not there, or with ``missing``
-    gives none."""
-    named = units.alias()
-    chosen = (
-        select(roster_rows.c.sheet_row, roster_rows.c.verdict, roster_rows.c.codes)
-        .add_columns(roster_rows.c.sealed.label("row_sealed"), roster_rows.c.seal_key.label("row_key"))
-        .add_columns(members.c.id, members.c.sealed, members.c.seal_key)
-        .add_columns(func.coalesce(named.c.name, units.c.name, "").label("unit"))
-        .join_from(roster_rows, members, members.c.id == roster_rows.c.member_id, isouter=True)
-        .join(units, units.c.id == members.c.unit_id, isouter=True)
-        .join(named, named.c.id == roster_rows.c.unit_id, isouter=True)
-        .where(roster_rows.c.batch_id == batch_id)
-        .order_by(roster_rows.c.sheet_row)
-    )
-    if sheet_row is not None:
-        chosen = chosen.where(roster_rows.c.sheet_row == sheet_row)
-    rows = [_of_record(personal, batch_id, row) for row in conn.execute(chosen)]
-    if sheet_row is not None and not rows and not missing:
-        sentence = f"batch {batch_id} has no row {sheet_row}"
-        raise NotOnRecord(sentence, reason="row", batch=batch_id, row=sheet_row)
-    return rows
-
-
-def _of_record(personal: PersonalData, batch_id: str, row: Row[*tuple[Any, ...]]) -> ComparedRow:
-    fields = open_row(personal, batch_id, row.sheet_row, row.row_key, row.row_sealed, row.verdict)
-    person = None if row.id is None else changed_person(fields) or open_person(personal, row)
-    name = fields.get("name_masked", "") if person is None else person.name_masked
-    return ComparedRow(row.sheet_row, fields["seq"], row.verdict, tuple(row.codes.split()), person, name, row.unit)
-
-
-def _new(conn: Connection, batch_unit: str, row: NewRow, known: UnitsOnRecord | None = None) -> ComparedRow:
-    codes = tuple(map(str, row.codes))
-    if isinstance(row, RejectedRow):
-        return ComparedRow(row.sheet_row, row.seq, "rejected", codes, None, row.name_masked, "")
-    verdict = "accepted"
-    if isinstance(row, KnownRow):
-        verdict = "change" if row.change else "unchanged"
-    unit = unit_name_of(known or UnitsOnRecord(conn), row, batch_unit)
-    return ComparedRow(row.sheet_row, row.seq, verdict, codes, row.person, row.person.name_masked, unit)
-
-
 def _corrections(
     conn: Connection, personal: PersonalData, batch: Batch, form: CorrectedRoster
 ) -> tuple[Corrections, list[RowPair]]:
@@ -295,9 +287,9 @@ def _corrections(
             sentence, reason="corrections-unit", batch=batch.id, unit=batch.unit, other=scrub(form.unit)
         )
     new: list[NewRow] = [*form.accepted, *form.rejected, *form.known]
-    after = [_new(conn, batch.unit, row, known) for row in new]
+    after = [row_of_form(conn, batch.unit, row, known) for row in new]
     after.sort(key=lambda row: row.sheet_row)
-    pairs = paired(_compared(conn, personal, batch.id), after)
+    pairs = paired(rows_on_record(conn, personal, batch.id), after)
     rows = tuple(differences(pairs))
     if not rows:
         sentence = f"the form does not differ from batch {batch.id}"
@@ -315,6 +307,12 @@ def _marks_of_same(conn: Connection, batch_id: str, pairs: Iterable[RowPair]) ->
     }
     marks = conn.execute(select(row_reviews).where(row_reviews.c.batch_id == batch_id)).mappings()
     return [{**mark, "sheet_row": places[mark["sheet_row"]]} for mark in marks if mark["sheet_row"] in places]
+
+
+def _side_by_side(before: Sequence[ComparedRow], after: Sequence[ComparedRow]) -> list[RowPair]:
+    """Rows with the same number."""
+    was, becomes = ({row.sheet_row: row for row in rows} for rows in (before, after))
+    return [RowPair(was.get(number), becomes.get(number)) for number in sorted({*was, *becomes})]
 
 
 def _record(

@@ -53,7 +53,7 @@ from registry.db.tables.programme import (
     reversals,
     terminals,
 )
-from registry.db.tables.review import confirmations, row_edits, row_reviews
+from registry.db.tables.review import confirmations, edit_undos, row_edits, row_reviews
 from registry.db.tables.settlement import (
     disputes,
     merchant_changes,
@@ -95,6 +95,7 @@ __all__ = [
     "disputes",
     "dossier_secrets",
     "dossiers",
+    "edit_undos",
     "edition_changes",
     "editions",
     "failures",

@@ -76,3 +76,13 @@ row_edits = Table(
     CheckConstraint("(change = 'changed') = (fields <> '')", name="fields"),
     sqlite_autoincrement=True,
 )
+
+# Deleted when the batch is submitted, approved or discarded.
+edit_undos = Table(
+    "edit_undos",
+    metadata,
+    Column("edit_id", ForeignKey("row_edits.id"), primary_key=True, autoincrement=False),  # the last one of the step
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),  # the rows that were replaced
+    Column("seal_key", Text, nullable=False),
+)

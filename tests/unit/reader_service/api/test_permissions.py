@@ -72,6 +72,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /batches/{batch_id}/rows/{sheet_row}": P.ROSTERS_UPLOAD,
     "POST /batches/{batch_id}/rows/{sheet_row}/leave-out": P.ROSTERS_UPLOAD,
     "GET /batches/{batch_id}/edits": P.ROSTERS_VIEW,
+    "POST /batches/{batch_id}/edits/undo": P.ROSTERS_UPLOAD,
     "POST /batches/{batch_id}/corrections/check": P.ROSTERS_UPLOAD,
     "POST /batches/{batch_id}/corrections": P.ROSTERS_UPLOAD,
     "POST /batches/{batch_id}/submit": P.ROSTERS_UPLOAD,

@@ -70,6 +70,11 @@ def test_a_returned_roster_is_edited_and_corrected(rig: RegistryApp, tmp_path: P
     assert (added.status_code, added.json()["after"]["verdict"]) == (201, "rejected")
     gone = clerk.post(f"{rows}/{added.json()['after']['sheet_row']}/leave-out", json={"reason": "twice"})
     assert gone.json()["change"] == "left-out"
+    undone = clerk.post(f"{BATCHES}/{batch}/edits/undo", json={}).json()
+    assert [(one["change"], one["after"]["name_masked"]) for one in undone] == [("added", "司*")]
+    unseen = {"last_edit": 0}
+    assert "edited meanwhile" in problem(clerk.post(f"{BATCHES}/{batch}/edits/undo", json=unseen))["detail"]
+    assert [one["change"] for one in clerk.post(f"{BATCHES}/{batch}/edits/undo", json={}).json()] == ["left-out"]
 
     longer = {"file": ("g.xlsx", form(tmp_path, person(1), person(3, name="李娜", phone="13900000003")))}
     corrections = f"{BATCHES}/{batch}/corrections"
@@ -80,7 +85,7 @@ def test_a_returned_roster_is_edited_and_corrected(rig: RegistryApp, tmp_path: P
     assert "others than those shown" in problem(stale)["detail"]
     assert other.post(corrections, files=longer, data={"seen": shown["seen"], **why}).status_code == 200
     history = reviewer.get(f"{BATCHES}/{batch}/edits").json()["items"]
-    assert [(one["by"], one["corrected"]) for one in history] == [("other", True)] * 3 + [("clerk", False)] * 3
+    assert [(one["by"], one["corrected"]) for one in history] == [("other", True)] * 3 + [("clerk", False)] * 5
     assert person(1)[2] not in str(history)
     assert clerk.get(f"{ROSTERS}/{batch}/annotated").status_code == 200
     clerk.post(f"{BATCHES}/{batch}/submit")

@@ -8,7 +8,7 @@ from datetime import date
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from personalize.intake.single import RowCells
 from personalize.roster_edits import edit_row, without_batch
@@ -16,6 +16,7 @@ from registry.batches.confirmations import ConfirmedCounts
 from registry.batches.editing.differences import RowChange, RowDifference
 from registry.batches.editing.edits import CorrectedRoster
 from registry.batches.row_reviews import RowMark
+from registry.db.tables import edit_undos
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.store import Registry
 from registry.values import AcceptedRow, BatchState, KnownRow, RejectedRow
@@ -220,6 +221,93 @@ def test_marks_of_a_changed_row_and_the_confirmation_of_another_number_fall_away
     registry.edits.leave_out(batch, first.sheet_row, by="张", reason="x")
     with pytest.raises(RegistryConflict, match="annex 3"):
         registry.batches.approve(batch, "王")
+
+
+def contents(registry: Registry, batch: str) -> list[tuple[object, ...]]:
+    """The rows of a batch, as they are masked, with persons and units in clear."""
+    look = registry.edits.row
+    rows = [look(batch, line.sheet_row).row for line in registry.rosters.rows(batch)]
+    return [(row.sheet_row, row.seq, row.verdict, row.codes, row.person, row.unit, row.message) for row in rows]
+
+
+def test_edits_are_undone_one_after_the_other(registry: Registry) -> None:
+    first, second = people(2)
+    batch = draft(registry, [first, second])
+    before = contents(registry, batch)
+    assert not registry.edits.undoable(batch)
+    edit(registry, batch, first.sheet_row, RowCells(mobile="0311-85000000"))
+    edit(registry, batch, None, whole(7))
+    edit(registry, batch, 99, whole(5))
+    registry.edits.leave_out(batch, second.sheet_row, by="张", reason="x")
+    seen = registry.edits.state(batch)
+    with pytest.raises(RegistryConflict, match="edited meanwhile"):
+        registry.edits.undo(batch, by="李", state=seen - 1)
+    changes = [registry.edits.undo(batch, by="李", state=seen)]
+    while registry.edits.undoable(batch):
+        changes.append(registry.edits.undo(batch, by="张"))
+    assert [[(one.change, one.sheet_row) for one in shown] for shown in changes] == [
+        [(RowChange.ADDED, second.sheet_row)],
+        [(RowChange.CHANGED, 99)],
+        [(RowChange.LEFT_OUT, 100)],
+        [(RowChange.CHANGED, first.sheet_row)],
+    ]
+    assert contents(registry, batch) == before
+    assert registry.rosters.known_members([even(7).person.id_number]) == {}
+    assert len(registry.edits.history(batch).items) == 8
+    assert registry.edits.history(batch).items[0].reason == "撤销 undone"
+    with pytest.raises(RegistryConflict, match="left to undo"):
+        registry.edits.undo(batch, by="张")
+    with pytest.raises(RegistryConflict, match="second person"):
+        registry.batches.approve(batch, "李")
+
+
+def test_a_corrected_form_is_undone_as_a_whole(registry: Registry) -> None:
+    first, second, third = people(3)
+    batch = draft(registry, [first, second, third])
+    before, source = contents(registry, batch), registry.batches.batch(batch)
+    moved = replace(second, sheet_row=3)
+    corrected = form(moved, even(6), rejected=())
+    registry.edits.correct(
+        batch, corrected, by="张", reason="x", seen=registry.edits.corrections(batch, corrected).seen
+    )
+    kinds = {one.change for one in registry.edits.undo(batch, by="张")}
+    assert kinds == {RowChange.ADDED, RowChange.LEFT_OUT}
+    assert (contents(registry, batch), registry.batches.batch(batch)) == (before, source)
+    with pytest.raises(RegistryConflict, match="imported before"):
+        registry.rosters.import_roster(UNIT, [even(8)], [], source="f.xlsx", digest="d", by="张")
+    registry.rosters.import_roster(UNIT, [even(8)], [], source="g.xlsx", digest="d2", by="张")
+
+
+def test_nothing_is_undone_once_the_batch_is_submitted_and_its_data_are_gone(registry: Registry) -> None:
+    first, second = people(2)
+    batch = draft(registry, [first, second])
+
+    def left() -> int:
+        with registry._context.read() as conn:
+            return conn.execute(select(func.count()).select_from(edit_undos)).scalar_one()
+
+    edit(registry, batch, first.sheet_row, RowCells(mobile="13700000000"))
+    assert left() == 1
+    registry.reviews.submit(batch, by="张")
+    assert left() == 0
+    with pytest.raises(RegistryConflict, match="with the reviewers"):
+        registry.edits.undo(batch, by="张")
+    registry.reviews.give_back(batch, by="王", reason="x")
+    with pytest.raises(RegistryConflict, match="left to undo"):
+        registry.edits.undo(batch, by="张")
+    registry.edits.leave_out(batch, first.sheet_row, by="张", reason="x")
+    registry.batches.discard(batch, by="张", reason="x")
+    assert left() == 0
+
+
+def test_a_person_who_is_in_another_batch_by_now_does_not_come_back(registry: Registry) -> None:
+    first, second = people(2)
+    batch = draft(registry, [first, second])
+    registry.edits.leave_out(batch, first.sheet_row, by="张", reason="x")
+    registry.rosters.import_roster(UNIT, [first], [], source="o", digest="o", by="张")
+    with pytest.raises(RegistryConflict):
+        registry.edits.undo(batch, by="张")
+    assert registry.edits.undoable(batch), "nothing was changed"
 
 
 def test_who_edits_neither_reviews_nor_approves(registry: Registry) -> None:

@@ -60,6 +60,11 @@ def test_a_clerk_edits_rows_and_accepts_a_corrected_form(app: AccountsApp, tmp_p
     assert added.status_code == 303
     last = app.registry.rosters.rows(batch)[-1].sheet_row
     assert clerk.post(f"{where}/leave-out", data={"row": str(last), "reason": "twice"}).status_code == 303
+    assert "Undo the last edit" in clerk.get(f"{where}/edit").text
+    assert reviewer.post(f"{where}/undo-edit").status_code == 403
+    for left in (3, 2):
+        assert clerk.post(f"{where}/undo-edit").headers["location"] == f"{where}/edit"
+        assert len(app.registry.rosters.rows(batch)) == left
 
     longer = {"form": ("g.xlsx", content(tmp_path, forms.person(1), forms.person(2), forms.person(3, name="李娜")))}
     part = clerk.post(f"{where}/corrections", files=longer, headers=HTMX).text
