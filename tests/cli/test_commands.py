@@ -55,15 +55,21 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
         yield from leaves(command.get_command(context, name), (*path, name))
 
 
+@functools.cache
+def commands() -> dict[tuple[str, ...], Any]:
+    """Every command by its words: all of them are read from their signatures, which takes a while."""
+    return dict(leaves(tree()))
+
+
 def command_at(path: tuple[str, ...]) -> Any:
-    return dict(leaves(tree()))[path]
+    return commands()[path]
 
 
 def test_every_stable_name_is_there() -> None:
-    assert set(STABLE) <= set(dict(leaves(tree())))
+    assert set(STABLE) <= set(commands())
 
 
-@pytest.mark.parametrize("path", [path for path, _ in leaves(tree())], ids=" ".join)
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_help_says_what_a_command_and_each_of_its_options_is_for(path: tuple[str, ...]) -> None:
     command = command_at(path)
     assert command.help
