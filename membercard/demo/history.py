@@ -20,6 +20,7 @@ from membercard.demo.members import SCENES, UPLOADED, play
 from membercard.demo.merchant import DemoContract, Wish, demo_counter, other_counter
 from membercard.demo.people import FormRow, people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
+from membercard.demo.window import DemoWindow
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities
 from membercard.wiring.profile import profile_in_use
 from personalize.intake import check
@@ -84,6 +85,7 @@ class SampleHistory:
         self._home, self._registry, self._custody = home, registry, custody
         self._time, self._clock = time, time.clock
         self._packer = BoxPacker(registry, time, by=CLERK)
+        self._issued = home / STOCK / "issued"
         self._contract = DemoContract(registry, custody, time.days)
         self._profile = profile_in_use()
         self._pool = open_pool(custody, self._profile)
@@ -114,7 +116,7 @@ class SampleHistory:
         for box in self._packer.create(second):
             self._packer.tick(box, 1)
         self._end_some(handed)
-        self._store_slot_cards(handed)
+        self._store_slot_cards(handed, boxed=further[-1])
         self._note_verdicts((*handed, *further))
         self._clock.set(1)
         ready = self._approved(self._import(_UNITS[2], people(10, 201)))
@@ -190,7 +192,7 @@ class SampleHistory:
     # --- 享受优惠服务 ------------------------------------------------------------------------------------------------
 
     def _hand_over(self, batch: str, handed: Sequence[Card]) -> None:
-        """Pack the cards of a batch, hand them over level by level, and activate them when they are signed for."""
+        """Pack the cards of a batch and hand them over level by level; members activate them at a window."""
         self._time.set_to(5, 10)
         boxes = self._packer.create(batch)
         for box in boxes:
@@ -201,18 +203,17 @@ class SampleHistory:
         self._time.set_to(8, 16)
         for box in boxes:
             self._packer.receive(box)
-        used = [card.card_number for card in handed if card.card_number != handed[_WITHDRAWN].card_number]
-        self._registry.moves.take("activate", CardState.ACTIVE, used, CLERK, "启用")
+        self._activate([card for card in handed if card.card_number != handed[_WITHDRAWN].card_number])
 
     def _hand_out(self, called_for: Sequence[Card]) -> None:
         """Members call for their cards one by one."""
         cards = [card.card_number for card in called_for]
-        for step, state, reason in (
-            ("pack", CardState.PACKED, "装袋"),
-            ("deliver", CardState.DELIVERED, "本人签收"),
-            ("activate", CardState.ACTIVE, "启用"),
-        ):
+        for step, state, reason in (("pack", CardState.PACKED, "装袋"), ("deliver", CardState.DELIVERED, "本人签收")):
             self._registry.moves.take(step, state, cards, CLERK, reason)
+        self._activate(called_for)
+
+    def _activate(self, cards: Sequence[Card]) -> None:
+        DemoWindow(self._registry, self._custody, self._clock, self._issued, by=CLERK).activate(cards)
 
     def _redeem(self, handed: Sequence[Card]) -> None:
         """Three members redeem benefits, one of them also at a merchant that has not uploaded it yet; then this counter
@@ -248,7 +249,7 @@ class SampleHistory:
             counter.serve(chip, Wish("gym-trial", "visit"))
 
     def _chip(self, card: Card) -> Path:
-        return self._home / STOCK / "issued" / f"chip-{card.chip_serial}.card"
+        return self._issued / f"chip-{card.chip_serial}.card"
 
     def _end_some(self, issued: Sequence[Card]) -> None:
         """Some cards are lost, suspended or withdrawn."""
@@ -256,14 +257,16 @@ class SampleHistory:
             self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
         self._registry.cards.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
 
-    def _store_slot_cards(self, issued: Sequence[Card]) -> None:
-        """Store cards for the counter's slot: valid ones, one for each other outcome, a blank."""
+    def _store_slot_cards(self, issued: Sequence[Card], *, boxed: Card) -> None:
+        """Store cards for the counter's slot: valid ones, one for each other outcome, a blank, and one that was taken
+        out of its box."""
         folder = self._home / SLOT_CARDS
         for card, name in zip(issued, ("1-good", *_OUTCOMES, "5-good"), strict=False):
             shutil.copyfile(self._chip(card), folder / f"{name}.card")
         make_stock(folder, 1)
         (blank,) = folder.glob("chip-*.card")
         blank.rename(folder / "6-blank.card")
+        shutil.copyfile(self._chip(boxed), folder / "7-boxed.card")
 
     def _note_verdicts(self, issued: Sequence[Card]) -> None:
         """Note verdicts of two counters in the opening hours of the last three days."""

@@ -60,11 +60,23 @@ class HotlistResponse(ResponseModel):
     state: HotlistState
 
 
+class NextStepResponse(ResponseModel):
+    """What to do now, in both languages."""
+
+    zh: str = Field(examples=["可以享受会员服务"])
+    en: str = Field(examples=["Serve this member"])
+
+
 class VerdictResponse(ResponseModel):
     """The verdict on a card. `member` is null unless the card has proven to be genuine."""
 
     verdict: VerdictCode
     sentence: str
+    delivered: bool | None = Field(
+        description="Of a card that is not activated: whether its member has it. False for one that was taken out of "
+        "its box. Null for every other verdict, and where the registry of this service does not know."
+    )
+    next_step: NextStepResponse
     failed_check: str | None
     proven: Proof
     at: datetime

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from terminal.localtime import zone_label
-from terminal.member.presentation import PRESENTATIONS
+from terminal.member.presentation import NOT_HANDED_OVER, PRESENTATIONS
 
 LANGUAGES: Final = ("zh", "en")
 FOLDER: Final = Path(__file__).parent / "i18n"
@@ -73,7 +73,7 @@ def _texts(language: str) -> Mapping[str, str]:
             texts[f"{section.stem}.{name}"] = text
     for code, shown in PRESENTATIONS.items():
         texts[f"counter.word.{code.lower()}"] = shown.word.in_language(language)
-        texts[f"counter.next.{code.lower()}"] = shown.next.in_language(language)
+    texts["counter.word.not_handed_over"] = NOT_HANDED_OVER.word.in_language(language)
     return texts
 
 

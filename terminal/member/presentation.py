@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Self
 
 from terminal.member.outcome import VerdictCode
 
@@ -203,6 +203,37 @@ PRESENTATIONS: Final[Mapping[VerdictCode, Presentation]] = MappingProxyType(
 )
 
 
+NOT_HANDED_OVER: Final = Presentation(
+    Tone.BAD,
+    "plum",
+    CountedAs.REFUSED,
+    Phrase("未发放", "Not handed over"),
+    Phrase(
+        "会员尚未领到此卡：请勿提供服务，留下卡片并联系工会",
+        "Its member never got this card: do not serve, keep it, call the union",
+    ),
+)
+"""NOT_ACTIVATED, where the office is at hand and knows that the card was not handed over."""
+
+
 def presentation(code: str) -> Presentation | None:
     """The row of a code as it is stored; None for one of another version of this program."""
     return PRESENTATIONS[VerdictCode(code)] if code in VerdictCode.__members__ else None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """How one verdict is shown. ``delivered``: whether the member of a card that is not activated has it; None for any
+    other card, and where that is not known."""
+
+    shown: Presentation
+    delivered: bool | None = None
+
+    @classmethod
+    def of(cls, code: VerdictCode) -> Self:
+        """By the card alone."""
+        return cls(PRESENTATIONS[code])
+
+    def to_json(self) -> dict[str, Any]:
+        """{"delivered", "next_step": {"zh", "en"}}"""
+        return {"delivered": self.delivered, "next_step": {"zh": self.shown.next.zh, "en": self.shown.next.en}}

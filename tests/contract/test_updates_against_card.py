@@ -1,6 +1,6 @@
 """What the office wants on a card, run on the virtual card and recorded in the registry, torn everywhere.
 
-The card is personalized by the line with the shipped profile and activation, delivered, and inserted at a window.
+The card is personalized by the line with the shipped profile, delivered, and inserted at a window.
 """
 
 from __future__ import annotations
@@ -117,10 +117,8 @@ class Window:
 
 @pytest.fixture(scope="module")
 def issued() -> Iterator[Window]:
-    shipped = default_profile()
-    profile = shipped.model_copy(update={"member": shipped.member.model_copy(update={"activation": "required"})})
     with fast_directory() as directory:
-        bench = Bench(directory, 1, profile=profile)
+        bench = Bench(directory, 1, profile=default_profile())
         chip = VirtualCard.create(directory / "issued.card", CardConfig(ProductionData(0x78), LinkProtocol.T1, 3))
         line, job = SimCard(chip, chip.config.protocol), bench.job()
         report = process(line, job, "contract", lambda serial: True)

@@ -18,7 +18,15 @@ from tests.support.guides import Ran, paste
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
-CHAPTERS = ("5 Hand-over", "6 At the counter", "7 At the", "8 Members", "9 Upload", "10 Reconciliation")
+CHAPTERS = (
+    "5 Hand-over",
+    "6 Activation",
+    "7 At the counter",
+    "8 At the",
+    "9 Members",
+    "10 Upload",
+    "11 Reconciliation",
+)
 NEEDS_PCSC = "sim attach"
 """The block with a real PC/SC slot, whose commands tests/pcsc has."""
 DEMO = "membercard demo "
@@ -51,8 +59,9 @@ def test_the_tour_prints_what_it_shows(tour: tuple[Path, list[Ran]]) -> None:
         "roster-messy.xlsx · 河北师范大学工会 · accepted 63 · rejected 21\nannotated copy: checked.xlsx",
         "63 members approved by Wang Fang (unproven)",
         "blank chips received 70 = verified 63 + rejected 0 + in reader 0 + left 7   ✓ balanced",
-        "✓ Valid  ACTIVE",
         "receipt: 63 cards",
+        "changed on the card: activation",
+        "✓ Valid  ACTIVE",
         "1  Intake",
         "APPROVED: approved offline",
         "1 redemptions booked, 0 known before",
@@ -71,11 +80,11 @@ def shown(tour: tuple[Path, list[Ran]]) -> tuple[Cli, Ran]:
     return Cli(folder / "unused", passphrase=None, bare=True), ran[-3]
 
 
-def test_every_accepted_person_has_a_card_that_a_counter_takes(shown: tuple[Cli, Ran]) -> None:
+def test_every_accepted_person_has_a_card_that_a_counter_takes_once_it_is_handed_over(shown: tuple[Cli, Ran]) -> None:
     lines = shown[1].out.splitlines()
     accepted = sum(int(line.split(" accepted")[0].split()[-1]) for line in lines if " accepted, " in line)
     assert accepted > 100
-    assert f"   {accepted} ACTIVE;" in shown[1].out
+    assert f"   {accepted - 1} ACTIVE, 1 NOT_ACTIVATED;" in shown[1].out
     assert sum(line.startswith("lane ") and " verified 9" in line for line in lines) == accepted
     (refused,) = [line for line in lines if "REJECT" in line]
     assert "bin 2 keys" in refused
@@ -94,7 +103,7 @@ def test_the_accounts_balance_down_to_the_last_blank_and_fit_80_columns(shown: t
 
 def test_three_cards_pay_offline_online_with_a_script_and_not_at_all(shown: tuple[Cli, Ran]) -> None:
     lines = [" ".join(line.split()) for line in shown[1].out.splitlines()]
-    start = next(at for at, line in enumerate(lines) if line.startswith("7 At the merchant"))
+    start = next(at for at, line in enumerate(lines) if line.startswith("8 At the merchant"))
     heads = [line for line in lines[start:] if " CNY " in line and line[:2] in ("1.", "2.", "3.")]
     assert [" ".join(head.split()[-2:]) for head in heads] == ["APPROVED OFFLINE", "APPROVED ONLINE", "DECLINED ONLINE"]
     offline, online, declined = (
@@ -124,7 +133,7 @@ def test_the_bank_knows_each_card_by_the_sequence_that_its_chip_has(shown: tuple
 
 def _ends(lines: list[str], heads: list[str]) -> list[int]:
     """Where each payment's lines end: at the next head, and at the next chapter."""
-    following = next(at for at, line in enumerate(lines) if line.startswith("8 Members"))
+    following = next(at for at, line in enumerate(lines) if line.startswith("9 Members"))
     return [*(lines.index(head) for head in heads[1:]), following]
 
 
@@ -154,7 +163,7 @@ def test_members_redeem_a_pass_two_tickets_and_visits_and_a_torn_one_is_recovere
     out = shown[0].data.parent / "demo-out"
     (statement,) = out.glob("statement-*.pdf")
     year, month = map(int, statement.stem.removeprefix("statement-").split("-"))
-    shown_lines = chapter(shown[1].out, "8 Members")
+    shown_lines = chapter(shown[1].out, "9 Members")
     scenes = " ".join(shown_lines[: shown_lines.index("市工人文化宫")])
     ends = [end.strip() for end in re.split(rf"{month:02}-2\d \d\d:12 \S+ ", scenes)[1:]]
     assert ends[0] == "Annual park pass × 1 100.00 ✓ Redeemed, 0 of 1 left"
@@ -172,7 +181,7 @@ def test_members_redeem_a_pass_two_tickets_and_visits_and_a_torn_one_is_recovere
 
 def test_the_merchant_has_a_statement_that_two_people_signed(shown: tuple[Cli, Ran]) -> None:
     out = shown[0].data.parent / "demo-out"
-    shown_lines = chapter(shown[1].out, "9 Upload")
+    shown_lines = chapter(shown[1].out, "10 Upload")
     assert shown_lines[0] == "12 rows of the journal uploaded: 5 redemptions booked, 0 findings; left to upload: 0"
     for line in (
         "0101 Film tickets 1 2 90.00 10.00",

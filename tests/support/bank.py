@@ -11,10 +11,10 @@ from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApp
 from personalize.keypool import ChipKey, sealed_key
 from personalize.payment.image import Authorities
 from personalize.preparation.preparer import Preparer
-from personalize.profiles.profile import Profile, shipped_profile
+from personalize.profiles.profile import Profile
 from terminal.crypto.rsa import RsaPublic
 from terminal.tlv import Tlv, Tlvs, decode, tlv
-from tests.support import issuer
+from tests.support import issuer, profiles
 
 PAN = "6210971300000000016"
 SM_PDOL = "9F1A029F3704DF6901"
@@ -25,7 +25,7 @@ ECASH_PDOL = "9F7A019F02065F2A02DF6901"
 
 def profile(**changes: Any) -> Profile:
     """The shipped profile with a payment application, changed: ``risk={"cumulative": 5}`` changes one field of it."""
-    shipped = shipped_profile("union-member-bank")
+    shipped = profiles.plain(profiles.BANK)
     data = shipped.model_dump()
     _merge(data["payment"], changes)
     return Profile.model_validate(data)

@@ -25,7 +25,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import LinkProtocol
 from terminal.keys import Algorithm, MemoryCustody, Purpose, Sealed, SoftwareKeystore
 from terminal.secret import Secret
-from tests.support import issuer
+from tests.support import issuer, profiles
 from tests.support.bank import SM_PDOL
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.unsealed import hidden
@@ -130,6 +130,7 @@ def new_bank_issuer(
 ) -> tuple[Cli, str]:
     """Keystore, profile, a key pool, and the batch of a member whose registration was approved."""
     cli = make(root / "data")
+    cli.profile = None
     cli.data.mkdir(parents=True)
     SoftwareKeystore.create(
         cli.data / "keystore", Secret(PASSPHRASE.encode()), simulation=True, contents=custody(), cost=issuer.FAST
@@ -153,7 +154,7 @@ def issue_bank_card(
 
 
 def _profile(root: Path, changes: Mapping[str, str]) -> Path:
-    text = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
+    text = profiles.text(profiles.BANK)
     for old, new in changes.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)

@@ -24,6 +24,7 @@ from typing import Any
 
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
+from tests.support import profiles
 from tests.support.issuer import FAST, NAMES, id_number
 from tests.support.waiting import PATIENCE
 from tests.support.zygote import ForkedCommand, Streams, Zygote
@@ -68,6 +69,8 @@ class Cli:
     """Sets nothing, so that flags and a settings file say everything."""
     fresh: bool = False
     """Runs the installed script in an interpreter of its own."""
+    profile: Path | None = profiles.FILE
+    """None leaves it to the settings file, or to the program."""
     preloaded: tuple[str, ...] = ()
     """What is imported before a command is forked: the whole program, if not given."""
 
@@ -75,6 +78,8 @@ class Cli:
         own = {"PYTHONWARNINGS": "error", "LANG": "C.UTF-8"}
         if not self.bare:
             own |= {"MEMBERCARD_DATA_DIR": str(self.data), "MEMBERCARD_SIMULATION": str(self.simulation).lower()}
+            if self.profile is not None:
+                own["MEMBERCARD_PROFILE"] = str(self.profile)
         if self.passphrase is not None:
             own["MEMBERCARD_PASSPHRASE"] = self.passphrase
         return _CLEAN | own | dict(changes or {})

@@ -16,7 +16,7 @@ from personalize.line.execute import Job
 from personalize.lists import own_trust
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
-from personalize.profiles.profile import Profile, default_profile
+from personalize.profiles.profile import Profile
 from registry.person import Person
 from registry.store import Registry
 from registry.values import AcceptedRow, MemberToPrepare
@@ -26,6 +26,7 @@ from terminal.keys import MemoryCustody
 from terminal.keys.keyfile import KdfCost
 from terminal.keys.standard import create_standard_keys
 from terminal.member.values import Sex
+from tests.support import profiles
 from tests.support.registry.registrar import new_registry
 
 TODAY = date(2026, 11, 22)
@@ -55,7 +56,7 @@ def key_source() -> Callable[[int, int], rsa.RsaPrivate]:
 
 
 def pool(directory: Path, profile: Profile | None = None, *, fresh: bool = False) -> KeyPool:
-    member = (profile or default_profile()).member
+    member = (profile or profiles.plain()).member
     return KeyPool(
         directory,
         custody(),
@@ -84,7 +85,7 @@ def member(number: int = 1, **changes: object) -> MemberToPrepare:
 
 
 def preparer(profile: Profile | None = None) -> Preparer:
-    return Preparer(profile or default_profile(), custody(), today=TODAY)
+    return Preparer(profile or profiles.plain(), custody(), today=TODAY)
 
 
 def id_number(serial: int) -> str:
@@ -137,7 +138,7 @@ def prepare(store: Registry, batch_id: str, directory: Path, profile: Profile | 
 
 
 def job(store: Registry, batch_id: str, profile: Profile | None = None, **changes: object) -> Job:
-    profile = profile or default_profile()
+    profile = profile or profiles.plain()
     trust = own_trust(custody(), profile.trust, datetime(2026, 11, 1, tzinfo=UTC))
     at = datetime(2026, 11, 22, 12, tzinfo=UTC)
     return Job(store, custody(), profile, AuthenticationGuard(), trust, batch_id, "test", now=lambda: at, **changes)  # type: ignore[arg-type]

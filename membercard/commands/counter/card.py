@@ -17,6 +17,7 @@ from membercard import exchanges, language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.developers.gp.facts import flat
 from membercard.errors import NoMemberCard
+from membercard.wiring.advice import advice_on
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.member_application import member_aid
 from membercard.wiring.readers import card_in
@@ -26,8 +27,8 @@ from terminal.globalplatform import AuthenticationGuard, SecurityDomain
 from terminal.keys import MemoryCustody
 from terminal.member.contents import element_rows, has_no_application, read_contents, redemption_rows
 from terminal.member.lists import CounterLists
-from terminal.member.outcome import Verdict
-from terminal.member.presentation import PRESENTATIONS, CountedAs, Tone
+from terminal.member.outcome import Verdict, VerdictCode
+from terminal.member.presentation import PRESENTATIONS, Advice, CountedAs, Tone
 from terminal.member.reading import MemberCard, select
 from terminal.member.values import Period
 from terminal.member.verdict import verify
@@ -69,10 +70,11 @@ def verify_card(
     warn_of(lists)
     with card_in(reader, wait) as transport:
         verdict = judge(stack(transport), lists)
+    advice = advice_on(verdict, by_files=trust is not None)
     if json:
-        output.as_json(verdict.to_json())
+        output.as_json(verdict.to_json() | advice.to_json())
     else:
-        output.show(verdict_panel(verdict))
+        output.show(verdict_panel(verdict, advice))
     exit_as(verdict)
 
 
@@ -215,13 +217,13 @@ _LEFT = {
 }
 
 
-def verdict_panel(verdict: Verdict) -> RenderableType:
+def verdict_panel(verdict: Verdict, advice: Advice | None = None) -> RenderableType:
     """The verdict for a person: colour, sign and words, then who the member is and what is left."""
-    row = PRESENTATIONS[verdict.code]
+    row = (advice or Advice.of(verdict.code)).shown
     chinese = language.current() is language.Language.CHINESE
     colour, sign = _COLOURS[row.tone], _SIGNS.get(row.tone, "✗")
     body: list[RenderableType] = [Text(language.sentence(verdict.sentence))]
-    if row.tone is Tone.DOUBT:
+    if row.tone is Tone.DOUBT or verdict.code is VerdictCode.NOT_ACTIVATED:
         body.append(Text(row.next.zh if chinese else f"{row.next.en}.", "bold"))
     if verdict.member is not None:
         body.append(_member_table(verdict))

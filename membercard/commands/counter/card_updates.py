@@ -22,6 +22,7 @@ from membercard.commands.person_options import By
 from membercard.errors import CardNotChanged
 from membercard.language import text
 from membercard.wiring import identity
+from membercard.wiring.advice import advice_on
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.readers import card_in
 from terminal.apdu import Sender, stack
@@ -315,11 +316,14 @@ def _insertion(
         verdict = judge(sender, lists)
         report = work(runner, sender, verdict)
         after = judge(sender, lists) if report.done else verdict
+    advice = advice_on(after)
     if json:
         refused = [{"kind": kind.value, "why": why} for kind, why in report.refused]
-        output.as_json(after.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused})
+        output.as_json(
+            after.to_json() | advice.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused}
+        )
     else:
-        output.show(verdict_panel(after))
+        output.show(verdict_panel(after, advice))
         done = text(", ").join(kind_word(kind) for kind in report.kinds)
         output.say("changed on the card: {changes}", changes=done or text("nothing"))
         for kind, why in report.refused:

@@ -13,6 +13,7 @@ from membercard.commands.counter.amounts import fen
 from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, judge, verdict_panel
 from membercard.commands.counter.cashiers import signed_in, typed_pin
 from membercard.language import Language
+from membercard.wiring.advice import advice_on
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.merchant import counter_redemptions
 from membercard.wiring.readers import card_in
@@ -80,7 +81,7 @@ def redeem(
     name = signed_in(cashier)
     wanted = _Wanted(benefit, quantity, price, event, place, tuple(answer or ()), yes)
     with counter_redemptions() as counter, card_in(reader, wait) as transport:
-        command = _CardAtCounter(counter, stack(transport), lists, name, json)
+        command = _CardAtCounter(counter, stack(transport), lists, name, json, by_files=trust is not None)
         code = command.run(wanted)
     if code:
         raise typer.Exit(code)
@@ -108,10 +109,17 @@ class _CardAtCounter:
     """One card in the reader, from its verdict to the receipt."""
 
     def __init__(
-        self, counter: CounterRedemptions, sender: Sender, lists: CounterLists, cashier: str, as_json: bool
+        self,
+        counter: CounterRedemptions,
+        sender: Sender,
+        lists: CounterLists,
+        cashier: str,
+        as_json: bool,
+        *,
+        by_files: bool,
     ) -> None:
         self.counter, self.sender, self.lists, self.cashier = counter, sender, lists, cashier
-        self.as_json = as_json
+        self.as_json, self.by_files = as_json, by_files
         self.data: dict[str, Any] = {}
 
     def run(self, wanted: _Wanted) -> int:
@@ -132,9 +140,10 @@ class _CardAtCounter:
             self._shown(recovered)
             if recovered.outcome != "NOT_COUNTED":
                 verdict = judge(self.sender, self.lists)
-        self.data["verdict"] = verdict.to_json()
+        advice = advice_on(verdict, by_files=self.by_files)
+        self.data["verdict"] = verdict.to_json() | advice.to_json()
         if not self.as_json:
-            output.show(verdict_panel(verdict))
+            output.show(verdict_panel(verdict, advice))
         if not verdict.accepted:
             return _OF_VERDICT[PRESENTATIONS[verdict.code].counted]
         offers = self.counter.offers(verdict, now())

@@ -15,7 +15,7 @@ def demo(
     lanes: Annotated[int, typer.Option(help="Personalization lanes.", min=1, max=16)] = 4,
 ) -> None:
     """Watch the main job: forms checked, faults listed, approved by a second person, chips personalized and read back,
-    cards handed over, verified, paid with and used for benefits, and the merchant's statement.
+    cards handed over, activated, verified, paid with and used for benefits, and the merchant's statement.
 
     Everything is embedded: SQLite, a software keystore, virtual cards. Nothing outside --out is changed. The demo is
     dated from the month that is over until today, so that a statement of that month can be drawn up.

@@ -20,7 +20,7 @@ from reader_service.pages.shell import PageShell, Shell, Text, page_router, prin
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter.counter import ListsAge
-from terminal.member.presentation import Tone, presentation
+from terminal.member.presentation import NOT_HANDED_OVER, Tone, presentation
 
 DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
 
@@ -98,9 +98,11 @@ def verdict_values(event_data: Mapping[str, Any]) -> dict[str, Any]:
     if member is not None:
         days = {name: date.fromisoformat(member[name]) if member[name] else None for name in DAYS}
         member = {**member, **days}
-    row = presentation(event_data["verdict"])
+    row, words = presentation(event_data["verdict"]), event_data["verdict"].lower()
+    if event_data["delivered"] is False:
+        row, words = NOT_HANDED_OVER, "not_handed_over"
     tone = row.tone if row else Tone.IDLE
-    return {**event_data, "member": member, "tone": tone, "sign": tone.sign, "words": event_data["verdict"].lower()}
+    return {**event_data, "member": member, "tone": tone, "sign": tone.sign, "words": words}
 
 
 @dataclass
@@ -130,7 +132,8 @@ class CounterBoard:
         html = ""
         for event in own:
             if event.kind == "verdict":
-                html = self._html("counter/counter_verdict.html", v=verdict_values(event.data))
+                may = self.shell.service.updates.may_activate(self.who)
+                html = self._html("counter/counter_verdict.html", v=verdict_values(event.data), may_activate=may)
             elif event.kind == "card.inserted":
                 html = self._html("counter/counter_busy.html")
             elif event.kind == "cashier.changed":

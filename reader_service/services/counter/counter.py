@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from personalize.updates import UpdateReport
+from programme.programme import Federation
 from reader_service.errors import Unavailable
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
@@ -22,6 +23,7 @@ from reader_service.readers.manager import ReaderManager
 from reader_service.readers.names import reader_named
 from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
+from reader_service.services.counter.advice import advise
 from reader_service.services.counter.insertion import InsertionUpdates
 from reader_service.services.redeeming.redemptions import RedemptionService
 from registry.errors import RegistryConflict, RegistryError
@@ -30,6 +32,7 @@ from terminal.apdu import Disposition, Sender, Trace, Transport, stack
 from terminal.errors import MembercardError, NoCard
 from terminal.member.lists import CounterLists, HotlistState
 from terminal.member.outcome import Proof, Verdict, VerdictCode
+from terminal.member.presentation import Advice
 from terminal.member.verdict import verify
 
 VERIFYING: Final = 20.0
@@ -76,14 +79,17 @@ class VerdictView:
     lists: ListsAge
     updates: UpdateReport = field(default_factory=UpdateReport)
     """What this insertion changed on the chip."""
+    advice: Advice | None = None
+    """How it is shown; None where nothing but the card was asked."""
 
     def to_json(self) -> dict[str, Any]:
-        """Verdict.to_json() and {"reader", "reader_name", "seconds", "lists", "updates", "update_unfinished"}; identity
-        and card number are masked."""
+        """Verdict.to_json(), Advice.to_json() and {"reader", "reader_name", "seconds", "lists", "updates",
+        "update_unfinished"}; identity and card number are masked."""
         lists = self.lists.to_json()
         own = {"reader": self.reader, "reader_name": self.name, "seconds": round(self.seconds, 4), "lists": lists}
         updates = {"updates": list(self.updates.kinds), "update_unfinished": self.updates.unfinished}
-        return self.verdict.to_json() | own | updates
+        advice = self.advice or Advice.of(self.verdict.code)
+        return self.verdict.to_json() | advice.to_json() | own | updates
 
 
 class CounterService:
@@ -218,7 +224,7 @@ class CounterService:
                     verdict = redemptions.verified(reader_id, sender, verdict, judge)
         seconds = time.perf_counter() - began
         name, age = self._readers.view(reader_id).name, _age(lists, when)
-        view = VerdictView(reader_id, name, seconds, verdict, age, report)
+        view = VerdictView(reader_id, name, seconds, verdict, age, report, self._advice(verdict, lists))
         self._bus.publish("verdict", reader_id, view.to_json())
         if redemptions is not None:
             redemptions.announce(reader_id)
@@ -236,6 +242,17 @@ class CounterService:
     def _judge(self, sender: Sender, lists: CounterLists, at: datetime) -> Verdict:
         aid, policy = self._parts.member_aid, lists.policy
         return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=policy, aid=aid)
+
+    def _advice(self, verdict: Verdict, lists: CounterLists) -> Advice:
+        return advise(verdict, lambda: self._parts.registry if lists.live else None, self._federation)
+
+    def _federation(self) -> Federation | None:
+        """Whose windows are named: of the programme edition at this counter, if there is one."""
+        place = self._parts.place
+        try:
+            return None if place is None else place.edition().programme.federation
+        except (MembercardError, OSError):
+            return None
 
     def lists_now(self) -> CounterLists:
         """What verdicts are based on. Raises Unavailable where there are no lists."""

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import Cli, csv_form
-from tests.support.paths import ROOT
-
-
-@dataclass
-class ProfiledCli(Cli):
-    """Commands with a card profile of their own."""
-
-    profile: Path = Path()
-
-    def env(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
-        return super().env({"MEMBERCARD_PROFILE": str(self.profile), **(changes or {})})
 
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str, str]:
-    """An issuer whose profile asks for activation, the reader with its one card, and the card's number."""
+    """An issuer with the shipped profile, the reader with its one card, and the card's number."""
     root: Path = tmp_path_factory.mktemp("updates")
-    profile = root / "own.yaml"
-    shipped = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text("utf-8")
-    profile.write_text(shipped.replace("activation: none", "activation: required"), "utf-8")
-    cli = ProfiledCli(root / "data", profile=profile)
+    cli = Cli(root / "data", profile=None)
     cli.set_up()
     batch = cli.ok("roster", "import", csv_form(root / "form.csv", 1), "--by", "clerk", "--json").json["batch"]
     cli.ok("batch", "approve", batch, "--by", "reviewer")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from membercard.wiring.counter_lists import LIST_KEY
+from tests.support import profiles
 from tests.support.cli import Cli, csv_form
-from tests.support.paths import ROOT
 
 OWN = "F04D454D4245520177"
 
 
 def test_a_card_under_an_aid_of_the_profile_is_issued_read_and_verified(tmp_path: Path) -> None:
-    text = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text("utf-8")
     profile = tmp_path / "own.yaml"
-    profile.write_text(text.replace("  aid: F04D454D4245520101 ", f"  aid: {OWN} "), "utf-8")
+    profile.write_text(profiles.text().replace("  aid: F04D454D4245520101 ", f"  aid: {OWN} "), "utf-8")
     cli = Cli(tmp_path / "data")
     own = ("--profile", profile)
     cli.set_up()

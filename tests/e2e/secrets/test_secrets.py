@@ -49,10 +49,10 @@ from terminal.member.hotlist import Hotlist
 from terminal.member.lists import CounterLists
 from terminal.member.values import Sex
 from terminal.secret import Secret
+from tests.support import profiles
 from tests.support.cli import FORM_HEAD, Cli, Done
 from tests.support.issuer import id_number
 from tests.support.leaks import Leak, LeakSearch
-from tests.support.paths import ROOT
 from tests.support.unsealed import hidden
 
 PASSPHRASE = "Kupferkanne-7-im-Brunnen"
@@ -119,7 +119,7 @@ class Work:
 
 def profile_with_long_pins(path: Path) -> Path:
     """Twelve digits stand nowhere by chance."""
-    text = (ROOT / "personalize" / "profiles" / "union-member.yaml").read_text(encoding="utf-8")
+    text = profiles.text()
     assert "pin: {digits: 6" in text
     path.write_text(text.replace("pin: {digits: 6", "pin: {digits: 12"), encoding="utf-8")
     return path

@@ -14,7 +14,7 @@ from typing import Self
 
 from personalize.line.execute import Job
 from personalize.line.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
-from personalize.profiles.profile import Profile, default_profile
+from personalize.profiles.profile import Profile
 from registry.store import Registry
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig, ProductionData
@@ -24,7 +24,7 @@ from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, LinkProtocol, Transport
 from terminal.errors import NoCard
-from tests.support import issuer
+from tests.support import issuer, profiles
 
 SCP02, SCP03 = (2, LinkProtocol.T0), (3, LinkProtocol.T1)
 """The two kinds of stock: secure channel protocol and transmission protocol."""
@@ -91,7 +91,7 @@ class Bench:
     """A batch of ``members`` with its dossiers in a registry under ``directory``, and as many chips as a test likes."""
 
     def __init__(self, directory: Path, members: int, *, profile: Profile | None = None) -> None:
-        self.directory, self.members, self.profile = directory, members, profile or default_profile()
+        self.directory, self.members, self.profile = directory, members, profile or profiles.plain()
         self.registry: Registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
         self.batch = issuer.prepared(self.registry, members, directory, profile=self.profile)
         self._serials = count(0x1000)

@@ -18,7 +18,6 @@ from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
-from personalize.profiles.profile import default_profile
 from registry.store import Registry, utc_now
 from registry.values import BatchAccounts
 from simulators.card.config import CardConfig
@@ -32,7 +31,7 @@ from terminal.errors import CardGone
 from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
-from tests.support import issuer
+from tests.support import issuer, profiles
 from tests.support.cli import PASSPHRASE, Cli
 from tests.support.pcsc.pcscd import Slot
 from tests.support.waiting import PATIENCE
@@ -63,7 +62,7 @@ class PcscLine:
         self.events: list[LaneEvent] = []
 
     def prepare(self) -> None:
-        preparer = Preparer(default_profile(), issuer.custody(), today=datetime.now(UTC).date())
+        preparer = Preparer(profiles.plain(), issuer.custody(), today=datetime.now(UTC).date())
         prepare_batch(self.registry, self.batch, preparer, issuer.pool(self.root / "pool"))
 
     @property
@@ -75,7 +74,7 @@ class PcscLine:
         return Counter(event.report.outcome for event in self.events if event.report)
 
     def line(self, hear: Callable[[LaneEvent], None] = lambda event: None, **settings: float) -> PersonalizationLine:
-        profile = default_profile()
+        profile = profiles.plain()
         now = datetime.now(UTC)
         trust = own_trust(issuer.custody(), profile.trust, now - timedelta(days=1))
         job = Job(self.registry, issuer.custody(), profile, AuthenticationGuard(), trust, self.batch, "test", utc_now)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +30,7 @@ from simulators.readers.stock import blank, make_stock
 from terminal.apdu import Disposition, open_reader, stack
 from terminal.member.journal_rows import COUNTED
 from terminal.member.verdict import verify
-from tests.support import issuer
+from tests.support import issuer, profiles
 from tests.support.cli import Cli
 from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import PROGRAMME
@@ -184,8 +183,7 @@ def busy_counter(directory: Path, cards: int, slot: CardSlot, seed: int) -> Busy
     """One with so many issued cards, the merchant on record, and a programme edition."""
     directory.mkdir(parents=True, exist_ok=True)
     profile = directory / "profile.yaml"
-    shipped = (files("personalize") / "profiles" / "union-member.yaml").read_text(encoding="utf-8")
-    profile.write_text(shipped.replace("limit: 12,", f"limit: {LIMIT},"), encoding="utf-8")
+    profile.write_text(profiles.text().replace("limit: 12,", f"limit: {LIMIT},"), encoding="utf-8")
     settings: dict[str, object] = {
         "profile": str(profile),
         "merchant": PARK.number,

@@ -26,7 +26,7 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
-from tests.support import issuer
+from tests.support import issuer, profiles
 from tests.support.cli import Cli, zygote_for
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE, eventually
@@ -77,6 +77,7 @@ class ServiceDirectory:
             "database_url": self.url,
             "passphrase_file": str(self.directory / "passphrase"),
             "simulation": True,
+            "profile": str(profiles.FILE),
             "station": name,
             **self.settings,
         }

@@ -116,10 +116,8 @@ def test_a_chip_that_is_what_its_dossier_says(personalized: PersonalizedCard) ->
 
 
 def test_a_card_to_be_activated_is_proven_and_stays_to_be_activated() -> None:
-    shipped = default_profile()
-    profile = shipped.model_copy(update={"member": shipped.member.model_copy(update={"activation": "required"})})
     with fast_directory() as directory:
-        bench = Bench(directory, 1, profile=profile)
+        bench = Bench(directory, 1, profile=default_profile())
         card = make(bench)
         assert card.read_back()["verdict"] == VerdictCode.NOT_ACTIVATED.value
         (recorded,) = bench.registry.cards.of_batch(bench.batch)

@@ -10,16 +10,16 @@ from personalize.encoding import years_after
 from personalize.errors import ProfileError
 from personalize.profiles.profile import default_profile, load_profile, parse_profile, shipped_profile
 from terminal.keys import Diversification, Scp
+from tests.support import profiles
+from tests.support.paths import ROOT
 
 MINIMAL = 'profile: a\nscheme: "130000"\ncard_number: {prefix: "91561300"}\n'
 
 
 def test_the_shipped_profile_shows_the_defaults() -> None:
     shipped, minimal = default_profile(), parse_profile(MINIMAL, "minimal")
-    assert (
-        shipped.member.model_copy(update={"pin": None, "entitlements": (), "cvm_list": minimal.member.cvm_list})
-        == minimal.member
-    )
+    own: dict[str, object] = {"pin": None, "entitlements": (), "activation": "none"}
+    assert shipped.member.model_copy(update=own | {"cvm_list": minimal.member.cvm_list}) == minimal.member
     assert shipped.line == minimal.line
     assert shipped.trust == minimal.trust
     assert shipped.validity == minimal.validity
@@ -128,6 +128,16 @@ def test_thirty_entitlements_fit_a_card_and_one_more_does_not() -> None:
         parse_profile(MINIMAL + f"member:\n  entitlements: [{', '.join(entries)}]", "own.yaml")
 
 
-def test_no_shipped_profile_asks_for_activation_unless_a_federation_chooses_it() -> None:
-    assert shipped_profile("union-member").member.activation == "none"
-    assert shipped_profile("union-member-bank").member.activation == "none"
+def test_every_shipped_profile_asks_for_activation() -> None:
+    shipped = sorted(path.stem for path in (ROOT / "personalize" / "profiles").glob("*.yaml"))
+    assert shipped == ["union-member", "union-member-bank"]
+    assert [shipped_profile(name).member.activation for name in shipped] == ["required", "required"]
+
+
+def test_a_profile_of_yesterday_which_has_no_line_for_it_asks_for_no_activation() -> None:
+    without = default_profile().member.model_copy(update={"activation": "none"})
+    assert load_profile(profiles.FILE) == default_profile().model_copy(update={"member": without})
+    for name in (profiles.MEMBER, profiles.BANK):
+        lines = profiles.shipped_text(name).splitlines(keepends=True)
+        earlier = "".join(line for line in lines if "activation: required" not in line)
+        assert parse_profile(earlier, "earlier.yaml") == profiles.plain(name)

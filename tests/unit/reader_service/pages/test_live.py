@@ -19,7 +19,7 @@ from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from terminal.member.outcome import VerdictCode
-from terminal.member.presentation import PRESENTATIONS
+from terminal.member.presentation import NOT_HANDED_OVER, PRESENTATIONS, Advice
 from tests.support.service.page_app import PageApp, batch_view, lane, page_app, reader, rejected, verdict
 
 WHO = Principal("op", frozenset({Role.OPERATOR, Role.DEVELOPER}))
@@ -168,6 +168,33 @@ def test_every_verdict_has_colour_sign_and_words(app: PageApp, code: VerdictCode
     assert f"icons.svg#{tone.sign}" in html
     assert "<script>" not in html
     assert ("&lt;script&gt;" in html) is (answers.verdict.member is not None)
+
+
+@pytest.mark.parametrize(
+    ("language", "delivered", "word", "step"),
+    [
+        ("zh", None, "未激活", "请会员携本人身份证件到工会窗口激活此卡"),
+        ("en", True, "Not activated", "The member activates it at a union window, with an ID"),
+        ("zh", False, "未发放", "会员尚未领到此卡：请勿提供服务，留下卡片并联系工会"),
+        ("en", False, "Not handed over", "Its member never got this card: do not serve, keep it, call the union"),
+    ],
+)
+def test_a_card_that_is_not_activated_says_where_it_is_and_only_whoever_may_activates_it_here(
+    app: PageApp, language: str, delivered: bool | None, word: str, step: str
+) -> None:
+    app.readers.rows = [reader("Counter", mode=Mode.COUNTER)]
+    given = verdict(VerdictCode.NOT_ACTIVATED).to_json() | {"delivered": delivered}
+    if delivered is False:
+        given |= Advice(NOT_HANDED_OVER, False).to_json()
+    link = 'href="/registry/window?reader=counter"'
+    for roles, may in (({Role.COUNTER, Role.REGISTRAR}, True), ({Role.COUNTER}, False)):
+        who = Principal("柜台", frozenset(roles))
+        board = counter.CounterBoard(Shell(app.server.service), who, language, "counter")
+        html = asyncio.run(board.after([_event("verdict", "counter", given)]))
+        assert f'<p class="word">{word}</p>' in html
+        assert f'<p class="next">{step}</p>' in html
+        assert ('class="verdict bad"' in html) is (delivered is False)
+        assert (link in html) is (may and delivered is not False)
 
 
 def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(app: PageApp) -> None:

@@ -41,9 +41,8 @@ PEOPLE = {"reviewer": REVIEWER, "clerk": CLERK, "both": Principal("窗口", froz
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, str]:
     """The URL of a registry with one delivered card to be activated, its file, and its number."""
-    home, shipped = tmp_path_factory.mktemp("issued"), default_profile()
-    profile = shipped.model_copy(update={"member": shipped.member.model_copy(update={"activation": "required"})})
-    bench = Bench(home, 1, profile=profile)
+    home = tmp_path_factory.mktemp("issued")
+    bench = Bench(home, 1, profile=default_profile())
     chip = VirtualCard.create(home / "issued.card", CardConfig(ProductionData(0x79), LinkProtocol.T1, 3))
     line = SimCard(chip, chip.config.protocol)
     assert not process(line, bench.job(), "window", lambda serial: True).reason
@@ -106,7 +105,8 @@ def station(tmp_path: Path, issued: tuple[str, Path, str]) -> Iterator[Station]:
 
 
 def test_a_card_is_activated_at_a_window_and_active_at_every_counter(station: Station) -> None:
-    assert station.verified()["verdict"] == "NOT_ACTIVATED"
+    before = station.verified()
+    assert (before["verdict"], before["delivered"]) == ("NOT_ACTIVATED", True)
     view = station.updates.activate(CLERK, station.reader, "身份证").to_json()
     assert (view["verdict"], view["updates"], view["update_unfinished"]) == ("ACTIVE", ["activation"], False)
     assert station.state is CardState.ACTIVE
