@@ -71,6 +71,7 @@ def test_cards_are_in_every_state_that_a_counter_meets(station: DemoStation, rec
         "4-withdrawn": "WITHDRAWN",
         "5-good": "ACTIVE",
         "6-blank": "NOT_A_MEMBER_CARD",
+        "7-boxed": "NOT_ACTIVATED",
     }
 
 

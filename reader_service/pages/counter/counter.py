@@ -17,9 +17,11 @@ from reader_service.http.resource import Svc, still_in
 from reader_service.pages.counter import cashiers, redeeming
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
+from reader_service.pages.window.window import SHOWN
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter.counter import ListsAge
+from registry.members.wanted import UpdateKind
 from terminal.member.presentation import NOT_HANDED_OVER, Tone, presentation
 
 DAYS: Final = ("valid_through", "card_expires", "cover_ends", "valid_from")
@@ -59,6 +61,16 @@ def fetch(request: Request, shell: PageShell, service: Svc) -> Response:
 def watch(request: Request, shell: PageShell, service: Svc, reader_id: str, on: Text = "") -> Response:
     service.counter.watch(principal_of(request), reader_id, on == "yes")
     return shell.go(request, f"/counter?reader={reader_id}")
+
+
+@router.post("/counter/{reader_id}/activate")
+def activate(
+    request: Request, shell: PageShell, service: Svc, reader_id: str, shown: Text = "", compared: Text = ""
+) -> Response:
+    """Activate the card whose verdict is on the page; the page shows the next verdict by its stream."""
+    identified = shell.words(request)(f"window.shown-{shown}") if shown in SHOWN else ""
+    service.updates.activate(principal_of(request), reader_id, identified, compared=compared)
+    return shell.done(request, f"/counter?reader={reader_id}")
 
 
 def choose(readers: list[ReaderView], wanted: str) -> ReaderView | None:
@@ -115,6 +127,8 @@ class CounterBoard:
     reader_id: str
     _lists: str = field(default="")
     _result: bool = field(default=False)
+    _activated: int = field(default=0)
+    """Cards activated at this reader since the page was opened."""
 
     @staticmethod
     def concerns(kind: str) -> bool:
@@ -132,8 +146,7 @@ class CounterBoard:
         html = ""
         for event in own:
             if event.kind == "verdict":
-                may = self.shell.service.updates.may_activate(self.who)
-                html = self._html("counter/counter_verdict.html", v=verdict_values(event.data), may_activate=may)
+                html = self._verdict(event.data)
             elif event.kind == "card.inserted":
                 html = self._html("counter/counter_busy.html")
             elif event.kind == "cashier.changed":
@@ -147,6 +160,12 @@ class CounterBoard:
             return redemption
         # No verdict is awaited now, so there is time to read the age of the lists.
         return await self._ages()
+
+    def _verdict(self, data: Mapping[str, Any]) -> str:
+        self._activated += UpdateKind.ACTIVATION.value in data["updates"]
+        values: dict[str, Any] = {"v": verdict_values(data), "activated": self._activated, "shown": SHOWN}
+        may = self.shell.service.updates.may_activate(self.who)
+        return self._html("counter/counter_verdict.html", may_activate=may, **values)
 
     def _redemption(self, events: list[Event]) -> str:
         """What the last event about a redemption shows. A card that is put in clears it, and one that is taken out

@@ -30,6 +30,7 @@ document.addEventListener("part", ({ detail: { part } }) => {
     if (part.dataset.verdict) {
       announce(part.dataset.announce);
       tone(part.dataset.tone);
+      part.querySelector("[autofocus]")?.focus();
     }
   }
   if (part.id === "redeem" && part.dataset.announce) {

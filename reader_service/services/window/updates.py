@@ -51,16 +51,19 @@ class UpdateService:
         if not self.may_activate(p):
             p.need(Permission.CARDS_ACTIVATE)
 
-    def activate(self, p: Principal, reader_id: str, shown: str, *, lease: str = "") -> VerdictView:
+    def activate(self, p: Principal, reader_id: str, shown: str, *, lease: str = "", compared: str = "") -> VerdictView:
         """Activate the card in a reader that the caller leased, or that is in counter mode; ``shown`` is what
-        identified its member. A torn activation is finished, and everything else that is wanted runs too. Raises
-        Conflict for a card that is refused, was activated, or was not delivered."""
+        identified its member, ``compared`` the masked number of the card that was compared with it. A torn activation
+        is finished, and everything else that is wanted runs too. Raises Conflict for a card that is refused, was
+        activated, or was not delivered, and for another one than was compared."""
         self.need_activate(p)
         identified = needs_reason(shown)
 
         def work(sender: Sender, verdict: Verdict) -> UpdateReport:
             if verdict.card is None or verdict.code not in (VerdictCode.NOT_ACTIVATED, VerdictCode.ACTIVE):
                 raise Conflict(verdict.sentence, reason="card-refused", verdict=verdict.code.value)
+            if compared and (verdict.member is None or verdict.member.masked_card_number != compared):
+                raise Conflict("another card is in the reader than the one that was compared", reason="another-card")
             return self._insertions.runner(p.name).activate(sender, verdict.card, identified)
 
         return self._visit(p, reader_id, lease, work)

@@ -186,7 +186,7 @@ def test_a_card_that_is_not_activated_says_where_it_is_and_only_whoever_may_acti
     given = verdict(VerdictCode.NOT_ACTIVATED).to_json() | {"delivered": delivered}
     if delivered is False:
         given |= Advice(NOT_HANDED_OVER, False).to_json()
-    link = 'href="/registry/window?reader=counter"'
+    form = 'action="/counter/counter/activate"'
     for roles, may in (({Role.COUNTER, Role.REGISTRAR}, True), ({Role.COUNTER}, False)):
         who = Principal("柜台", frozenset(roles))
         board = counter.CounterBoard(Shell(app.server.service), who, language, "counter")
@@ -194,7 +194,26 @@ def test_a_card_that_is_not_activated_says_where_it_is_and_only_whoever_may_acti
         assert f'<p class="word">{word}</p>' in html
         assert f'<p class="next">{step}</p>' in html
         assert ('class="verdict bad"' in html) is (delivered is False)
-        assert (link in html) is (may and delivered is not False)
+        assert (form in html) is (may and delivered is not False)
+
+
+@pytest.mark.parametrize(
+    ("language", "counts"),
+    [
+        ("zh", ["此页已激活 1 张卡", "此页已激活 2 张卡"]),
+        ("en", ["One card activated on this page", "2 cards activated on this page"]),
+    ],
+)
+def test_a_queue_of_members_is_counted_while_their_cards_are_activated(
+    app: PageApp, language: str, counts: list[str]
+) -> None:
+    board = counter.CounterBoard(Shell(app.server.service), WHO, language, "counter")
+    shown = []
+    for updates in (["activation"], [], ["activation", "cover"]):
+        given = verdict().to_json() | {"updates": updates}
+        html = asyncio.run(board.after([_event("verdict", "counter", given)]))
+        shown += re.findall(r'role="status">([^<]*(?:此页|this page)[^<]*)', html)
+    assert shown == counts
 
 
 def test_a_verdict_shows_who_and_what_is_left_and_no_whole_number(app: PageApp) -> None:

@@ -104,6 +104,17 @@ def station(tmp_path: Path, issued: tuple[str, Path, str]) -> Iterator[Station]:
         yield one
 
 
+def test_another_card_than_the_one_that_was_compared_is_not_activated(station: Station) -> None:
+    before = station.verified()["member"]
+    assert isinstance(before, dict)
+    with pytest.raises(Conflict) as refused:
+        station.updates.activate(CLERK, station.reader, "身份证", compared="915613*********9999")
+    assert refused.value.params["reason"] == "another-card"
+    assert station.state is CardState.DELIVERED
+    view = station.updates.activate(CLERK, station.reader, "身份证", compared=before["card_number"])
+    assert view.verdict.code == "ACTIVE"
+
+
 def test_a_card_is_activated_at_a_window_and_active_at_every_counter(station: Station) -> None:
     before = station.verified()
     assert (before["verdict"], before["delivered"]) == ("NOT_ACTIVATED", True)
