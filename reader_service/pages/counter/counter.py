@@ -17,10 +17,10 @@ from reader_service.http.resource import Svc, still_in
 from reader_service.pages.counter import cashiers, redeeming
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
-from reader_service.pages.window.window import SHOWN
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.counter.counter import ListsAge
+from reader_service.services.window.updates import SHOWN
 from registry.members.wanted import UpdateKind
 from terminal.member.presentation import NOT_HANDED_OVER, Tone, presentation
 

@@ -17,6 +17,7 @@ from reader_service.pages.words import Words
 from reader_service.principal import Permission
 from reader_service.readers.values import Mode
 from reader_service.services.counter.counter import VerdictView
+from reader_service.services.window.updates import SHOWN
 from registry.members.wanted import UpdateKind, UpdateState
 from terminal.names import same_name
 from terminal.secret import Secret
@@ -24,8 +25,6 @@ from terminal.secret import Secret
 ROWS: Final = 50
 ORDERS: Final = ("pin-unblock", "last-date", "block", "unblock")
 """What is ordered on this page; values come from lists and commands."""
-SHOWN: Final = ("id-card", "passport", "residence", "officer", "other")
-"""What identifies a member."""
 
 
 router = page_router()

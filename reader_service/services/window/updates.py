@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Final
 
 from personalize.updates import UpdateReport, encoded
 from reader_service.errors import Conflict, Invalid, NotSignedIn, Unavailable
@@ -22,6 +23,8 @@ from terminal.errors import CodecError, CustodyError
 from terminal.member.outcome import Verdict, VerdictCode
 from terminal.secret import Secret
 
+SHOWN: Final = ("id-card", "passport", "residence", "officer", "other")
+"""Kinds of document that identify a member who is present."""
 WORKING = 30.0
 """Seconds after which an insertion with its changes counts as hung."""
 

@@ -31,6 +31,7 @@ from reader_service.services.counter.reading import CardApplicationKind
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS
 from reader_service.services.redeeming.refusals import REASONS
 from reader_service.services.window.cards import CARD_STEPS
+from reader_service.services.window.updates import SHOWN
 from registry.admin.programmes import ProposalState
 from registry.batches.editing import differences
 from registry.batches.editing.differences import RowChange
@@ -244,12 +245,11 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("counter.hotlist-", ""): of(
         state.replace(" ", "-") for state in HotlistState if state not in (HotlistState.CURRENT, HotlistState.MISSING)
     ),
-    ("counter.next.", ""): of(code.lower() for code in VerdictCode),
     ("counter.period.", ""): of(one.name.lower() for one in Period),
     ("counter.proven.", ""): of(Proof),
     ("counter.reader-", ""): of((ReaderState.LOST, ReaderState.HUNG)),
     ("counter.update-", ""): of((*UpdateKind, "unfinished")),
-    ("window.shown-", ""): of(window.SHOWN),
+    ("window.shown-", ""): of(SHOWN),
     ("window.order-", ""): of(window.ORDERS),
     ("window.state-", ""): of(UpdateState),
     ("window.what-", ""): of(UpdateKind),
