@@ -75,9 +75,7 @@ def test_a_card_that_nobody_was_handed_is_not_served_and_stays_here_in_both_lang
     assert NOT_HANDED_OVER.next.en == "Its member never got this card: do not serve, keep it, call the union"
 
 
-def test_without_a_registry_or_a_record_of_this_card_the_words_are_those_of_the_verdict(
-    store: Registry, card: Card
-) -> None:
+def test_without_a_record_of_this_card_the_words_are_those_of_the_verdict(store: Registry, card: Card) -> None:
     for registry, shown in (
         (None, of_card(card.card_number)),
         (store, of_card("6200000000000042131")),
