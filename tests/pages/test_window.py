@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from membercard.demo.station import EVERYTHING
+from registry.values import CardState
+from terminal.member.presentation import NOT_HANDED_OVER
 from tests.pages.test_every_page import problems
 from tests.support.service.pages import TABLET, Served, Sessions, served
 from tests.support.service.seeded_demo import copy_of_demo
@@ -48,3 +51,39 @@ def test_the_window_is_accessible_and_fits_a_tablet(sessions: Sessions, window: 
     shot(page, f"window-{language}")
     assert problems(page) == []
     assert fits(page)
+
+
+def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
+    sessions: Sessions, window: Served
+) -> None:
+    chinese, _ = sessions.open_page(EVERYTHING, "zh", path="/counter?reader=counter")
+    english, _ = sessions.open_page("counter", "en", path="/counter?reader=counter")
+    slot, registry = window.service.readers.slot("counter"), window.service.parts.registry
+    boxed = window.station.slot_cards / "7-boxed.card"
+    slot.insert(boxed)
+    expect(chinese.locator("#verdict .word")).to_have_text("未发放")
+    expect(english.locator("#verdict .next")).to_have_text(NOT_HANDED_OVER.next.en)
+    shot(chinese, "boxed-zh")
+    shot(english, "boxed-en")
+    assert problems(chinese) == []
+    assert chinese.locator("#activate").count() == 0
+    slot.eject()
+    for card in registry.cards.page(state=CardState.VERIFIED, limit=100).items:
+        for state in ("packed", "delivered"):
+            registry.cards.change(card.card_number, state, "registrar", "")
+    slot.insert(boxed)
+    where = "City service centre, Yuhua service centre; telephone 12351"
+    expect(english.locator("#verdict .next")).to_contain_text(where)
+    assert english.locator("#activate").count() == 0, "a counter without the setting activates nothing"
+    expect(chinese.locator("#verdict .next")).to_have_text("核对会员本人的身份证件后在此激活")
+    expect(chinese.locator("#activate-now")).to_be_focused()
+    shot(english, "activate-en")
+    shot(chinese, "activate-zh")
+    assert problems(chinese) == []
+    chinese.keyboard.press("Enter")
+    for page, counted in ((chinese, "此页已激活 1 张卡"), (english, "One card activated on this page")):
+        expect(page.locator("#verdict")).to_have_attribute("data-verdict", "ACTIVE")
+        expect(page.locator("#verdict")).to_contain_text(counted)
+    shot(chinese, "activated-zh")
+    shot(english, "activated-en")
+    slot.eject()
