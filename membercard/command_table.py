@@ -55,7 +55,7 @@ TABLE: Final = (
         "start.demo",
         HelpPanel.START,
         "Watch the main job: forms checked, faults listed, approved by a second person, chips personalized and read "
-        "back, cards handed over, verified, paid with and used for benefits, and the merchant's statement.",
+        "back, cards handed over, activated, verified, paid with and used for benefits, and the merchant's statement.",
         "demo",
     ),
     Listed(

@@ -11,12 +11,14 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
+from reader_service.principal import Principal, Role
 from registry.values import BatchState
 from tests.support.service.pages import Served, Sessions, opener
 
 pytestmark = pytest.mark.slow
 
 UNIT = "省地质局工会"
+CLERK = Principal("registrar", frozenset({Role.REGISTRAR}))
 
 
 def reason(page: Page, dialog: str, text: str) -> None:
@@ -91,7 +93,7 @@ def make(sessions: Sessions, at: Served, batch: str) -> None:
 
 
 def verdict(sessions: Sessions, at: Served, batch: str) -> None:
-    """One of the new cards is carried to the counter."""
+    """One of the new cards is carried to the counter, before it is handed over and when a window has activated it."""
     card = at.service.registry.cards.of_batch(batch)[0]
     shutil.copyfile(
         at.station.home / "stock" / "issued" / f"chip-{card.chip_serial}.card", at.station.slot_cards / "new.card"
@@ -102,9 +104,14 @@ def verdict(sessions: Sessions, at: Served, batch: str) -> None:
     hand.select_option("select[name=card]", "new.card")
     hand.get_by_role("button", name="插入").click()
     shown = counter.locator("#verdict")
+    expect(shown).to_have_attribute("data-verdict", "NOT_ACTIVATED")
+    expect(shown.locator(".word")).to_have_text("未发放")
+    for state in ("packed", "delivered"):
+        at.service.registry.cards.change(card.card_number, state, "registrar", "")
+    at.service.updates.activate(CLERK, "counter", "居民身份证")
     expect(shown).to_have_attribute("data-verdict", "ACTIVE")
     expect(shown).to_contain_text(UNIT)
-    expect(shown.locator(".word")).not_to_be_empty()
+    expect(shown.locator(".word")).to_have_text("有效")
     hand.locator("button[data-key=e]").click()
     expect(hand.locator("#reader-counter")).to_contain_text("没有卡片")
 

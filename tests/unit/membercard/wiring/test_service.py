@@ -28,7 +28,7 @@ from registry.values import CardState
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.errors import IntegrityError, ReaderNotFound
-from tests.support import issuer
+from tests.support import issuer, profiles
 from tests.support.service.list_publisher import DAY, key_file, list_publisher, signed
 from tests.support.service.reader_rig import NOON
 from tests.support.service.registry_rig import carded
@@ -39,10 +39,11 @@ STAFF = Principal("staff", frozenset(Role))
 
 
 def in_force(directory: Path, work: Callable[[], T], **more: object) -> T:
-    """Run ``work`` with the settings of an issuer in this directory."""
+    """Run ``work`` with the settings of an issuer in this directory, whose cards need no activation."""
 
     def inside() -> T:
-        settings.activate(None, data_dir=directory, simulation=True, station="S1", **more)
+        own: dict[str, object] = {"simulation": True, "station": "S1", "profile": profiles.FILE}
+        settings.activate(None, data_dir=directory, **own | more)
         return work()
 
     return copy_context().run(inside)
