@@ -243,7 +243,9 @@ class CounterService:
         aid, policy = self._parts.member_aid, lists.policy
         return verify(sender, trust=lists.trust, hotlist=lists.hotlist, at=at, policy=policy, aid=aid)
 
-    def _advice(self, verdict: Verdict, lists: CounterLists) -> Advice:
+    def _advice(self, verdict: Verdict, lists: CounterLists) -> Advice | None:
+        if verdict.code is not VerdictCode.NOT_ACTIVATED:
+            return None
         return advise(verdict, lambda: self._parts.registry if lists.live else None, self._federation)
 
     def _federation(self) -> Federation | None:
