@@ -159,6 +159,7 @@ def _housekeeping(service: ReaderService) -> Callable[[FastAPI], AbstractAsyncCo
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_sweep, service)
             tasks.start_soon(_renew, service)
+            tasks.start_soon(_book_again, service)
             tasks.start_soon(_release_memory)
             yield
             tasks.cancel_scope.cancel()
@@ -185,6 +186,16 @@ async def _renew(service: ReaderService) -> None:
             await to_thread.run_sync(service.lists.renew)
         except MembercardError as fault:  # away, or a restore is not checked: the next round does it
             _log.warning("the hotlist is not published again: %s", fault)
+
+
+async def _book_again(service: ReaderService) -> None:
+    """Book what came before its card was on record."""
+    while True:
+        await anyio.sleep(_SWEEP_SECONDS)
+        try:
+            await to_thread.run_sync(service.booking.renew)
+        except MembercardError as fault:  # away, or without the key: the next round does it
+            _log.warning("redemptions of cards that are on record now are not booked: %s", fault)
 
 
 async def _release_memory() -> None:

@@ -15,26 +15,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, exists, func, insert, select, tuple_
 
 from registry.db.context import RegistryContext
-from registry.db.tables import (
-    ENDED,
-    LIVING,
-    card_events,
-    cards,
-    counter_journals,
-    findings,
-    members,
-    redemptions,
-    reversals,
-)
+from registry.db.tables import ENDED, LIVING, card_events, counter_journals, findings, redemptions
 from registry.errors import RegistryConflict
-from registry.programme.findings import add_findings, resolve
+from registry.programme.card_locks import locked_cards
+from registry.programme.finding_rows import REGISTRY, add_findings, resolve, resolve_digests
 from registry.programme.gaps import CounterGaps
 from registry.programme.given import book_given
+from registry.programme.journals import follow, last_hash, locked_journal, same_outlet
 from registry.programme.judgement import (
+    AGAIN,
     BookedUse,
     Contract,
     FindingKind,
@@ -48,15 +40,20 @@ from registry.programme.judgement import (
     proven_use,
 )
 from registry.programme.merchants import contract_of
-from registry.programme.reversals import book_reversals
+from registry.programme.reversals import take_back
 from registry.programme.rules import Intents, Rules, judge_by_rules
+from registry.programme.sources import (
+    finding_to_book,
+    findings_to_book,
+    not_again,
+    request_of,
+    source_of_use,
+    use_of_finding,
+)
 from registry.programme.work import Card, Upload, UploadWork, clean
 from terminal.errors import CodecError
-from terminal.member.journal_rows import COUNTED, HASH_LENGTH, NO_ROW, JournalRow, RowKind
+from terminal.member.journal_rows import COUNTED, NO_ROW, JournalRow, RowKind
 
-MOST_ROWS: Final = 500
-"""Rows of one upload."""
-_ROWS: Final = range(1, 2**53)
 _CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _ROW_MARKS: Final = {
     RowKind.UNKNOWN: FindingKind.UNKNOWN_OUTCOME,
@@ -96,6 +93,26 @@ class BookingResult:
     findings: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class BookedAgain:
+    """What came of a finding whose redemption was not booked. ``booked``: it is now. ``findings`` are new ones about
+    it, by kind; without any, and not booked, nothing has changed."""
+
+    finding: int
+    booked: bool
+    findings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """The day of the upload; the counter's own values where they come from a finding; who closes findings that are
+    over."""
+
+    day: date
+    details: str = ""
+    by: str = REGISTRY
+
+
 class Booking:
     """Booking of the uploads of one registry."""
 
@@ -108,24 +125,16 @@ class Booking:
         Raises RegistryConflict for a journal of another outlet (``journal-outlet``) and rows that no journal has
         (``upload-rows``), NotOnRecord for an unknown outlet; whatever ``prove`` raises. Then nothing was changed.
         """
-        last = _last_hash(upload)
+        last = last_hash(upload)
         judged = [(row, proven_use(row, prove)) for row in upload.rows if row.kind in COUNTED]
-        uses = [use for _, use in judged if isinstance(use, ProvenUse)]
         with self._context.write() as conn:
             work = UploadWork(upload, outlet, self._context.clock())
-            named, listed = {use.merchant for use in uses}, {use.terminal for use in uses}
-            contract = contract_of(conn, outlet, named, listed, self._context.day)
-            _follow(conn, work, last)
+            contract = self._contract(conn, work, judged)
+            follow(conn, work, last)
             for row in upload.rows:
                 self._mark_row(work, row)
-            self._judge(conn, work, contract, judged)
-            if work.booked:
-                conn.execute(insert(redemptions), work.booked)
-            book_given(conn, work)
-            self._reverse(conn, work, by)
-            if rules is not None:
-                judge_by_rules(conn, self._context, work, rules)
-            new = add_findings(conn, work.findings)
+            self._judge(conn, work, contract, judged, _Judging(self._context.day(work.now)))
+            new = self._store(conn, work, by, rules)
             booked = len(work.booked) + work.given
             if booked or work.reversed or new:
                 subject, taken_back = f"outlet:{outlet}", len(work.reversed)
@@ -142,8 +151,83 @@ class Booking:
             row = conn.execute(chosen).one_or_none()
         if row is None:
             return 0
-        _same_outlet(row.outlet_id, outlet)
+        same_outlet(row.outlet_id, outlet)
         return int(row.through)
+
+    def again(self, number: int, prove: Prove, *, by: str = REGISTRY, rules: Rules | None = None) -> BookedAgain:
+        """Book what a finding could not, once its card is on record or its key in custody: as it would have been booked
+        with its upload, and with the reversals that came for it. What still proves nothing, or is of no card on record,
+        stays what it is; one that is proven now and has no card becomes another finding. Repeated, or by two programs
+        at once, it is booked once.
+
+        Raises NotOnRecord, RegistryConflict for a finding of another kind (``finding-not-again``) and a closed one
+        (``finding-closed``); whatever ``prove`` raises.
+        """
+        with self._context.write() as conn:
+            first = finding_to_book(conn, number)
+            locked_journal(conn, first.journal)
+            finding = finding_to_book(conn, number)  # as it is now that nobody else books of this journal
+            try:
+                source = use_of_finding(finding, self._context.zone)
+            except CodecError:
+                raise not_again(number) from None
+            upload = Upload(finding.journal, NO_ROW, (source.row,))
+            work = UploadWork(upload, finding.outlet_id, self._context.clock(), "booked", source.row.number)
+            if source.link:
+                work.links[id(source.row)] = source.link
+            judged = [(source.row, proven_use(source.row, prove))]
+            contract = self._contract(conn, work, judged)
+            day = self._context.day(finding.at)
+            self._judge(conn, work, contract, judged, _Judging(day, source.details, by))
+            same = any(row["kind"] == finding.kind for row in work.findings)
+            if same or not isinstance(judged[0][1], ProvenUse):
+                return BookedAgain(number, False, {})
+            resolve(conn, [number], work.now, "booked", by=by)
+            self._store(conn, work, by, rules)
+            booked = bool(work.booked or work.known)
+            self._context.audit(conn, by, "finding.book", f"finding:{number}", kind=finding.kind, booked=booked)
+        return BookedAgain(number, booked, dict(Counter(str(row["kind"]) for row in work.findings)))
+
+    def to_book(self, *, unproven: bool = True) -> int:
+        """How many findings ``again_all`` would look at."""
+        with self._context.read() as conn:
+            return len(findings_to_book(conn, unproven=unproven))
+
+    def again_all(
+        self, prove: Prove, *, by: str = REGISTRY, rules: Rules | None = None, unproven: bool = True
+    ) -> tuple[BookedAgain, ...]:
+        """The same of every open finding that may be booked now: of those of unknown cards where the card is on record,
+        and of all with a wrong cryptogram unless ``unproven`` is false. Only what has changed is in the result."""
+        with self._context.read() as conn:
+            numbers = findings_to_book(conn, unproven=unproven)
+        done = []
+        for number in numbers:
+            try:
+                one = self.again(number, prove, by=by, rules=rules)
+            except RegistryConflict as conflict:
+                if conflict.reason not in ("finding-closed", "finding-not-again"):
+                    raise
+                continue  # another program has booked it, or nobody can
+            if one.booked or one.findings:
+                done.append(one)
+        return tuple(done)
+
+    def _contract(
+        self, conn: Connection, work: UploadWork, judged: Iterable[tuple[JournalRow, ProvenUse | Mark]]
+    ) -> Contract:
+        uses = [use for _, use in judged if isinstance(use, ProvenUse)]
+        named, listed = {use.merchant for use in uses}, {use.terminal for use in uses}
+        return contract_of(conn, work.outlet, named, listed, self._context.day)
+
+    def _store(self, conn: Connection, work: UploadWork, by: str, rules: Rules | None) -> int:
+        """Write what was judged; the number of new findings."""
+        if work.booked:
+            conn.execute(insert(redemptions), work.booked)
+        book_given(conn, work)
+        take_back(conn, self._context, work, by)
+        if rules is not None:
+            judge_by_rules(conn, self._context, work, rules)
+        return add_findings(conn, work.findings)
 
     def _mark_row(self, work: UploadWork, row: JournalRow) -> None:
         kind = _ROW_MARKS.get(row.kind)
@@ -159,23 +243,30 @@ class Booking:
         conn: Connection,
         work: UploadWork,
         contract: Contract,
-        judged: Iterable[tuple[JournalRow, ProvenUse | Mark]],
+        rows: Sequence[tuple[JournalRow, ProvenUse | Mark]],
+        judging: _Judging,
     ) -> None:
         """Book what is proven, in the order of the rows, with the marks of each."""
-        rows = list(judged)
         wanted = sorted({use.card for _, use in rows if isinstance(use, ProvenUse)})
-        states = _locked_cards(conn, wanted)
+        states = locked_cards(conn, wanted)
         ended = self._ended(conn, [card for card, state in states.items() if state in ENDED])
         booked = _booked(conn, [use for _, use in rows if isinstance(use, ProvenUse) and use.card in states])
-        missing, today = _open_gaps(conn, booked), self._context.day(work.now)
-        intents = Intents.of_upload(conn, work, [use for _, use in rows if isinstance(use, ProvenUse)])
-        numbers = _numbers_of(conn, work)
+        missing, numbers = _open_gaps(conn, booked), _numbers_of(conn, work)
+        proven = [use for _, use in rows if isinstance(use, ProvenUse)]
+        unproven = [row for row, use in rows if isinstance(use, Mark) and use.kind in AGAIN]
+        requests = {id(row): request_of(row) or "" for row in unproven}
+        intents = Intents.of_upload(conn, work, proven, list(requests.values()))
+        _resolve_earlier(conn, work, rows, states, judging.by)
         for row, use in rows:
+            request = requests.get(id(row), "") if isinstance(use, Mark) else use.request
+            details = judging.details or intents.details(request)
             if isinstance(use, Mark):
-                work.mark(row, use)
+                source = source_of_use(row, work.link(row), details) if use.kind in AGAIN else None
+                work.mark(row, use, source=source)
                 continue
             if use.card not in states:
-                work.mark(row, Mark(FindingKind.UNKNOWN_CARD), use.card, use.atc)
+                source = source_of_use(row, work.link(row), details)
+                work.mark(row, Mark(FindingKind.UNKNOWN_CARD), use.card, use.atc, source=source)
                 continue
             others = booked[use.card]
             same = next((one for one in others if one.atc == use.atc), None)
@@ -185,7 +276,7 @@ class Booking:
                 else:
                     work.mark(row, Mark(FindingKind.ATC_DOUBLED), use.card, use.atc)
                 continue
-            for mark in (*marks_of_place(use, contract, today), *marks_of_order(use, others)):
+            for mark in (*marks_of_place(use, contract, judging.day), *marks_of_order(use, others)):
                 work.mark(row, mark, use.card, use.atc)
             others_of_row = (mark_of_clock(row, use, self._context.day), mark_of_ended_card(use, ended.get(use.card)))
             for one in filter(None, others_of_row):
@@ -193,11 +284,11 @@ class Booking:
             if row.number in numbers:
                 work.mark(row, Mark(FindingKind.ROW_DOUBLED, {"row": row.number}), use.card, use.atc)
             numbers.add(row.number)
-            work.book(row, use, intents.details(use))
+            work.book(row, use, details)
             insort(others, use.as_booked(), key=lambda one: one.atc)
             missing[use.card].take(use.atc)
         for card, gaps in missing.items():
-            resolve(conn, gaps.resolved, work.now, "uploaded")
+            resolve(conn, gaps.resolved, work.now, work.why)
             for first, last in sorted(gaps.new):
                 work.mark_gap(card, first, last)
 
@@ -222,43 +313,6 @@ class Booking:
         )
         return {(row.card_number, row.sequence): self._context.day(row.at) for row in conn.execute(chosen)}
 
-    def _reverse(self, conn: Connection, work: UploadWork, by: str) -> None:
-        """Book the reversals of an upload: of redemptions of the same journal, on the same day, once. One among rows
-        that were on record without it was put into the past: a person looks at it like at a late one."""
-        rows = [row for row in work.upload.rows if row.kind is RowKind.REVERSED]
-        if not rows:
-            return
-        numbers = [number for row in rows if isinstance(number := row.data.get("redemption"), int) and number in _ROWS]
-        mine = (redemptions.c.journal == work.upload.journal, redemptions.c.number.in_(numbers))
-        named = (redemptions.c.card_number, redemptions.c.sequence, redemptions.c.atc)
-        chosen = select(*named, redemptions.c.id, redemptions.c.number, redemptions.c.day)
-        chosen = chosen.add_columns(reversals.c.at.label("reversed_at"))
-        chosen = chosen.join(reversals, reversals.c.redemption_id == redemptions.c.id, isouter=True).where(*mine)
-        rows_on_record = conn.execute(chosen).all()
-        times = Counter(row.number for row in rows_on_record)
-        booked = {row.number: row for row in rows_on_record if times[row.number] == 1}
-        taken: set[int] = set()
-        for row in rows:
-            number = row.data.get("redemption", "")
-            one = booked.get(number)
-            if one is None or one.id in taken or (one.reversed_at is not None and one.reversed_at != row.at):
-                work.mark(row, Mark(FindingKind.REVERSAL_UNKNOWN, {"row": clean(number)}))
-            elif one.reversed_at is None and (
-                row.number <= work.through or self._context.day(row.at).isoformat() != one.day
-            ):
-                own = {name: clean(row.data[name]) for name in ("by", "reason") if row.data.get(name)}
-                days = {"day": self._context.day(row.at).isoformat(), "redeemed": one.day}
-                facts = {**days, **own, "at": row.at.isoformat()}
-                card, about = (one.card_number, one.sequence), one.number if one.atc is None else 0
-                work.mark(row, Mark(FindingKind.REVERSAL_LATE, facts), card, one.atc, about=about)
-            elif one.reversed_at is None:
-                taken.add(one.id)
-                if one.atc is not None:
-                    work.taken_back.add((one.card_number, one.sequence, one.atc))
-                texts = {name: str(clean(row.data.get(name, ""))) for name in ("by", "reason")}
-                work.reversed.append({"redemption_id": one.id, "at": row.at, "booked_at": work.now, **texts})
-        book_reversals(conn, self._context, work.reversed, by=by)
-
 
 def _numbers_of(conn: Connection, work: UploadWork) -> set[int]:
     """The row numbers of this upload that have a booked redemption."""
@@ -269,74 +323,21 @@ def _numbers_of(conn: Connection, work: UploadWork) -> set[int]:
     return set(conn.execute(select(redemptions.c.number).where(*mine)).scalars())
 
 
-def _last_hash(upload: Upload) -> bytes:
-    """The hash of the last row. Raises RegistryConflict for rows that no journal has."""
-    numbers = [row.number for row in upload.rows]
-    sound = 1 <= len(numbers) <= MOST_ROWS and len(upload.previous) == HASH_LENGTH
-    try:
-        digest = upload.previous
-        for row in upload.rows:
-            digest = row.link(digest)
-    except CodecError:
-        sound = False
-    if not sound or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        sentence = f"an upload has 1 to {MOST_ROWS} rows of a journal, whose numbers follow each other"
-        raise RegistryConflict(sentence, reason="upload-rows", most=MOST_ROWS)
-    return digest
-
-
-def _follow(conn: Connection, work: UploadWork, last: bytes) -> None:
-    """Compare the upload with what is on record of its journal, and note how far it has come."""
-    upload, first = work.upload, work.upload.rows[0].number
-    new = {"name": upload.journal, "outlet_id": work.outlet, "through": 0, "head": NO_ROW, "uploaded_at": work.now}
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    conn.execute(dialect.insert(counter_journals).values(new).on_conflict_do_nothing())
-    this = counter_journals.c.name == upload.journal
-    known = conn.execute(select(counter_journals).where(this).with_for_update()).one()
-    _same_outlet(known.outlet_id, work.outlet)
-    work.through = known.through
-    if first > known.through + 1:
-        work.mark_journal(FindingKind.JOURNAL_GAP, known.through + 1, first - 1)
-    forked = _hash_at(upload, known.through) not in (None, bytes(known.head))
-    if forked:
-        work.mark_journal(FindingKind.JOURNAL_FORKED, known.through, first)
-    number = upload.rows[-1].number
-    if forked or number > known.through:
-        conn.execute(update(counter_journals).where(this).values(through=number, head=last, uploaded_at=work.now))
-
-
-def _hash_at(upload: Upload, number: int) -> bytes | None:
-    """The hash that an upload has for a row; None where it does not reach that row."""
-    digest = upload.previous
-    if upload.rows[0].number == number + 1:
-        return digest
-    for row in upload.rows:
-        digest = row.link(digest)
-        if row.number == number:
-            return digest
-    return None
-
-
-def _same_outlet(present: int, outlet: int) -> None:
-    if present != outlet:
-        raise RegistryConflict("this journal is one of another outlet", reason="journal-outlet")
-
-
-def _locked_cards(conn: Connection, wanted: Collection[Card]) -> dict[Card, str]:
-    """The state of each of these cards that is on record; their rows and those of their members are held until the end
-    of the transaction: the programme's rules count the uses of all cards of a member."""
-    if not wanted:
-        return {}
-    holders = select(cards.c.member_id).where(tuple_(cards.c.card_number, cards.c.sequence).in_(wanted))
-    held = select(members.c.id).where(members.c.id.in_(holders)).order_by(members.c.id)
-    conn.execute(held.with_for_update(key_share=True))
-    chosen = (
-        select(cards.c.card_number, cards.c.sequence, cards.c.state)
-        .where(tuple_(cards.c.card_number, cards.c.sequence).in_(wanted))
-        .order_by(cards.c.card_number, cards.c.sequence)
-        .with_for_update(key_share=True)
-    )
-    return {(number, sequence): state for number, sequence, state in conn.execute(chosen)}
+def _resolve_earlier(
+    conn: Connection,
+    work: UploadWork,
+    rows: Iterable[tuple[JournalRow, ProvenUse | Mark]],
+    states: Collection[Card],
+    by: str,
+) -> None:
+    """Close the findings of rows that came before, and are proven now, or whose card is on record now."""
+    over = []
+    for row, use in rows:
+        if row.number <= work.through and isinstance(use, ProvenUse):
+            over.append(work.digest(FindingKind.WRONG_CRYPTOGRAM, row))
+            if use.card in states:
+                over.append(work.digest(FindingKind.UNKNOWN_CARD, row))
+    resolve_digests(conn, over, work.now, "booked", by=by)
 
 
 def _booked(conn: Connection, uses: Collection[ProvenUse]) -> dict[Card, list[BookedUse]]:

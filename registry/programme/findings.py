@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import findings, redemptions, reversals
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.programme.card_locks import locked_cards
+from registry.programme.finding_rows import add_findings
+from registry.programme.journals import locked_journal
 from registry.programme.judgement import FindingKind
 from registry.programme.reversals import book_reversals
+from registry.programme.rules import Rules, judge_by_rules
+from registry.programme.work import Upload, UploadWork
+from terminal.member.journal_rows import NO_ROW
 
 ACCEPTED, REFUSED = "accepted", "refused"
 DECISIONS: Final = (ACCEPTED, REFUSED)
 """What a person decides; ``resolved`` is what the registry itself closes."""
-RESOLVED: Final = "resolved"
-REGISTRY: Final = "registry"
-"""Who closes what has resolved itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,12 @@ class Findings:
         with self._context.read() as conn:
             return _finding(_row(conn, number))
 
-    def close(self, number: int, decision: str, *, by: str, reason: str) -> Finding:
+    def close(self, number: int, decision: str, *, by: str, reason: str, rules: Rules | None = None) -> Finding:
         """Decide an open finding, for ever. One that holds is accepted by two people: the first call leaves it open
         with ``first_by``, the second one, by another person, closes it. Each may refuse it alone. A late reversal that
-        is accepted is booked, at the time of the counter's row; one that is refused holds its redemption no longer,
-        which stands.
+        is accepted is booked, at the time of the counter's row, and the member's later uses are judged again by
+        ``rules``, those of the programme: what changes of them is a finding, or closes one. One that is refused holds
+        its redemption no longer, which stands.
 
         Raises NotOnRecord, RegistryConflict for one that is closed already, for another decision than accepted and
         refused, and, as OWN_WORK, for the person who has accepted it first.
@@ -111,6 +114,7 @@ class Findings:
         with self._context.write() as conn:
             now = self._context.clock()
             values: dict[str, Any] = {"closed_at": now, "closed_by": by, "decision": decision, "reason": why}
+            _lock_what_it_is_about(conn, _row(conn, number))
             row = _row(conn, number, lock=True)
             late = row.kind == FindingKind.REVERSAL_LATE
             if late and decision == REFUSED:
@@ -129,14 +133,14 @@ class Findings:
                 raise RegistryConflict(f"finding {number} is closed already", reason="finding-closed", finding=number)
             closed = _finding(_row(conn, number))
             if late and decision == ACCEPTED:
-                self._take_back(conn, closed, now)
+                self._take_back(conn, closed, now, rules)
             self._context.audit(
                 conn, by, "finding.close", f"finding:{number}", why, kind=closed.kind, decision=decision
             )
             return closed
 
-    def _take_back(self, conn: Connection, finding: Finding, now: datetime) -> None:
-        """Book the reversal of a finding, unless another was booked since."""
+    def _take_back(self, conn: Connection, finding: Finding, now: datetime, rules: Rules | None) -> None:
+        """Book the reversal of a finding, unless another was booked since, and judge again what comes after it."""
         this = redemptions.c
         of_card = (this.card_number == finding.card_number, this.sequence == finding.sequence)
         of_journal = this.journal == finding.journal
@@ -152,31 +156,18 @@ class Findings:
         by, reason = str(facts.get("by", finding.closed_by)), str(facts.get("reason", finding.reason))
         row = {"redemption_id": redemption, "at": at, "by": by, "reason": reason, "booked_at": now}
         book_reversals(conn, self._context, [row], by=str(finding.closed_by))
+        if rules is not None and finding.atc is not None:
+            work = UploadWork(Upload(str(finding.journal), NO_ROW, ()), finding.outlet or 0, now, "taken back")
+            work.taken_back.add((str(finding.card_number), int(finding.sequence or 0), finding.atc))
+            judge_by_rules(conn, self._context, work, rules)
+            add_findings(conn, work.findings)
 
 
-def finding_digest(*parts: str | int | None) -> str:
-    """The key by which the same finding is recognized again."""
-    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
-
-
-def add_findings(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Store findings but those that are on record, and give the number of new ones. The caller holds what makes them
-    unique: the journal or the card."""
-    if not rows:
-        return 0
-    wanted = {str(row["digest"]): row for row in rows}
-    known = set(conn.execute(select(findings.c.digest).where(findings.c.digest.in_(list(wanted)))).scalars())
-    new = [row for digest, row in wanted.items() if digest not in known]
-    if new:
-        conn.execute(insert(findings), new)
-    return len(new)
-
-
-def resolve(conn: Connection, numbers: Sequence[int], at: datetime, reason: str) -> None:
-    """Close findings that have resolved themselves."""
-    if numbers:
-        values = {"closed_at": at, "closed_by": REGISTRY, "decision": RESOLVED, "reason": reason}
-        conn.execute(update(findings).where(findings.c.id.in_(numbers)).values(values))
+def _lock_what_it_is_about(conn: Connection, row: Row[Any]) -> None:
+    """Of a late reversal, the journal and the cards, in the order in which booking locks them."""
+    if row.kind == FindingKind.REVERSAL_LATE:
+        locked_journal(conn, row.journal)
+        locked_cards(conn, [(row.card_number, row.sequence)])
 
 
 def _row(conn: Connection, number: int, *, lock: bool = False) -> Row[Any]:

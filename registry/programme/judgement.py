@@ -80,11 +80,14 @@ class FindingKind(StrEnum):
     REVERSAL_UNKNOWN = "reversal-unknown"
     """A reversal of what is not booked, or was reversed before."""
     REVERSAL_LATE = "reversal-late"
-    """A reversal on another day than the redemption, or put among rows on record. Booked when a person accepts it."""
+    """A reversal on another day than the redemption, put among rows on record, or dated before what it follows. Booked
+    when a person accepts it."""
     JOURNAL_GAP = "journal-gap"
     """Rows of a counter's journal are missing."""
     JOURNAL_FORKED = "journal-forked"
     """The rows do not follow from those uploaded before: an older copy of the journal went on."""
+    JOURNAL_TIME = "journal-time"
+    """A row is dated before the row before it, or before an upload that did not have it yet."""
     JOURNAL_CUT = "journal-cut"
     """A half-written row was removed."""
     JOURNAL_ACKNOWLEDGED = "journal-acknowledged"
@@ -100,6 +103,8 @@ NOT_BOOKED: Final = frozenset(
         FindingKind.ATC_DOUBLED,
     )
 )
+AGAIN: Final = frozenset((FindingKind.WRONG_CRYPTOGRAM, FindingKind.UNKNOWN_CARD))
+"""What is booked later, once the key is in custody or the card on record."""
 HOLDS: Final = NOT_BOOKED | {
     FindingKind.UNKNOWN_MERCHANT,
     FindingKind.UNKNOWN_TERMINAL,

@@ -23,7 +23,7 @@ from registry.batches.persons import open_person
 from registry.db.context import RegistryContext
 from registry.db.privacy import scrub
 from registry.db.tables import card_updates, cards, counter_intents, findings, members, redemptions, reversals
-from registry.programme.findings import resolve
+from registry.programme.finding_rows import resolve
 from registry.programme.judgement import FindingKind, Mark, ProvenUse, RuledUse
 from registry.programme.work import UploadWork
 from terminal.member.journal_rows import ENDS_INTENT, JournalRow, RowKind
@@ -72,8 +72,11 @@ class Intents:
     known: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_upload(cls, conn: Connection, work: UploadWork, uses: Sequence[ProvenUse]) -> Intents:
-        """Those of the rows, and of earlier uploads whose results come only now. Those without a result are stored."""
+    def of_upload(
+        cls, conn: Connection, work: UploadWork, uses: Sequence[ProvenUse], unproven: Sequence[str] = ()
+    ) -> Intents:
+        """Those of the rows, and of earlier uploads whose results come only now. Those without a result are stored, and
+        stay so while what comes is not proven: ``unproven`` are the requests of such results."""
         rows = work.upload.rows
         ended = {row.data.get("intent") for row in rows if row.kind in ENDS_INTENT}
         known, open_ones = {}, []
@@ -87,16 +90,17 @@ class Intents:
         if open_ones:
             dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
             conn.execute(dialect.insert(counter_intents).on_conflict_do_nothing(), open_ones)
-        missing = [key for use in uses if (key := _digest(use.request)) not in known]
-        if missing:
-            this = counter_intents.c.request.in_(missing)
-            known |= {row.request: row.details for row in conn.execute(select(counter_intents).where(this))}
-            conn.execute(delete(counter_intents).where(this))
+        proven = [key for use in uses if (key := _digest(use.request)) not in known]
+        wanted = [*proven, *(key for request in unproven if (key := _digest(request)) not in known)]
+        if wanted:
+            this = counter_intents.c.request
+            known |= {row.request: row.details for row in conn.execute(select(counter_intents).where(this.in_(wanted)))}
+            conn.execute(delete(counter_intents).where(this.in_(proven)))
         return cls(known)
 
-    def details(self, use: ProvenUse) -> str:
-        """As JSON."""
-        return self.known.get(_digest(use.request), "{}")
+    def details(self, request: str) -> str:
+        """As JSON, of the values in hex that the card was asked with."""
+        return self.known.get(_digest(request), "{}")
 
 
 def _digest(request: str) -> str:
@@ -116,7 +120,7 @@ def _details(row: JournalRow) -> str:
 
 
 def judge_by_rules(conn: Connection, context: RegistryContext, work: UploadWork, rules: Rules) -> None:
-    """Judge what an upload has booked or reversed, and every later use of the same members and classes."""
+    """Judge what was booked or reversed, and every later use of the same members and classes."""
     new = {(str(row["card_number"]), int(row["sequence"]), int(row["atc"])) for row in work.booked}
     touched = new | work.taken_back
     if not touched:
@@ -145,7 +149,7 @@ def _judge(
 ) -> None:
     mark = rules.mark(use, before, birth)
     over = open_ones.get((use.card_number, use.sequence, use.atc), [])
-    resolve(conn, [row.id for row in over if mark is None or row.kind != mark.kind], work.now, "uploaded")
+    resolve(conn, [row.id for row in over if mark is None or row.kind != mark.kind], work.now, work.why)
     if mark is not None:
         work.mark_use(mark, use)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from registry.db.privacy import scrub
-from registry.programme.findings import finding_digest
+from registry.programme.finding_rows import finding_digest
 from registry.programme.judgement import HOLDS, NOT_BOOKED, Facts, FindingKind, Mark, ProvenUse, RuledUse
 from terminal.member.journal_rows import NO_ROW, JournalRow
 
@@ -18,7 +18,7 @@ Card = tuple[str, int]
 _LONGEST_EVIDENCE: Final = 4096
 _LONGEST_TEXT: Final = 200
 _NO_PLACE: Final[Mapping[str, Any]] = dict.fromkeys(
-    ("card_number", "sequence", "atc", "atc_until", "journal", "number", "evidence")
+    ("card_number", "sequence", "atc", "atc_until", "journal", "number", "evidence", "source")
 )
 
 
@@ -38,6 +38,8 @@ class UploadWork:
     upload: Upload
     outlet: int
     now: datetime
+    why: str = "uploaded"
+    """Why findings are over that it resolves."""
     through: int = 0
     """The last row of the journal that was on record before."""
     booked: list[dict[str, Any]] = field(default_factory=list)
@@ -47,6 +49,10 @@ class UploadWork:
     """Redemptions that the office has counted itself."""
     taken_back: set[tuple[str, int, int]] = field(default_factory=set)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    dated_back: dict[int, Facts] = field(default_factory=dict)
+    """Numbers of rows that are dated before what they follow, with what that is."""
+    links: dict[int, str] = field(default_factory=dict)
+    """Hashes of rows that were read from a finding, by ``id``: those of the rows as the counter had them."""
 
     def book(self, row: JournalRow, use: ProvenUse, details: str = "{}") -> None:
         """A redemption to insert."""
@@ -78,17 +84,32 @@ class UploadWork:
             }
         )
 
+    def digest(self, kind: FindingKind, row: JournalRow) -> str:
+        """The key of a finding about a row, which is named by its number and its hash: a journal whose older copy went
+        on has two rows of one number."""
+        return finding_digest(kind, self.upload.journal, row.number, self.link(row))
+
+    def link(self, row: JournalRow) -> str:
+        """The hash of a row alone, in hex."""
+        return self.links.get(id(row)) or row.link(NO_ROW).hex()
+
     def mark(
-        self, row: JournalRow, mark: Mark, card: Card | None = None, atc: int | None = None, *, about: int = 0
+        self,
+        row: JournalRow,
+        mark: Mark,
+        card: Card | None = None,
+        atc: int | None = None,
+        *,
+        about: int = 0,
+        source: str | None = None,
     ) -> None:
-        """Note what is wrong with a row, which is named by its number and its hash: a journal whose older copy went on
-        has two rows of one number. ``about`` is the row of the redemption, where that is another one and no card has
-        counted it."""
+        """Note what is wrong with a row. ``about`` is the row of the redemption, where that is another one and no card
+        has counted it; ``source`` is what a later booking of it needs (``registry.programme.sources``)."""
         number, sequence = card or (None, None)
         evidence = str(row.data.get("evidence", "")).encode()[:_LONGEST_EVIDENCE] if mark.kind in NOT_BOOKED else None
-        place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence}
-        digest = finding_digest(mark.kind, self.upload.journal, row.number, row.link(NO_ROW).hex())
-        self._add(mark.kind, digest, mark.facts, journal=self.upload.journal, number=about or row.number, **place)
+        place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence, "source": source}
+        place |= {"journal": self.upload.journal, "number": about or row.number}
+        self._add(mark.kind, self.digest(mark.kind, row), mark.facts, **place)
 
     def mark_use(self, mark: Mark, use: RuledUse) -> None:
         """Note what the programme's rules say against a booked redemption, which is named by its card: it may be of an

@@ -13,9 +13,10 @@ from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, ReasonRequest, RequestModel, problems
 from reader_service.services.redeeming.values import RedemptionQueue
-from registry.programme.booking import MOST_ROWS, BookingResult
+from registry.programme.booking import BookedAgain, BookingResult
 from registry.programme.findings import Finding
 from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
+from registry.programme.journals import MOST_ROWS
 from registry.programme.judgement import FindingKind
 from registry.programme.redemptions import RedemptionView
 
@@ -204,3 +205,28 @@ def finding(service: Svc, caller: Caller, number: FindingNumber) -> Finding:
 )
 def close(service: Svc, caller: Caller, number: FindingNumber, decided: DecisionRequest) -> Finding:
     return service.booking.close_finding(caller, number, decided.decision, decided.reason)
+
+
+@findings_router.post(
+    "/book",
+    summary="Book again what can be booked now",
+    description="Of every open finding `unknown-card` whose card is on record by now, and `wrong-cryptogram`, whose "
+    "key may be back: as `POST /findings/{number}/book` does. Answers those of which something came. Role: reviewer, "
+    "in person.",
+)
+def book_all(service: Svc, caller: Caller) -> list[BookedAgain]:
+    return list(service.booking.book_all_again(caller))
+
+
+@findings_router.post(
+    "/{number}/book",
+    summary="Book the redemption of a finding",
+    description="Of a finding `unknown-card` whose card is on record by now, or `wrong-cryptogram` whose key is back: "
+    "it is proven and judged as with its upload, and booked once. `booked` is false where it still proves nothing or "
+    "has no card on record: the finding stays open; `findings` counts new ones. Role: reviewer, in person.",
+    responses=problems(
+        404, 409, s404=_NO_FINDING, s409=("conflict", "finding 7 has no redemption that could be booked")
+    ),
+)
+def book(service: Svc, caller: Caller, number: FindingNumber) -> BookedAgain:
+    return service.booking.book_again(caller, number)

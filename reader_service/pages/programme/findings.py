@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -13,11 +14,12 @@ from reader_service.http.resource import Svc
 from reader_service.pages.shell import Cursor, PageShell, Text, own_path, page_router, principal_of
 from reader_service.principal import Permission
 from registry.programme.findings import Finding
-from registry.programme.judgement import FindingKind
+from registry.programme.judgement import AGAIN, FindingKind
 from terminal.emv.data.masking import masked_pan
 
 ROWS: Final = 50
-
+_TIMES: Final = ("at", "preceding", "complete")
+"""Facts of a finding that are times."""
 
 router = page_router()
 
@@ -29,6 +31,7 @@ def findings(
     who = principal_of(request)
     chosen = kind if kind in set(FindingKind) else ""
     page = service.booking.findings(who, cursor, ROWS, kind=chosen or None, closed=bool(closed))
+    may = who.may(Permission.FINDINGS_CLOSE)
     return shell.page(
         request,
         "programme/findings.html",
@@ -38,7 +41,10 @@ def findings(
         kinds=tuple(FindingKind),
         more=urlencode({"kind": chosen, "closed": closed}),
         masked=_masked,
-        may_decide=who.may(Permission.FINDINGS_CLOSE),
+        time_of=_time_of,
+        again=AGAIN,
+        may_decide=may,
+        to_book=service.booking.to_book(who) if may and not closed else 0,
     )
 
 
@@ -50,6 +56,20 @@ def close(
     if closed.closed_at is None:
         return shell.go(request, "/settlements/findings", "findings.done-first", number=number)
     return shell.go(request, "/settlements/findings", _message(decision), number=number)
+
+
+@router.post("/settlements/findings/{number}/book")
+def book(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
+    done = service.booking.book_again(principal_of(request), number)
+    message = "done-booked" if done.booked else "done-other" if done.findings else "done-not-booked"
+    kind = "ok" if done.booked else "warn"
+    return shell.go(request, "/settlements/findings", f"findings.{message}", kind=kind, number=number)
+
+
+@router.post("/settlements/findings/book")
+def book_all(request: Request, shell: PageShell, service: Svc) -> Response:
+    booked = sum(one.booked for one in service.booking.book_all_again(principal_of(request)))
+    return shell.go(request, "/settlements/findings", "findings.done-all", number=booked)
 
 
 @router.get("/settlements/redemptions")
@@ -113,3 +133,8 @@ def _message(decision: str) -> str:
 
 def _masked(finding: Finding) -> str:
     return "" if finding.card_number is None else masked_pan(finding.card_number)
+
+
+def _time_of(name: str, value: str | int) -> datetime | None:
+    """The time of a fact that is one."""
+    return datetime.fromisoformat(str(value)) if name in _TIMES else None

@@ -13,7 +13,7 @@ from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
 from registry.db.paging import Page
-from registry.programme.booking import BookingResult
+from registry.programme.booking import BookedAgain, BookingResult
 from registry.programme.findings import Finding
 from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
 from registry.programme.judgement import Prove
@@ -107,12 +107,47 @@ class BookingService:
 
     def close_finding(self, p: Principal, number: int, decision: str, reason: str) -> Finding:
         """Accept or refuse, as a person. Raises Forbidden for a token, Invalid, NotFound, Conflict."""
-        p.need(Permission.FINDINGS_CLOSE)
-        if p.token:
-            raise Forbidden("a token cannot decide findings; sign in as a person for this")
+        _need_person(p)
         why = needs_reason(reason)
         with translate_registry_errors():
-            return self._registry.findings.close(number, decision, by=p.name, reason=why)
+            rules = self._rules.refreshed()
+            return self._registry.findings.close(number, decision, by=p.name, reason=why, rules=rules)
+
+    def book_again(self, p: Principal, number: int) -> BookedAgain:
+        """Book the redemption of a finding whose card is on record by now, or its key in custody, as a person. Raises
+        Forbidden for a token, NotFound, Conflict, CustodyError."""
+        _need_person(p)
+        with translate_registry_errors():
+            rules = self._rules.refreshed()
+            return self._registry.booking.again(number, prove_with(self._custody), by=p.name, rules=rules)
+
+    def book_all_again(self, p: Principal) -> tuple[BookedAgain, ...]:
+        """The same of every finding that may be booked now; those of which something came. Raises Forbidden for a
+        token, CustodyError."""
+        _need_person(p)
+        with translate_registry_errors():
+            rules = self._rules.refreshed()
+            return self._registry.booking.again_all(prove_with(self._custody), by=p.name, rules=rules)
+
+    def to_book(self, p: Principal) -> int:
+        """How many findings may be booked now."""
+        p.need(Permission.REDEMPTIONS_VIEW)
+        with translate_registry_errors():
+            return self._registry.booking.to_book()
+
+    def renew(self) -> tuple[BookedAgain, ...]:
+        """For the service itself: book what waited for a card that is on record by now. Raises RegistryError,
+        CustodyError."""
+        if not self._registry.booking.to_book(unproven=False):
+            return ()
+        prove, rules = prove_with(self._custody), self._rules.refreshed()
+        return self._registry.booking.again_all(prove, rules=rules, unproven=False)
+
+
+def _need_person(p: Principal) -> None:
+    p.need(Permission.FINDINGS_CLOSE)
+    if p.token:
+        raise Forbidden("a token cannot decide findings; sign in as a person for this")
 
 
 def prove_with(custody: KeyCustody) -> Prove:

@@ -82,6 +82,9 @@ counter_journals = Table(
     Column("through", BigInteger, nullable=False),  # the number of the last row
     Column("head", LargeBinary, nullable=False),  # and its hash
     Column("uploaded_at", UtcTime, nullable=False),
+    Column("latest_at", UtcTime),  # of its rows
+    Column("parts_since", UtcTime),  # the first of the uploads that are parts of one
+    Column("complete_at", UtcTime),  # the last upload before it: what is older was in it
     CheckConstraint("length(name) = 32", name="name"),
     CheckConstraint("length(head) = 32", name="head"),
     CheckConstraint("through >= 0", name="through"),
@@ -165,6 +168,7 @@ findings = Table(
     Column("number", BigInteger),
     Column("facts", Text, nullable=False),
     Column("evidence", LargeBinary),  # of what was not booked
+    Column("source", Text),  # what a later booking needs of the row, without the evidence
     Column("closed_at", UtcTime),
     Column("closed_by", Text),
     Column("decision", Text),

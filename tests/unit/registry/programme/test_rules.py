@@ -75,15 +75,25 @@ class Ruled:
         upload, ledger = (till or self.ledger.till).upload(first), self.ledger
         return ledger.registry.booking.book(ledger.east, upload, ledger.prove, by="till", rules=self.rules.refreshed())
 
-    def redeemed(self, *taken: RedemptionEvidence, **details: str | int) -> dict[str, int]:
+    def redeemed(self, *taken: RedemptionEvidence, till: Till | None = None, **details: str | int) -> dict[str, int]:
         """Booked with the counter's values; the findings by kind."""
+        journal = till or self.ledger.till
         for evidence in taken:
-            intent = self.ledger.till.request_row(evidence, **(details or VISIT))
-            self.ledger.till.redeemed(evidence, intent=intent.number)
-        return dict(self.book().findings)
+            intent = journal.request_row(evidence, **(details or VISIT))
+            journal.redeemed(evidence, intent=intent.number)
+        return dict(self.book(journal).findings)
 
     def facts(self, kind: str) -> list[dict[str, str | int]]:
         return [dict(one.facts) for one in self.ledger.findings() if one.kind == kind]
+
+
+def replace_first_card(ledger: Ledger) -> None:
+    """The second card is one of the first card's member, in its place."""
+    first, second = (cards.c.card_number == chip.card_number for chip in (ledger.first, ledger.second))
+    with ledger.registry._context.write() as conn:
+        holder = conn.execute(select(cards.c.member_id).where(first)).scalar_one()
+        conn.execute(update(cards).where(first).values(state="replaced"))
+        conn.execute(update(cards).where(second).values(member_id=holder))
 
 
 @pytest.fixture
@@ -113,15 +123,6 @@ def test_one_use_more_than_the_limit_is_held_with_the_sentence_of_the_rule(ruled
     assert "at most 2 a day" in str(facts["en"])
     assert ruled.ledger.held() == [3]
     assert ruled.ledger.counters(ruled.ledger.first) == [1, 2, 3], "the chip has counted it: it is booked"
-
-
-def replace_first_card(ledger: Ledger) -> None:
-    """The second card is that of the first one's member, in its place."""
-    first, second = (cards.c.card_number == chip.card_number for chip in (ledger.first, ledger.second))
-    with ledger.registry._context.write() as conn:
-        holder = conn.execute(select(cards.c.member_id).where(first)).scalar_one()
-        conn.execute(update(cards).where(first).values(state="replaced"))
-        conn.execute(update(cards).where(second).values(member_id=holder))
 
 
 def test_uses_of_two_cards_of_one_member_count_together(ruled: Ruled) -> None:
@@ -212,7 +213,7 @@ def test_a_use_that_arrives_late_is_judged_in_its_place_and_so_are_those_behind_
     second = ledger.first.redeem()
     assert ruled.redeemed(second) == {"not-allowed": 1, "atc-gap": 1}, "its phase was not reached"
     assert ruled.facts("not-allowed")[0]["code"] == "phase-not-reached"
-    assert ruled.redeemed(first, **PASS) == {}
+    assert ruled.redeemed(first, till=Till("f" * 32), **PASS) == {}
     assert ledger.kinds() == []
     assert {(one.kind, one.decision) for one in ledger.findings(closed=True)} == {
         ("not-allowed", "resolved"),
@@ -226,7 +227,7 @@ def test_a_use_that_arrives_late_makes_a_later_one_one_too_many(ruled: Ruled) ->
     early = ledger.first.redeem(day=DAY - timedelta(days=1))
     late = [ledger.first.redeem(), ledger.first.redeem()]
     assert ruled.redeemed(*late) == {"atc-gap": 1}
-    assert ruled.redeemed(early) == {"not-allowed": 1}
+    assert ruled.redeemed(early, till=Till("f" * 32)) == {"not-allowed": 1}
     assert [(one.kind, one.atc) for one in ledger.findings()] == [("not-allowed", 3)]
 
 
