@@ -138,6 +138,12 @@ TABLE: Final = (
         HelpPanel.ADMINISTRATION,
         "Settlement with merchants: rates, statements by month under two signatures, disputes.",
     ),
+    Listed(
+        "findings",
+        "administration.findings",
+        HelpPanel.ADMINISTRATION,
+        "What is wrong with uploaded redemptions: the work list, decisions, and booking again.",
+    ),
     Listed("unit", "administration.unit", HelpPanel.ADMINISTRATION, "Units, and which unit stands below which."),
     Listed("user", "administration.user", HelpPanel.ADMINISTRATION, "People who sign in to the service."),
     Listed(

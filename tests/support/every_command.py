@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from registry.store import Registry
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
 from tests.support.bank_issuer import BankIssuer
 from tests.support.cards.cap_builder import cap_file
-from tests.support.cli import Cli, Done, IssuerDirectory, csv_form
+from tests.support.cli import PASSPHRASE, Cli, Done, IssuerDirectory, csv_form
 from tests.support.paths import ROOT
+from tests.support.registry.redeemed import upload_with_findings
 from tests.support.service.merchant import PROGRAMME
 
 DATA = frozenset(
@@ -305,7 +309,26 @@ def _merchants(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.refused("settlement", "dispute", 1, *reason, *first)
     story.refused("settlement", "decide", 1, "accepted", *reason, *second)
     story.ok("settlement", "disputes")
+    _findings(story, issuer, outlet["id"])
     story.ok("merchant", "end", "PARK-EAST", *reason, *first)
+
+
+def _findings(story: Story, issuer: IssuerDirectory, outlet: int) -> None:
+    story.ok("findings", "list")
+    story.refused("findings", "list", "--kind", "merchant")
+    keystore = SoftwareKeystore.unlock(issuer.cli.data / "keystore", Secret(PASSPHRASE.encode()))
+    with Registry.open(f"sqlite:///{issuer.cli.data / 'membercard.db'}", keystore) as registry:
+        upload_with_findings(registry, outlet)
+    story.ok("findings", "list")
+    story.ok("findings", "show", 2)
+    story.refused("findings", "show", 99)
+    story.ok("findings", "book", "--by", "王芳")
+    story.refused("findings", "book", 1, "--by", "王芳")
+    story.ok("findings", "decide", 2, "accepted", "--reason", "已核实", "--by", "王芳")
+    story.ok("findings", "decide", 2, "accepted", "--reason", "已核实", "--by", "李娜")
+    story.refused("findings", "decide", 2, "refused", "--reason", "已核实", "--by", "李娜")
+    story.ok("findings", "decide", 1, "accepted", "--reason", "停电", "--by", "李娜")
+    story.ok("findings", "list", "--closed")
 
 
 def _cards(story: Story, issuer: IssuerDirectory) -> None:

@@ -45,6 +45,10 @@ def _value(t: Words, name: str, value: Fact) -> str:
         return t.either(f"registry.state-{value}", str(value))
     if name == "new_language":
         return t.either(f"users.language-{value}", str(value))
+    if name == "decision":
+        return t.either(f"findings.{value}", str(value))
+    if name == "kind":
+        return t.either(f"findings.kind-{value}", str(value))
     if name in _WORDED:
         return t.either(f"{_WORDED[name]}-{value}", str(value))
     if name == "changes":

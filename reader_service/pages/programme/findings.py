@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from reader_service.errors import Invalid
 from reader_service.http.resource import Svc
+from reader_service.pages.programme import finding_words
 from reader_service.pages.shell import Cursor, PageShell, Text, own_path, page_router, principal_of
 from reader_service.principal import Permission
 from registry.programme.findings import Finding
@@ -18,8 +18,6 @@ from registry.programme.judgement import AGAIN, FindingKind
 from terminal.emv.data.masking import masked_pan
 
 ROWS: Final = 50
-_TIMES: Final = ("at", "preceding", "complete")
-"""Facts of a finding that are times."""
 
 router = page_router()
 
@@ -41,7 +39,8 @@ def findings(
         kinds=tuple(FindingKind),
         more=urlencode({"kind": chosen, "closed": closed}),
         masked=_masked,
-        time_of=_time_of,
+        facts=finding_words.facts,
+        effect=finding_words.effect,
         again=AGAIN,
         may_decide=may,
         to_book=service.booking.to_book(who) if may and not closed else 0,
@@ -133,8 +132,3 @@ def _message(decision: str) -> str:
 
 def _masked(finding: Finding) -> str:
     return "" if finding.card_number is None else masked_pan(finding.card_number)
-
-
-def _time_of(name: str, value: str | int) -> datetime | None:
-    """The time of a fact that is one."""
-    return datetime.fromisoformat(str(value)) if name in _TIMES else None

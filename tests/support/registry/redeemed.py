@@ -193,3 +193,11 @@ def chips_of(custody: MemoryCustody, issued: Iterable[Card]) -> Iterator[Countin
     """The chips of these cards."""
     for card in issued:
         yield CountingChip(custody, card.card_number, card.sequence)
+
+
+def upload_with_findings(registry: Registry, outlet: int) -> None:
+    """A counter of the outlet uploads a redemption that no card of this registry has computed, and a cut row."""
+    till = Till()
+    till.redeemed(CountingChip(masters(), "6212260000009999996").redeem())
+    till.add(RowKind.CUT, bytes=7)
+    registry.booking.book(outlet, till.upload(), lambda evidence: False, by="王芳")

@@ -208,6 +208,8 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /findings": P.REDEMPTIONS_VIEW,
     "GET /findings/{number}": P.REDEMPTIONS_VIEW,
     "POST /findings/{number}/close": P.FINDINGS_CLOSE,
+    "POST /findings/book": P.FINDINGS_CLOSE,
+    "POST /findings/{number}/book": P.FINDINGS_CLOSE,
     "GET /settlements": P.REDEMPTIONS_VIEW,
     "POST /settlements": P.SETTLEMENTS_PREPARE,
     "GET /settlements/rates/{number}": P.REDEMPTIONS_VIEW,

@@ -23,6 +23,7 @@ from terminal.crypto.rsa import RsaPublic
 from terminal.member.journal_rows import RowKind
 from tests.support.programmes import programme_file
 from tests.support.registry.redeemed import AT, CountingChip, chips_of, masters, two_cards
+from tests.support.registry.registrar import claimed, ready
 from tests.support.service.accounts import Client, problem
 from tests.support.service.registry_app import RegistryApp, registry_app
 
@@ -284,6 +285,47 @@ def test_a_finding_is_decided_by_a_person_with_a_reason(park: Programme, tmp_pat
     assert park.reviewer.get(f"/api/v1/findings/{finding['id']}").json()["decision"] == "accepted"
     assert park.registrar.get("/api/v1/redemptions").json()["items"][0]["held"] is False
     assert len(park.reviewer.get("/api/v1/findings", params={"closed": "true"}).json()["items"]) == 1
+
+
+def test_a_redemption_is_booked_again_once_its_card_is_on_record(park: Programme, tmp_path: Path) -> None:
+    custody: Any = park.rig.accounts.service.parts.custody
+    registry, booking = park.rig.accounts.registry, park.rig.accounts.service.booking
+    new = CountingChip(custody, f"621226{43:012d}")
+    with RedemptionJournal.open(tmp_path / "redemptions", AT) as journal:
+        redeem(journal, new)
+        redeem(journal, park.chips[0], terminal="X9999999")
+        batch = journal.batch()
+        assert batch is not None
+        assert send(park.east, batch.to_json()).json()["findings"] == {"unknown-card": 1, "unknown-terminal": 1}
+    unknown, other = (one["id"] for one in park.reviewer.get("/api/v1/findings").json()["items"])
+    address = f"/api/v1/findings/{unknown}/book"
+    assert problem(park.registrar.post(address))["code"] == "forbidden"
+    refused = problem(park.reviewer.post(f"/api/v1/findings/{other}/book"))
+    assert (refused["status"], refused["params"]["reason"]) == (409, "finding-not-again")
+    assert problem(park.reviewer.post("/api/v1/findings/99/book"))["status"] == 404
+    assert park.reviewer.post(address).json() == {"finding": unknown, "booked": False, "findings": {}}
+    assert (park.reviewer.post("/api/v1/findings/book").json(), booking.renew()) == ([], ())
+    registry.cards.allocate_serials("621226", 6)
+    assert registry.line.verified(claimed(registry, ready(registry, custody, 1, "d3", 3), 3), {}, 1.0)
+    assert park.reviewer.post(address).json() == {"finding": unknown, "booked": True, "findings": {}}
+    assert problem(park.reviewer.post(address))["params"]["reason"] == "finding-closed"
+    assert park.registrar.get("/api/v1/redemptions").json()["items"][0]["card_number"] == new.card_number
+
+
+def test_the_service_books_by_itself_what_waited_for_its_card(park: Programme, tmp_path: Path) -> None:
+    custody: Any = park.rig.accounts.service.parts.custody
+    registry, booking = park.rig.accounts.registry, park.rig.accounts.service.booking
+    with RedemptionJournal.open(tmp_path / "redemptions", AT) as journal:
+        redeem(journal, CountingChip(custody, f"621226{43:012d}"))
+        batch = journal.batch()
+        assert batch is not None
+        send(park.east, batch.to_json())
+    registry.cards.allocate_serials("621226", 6)
+    assert registry.line.verified(claimed(registry, ready(registry, custody, 1, "d3", 3), 3), {}, 1.0)
+    assert [one.booked for one in booking.renew()] == [True]
+    assert booking.renew() == ()
+    (closed,) = park.reviewer.get("/api/v1/findings", params={"closed": "true"}).json()["items"]
+    assert (closed["decision"], closed["closed_by"], closed["reason"]) == ("resolved", "registry", "booked")
 
 
 def test_a_card_of_an_older_master_is_proven_too() -> None:

@@ -47,6 +47,8 @@ from registry.members.identity import CallerKind, Question
 from registry.members.losses import LossChannel
 from registry.members.wanted import UpdateKind, UpdateState
 from registry.programme.changes import ChangeState, MerchantChangeKind
+from registry.programme.finding_rows import RESOLVED
+from registry.programme.findings import DECISIONS
 from registry.programme.judgement import FindingKind
 from registry.programme.statement import EntryKind, StatementState
 from registry.ranges import RangeKind
@@ -166,7 +168,9 @@ def facts() -> set[str]:
 
 def finding_facts() -> set[str]:
     """Facts of findings; those of a merchant's journal row are written as they are."""
-    room = [ROOT / "registry" / "programme" / name for name in ("judgement.py", "booking.py")]
+    room = [
+        ROOT / "registry" / "programme" / name for name in ("judgement.py", "booking.py", "journals.py", "reversals.py")
+    ]
     values = {"first", "last"}
     for call, _ in _calls("Mark", room=room):
         for one in call.args[1:]:
@@ -284,6 +288,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("progress.days-", ""): of(progress.PERIODS),
     ("reason.", ""): of((*RejectCode, MISSING)),
     ("registry.event-", ""): member_events,
+    ("findings.", ""): of((*DECISIONS, RESOLVED)),
     ("findings.kind-", ""): of(FindingKind),
     ("findings.fact-", ""): finding_facts,
     ("findings.party-", ""): of(("merchant", "office")),

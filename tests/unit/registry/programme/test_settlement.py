@@ -73,8 +73,7 @@ class Settling:
         return row.number
 
     def reverse(self, row: int, day: date) -> None:
-        self.till.at = datetime(day.year, day.month, day.day, 3, 0, tzinfo=UTC)
-        self.till.add(RowKind.REVERSED, redemption=row, by="王芳", reason="wrong benefit")
+        self.till.add(RowKind.REVERSED, day, redemption=row, by="王芳", reason="wrong benefit")
         self.book()
 
     def book(self) -> None:
