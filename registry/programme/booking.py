@@ -20,11 +20,9 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, tuple_
 from registry.db.context import RegistryContext
 from registry.db.tables import ENDED, LIVING, card_events, counter_journals, findings, redemptions
 from registry.errors import RegistryConflict
-from registry.programme.card_locks import locked_cards
 from registry.programme.finding_rows import REGISTRY, add_findings, resolve, resolve_digests
 from registry.programme.gaps import CounterGaps
 from registry.programme.given import book_given
-from registry.programme.journals import follow, last_hash, locked_journal, same_outlet
 from registry.programme.judgement import (
     AGAIN,
     BookedUse,
@@ -42,7 +40,9 @@ from registry.programme.judgement import (
 from registry.programme.merchants import contract_of
 from registry.programme.reversals import take_back
 from registry.programme.rules import Intents, Rules, judge_by_rules
-from registry.programme.sources import (
+from registry.programme.uploads.card_locks import locked_cards
+from registry.programme.uploads.journals import follow, last_hash, locked_journal, same_outlet
+from registry.programme.uploads.sources import (
     finding_to_book,
     findings_to_book,
     not_again,

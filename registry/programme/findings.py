@@ -15,12 +15,12 @@ from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.tables import findings, redemptions, reversals
 from registry.errors import NotOnRecord, RegistryConflict
-from registry.programme.card_locks import locked_cards
 from registry.programme.finding_rows import add_findings
-from registry.programme.journals import locked_journal
 from registry.programme.judgement import FindingKind
 from registry.programme.reversals import book_reversals
 from registry.programme.rules import Rules, judge_by_rules
+from registry.programme.uploads.card_locks import locked_cards
+from registry.programme.uploads.journals import locked_journal
 from registry.programme.work import Upload, UploadWork
 from terminal.member.journal_rows import NO_ROW
 

@@ -14,7 +14,7 @@ from registry.db.tables import LIVING, cards, redemptions, reversals
 from registry.members.credits import credit_of, order_credit
 from registry.programme.finding_rows import resolve
 from registry.programme.judgement import FindingKind, Mark
-from registry.programme.sources import SourceRow, source_of_reversal, waiting_reversals
+from registry.programme.uploads.sources import SourceRow, source_of_reversal, waiting_reversals
 from registry.programme.work import UploadWork, clean
 from terminal.member.journal_rows import RowKind
 

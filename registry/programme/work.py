@@ -104,7 +104,7 @@ class UploadWork:
         source: str | None = None,
     ) -> None:
         """Note what is wrong with a row. ``about`` is the row of the redemption, where that is another one and no card
-        has counted it; ``source`` is what a later booking of it needs (``registry.programme.sources``)."""
+        has counted it; ``source`` is what a later booking of it needs (``registry.programme.uploads.sources``)."""
         number, sequence = card or (None, None)
         evidence = str(row.data.get("evidence", "")).encode()[:_LONGEST_EVIDENCE] if mark.kind in NOT_BOOKED else None
         place = {"card_number": number, "sequence": sequence, "atc": atc, "evidence": evidence, "source": source}

@@ -16,9 +16,9 @@ from reader_service.services.redeeming.values import RedemptionQueue
 from registry.programme.booking import BookedAgain, BookingResult
 from registry.programme.findings import Finding
 from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
-from registry.programme.journals import MOST_ROWS
 from registry.programme.judgement import FindingKind
 from registry.programme.redemptions import RedemptionView
+from registry.programme.uploads.journals import MOST_ROWS
 
 router = Resource(prefix="/redemptions", tags=["programme"], responses=problems(*ALWAYS))
 findings_router = Resource(prefix="/findings", tags=["programme"], responses=problems(*ALWAYS))

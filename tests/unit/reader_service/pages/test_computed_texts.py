@@ -169,7 +169,8 @@ def facts() -> set[str]:
 def finding_facts() -> set[str]:
     """Facts of findings; those of a merchant's journal row are written as they are."""
     room = [
-        ROOT / "registry" / "programme" / name for name in ("judgement.py", "booking.py", "journals.py", "reversals.py")
+        ROOT / "registry" / "programme" / name
+        for name in ("judgement.py", "booking.py", "uploads/journals.py", "reversals.py")
     ]
     values = {"first", "last"}
     for call, _ in _calls("Mark", room=room):
