@@ -37,7 +37,7 @@ from reader_service.api import (
     waiting,
 )
 from reader_service.api.intake import editing, reviewing
-from reader_service.api.programme import distant, merchants, programmes, redeeming, redemptions, settlement
+from reader_service.api.programme import cashiers, distant, merchants, programmes, redeeming, redemptions, settlement
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
@@ -87,6 +87,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     merchants.changes_router,
     redemptions.router,
     redeeming.router,
+    cashiers.router,
     redeeming.records_router,
     redemptions.findings_router,
     distant.router,

@@ -56,6 +56,11 @@ class CashierService:
                 return None
             return present.cashier
 
+    def present(self, p: Principal, reader_id: str) -> Cashier | None:
+        """REDEEM. As ``at``."""
+        p.need(Permission.REDEEM)
+        return self.at(reader_id)
+
     def name_for(self, p: Principal, reader_id: str) -> str:
         """The name for a redemption at a reader: of the cashier, whose time begins anew. Raises Conflict
         (``no-cashier``) where one has to sign in first."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from reader_service.principal import Role
+from reader_service.principal import Principal, Role
+from terminal.secret import Secret
 from tests.support.service.accounts import problem
 from tests.support.service.merchant_rig import MerchantRig, issued_cards, merchant_rig
 
 WANTED = {"benefit": "park-pass", "product": "pass"}
 ADDRESS = "/readers/counter/redemptions"
+
+ADMINISTRATOR = Principal("root", frozenset({Role.ADMINISTRATOR}))
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,37 @@ def test_who_may_redeem(rig: MerchantRig) -> None:
     operator = rig.client(Role.OPERATOR)
     assert problem(operator.get("/readers/counter/offers"))["code"] == "forbidden"
     assert problem(operator.post(ADDRESS, json=WANTED | {"insertion": card.insertion}))["code"] == "forbidden"
+
+
+def test_a_cash_register_signs_a_cashier_in_and_out(rig: MerchantRig, caplog: pytest.LogCaptureFixture) -> None:
+    register, place = rig.client(Role.COUNTER), "/readers/counter/cashier"
+    assert register.get(place).json() == {"cashier": None, "manager": False, "required": False}
+    for name, pin in (("王芳", b"407193"), ("李娜", b"935268")):
+        rig.service.cashiers.set_pin(ADMINISTRATOR, "", name, Secret(pin), manager=name == "王芳")
+    assert register.get(place).json()["required"] is True
+    card = rig.insert()
+    wanted: dict[str, Any] = WANTED | {"insertion": card.insertion}
+    assert problem(register.post(ADDRESS, json=wanted))["params"]["reason"] == "no-cashier"
+    wrong = problem(register.post(place, json={"name": "王芳", "pin": "935268"}))
+    assert (wrong["status"], wrong["params"]["reason"]) == (409, "cashier-pin")
+    signed_in = register.post(place, json={"name": "李娜", "pin": "935268"})
+    assert signed_in.json() == {"cashier": "李娜", "manager": False, "required": True}
+    assert register.post(place, json={"name": "王芳", "pin": "407193"}).json()["manager"] is True
+    assert register.get(place).json()["cashier"] == "王芳"
+    assert register.post(ADDRESS, json=wanted).json()["redemption"]["cashier"] == "王芳"
+    assert [register.delete(place).status_code for _ in range(2)] == [204, 204]
+    assert register.get(place).json()["cashier"] is None
+    assert "407193" not in caplog.text
+    assert problem(rig.client(Role.OPERATOR).post(place, json={"name": "王芳", "pin": "407193"}))["code"] == "forbidden"
+
+
+def test_wrong_pins_over_http_have_to_wait_as_on_the_page(rig: MerchantRig) -> None:
+    register, place = rig.client(Role.COUNTER), "/readers/counter/cashier"
+    rig.service.cashiers.set_pin(ADMINISTRATOR, "", "王芳", Secret(b"407193"), manager=True)
+    answers = [register.post(place, json={"name": "王芳", "pin": "000000"}) for _ in range(6)]
+    assert [one.status_code for one in answers][:4] == [409] * 4
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert register.post(place, json={"name": "王芳", "pin": "407193"}).status_code == 429, "also with the right one"
+    out_of_form = register.post(place, json={"name": "王芳", "pin": 407193})
+    assert "407193" not in out_of_form.text
