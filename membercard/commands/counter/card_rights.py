@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from membercard import language, output, settings
-from membercard.commands.counter.card_updates import app, kind_word, second_person
+from membercard.commands.counter.card_updates import app, second_person
+from membercard.commands.counter.card_values import kind_word
 from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity

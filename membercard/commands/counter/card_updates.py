@@ -5,10 +5,11 @@ These commands belong to the group of ``membercard.commands.counter.card``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -16,6 +17,7 @@ import typer
 from membercard import language, output, settings
 from membercard.commands.card_options import ReaderUrl, Wait
 from membercard.commands.counter.card import app, exit_as, judge, verdict_panel, warn_of
+from membercard.commands.counter.card_values import entitlement_of, kind_word, value_word
 from membercard.commands.counter.cashiers import typed_pin
 from membercard.commands.listing import every
 from membercard.commands.person_options import By
@@ -29,10 +31,10 @@ from terminal.apdu import Sender, stack
 
 if TYPE_CHECKING:
     from personalize.updates import UpdateReport, UpdateRunner
+    from reader_service.services.counter.changes import ScriptIssuer
     from registry.members.wanted import UpdateKind, WantedChange
     from registry.store import Registry
     from terminal.member.outcome import Verdict
-    from terminal.member.values import Entitlement
 
 __all__ = ["app"]
 
@@ -138,10 +140,16 @@ def pin(
 def updates(reader: ReaderUrl, by: By = None, wait: Wait = 0, json: output.Json = False) -> None:
     """Run the changes that are ordered for the card in the reader, and finish those that were torn.
 
-    Online counters do so by themselves. Exit codes as those of `card verify`, for the card afterwards.
+    Online counters do so by themselves. Where the settings name an office elsewhere (upload_url), it gives the changes,
+    by the token of the outlet. Exit codes as those of `card verify`, for the card afterwards.
 
     Example: membercard card updates --reader pcsc:0
     """
+    from membercard.wiring.http_scripts import script_issuer
+
+    if (issuer := script_issuer()) is not None:
+        _at_distant_counter(reader, wait, json, issuer)
+        return
 
     def work(runner: UpdateRunner, sender: Sender, verdict: Verdict) -> UpdateReport:
         if verdict.card is None:
@@ -192,7 +200,7 @@ def change(
         UpdateKind.VALIDITY: valid_through and valid_through.date(),
         UpdateKind.COVER: cover_ends and cover_ends.date(),
         UpdateKind.CATEGORY: category and Category[category.upper().replace("-", "_")],
-        UpdateKind.ENTITLEMENTS: tuple(_entitlement(one) for one in entitlement) if entitlement else None,
+        UpdateKind.ENTITLEMENTS: tuple(entitlement_of(one) for one in entitlement) if entitlement else None,
         UpdateKind.BLOCK: block,
         UpdateKind.PIN_UNBLOCK: unblock_pin or None,
         UpdateKind.LAST_DATE: last_date and last_date.date(),
@@ -231,7 +239,7 @@ def changes(
             one.id,
             f"{one.card_number}-{one.sequence:02d}",
             kind_word(one.kind),
-            _value(one),
+            value_word(one),
             text(_STATES[one.state.value]),
             output.local_time(one.ended_at or one.wanted_at),
             language.person(one.ended_by or one.wanted_by),
@@ -316,20 +324,44 @@ def _insertion(
         verdict = judge(sender, lists)
         report = work(runner, sender, verdict)
         after = judge(sender, lists) if report.done else verdict
+    _show(after, report, json)
+    identity.note_unproven(runner.by)
+    exit_as(after)
+
+
+def _at_distant_counter(reader: str, wait: float, json: bool, issuer: ScriptIssuer) -> None:
+    """Verify the card, have what an office elsewhere wants run on it, and show the verdict afterwards."""
+    from reader_service.services.counter.changes import DistantChanges
+
+    lists, away = load_lists(None, None, None), threading.Event()
+    warn_of(lists)
+    with card_in(reader, wait) as transport:
+        sender = stack(transport)
+        verdict = judge(sender, lists)
+        if verdict.card is None:
+            raise CardNotChanged(verdict.sentence)
+        report = DistantChanges(issuer, away.set).run(sender, verdict.card)
+        after = judge(sender, lists) if report.kinds or report.declined else verdict
+    _show(after, report, json)
+    if away.is_set():
+        output.say("the office did not answer in time: what waits for this card runs at its next insertion", err=True)
+    elif report.unfinished:
+        output.say("what was begun on this card is finished at its next insertion, or at a window", err=True)
+    exit_as(after)
+
+
+def _show(after: Verdict, report: UpdateReport, json: bool) -> None:
     advice = advice_on(after)
     if json:
         refused = [{"kind": kind.value, "why": why} for kind, why in report.refused]
-        output.as_json(
-            after.to_json() | advice.to_json() | {"updates": [kind.value for kind in report.kinds], "refused": refused}
-        )
-    else:
-        output.show(verdict_panel(after, advice))
-        done = text(", ").join(kind_word(kind) for kind in report.kinds)
-        output.say("changed on the card: {changes}", changes=done or text("nothing"))
-        for kind, why in report.refused:
-            output.say("not changed: {what} ({fault})", what=kind_word(kind), fault=language.sentence(why))
-    identity.note_unproven(runner.by)
-    exit_as(after)
+        changed = {"updates": [kind.value for kind in report.kinds], "refused": refused}
+        output.as_json(after.to_json() | advice.to_json() | changed | {"update_unfinished": report.unfinished})
+        return
+    output.show(verdict_panel(after, advice))
+    done = text(", ").join(kind_word(kind) for kind in report.kinds)
+    output.say("changed on the card: {changes}", changes=done or text("nothing"))
+    for kind, why in report.refused:
+        output.say("not changed: {what} ({fault})", what=kind_word(kind), fault=language.sentence(why))
 
 
 @contextmanager
@@ -341,38 +373,3 @@ def _runner(by: str | None) -> Iterator[UpdateRunner]:
     with settings.open_registry(keystore) as registry:
         person = identity.actor(registry, by, Permission.CARDS_ACTIVATE)
         yield UpdateRunner(registry.updates, keystore, person, current.station, current.today())
-
-
-def _entitlement(written: str) -> Entitlement:
-    """Raises typer.BadParameter."""
-    from terminal.member.values import Entitlement, Period
-
-    parts = written.split(":")
-    try:
-        benefit, limit, period, start = parts[:4]
-        pin = parts[4:] == ["pin"]
-        if not (parts[4:] in ([], ["pin"]) and len(benefit) == 4 and benefit.isdecimal() and 1 <= int(limit) <= 255):
-            raise ValueError
-        return Entitlement(benefit, int(limit), 0, Period[period.upper()], date.fromisoformat(start), pin)
-    except (ValueError, KeyError):
-        raise typer.BadParameter(
-            "an entitlement is CLASS:LIMIT:PERIOD:START, such as 0101:12:year:2027-01-01"
-        ) from None
-
-
-def kind_word(kind: UpdateKind) -> str:
-    return text("uses given back" if kind.value == "credit" else kind.value)
-
-
-def _value(wanted: WantedChange) -> str:
-    from personalize.updates import value_of
-    from terminal.member.values import value_text
-
-    value = value_of(wanted)
-    if value is None:
-        return ""
-    if wanted.kind.value == "credit" and isinstance(value, tuple):
-        return "\n".join(f"{one.benefit_class}: {one.used}" for one in value)
-    if isinstance(value, bool):
-        return text("blocked" if value else "unblocked")
-    return "\n".join(map(language.sentence, value_text(value).split("\n")))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import signal
 import sqlite3
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli, csv_form
+from personalize.updates import encoded
+from reader_service.access.authenticator import key_of, new_token
+from registry.members.wanted import UpdateKind
+from registry.store import Registry
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
+from tests.support.cli import PASSPHRASE, Cli, csv_form
+from tests.support.registry.redeemed import PARK
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +114,37 @@ def test_what_lifts_a_block_is_ordered_by_two_people(issued: tuple[Cli, str, str
     done = cli.ok("card", "updates", "--reader", reader, "--by", "clerk", "--json").json
     assert sorted(done["updates"]) == ["last-date", "pin-unblock"]
     assert cli.run("card", "change", number, "--last-date", "2049-01-01", "--reason", "x").status == 2
+
+
+def test_a_counter_elsewhere_gets_what_waits_from_the_service_of_its_issuer(
+    issued: tuple[Cli, str, str], tmp_path: Path
+) -> None:
+    """Over HTTP, with the token of an outlet; without a line nothing runs, and the command says so."""
+    cli, reader, number = issued
+    token = tmp_path / "token"
+    keystore = SoftwareKeystore.unlock(cli.data / "keystore", Secret(PASSPHRASE.encode()))
+    url, record = f"sqlite:///{cli.data / 'membercard.db'}", cli.data / "registry-record.json"
+    with Registry.open(url, keystore, record=record) as registry:
+        registry.users.add("maker", "maker", "x", ["administrator"], by="tests", must_change=False)
+        (park,) = registry.merchants.put(PARK, by="tests")
+        secret, until = new_token(), datetime.now(UTC) + timedelta(days=1)
+        outlet = park.outlets[0].id
+        registry.tokens.make("till", key_of(secret), ["counter"], until=until, by="maker", outlet=outlet)
+        token.write_text(secret)
+        token.chmod(0o600)
+        wanted = {UpdateKind.COVER: encoded(UpdateKind.COVER, date(2031, 6, 30))}
+        registry.updates.want(number, wanted, by="clerk", reason="new year")
+    away = {"MEMBERCARD_UPLOAD_URL": "http://127.0.0.1:9", "MEMBERCARD_UPLOAD_TOKEN_FILE": str(token)}
+    updates = ("card", "updates", "--reader", reader)
+    alone = cli.ok("--lang", "zh", *updates, env=away)
+    assert "卡内已更新：无" in alone.out
+    assert "发卡方未及时应答" in alone.err
+    with cli.start("serve", "--port", "0", "--no-pcsc") as service:
+        address = next(line for line in service.stdout if "http://127." in line)
+        there = away | {"MEMBERCARD_UPLOAD_URL": re.search(r"http://127[0-9.:]+[0-9]", address)[0]}  # type: ignore[index]
+        done = cli.ok(*updates, "--json", env=there).json
+        again = cli.ok(*updates, "--json", env=there).json
+        service.send_signal(signal.SIGTERM)
+    assert (done["updates"], done["update_unfinished"], again["updates"]) == (["cover"], False, [])
+    newest = cli.ok("card", "changes", "--json").json[0]
+    assert (newest["state"], newest["place"]) == ("done", f"east gate ({outlet})")
