@@ -39,7 +39,6 @@ CHALLENGE: Final = 4
 _VERSION: Final = 1
 _RECORD, _EVIDENCE = 0xC3, 0xC4
 """Tags for what has none: file, number and content of a record; the evidence of the AAC."""
-_FIRST: Final = (elements.PDOL.tag, TAG_94_AFL)
 _LAST: Final = (elements.DYNAMIC_SIGNATURE.tag, _EVIDENCE)
 _SELECT, _OPTIONS, _READ, _AUTHENTICATE = 0xA4, 0xA8, 0xB2, 0x88
 _NO_RECORD: Final = StatusWord(0x6A83)
@@ -50,7 +49,6 @@ class CardPresence:
     """What a card answered: ``records`` are its answers to READ RECORD by file and number, ``signature`` that to
     INTERNAL AUTHENTICATE, ``evidence`` the AAC."""
 
-    pdol: bytes
     afl: bytes
     records: tuple[tuple[int, int, bytes], ...]
     signature: bytes
@@ -59,10 +57,9 @@ class CardPresence:
     def encode(self) -> bytes:
         """For the way to the office: version 01, then data objects in a fixed order."""
         records = (tlv(_RECORD, bytes((sfi, number)) + raw) for sfi, number, raw in self.records)
-        pdol, afl = (tlv(tag, value) for tag, value in zip(_FIRST, (self.pdol, self.afl), strict=True))
         last = (self.signature, self.evidence.encode())
         ends = (tlv(tag, value) for tag, value in zip(_LAST, last, strict=True))
-        return bytes((_VERSION,)) + encode([pdol, afl, *records, *ends])
+        return bytes((_VERSION,)) + encode([tlv(TAG_94_AFL, self.afl), *records, *ends])
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -74,12 +71,11 @@ class CardPresence:
         except TlvError as error:
             raise CodecError("this is no proof of a card") from error
         tags = tuple(int(item.tag) for item in items)
-        middle = items[len(_FIRST) : -len(_LAST)]
-        if tags != (*_FIRST, *(_RECORD for _ in middle), *_LAST) or any(len(item.value) < 3 for item in middle):
+        middle = items[1 : -len(_LAST)]
+        if tags != (TAG_94_AFL, *(_RECORD for _ in middle), *_LAST) or any(len(item.value) < 3 for item in middle):
             raise CodecError("proof of a card with other data objects, or in another order")
         presence = cls(
-            pdol=items[0].value,
-            afl=items[1].value,
+            afl=items[0].value,
             records=tuple((item.value[0], item.value[1], item.value[2:]) for item in middle),
             signature=items[-2].value,
             evidence=RedemptionEvidence.decode(items[-1].value),
@@ -101,7 +97,6 @@ def present(sender: Sender, card: ProvenCard, challenge: bytes) -> CardPresence:
     ddol = card.card.get(elements.DDOL) or Dol.of((TAG_9F37_UNPREDICTABLE_NUMBER, CHALLENGE))
     data = ddol.fill({TAG_9F37_UNPREDICTABLE_NUMBER: challenge}, elements.FORMATS)
     return CardPresence(
-        pdol=card.card.application.pdol.encode(),
         afl=card.card.options.afl.encode(),
         records=tuple((record.sfi, record.number, record.raw) for record in card.card.records),
         signature=internal_authenticate(sender, data),
@@ -140,9 +135,8 @@ class _Answers:
     def send(self, command: Command) -> Response:
         presence = self._presence
         if command.ins == _SELECT:
-            lists = [tlv(elements.PDOL.tag, presence.pdol)] if presence.pdol else []
             name = tlv(TAG_84_DF_NAME, presence.evidence.aid)
-            return _answer(TAG_6F_FCI, [name, tlv(TAG_A5_FCI_PROPRIETARY, lists)])
+            return _answer(TAG_6F_FCI, [name, tlv(TAG_A5_FCI_PROPRIETARY, ())])
         if command.ins == _OPTIONS:
             options = [tlv(TAG_82_AIP, presence.evidence.aip), tlv(TAG_94_AFL, presence.afl)]
             return _answer(TAG_77_FORMAT_2, options)

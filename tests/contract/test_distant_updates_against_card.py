@@ -10,16 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from personalize.distant import ChipState, DistantOffer, DistantUpdates
 from personalize.updates import UpdateReport, UpdateRunner
+from reader_service.services.counter.distant import is_of
 from registry.members.wanted import UpdateKind
-from terminal.apdu import Sender
+from terminal.apdu import Command, Sender
+from terminal.errors import CodecError
 from terminal.keys import MemoryCustody
+from terminal.member.elements import MEMBER_AID
 from terminal.member.outcome import Verdict, VerdictCode
+from terminal.member.presence import CardPresence, judge, present
+from terminal.member.scripts import CardScript
 from terminal.member.values import Category, Entitlement, Period
 from terminal.secret import Secret
 from tests.support import issuer
 from tests.support.service.distant_rig import COVER, VALIDITY, DistantRig, distant_rig
 from tests.support.service.merchant_rig import issued_cards
+from tests.support.service.reader_rig import NOON
 
 SHEET = {UpdateKind.VALIDITY: VALIDITY, UpdateKind.COVER: COVER}
 
@@ -215,3 +222,63 @@ def test_a_script_of_a_distant_counter_is_finished_at_a_window_and_the_other_way
     rig.want({UpdateKind.COVER: date(2030, 1, 1)})
     _, report, after = rig.counters[1].inserted()
     assert (report.kinds, dates_of(after)) == ((UpdateKind.COVER,), (VALIDITY, date(2030, 1, 1)))
+
+
+def test_a_state_from_before_a_script_ends_nothing(rig: DistantRig) -> None:
+    """Whatever cryptogram comes, a script is over only where the card has gone on from it."""
+    rig.east.inserted(redeems=1)
+    rig.want(SHEET)
+    rig.east.line.lost = "4"
+    assert rig.east.inserted()[1].unfinished
+    (sent,) = rig.registry.updates.scripts(rig.number, 1)
+    script = CardScript.decode(sent.script)
+    updates = DistantUpdates(rig.registry.updates, issuer.custody(), "tests", "east", NOON.date())
+    for atc, scripts in ((script.atc, 15), (script.atc, 3), (script.atc - 1, 0), (script.atc - 1, 2), (script.atc, 1)):
+        chip = ChipState(atc, scripts, blocked=False, refused=False)
+        assert updates.confirm(rig.number, 1, sent.id, chip) == DistantOffer(unfinished=True), (atc, scripts)
+        assert {state for _, state in rig.states()} == {"sent"}
+    chip = ChipState(script.atc + 1, 1, blocked=False, refused=False)
+    assert [one.kind for one in updates.confirm(rig.number, 1, sent.id, chip).done] == [UpdateKind.VALIDITY]
+    assert rig.states() == [("validity", "done"), ("cover", "pending")]
+
+
+def test_a_torn_pin_script_is_not_given_to_a_distant_counter(rig: DistantRig) -> None:
+    rig.want({UpdateKind.PIN_UNBLOCK: None, **SHEET})
+    ids = [one.id for one in rig.registry.updates.pending(rig.number, 1)]
+    step = Command(0x84, 0x24, 0, 0, bytes(8))
+    script = CardScript(0, 0, (step,)).encode()
+    rig.registry.updates.begin(rig.number, 1, script, ids[:1], by="窗口", place="网点 7")
+    assert rig.east.inserted()[1] == UpdateReport()
+    assert rig.states() == [("pin-unblock", "sent"), ("validity", "pending"), ("cover", "pending")]
+
+
+def test_every_changed_byte_of_a_proof_is_refused(rig: DistantRig) -> None:
+    rig.want(SHEET)
+    proofs: list[tuple[bytes, bytes]] = []
+
+    def prove(sender: Sender, verdict: Verdict) -> UpdateReport:
+        assert verdict.card is not None
+        drawn = rig.east.issuer.challenge(verdict.card)
+        proofs.append((drawn.challenge, present(sender, verdict.card, drawn.challenge).encode()))
+        return UpdateReport()
+
+    rig.east.inserted(work=prove)
+    ((challenge, proof),) = proofs
+    lists, custody = rig.station.parts.lists(), issuer.custody()
+
+    def proven(data: bytes) -> bool:
+        try:
+            shown = CardPresence.decode(data)
+        except CodecError:
+            return False
+        card = judge(shown, challenge, lists, NOON, MEMBER_AID).card
+        chip = ChipState.proven(custody, shown.evidence, challenge)
+        return card is not None and chip is not None and is_of(card, shown.evidence)
+
+    assert proven(proof)
+    evidence = len(proof) - len(CardPresence.decode(proof).evidence.encode())
+    related = evidence + proof[evidence:].index(bytes((0xC1,)))  # PDOL values of the verdict: nothing covers them
+    ignored = set(range(related + 2, related + 2 + proof[related + 1]))
+    places = {*range(0, len(proof), 3), *range(evidence, len(proof))} - ignored
+    changed = {place for place in places if proven(proof[:place] + bytes((proof[place] ^ 0x10,)) + proof[place + 1 :])}
+    assert changed == set()

@@ -86,7 +86,7 @@ class DistantChangeService:
         card = None if verdict is None else verdict.card
         with _translated():
             chip = self._chip(shown.evidence, card_number, sequence, challenge)
-            if verdict is None or card is None or chip is None or not _same(card, shown.evidence):
+            if verdict is None or card is None or chip is None or not is_of(card, shown.evidence):
                 raise self._refused(outlet)
             self._parts.registry.login_failures.clear(outlet.failures)
             offer = self._updates(outlet).offer(card, chip, only_block=verdict.check == HOTLIST)
@@ -181,7 +181,7 @@ class DistantChangeService:
         return Conflict(sentence, reason="card-not-proven")
 
 
-def _same(card: ProvenCard, evidence: RedemptionEvidence) -> bool:
+def is_of(card: ProvenCard, evidence: RedemptionEvidence) -> bool:
     """Whether the AAC is one of the card that signed, by the list that its issuer signed."""
     try:
         wanted = card.redemption_list.encode()

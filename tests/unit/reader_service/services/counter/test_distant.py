@@ -158,9 +158,9 @@ def test_another_card_proves_nothing_for_this_one(
     presence, own = other.proof(challenge), chip.proof(challenge)
     other.out()
     assert refused(east.prove(ticket, presence.encode()), rig)
-    mixed = CardPresence(own.pdol, own.afl, own.records, own.signature, presence.evidence)
+    mixed = CardPresence(own.afl, own.records, own.signature, presence.evidence)
     assert refused(east.prove(ticket, mixed.encode()), rig)
-    mixed = CardPresence(presence.pdol, presence.afl, presence.records, presence.signature, own.evidence)
+    mixed = CardPresence(presence.afl, presence.records, presence.signature, own.evidence)
     assert refused(east.prove(ticket, mixed.encode()), rig)
 
 
