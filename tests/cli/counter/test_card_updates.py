@@ -136,9 +136,9 @@ def test_a_counter_elsewhere_gets_what_waits_from_the_service_of_its_issuer(
         registry.updates.want(number, wanted, by="clerk", reason="new year")
     away = {"MEMBERCARD_UPLOAD_URL": "http://127.0.0.1:9", "MEMBERCARD_UPLOAD_TOKEN_FILE": str(token)}
     updates = ("card", "updates", "--reader", reader)
-    alone = cli.ok("--lang", "zh", *updates, env=away)
-    assert "卡内已更新：无" in alone.out
-    assert "发卡方未及时应答" in alone.err
+    lineless = cli.ok("--lang", "zh", *updates, env=away)
+    assert "卡内已更新：无" in lineless.out
+    assert "发卡方未及时应答" in lineless.err
     with cli.start("serve", "--port", "0", "--no-pcsc") as service:
         address = next(line for line in service.stdout if "http://127." in line)
         there = away | {"MEMBERCARD_UPLOAD_URL": re.search(r"http://127[0-9.:]+[0-9]", address)[0]}  # type: ignore[index]
