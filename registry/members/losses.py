@@ -85,7 +85,8 @@ class Loss:
 
 
 MOST_CALLS: Final = 3
-"""Callers who were not identified, after which the hotline takes no call about the card for ``CALLS_REST``."""
+"""Callers about one card whom one clerk did not identify, after which a caller has to answer every question rightly at
+this clerk for ``CALLS_REST``. Nobody can keep a member from reporting a loss by calling about the card."""
 CALLS_REST: Final = timedelta(hours=1)
 _CALLS_FORGOTTEN: Final = timedelta(hours=24)
 _IN_PRODUCTION: Final = ("batch-has-cards", "batch-has-chips", "batch-over")
@@ -113,7 +114,7 @@ class Losses:
         person's review.
 
         Raises NotOnRecord, RegistryConflict for a card that has ended, a caller who was not identified (which the audit
-        keeps), one too many of them within an hour, or a member who cannot get a replacement now.
+        keeps), too few answers after too many such callers, or a member who cannot get a replacement now.
         """
         reason = reason_given(reason)
         right = frozenset() if caller is None else self._identify(card_number, caller, by)
@@ -250,26 +251,32 @@ class Losses:
 
     def _identify(self, card_number: str, caller: Caller, by: str) -> frozenset[Question]:
         """The caller's right answers. Raises NotOnRecord, RegistryConflict for too few; the audit keeps the attempt."""
-        key, now = f"caller {card_number}", self._context.clock()
+        key, now = f"caller {card_number} {by}", self._context.clock()
         known = self._calls.of([key]).get(key)
-        if known is not None and known.blocked_until is not None and known.blocked_until > now:
-            minutes = -(-(known.blocked_until - now) // timedelta(minutes=1))
-            sentence = f"too many callers about this card were not identified: try again in {minutes} minutes"
-            raise RegistryConflict(sentence, reason="caller-attempts", minutes=minutes)
+        until = known.blocked_until if known is not None and known.blocked_until is not None else now
         with self._context.write() as conn:
             card = card_on_record(conn, card_number)
             member = member_row(conn, card.member_id)
             unit: str = conn.execute(select(units.c.name).where(units.c.id == member.unit_id)).scalar_one()
             right = caller.right_answers(open_person(self._context.personal, member), unit)
-            if not caller.identified(right):
+            identified = len(right) == len(Question) if until > now else caller.identified(right)
+            if not identified:
                 subject = f"card:{card_number}-{card.sequence}"
                 kind = caller.kind.value
                 self._context.audit(conn, by, "card.caller-refused", subject, "", caller=kind, right=len(right))
-        if caller.identified(right):
+        if identified:
             self._calls.clear(key)
+        elif until > now:
+            minutes = -(-(until - now) // timedelta(minutes=1))
+            sentence = (
+                f"too many callers about this card were not identified: for {minutes} minutes a caller has to answer "
+                "every question rightly, or another clerk takes the call"
+            )
+            raise RegistryConflict(sentence, reason="caller-attempts", minutes=minutes)
         elif self._calls.failed(key, forget=_CALLS_FORGOTTEN).count >= MOST_CALLS:
             self._calls.block(key, now + CALLS_REST)
-        refuse_unproven(caller, right)
+        if not identified:
+            refuse_unproven(caller, right)
         return right
 
     def _note_caller(self, conn: Connection, number: int, caller: Caller, right: frozenset[Question]) -> None:

@@ -28,6 +28,7 @@ from tests.support.registry.registrar import (
 
 WINDOW = CollectionPoint("市总工会服务大厅 3 号窗口", date(2026, 12, 1))
 RIGHT = {Question.NAME: "欧阳001", Question.ID_END: "0001", Question.MOBILE_END: "0001", Question.UNIT: UNIT}
+THREE = {question: answer for question, answer in RIGHT.items() if question is not Question.MOBILE_END}
 
 
 @pytest.fixture
@@ -218,21 +219,32 @@ def test_a_caller_who_does_not_know_the_member_changes_nothing(
     assert audit_entries(registry, "card.caller-refused") == [("李", f"card:{card.card_number}-1", "")]
 
 
-def test_callers_who_are_not_identified_close_the_hotline_for_the_card_for_an_hour(
+def test_after_callers_who_are_not_identified_this_clerk_needs_every_answer_for_an_hour(
     registry: Registry, clock: SetClock, card: Card
 ) -> None:
-    def call(answers: dict[Question, str]) -> str:
+    def call(answers: dict[Question, str], by: str = "李") -> str:
         with pytest.raises(RegistryConflict) as refused:
-            registry.losses.report(card.card_number, by="李", reason="来电", caller=Caller(CallerKind.MEMBER, answers))
+            registry.losses.report(card.card_number, by=by, reason="来电", caller=Caller(CallerKind.MEMBER, answers))
         return refused.value.reason
 
     assert [call({}) for _ in range(4)] == ["caller-unidentified"] * 3 + ["caller-attempts"]
-    assert call(RIGHT) == "caller-attempts", "also for the right answers"
-    assert len(audit_entries(registry, "card.caller-refused")) == 3
+    assert call(THREE) == "caller-attempts", "three right answers are too few now"
+    assert call({}, by="张") == "caller-unidentified", "each clerk has the own count"
+    assert len(audit_entries(registry, "card.caller-refused")) == 6
     clock.forward(timedelta(hours=1, seconds=1))
     assert call({}) == "caller-unidentified"
-    assert call(RIGHT) == "caller-attempts"
+    assert call(THREE) == "caller-attempts"
     assert registry.losses.report(card.card_number, by="李", reason="本人到窗口").channel is LossChannel.WINDOW
+
+
+@pytest.mark.parametrize(("by", "every"), [("李", True), ("张", False)], ids=["every answer", "another clerk"])
+def test_nobody_keeps_a_member_from_reporting_a_loss(registry: Registry, card: Card, by: str, every: bool) -> None:
+    for _ in range(5):
+        with pytest.raises(RegistryConflict):
+            registry.losses.report(card.card_number, by="李", reason="来电", caller=Caller(CallerKind.OTHER, {}))
+    answers = RIGHT if every else THREE
+    loss = registry.losses.report(card.card_number, by=by, reason="来电", caller=Caller(CallerKind.MEMBER, answers))
+    assert (loss.channel, listed(registry)) == (LossChannel.HOTLINE, [(1, "lost")])
 
 
 @pytest.mark.parametrize("name", [UNIT, UNIT.removesuffix("工会"), f" {UNIT} "])
