@@ -12,7 +12,7 @@ from terminal.secret import Secret
 router = Resource(prefix="/readers", tags=["redeem"], responses=problems(*ALWAYS))
 
 
-class SignInRequest(RequestModel):
+class CashierSignInRequest(RequestModel):
     """A cashier with the own PIN, which is compared and stored nowhere."""
 
     name: str = Field(min_length=1, max_length=100, examples=["王芳"])
@@ -47,7 +47,7 @@ def present(service: Svc, caller: Caller, reader_id: ReaderId) -> PresentRespons
     "doubles the wait, up to five minutes (429 with Retry-After). Role: counter.",
     responses=problems(409, 429, s409=("conflict", "the name or the PIN is wrong")),
 )
-def sign_in(service: Svc, caller: Caller, reader_id: ReaderId, given: SignInRequest) -> PresentResponse:
+def sign_in(service: Svc, caller: Caller, reader_id: ReaderId, given: CashierSignInRequest) -> PresentResponse:
     pin = Secret(given.pin.get_secret_value().encode())
     cashier = service.cashiers.sign_in(caller, reader_id, given.name, pin)
     return PresentResponse(cashier=cashier.name, manager=cashier.manager, required=True)
