@@ -85,6 +85,7 @@ class CounterOffer:
             "benefit": self.benefit,
             "product": self.product,
             "benefit_class": self.benefit_class,
+            "counted": self.counted,
             "title": _words(self.title),
             "possible": self.possible,
             "at_once": self.at_once,

@@ -72,6 +72,8 @@ class RecordResponse(ResponseModel):
     limit: int | None
     reasons: list[str]
     reversed: bool
+    grant: int | None = Field(None, description="The number under which the union has counted it online.")
+    left: int | None = Field(None, description="What the union has left of it for the member.")
 
 
 class OfferResponse(ResponseModel):
@@ -81,6 +83,7 @@ class OfferResponse(ResponseModel):
     benefit: str
     product: str
     benefit_class: str | None
+    counted: Literal["card", "office", "none"] = Field(description="Who counts it; `office`: the union, online.")
     title: TextResponse
     possible: bool
     at_once: bool

@@ -16,6 +16,7 @@ from terminal.secret import Secret
 from tests.support.cli import PASSPHRASE, Cli, Done, IssuerDirectory
 from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import PROGRAMME
+from tests.unit.reader_service.redemptions.test_asking import CONCERT
 
 MERCHANT = {
     "MEMBERCARD_MERCHANT": "PARK-EAST",
@@ -216,3 +217,39 @@ def test_an_receiver_that_is_not_there_keeps_the_rows(counter: Counter, tmp_path
     refused = counter.cli.run("--lang", "en", "redemptions", "upload", env=env)
     assert refused.status == 1
     assert "upload_token_file" in refused.err
+
+
+def test_a_benefit_that_the_union_counts_needs_the_line_and_is_counted_once_a_month(
+    counter: Counter, tmp_path: Path
+) -> None:
+    issuer = Cli(tmp_path / "home" / "data")
+    programme = tmp_path / "concert.yaml"
+    programme.write_text(PROGRAMME + CONCERT.replace("count: 2", "count: 1"), encoding="utf-8")
+    issuer.publish_programme(programme, counter.cli.data)
+    away = counter.redeem("concert", "--yes", "--json")
+    assert (away.status, away.json["refused"]["code"]) == (1, "offline")
+    assert "目前无法连接工会；未扣次数" in away.json["refused"]["sentence"]["zh"]
+    keystore = SoftwareKeystore.unlock(issuer.data / "keystore", Secret(PASSPHRASE.encode()))
+    url, record = f"sqlite:///{issuer.data / 'membercard.db'}", issuer.data / "registry-record.json"
+    with Registry.open(url, keystore, record=record) as registry:
+        contract = replace(
+            PARK, contract_from=date(2020, 1, 1), contract_until=date(2039, 12, 31), benefits=("0101", "concert")
+        )
+        registry.merchants.put(contract, by="test")
+    for file in counter.cli.data.iterdir():
+        if file.is_file() and not (issuer.data / file.name).exists():
+            shutil.copy(file, issuer.data / file.name)
+
+    def redeem(*args: object) -> Done:
+        return issuer.run("--lang", "en", "redeem", *args, "--reader", f"sim:{counter.card}", env=MERCHANT)
+
+    done = redeem("concert", "--yes")
+    assert done.status == 0, done.err
+    receipt = " ".join(done.out.split())
+    assert "Union count no." in receipt
+    assert "50.00 yuan" in receipt
+    over = redeem("concert", "--yes", "--json")
+    assert (over.status, over.json["refused"]["code"]) == (1, "limit-reached")
+    assert "possible from" in over.json["refused"]["sentence"]["en"]
+    booked = issuer.ok("redemptions", "upload", "--json", env=MERCHANT).json
+    assert (booked["booked"], booked["findings"]) == (1, {})

@@ -47,6 +47,7 @@ class Issuer(ReceiverInMemory):
     price: int = 5000
     online: bool = True
     over: bool = False
+    most: int = 2
     early_faults: list[Exception] = field(default_factory=list)
 
     def through(self, journal: str) -> int:
@@ -59,13 +60,14 @@ class Issuer(ReceiverInMemory):
             raise self.early_faults.pop(0)
         key = wanted.journal, wanted.intent
         known = key in self.counted
-        if not known and len(self.counted) == 2:
+        if not known and len(self.counted) == self.most:
             return GrantRefused("limit-reached", "limits.0", date(2026, 12, 1), "每月限2次", "at most 2 a month")
         assert self.counted.setdefault(key, wanted) == wanted, "the same request with other values"
         if self.lost:
             raise self.lost.pop(0)
         number = list(self.counted).index(key) + 1
-        return OnlineGrant(number, self.price, 5000, 2 - number, NOW.date(), NOW, known=known, reversed=self.over)
+        left = self.most - number
+        return OnlineGrant(number, self.price, 5000, left, NOW.date(), NOW, known=known, reversed=self.over)
 
 
 def till_of(folder: Path, issuer: Issuer | None) -> CounterRedemptions:

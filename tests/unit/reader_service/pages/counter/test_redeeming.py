@@ -35,10 +35,11 @@ RECORD = CounterRecord(
     limit=12,
 )  # fmt: skip
 OFFER: dict[str, Any] = {
-    "benefit": "park-pass", "product": "pass", "benefit_class": "0101", "title": {"zh": "公园年票", "en": "Park pass"},
-    "possible": True, "at_once": False, "price": 10_000, "list_price": 20_000, "most": 9, "left": 9, "asks": [],
-    "basis": None, "questions": {}, "places": {}, "show": [{"zh": "身份证", "en": "ID card"}], "pin": False,
-    "reason": None, "again_on": None, "sentence": {"zh": "可以办理", "en": "allowed"},
+    "benefit": "park-pass", "product": "pass", "benefit_class": "0101", "counted": "card",
+    "title": {"zh": "公园年票", "en": "Park pass"}, "possible": True, "at_once": False, "price": 10_000,
+    "list_price": 20_000, "most": 9, "left": 9, "asks": [], "basis": None, "questions": {}, "places": {},
+    "show": [{"zh": "身份证", "en": "ID card"}], "pin": False, "reason": None, "again_on": None,
+    "sentence": {"zh": "可以办理", "en": "allowed"},
 }  # fmt: skip
 CARD: dict[str, Any] = {
     "reader": "counter", "insertion": "0a1b", "offers": [OFFER], "accepted": True, "recovered": None, "reason": "",
@@ -76,6 +77,30 @@ def test_what_is_not_possible_says_why_and_cannot_be_pressed() -> None:
     html = rendered("zh", "redemption.offers", CARD | {"offers": [no]})
     assert "2027-01-01" in html
     assert "data-scan" not in html
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_the_union_counts_says_so_and_is_scanned_by_its_code(language: str) -> None:
+    online = OFFER | {"benefit": "concert", "benefit_class": None, "counted": "office", "left": None}
+    html = rendered(language, "redemption.offers", CARD | {"offers": [online]})
+    assert words(language)("redeem.online") in html
+    assert 'data-scan="concert"' in html
+    assert "None" not in html
+    sentence = {"zh": "目前无法连接", "en": "cannot be reached"}
+    away = online | {"possible": False, "reason": "offline", "sentence": sentence}
+    html = rendered(language, "redemption.offers", CARD | {"offers": [away]})
+    assert sentence[language] in html
+    assert words(language)("redeem.online") not in html
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_the_union_has_counted_shows_what_is_left(language: str) -> None:
+    record = replace(RECORD, transaction=None, used=None, limit=None, grant=31, left=1)
+    html = rendered(language, "redemption.result", record.to_json())
+    assert f'{words(language)("redeem.left-after")}</dt><dd class="number">1<' in html
+    receipt = receipt_text(record, "东公园", language)
+    assert "31" in receipt
+    assert {"zh": "工会计次号", "en": "Union count no."}[language] in receipt
 
 
 def test_a_fault_is_in_the_viewers_language() -> None:
