@@ -50,7 +50,7 @@ _PRELOADED = (
     "tongsuopy.crypto.ciphers",
     "typer.rich_utils",
 )
-_USUAL = (["keys", "init"], ["batch", "list"], ["stock", "show"], ["waiting"])
+_USUAL = (["batch", "list"], ["stock", "show"], ["waiting"])
 """Commands that do what most others begin with: they read settings, unlock keys, open the registry, print a table."""
 _LIBC = ctypes.CDLL(None)
 
@@ -236,14 +236,21 @@ def _warm_up() -> None:
     import typer
 
     from membercard import cli, command_table, language
+    from terminal.keys import SoftwareKeystore
+    from terminal.secret import Secret
+    from tests.support import issuer
     from tests.support.registry import engines
 
     engines.share_statements()
     typer.main.get_params_from_function = cache(typer.main.get_params_from_function)  # type: ignore[attr-defined]
     language._marks()
-    before = dict(os.environ)
+    before, passphrase = dict(os.environ), "once for all of them"
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w", encoding="utf-8") as nowhere:
-        os.environ |= {"MEMBERCARD_DATA_DIR": place, "MEMBERCARD_PASSPHRASE": "once for all of them"}
+        SoftwareKeystore.create(
+            Path(place, "keystore"), Secret(passphrase.encode()), simulation=True, contents=issuer.custody(),
+            cost=issuer.FAST,
+        )  # fmt: skip
+        os.environ |= {"MEMBERCARD_DATA_DIR": place, "MEMBERCARD_PASSPHRASE": passphrase, "MEMBERCARD_SIMULATION": "1"}
         with redirect_stdout(nowhere):
             for words in _USUAL:
                 cli.app(words, standalone_mode=False)
