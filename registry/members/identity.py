@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +15,10 @@ from registry.unit_names import levels, same_organisation
 
 LEAST_RIGHT: Final = 3
 """Right answers that identify a caller."""
+MOST_CALLS: Final = 3
+"""Callers about one card whom one clerk did not identify, after which a caller has to answer every question rightly at
+this clerk for ``CALLS_REST``. Nobody can keep a member from reporting a loss by calling about the card."""
+CALLS_REST: Final = timedelta(hours=1)
 
 
 class CallerKind(StrEnum):
@@ -69,6 +74,16 @@ def refuse_unproven(caller: Caller, right: frozenset[Question]) -> None:
     if not caller.identified(right):
         sentence = f"the caller gave {len(right)} right answers, and {LEAST_RIGHT} are needed; nothing was changed"
         raise RegistryConflict(sentence, reason="caller-unidentified", right=len(right), least=LEAST_RIGHT)
+
+
+def too_many_callers(rest: timedelta) -> RegistryConflict:
+    """What a caller is told who does not answer every question after others were not identified."""
+    minutes = -(-rest // timedelta(minutes=1))
+    sentence = (
+        f"too many callers about this card were not identified: for {minutes} minutes a caller has to answer every "
+        "question rightly, or another clerk takes the call"
+    )
+    return RegistryConflict(sentence, reason="caller-attempts", minutes=minutes)
 
 
 def _plain(text: str) -> str:

@@ -23,8 +23,9 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_name
 from registry.db.tables import LIVING, cards, losses, members, roster_rows, units
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.members import identity
 from registry.members.cards import CardChange, card_on_record, change_card, order_replacement, reinstate
-from registry.members.identity import Caller, CallerKind, Question, refuse_unproven
+from registry.members.identity import Caller, CallerKind, Question
 from registry.members.views import member_row, settled_member, without_name
 from registry.values import BatchState, CardState
 
@@ -84,10 +85,6 @@ class Loss:
         return self.unlisted_at is None
 
 
-MOST_CALLS: Final = 3
-"""Callers about one card whom one clerk did not identify, after which a caller has to answer every question rightly at
-this clerk for ``CALLS_REST``. Nobody can keep a member from reporting a loss by calling about the card."""
-CALLS_REST: Final = timedelta(hours=1)
 _CALLS_FORGOTTEN: Final = timedelta(hours=24)
 _IN_PRODUCTION: Final = ("batch-has-cards", "batch-has-chips", "batch-over")
 
@@ -267,16 +264,11 @@ class Losses:
         if identified:
             self._calls.clear(key)
         elif until > now:
-            minutes = -(-(until - now) // timedelta(minutes=1))
-            sentence = (
-                f"too many callers about this card were not identified: for {minutes} minutes a caller has to answer "
-                "every question rightly, or another clerk takes the call"
-            )
-            raise RegistryConflict(sentence, reason="caller-attempts", minutes=minutes)
-        elif self._calls.failed(key, forget=_CALLS_FORGOTTEN).count >= MOST_CALLS:
-            self._calls.block(key, now + CALLS_REST)
+            raise identity.too_many_callers(until - now)
+        elif self._calls.failed(key, forget=_CALLS_FORGOTTEN).count >= identity.MOST_CALLS:
+            self._calls.block(key, now + identity.CALLS_REST)
         if not identified:
-            refuse_unproven(caller, right)
+            identity.refuse_unproven(caller, right)
         return right
 
     def _note_caller(self, conn: Connection, number: int, caller: Caller, right: frozenset[Question]) -> None:
