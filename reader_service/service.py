@@ -33,6 +33,7 @@ from reader_service.services.programme.merchants import MerchantService
 from reader_service.services.programme.programmes import ProgrammeService
 from reader_service.services.programme.settlement import SettlementService
 from reader_service.services.redeeming.cashiers import CashierService
+from reader_service.services.redeeming.receipts import ReceiptService
 from reader_service.services.redeeming.redemptions import RedemptionService
 from reader_service.services.statistics.statistics import StatisticsService
 from reader_service.services.uploads import Uploads
@@ -64,13 +65,10 @@ class ReaderService:
         self.redemptions = RedemptionService(
             parts, self.bus, self.readers, cashiers=self.cashiers, booked=insertions.expect
         )
+        self.receipts = ReceiptService(parts, self.redemptions)
+        traces, redemptions = self.developer.traces, self.redemptions
         self.counter = CounterService(
-            parts,
-            self.bus,
-            self.readers,
-            traces=self.developer.traces,
-            redemptions=self.redemptions,
-            insertions=insertions,
+            parts, self.bus, self.readers, traces=traces, redemptions=redemptions, insertions=insertions
         )
         self.distant = DistantChangeService(parts, self.counter.lists_now)
         self.reversals = ReversalService(self.bus, self.readers, self.counter, self.redemptions, insertions)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reader_service.parts import CounterPlace
     from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.intents import UploadBatch
+    from reader_service.redemptions.issued import IssuedReceipts
     from reader_service.redemptions.printer import ReceiptPrinter
     from reader_service.redemptions.receiver import UploadReceipt, UploadReceiver
     from registry.programme.grants import GrantRefused, GrantRequest, OnlineGrant
@@ -153,6 +154,14 @@ class IssuerOfCommand:
             except MembercardError as fault:
                 raise ReceiverAway(str(fault)) from fault
         return self._receiver
+
+
+def issued_receipts() -> IssuedReceipts:
+    """The receipts of this counter that were issued; only for who has its journal open."""
+    from reader_service.redemptions.issued import IssuedReceipts
+    from reader_service.redemptions.journal import FOLDER
+
+    return IssuedReceipts(settings.load().data_dir / FOLDER)
 
 
 def _place() -> CounterPlace:

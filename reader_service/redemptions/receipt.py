@@ -28,6 +28,7 @@ WORDS: Final = {
 }
 """The result in large type."""
 _TITLE: Final = Sentence("会员权益核销凭证", "Receipt of a member benefit")
+_COPY: Final = Sentence("重打（副本）", "REPRINT (COPY)")
 _REVERSED: Final = Sentence("已撤销", "TAKEN BACK")
 _LABELS: Final = {
     "time": Sentence("时间", "Time"),
@@ -72,8 +73,9 @@ class ReceiptLine:
             object.__setattr__(self, name, visible(" ".join(getattr(self, name).split())))
 
 
-def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterator[ReceiptLine]:
-    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head."""
+def receipt_lines(record: CounterRecord, merchant: str, language: str, *, copy: bool = False) -> Iterator[ReceiptLine]:
+    """The lines of a receipt in Chinese (``zh``) or English (``en``). ``merchant`` is the name at the head; ``copy``:
+    one was issued before."""
 
     def words(sentence: Sentence) -> str:
         return sentence.en if language == "en" else sentence.zh
@@ -86,6 +88,8 @@ def receipt_lines(record: CounterRecord, merchant: str, language: str) -> Iterat
 
     yield ReceiptLine(LineStyle.HEAD, merchant)
     yield ReceiptLine(LineStyle.MIDDLE, words(_TITLE))
+    if copy:
+        yield ReceiptLine(LineStyle.HEAD, words(_COPY))
     yield ReceiptLine(LineStyle.RULE)
     yield ReceiptLine(LineStyle.HEAD, words(record.title))
     yield ReceiptLine(LineStyle.HEAD, words(_REVERSED if record.reversed else WORDS[record.outcome]))

@@ -18,6 +18,7 @@ from reader_service.redemptions.journal import FOLDER
 from reader_service.services.counter.fetched_lists import ListFaultCode, ListKind, dates_of
 from reader_service.services.counter.fetching import FetchState
 from terminal.errors import NoCard
+from terminal.member.journal_rows import RowKind
 from terminal.member.signed import Issue
 from terminal.secret import Secret
 from tests.pages.test_every_page import problems
@@ -235,13 +236,37 @@ def test_a_scanner_prints_the_receipt_goes_back_and_finds_a_receipt_again(
     receipt = redeem_one(page, "Park pass")
     scan(page, "*PRINT")
     expect(page.locator(".receipt svg.code")).to_be_visible()
-    page.evaluate("window.print = () => { window.printed = true }")
+    expect(page.locator(".receipt")).not_to_contain_text("REPRINT (COPY)")
+    page.evaluate("window.print = () => dispatchEvent(new Event('afterprint'))")
     scan(page, "*PRINT")
-    page.wait_for_function("window.printed")
+    expect(page.locator(".receipt")).to_contain_text("REPRINT (COPY)")
     scan(page, "*NEXT")
     page.wait_for_url("**/counter")
     scan(page, f"*{receipt}")
     expect(page.locator(".receipt")).to_contain_text(receipt)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_clock_that_was_set_back_is_taken_note_of_on_the_page(
+    sessions: Sessions, merchant: Served, reader: str, language: str
+) -> None:
+    redemptions = merchant.service.redemptions
+    journal = redemptions._need().journal
+    journal.acknowledge(datetime.now(UTC) + timedelta(days=1), by="test", reason="the clock was ahead")
+    page, _ = sessions.open_page("counter", language, path="/counter")
+    insert(merchant, reader, OTHER)
+    expect(page.locator("#offers-acknowledge")).to_be_visible()
+    expect(page.locator("#queue-acknowledge")).to_be_visible()
+    shot(page, f"clock-{language}")
+    assert problems(page) == []
+    page.click("#offers-acknowledge")
+    page.locator("dialog#acknowledge textarea").fill("时钟已校准")
+    page.locator("dialog#acknowledge button[type=submit]").click()
+    expect(page.locator("#messages")).to_contain_text({"zh": "已确认", "en": "Taken note of"}[language])
+    expect(page.locator(".offer").first).to_be_visible()
+    expect(page.locator("#queue-acknowledge")).to_have_count(0)
+    last = list(journal.rows())[-1]
+    assert (last.kind, last.text("by"), last.text("reason")) == (RowKind.ACKNOWLEDGED, "counter", "时钟已校准")
 
 
 def test_fingers_suffice(sessions: Sessions, merchant: Served, reader: str) -> None:

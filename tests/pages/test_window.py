@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING
+from registry.members.wanted import UpdateKind, UpdateState
 from registry.values import CardState
 from terminal.member.presentation import NOT_HANDED_OVER
 from tests.pages.test_every_page import problems
@@ -61,8 +62,8 @@ def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
     slot, registry = window.service.readers.slot("counter"), window.service.parts.registry
     boxed = window.station.slot_cards / "7-boxed.card"
     slot.insert(boxed)
-    expect(chinese.locator("#verdict .word")).to_have_text("未发放")
-    expect(english.locator("#verdict .next")).to_have_text(NOT_HANDED_OVER.next.en)
+    expect(chinese.locator("#verdict .word", has_text="未发放")).to_be_visible()
+    expect(english.locator("#verdict .next", has_text=NOT_HANDED_OVER.next.en)).to_be_visible()
     shot(chinese, "boxed-zh")
     shot(english, "boxed-en")
     assert problems(chinese) == []
@@ -73,9 +74,9 @@ def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
             registry.cards.change(card.card_number, state, "registrar", "")
     slot.insert(boxed)
     where = "City service centre, Yuhua service centre; telephone 12351"
-    expect(english.locator("#verdict .next")).to_contain_text(where)
+    expect(english.locator("#verdict .next", has_text=where)).to_be_visible()
     assert english.locator("#activate").count() == 0, "a counter without the setting activates nothing"
-    expect(chinese.locator("#verdict .next")).to_have_text("核对会员本人的身份证件后在此激活")
+    expect(chinese.locator("#verdict .next", has_text="核对会员本人的身份证件后在此激活")).to_be_visible()
     expect(chinese.locator("#activate-now")).to_be_focused()
     shot(english, "activate-en")
     shot(chinese, "activate-zh")
@@ -87,3 +88,29 @@ def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
     shot(chinese, "activated-zh")
     shot(english, "activated-en")
     slot.eject()
+
+
+@pytest.mark.parametrize(("language", "done"), [("zh", "卡内已更新：新密码"), ("en", "Changed on the card: new PIN")])
+def test_a_member_types_a_new_pin_which_is_on_the_card_then(
+    sessions: Sessions, window: Served, language: str, done: str
+) -> None:
+    slot = window.service.readers.slot("counter")
+    slot.insert(window.station.slot_cards / "1-good.card")
+    try:
+        page, watch = sessions.open_page("registrar", language, path="/registry/window")
+        watch.expected.add(422)
+        page.fill("#pin", "2580")
+        page.fill("#again", "2581")
+        page.click("#change-pin button[type=submit]")
+        expect(page.locator("#messages .notice.bad")).to_be_visible()
+        page.fill("#pin", "2580")
+        page.fill("#again", "2580")
+        page.click("#change-pin button[type=submit]")
+        expect(page.locator("#messages")).to_contain_text(done)
+        (newest, *_) = window.service.registry.updates.page().items
+        row = page.locator("tbody tr", has=page.locator("td.number", has_text=str(newest.id))).first
+        expect(row.locator(".badge.ok")).to_be_visible()
+        assert (newest.kind, newest.state) == (UpdateKind.PIN_CHANGE, UpdateState.DONE)
+        shot(page, f"window-done-{language}")
+    finally:
+        slot.eject()

@@ -15,7 +15,7 @@ from membercard.commands.counter.cashiers import signed_in, typed_pin
 from membercard.language import Language
 from membercard.wiring.advice import advice_on
 from membercard.wiring.counter_lists import load_lists
-from membercard.wiring.merchant import counter_redemptions
+from membercard.wiring.merchant import counter_redemptions, issued_receipts
 from membercard.wiring.readers import card_in
 from terminal.apdu import Sender, stack
 from terminal.member.presentation import PRESENTATIONS, CountedAs
@@ -206,6 +206,7 @@ class _CardAtCounter:
             from reader_service.redemptions.receipt import receipt_text
 
             typer.echo(receipt_text(record, self.counter.place.name, language.current().value), nl=False)
+            issued_receipts().note(record)
             if record.reasons:
                 output.say("reason: {reason}", reason=", ".join(map(_reason, record.reasons)))
         return _OF_OUTCOME.get(record.outcome.value, DOUBT)

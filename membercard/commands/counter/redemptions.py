@@ -18,7 +18,7 @@ from membercard.commands.counter.card import HotlistFile, ListKey, TrustFile, ju
 from membercard.commands.counter.cashiers import signed_in
 from membercard.wiring.counter_lists import load_lists
 from membercard.wiring.credits import gives_back
-from membercard.wiring.merchant import counter_redemptions, receiver_of_counter
+from membercard.wiring.merchant import counter_redemptions, issued_receipts, receiver_of_counter
 from membercard.wiring.readers import card_in
 from terminal.apdu import stack
 
@@ -134,7 +134,7 @@ def receipt(
 ) -> None:
     """Print a receipt again.
 
-    It is text, or goes to a file, or to the printer of the setting receipt_printer.
+    It is text, or goes to a file, or to the printer of the setting receipt_printer, and says that it is a copy.
 
     Example: membercard redemptions receipt 12 --print
     """
@@ -142,20 +142,23 @@ def receipt(
     from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 
     with counter_redemptions() as counter:
-        record, place = counter.record(number), counter.place
-    lines = list(receipt_lines(record, place.name, language.current().value))
-    if pdf is not None:
-        output.write_file(pdf, slip_pdf(record.receipt, record.at.date(), lines, record.receipt))
-    if escpos is not None:
-        output.write_file(escpos, slip_bytes(lines, record.receipt))
-    if to_printer:
-        if place.printer is None:
-            raise typer.BadParameter("the settings name no receipt_printer")
-        place.printer.send(slip_bytes(lines, record.receipt))
-    if json:
-        output.as_json(record.to_json())
-    elif pdf is escpos is None and not to_printer:
-        typer.echo(slip_text(lines), nl=False)
+        record, place, issued = counter.record(number), counter.place, issued_receipts()
+        lines = list(receipt_lines(record, place.name, language.current().value, copy=issued.before(record)))
+        if pdf is not None:
+            output.write_file(pdf, slip_pdf(record.receipt, record.at.date(), lines, record.receipt))
+        if escpos is not None:
+            output.write_file(escpos, slip_bytes(lines, record.receipt))
+        if to_printer:
+            if place.printer is None:
+                raise typer.BadParameter("the settings name no receipt_printer")
+            place.printer.send(slip_bytes(lines, record.receipt))
+        as_text = not json and pdf is escpos is None and not to_printer
+        if as_text:
+            typer.echo(slip_text(lines), nl=False)
+        if json:
+            output.as_json(record.to_json())
+        if as_text or to_printer or pdf is not None or escpos is not None:
+            issued.note(record)
 
 
 @app.command("reverse")
@@ -188,6 +191,8 @@ def reverse(
         record = counter.reverse(verdict, receipt, settings.load().now(), by=name, reason=reason)
         credited = gives_back(counter, sender, verdict)
         slip = receipt_text(record, counter.place.name, language.current().value)
+        if not json:
+            issued_receipts().note(record)
     if json:
         output.as_json({"redemption": record.to_json(), "credited": credited})
         return

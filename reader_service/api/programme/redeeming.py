@@ -22,7 +22,6 @@ from reader_service.http.schemas import (
 )
 from reader_service.redemptions.counter import PinRefused
 from reader_service.redemptions.offers import BenefitChoice
-from reader_service.redemptions.receipt import receipt_text
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
 from reader_service.services.redeeming.redemptions import refusal_sentence
 from terminal.secret import Secret
@@ -210,7 +209,8 @@ def record(service: Svc, caller: Caller, number: RowNumber) -> Response:
 @records_router.get(
     "/records/{number}/receipt",
     summary="Get a receipt",
-    description="Plain text, 48 columns wide, for a receipt printer. Role: counter.",
+    description="Plain text, 48 columns wide, for a receipt printer. Every one after the first says that it is a copy. "
+    "Role: counter.",
     response_class=Response,
     responses={
         **file_response("text/plain; charset=utf-8", "The receipt."),
@@ -223,7 +223,7 @@ def receipt(
     number: RowNumber,
     lang: Annotated[Literal["zh", "en"], Query(description="The language of the receipt.")] = "zh",
 ) -> Response:
-    text = receipt_text(service.redemptions.record(caller, number), service.redemptions.merchant, lang)
+    text = service.receipts.text(caller, number, lang)
     return Response(text, media_type="text/plain; charset=utf-8")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Form, Request
 from starlette.responses import PlainTextResponse, Response
@@ -19,7 +21,6 @@ from reader_service.pages.shell import PageShell, Shell, Text, page_router, prin
 from reader_service.principal import Permission, Principal
 from reader_service.readers.values import ReaderState
 from reader_service.redemptions.offers import BenefitChoice
-from reader_service.redemptions.receipt import receipt_lines, receipt_text
 from reader_service.redemptions.record import CounterRecord
 from reader_service.redemptions.slip_paper import slip_code
 from reader_service.services.redeeming.redemptions import RedemptionService
@@ -27,6 +28,9 @@ from terminal.member.cvr import CvrFlag
 from terminal.member.presentation import Tone
 from terminal.member.redemption.presentation import REFUSALS
 from terminal.secret import Secret
+
+if TYPE_CHECKING:
+    from reader_service.service import ReaderService
 
 TONES = {
     "DONE": Tone.OK,
@@ -83,6 +87,17 @@ def upload(request: Request, shell: PageShell, service: Svc) -> Response:
     return shell.done(request, "/counter")
 
 
+@router.post("/counter/queue/acknowledge")
+def acknowledge(request: Request, shell: PageShell, service: Svc, reason: Text = "", reader: Text = "") -> Response:
+    """Take note of a clock that was set back, or of a damaged journal; a card in the reader is verified anew."""
+    who = principal_of(request)
+    service.redemptions.acknowledge(who, reason)
+    with suppress(ServiceError):
+        if service.readers.view(reader).state is not ReaderState.EMPTY:
+            service.counter.verify(who, reader)
+    return shell.go(request, f"/counter?reader={quote(reader)}", "redeem.done-acknowledge")
+
+
 @router.get("/counter/receipts")
 def find(request: Request, shell: PageShell, service: Svc, number: str = "") -> Response:
     """The page of a receipt's number as it was typed or scanned."""
@@ -93,10 +108,10 @@ def find(request: Request, shell: PageShell, service: Svc, number: str = "") -> 
 def receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
     who = principal_of(request)
     record = service.redemptions.record(who, number)
-    lines = list(receipt_lines(record, service.redemptions.merchant, request.state.language))
-    values: dict[str, Any] = {"record": record, "lines": lines, "prints": service.redemptions.prints}
-    values |= {"code": slip_code(record.receipt), "reversible": _reversible(service.redemptions, who, record)}
-    return shell.page(request, "counter/counter_receipt.html", **values)
+    values = _receipt(request, service, record) | {"prints": service.receipts.prints}
+    return shell.page(
+        request, "counter/counter_receipt.html", reversible=_reversible(service.redemptions, who, record), **values
+    )
 
 
 @router.post("/counter/receipts/{number}/reverse")
@@ -112,27 +127,40 @@ def reverse(
 
 @router.get("/counter/receipts/{number}/text")
 def receipt_as_text(request: Request, service: Svc, number: int) -> Response:
-    record = service.redemptions.record(principal_of(request), number)
-    return PlainTextResponse(receipt_text(record, service.redemptions.merchant, request.state.language))
+    return PlainTextResponse(service.receipts.text(principal_of(request), number, request.state.language))
 
 
 @router.get("/counter/receipts/{number}/pdf")
 def receipt_as_pdf(request: Request, service: Svc, number: int) -> Response:
-    pdf = service.redemptions.receipt_pdf(principal_of(request), number, request.state.language)
+    pdf = service.receipts.pdf(principal_of(request), number, request.state.language)
     return download(pdf, f"核销凭证-{number}.pdf", "application/pdf")
 
 
 @router.get("/counter/receipts/{number}/escpos")
 def receipt_for_printer(request: Request, service: Svc, number: int) -> Response:
     """Bytes for a printer that another program of the counter feeds."""
-    content = service.redemptions.receipt_bytes(principal_of(request), number, request.state.language)
+    content = service.receipts.escpos(principal_of(request), number, request.state.language)
     return download(content, f"receipt-{number}.bin", "application/octet-stream")
 
 
 @router.post("/counter/receipts/{number}/print")
 def print_receipt(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
-    service.redemptions.print_receipt(principal_of(request), number, request.state.language)
+    service.receipts.print(principal_of(request), number, request.state.language)
     return shell.notify(request, f"/counter/receipts/{number}", "till.done-print")
+
+
+@router.post("/counter/receipts/{number}/issued")
+def issued(request: Request, shell: PageShell, service: Svc, number: int) -> Response:
+    """The browser has printed the page; what it would print next says that it is a copy."""
+    who = principal_of(request)
+    service.receipts.issued(who, number)
+    values = _receipt(request, service, service.redemptions.record(who, number))
+    return shell.part(request, "counter/receipt_paper.html", **values)
+
+
+def _receipt(request: Request, service: ReaderService, record: CounterRecord) -> dict[str, Any]:
+    lines = service.receipts.lines(principal_of(request), record.number, request.state.language)
+    return {"record": record, "lines": lines, "code": slip_code(record.receipt)}
 
 
 def _reversible(redemptions: RedemptionService, who: Principal, record: CounterRecord) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -27,14 +27,12 @@ from reader_service.redemptions.asking import IssuerLine
 from reader_service.redemptions.counter import CounterRedemptions, PinRefused
 from reader_service.redemptions.day import DaySheet
 from reader_service.redemptions.day_paper import day_pdf
-from reader_service.redemptions.errors import ReversalFault, ReversalRefused
+from reader_service.redemptions.errors import ClockSetBack, ReversalFault, ReversalRefused
 from reader_service.redemptions.intents import Intent
 from reader_service.redemptions.journal import FOLDER, RedemptionJournal
 from reader_service.redemptions.offers import BenefitChoice, CounterOffer
-from reader_service.redemptions.receipt import ReceiptLine, receipt_lines
 from reader_service.redemptions.receiver import SENTENCES, UploadReceiver
 from reader_service.redemptions.record import CounterOutcome, CounterRecord
-from reader_service.redemptions.slip_paper import slip_bytes, slip_pdf
 from reader_service.registry_errors import needs_reason
 from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.lists_in_use import ListsInUse
@@ -204,34 +202,6 @@ class RedemptionService:
         with translate_redemption_faults():
             return self._need().records_on(on or self._parts.now().date())
 
-    def receipt_pdf(self, p: Principal, number: int, language: str) -> bytes:
-        """REDEEM. The receipt as a PDF file for paper of 80 mm. Raises NotFound, Conflict without a Chinese font."""
-        record = self.record(p, number)
-        with printed():
-            return slip_pdf(record.receipt, record.at.date(), self._lines(record, language), record.receipt)
-
-    def receipt_bytes(self, p: Principal, number: int, language: str) -> bytes:
-        """REDEEM. The receipt as bytes for an ESC/POS printer. Raises NotFound."""
-        record = self.record(p, number)
-        return slip_bytes(self._lines(record, language), record.receipt)
-
-    @property
-    def prints(self) -> bool:
-        """Whether this counter has a receipt printer."""
-        return self._parts.place is not None and self._parts.place.printer is not None
-
-    def print_receipt(self, p: Principal, number: int, language: str) -> None:
-        """REDEEM. Print a receipt, as often as wanted. Raises NotFound, Conflict (``no-printer``, ``printer``)."""
-        content = self.receipt_bytes(p, number, language)
-        printer = self._parts.place.printer if self._parts.place is not None else None
-        if printer is None:
-            raise Conflict("this counter has no receipt printer: the settings name none", reason="no-printer")
-        with printed():
-            printer.send(content)
-
-    def _lines(self, record: CounterRecord, language: str) -> Iterator[ReceiptLine]:
-        return receipt_lines(record, self.merchant, language)
-
     def day(self, p: Principal, on: date | None = None, counted: Sequence[int | None] = ()) -> DaySheet:
         """REDEEM. The end-of-day sheet of a day; of today, if none is given. ``counted``: what the cashiers counted, in
         fen, in the order of the sheet. Raises Conflict."""
@@ -259,6 +229,7 @@ class RedemptionService:
             waiting=journal.waiting,
             open=len(journal.open_intents),
             damaged=len(journal.damage),
+            clock_set_back=self._set_back(journal),
             waiting_since=journal.waiting_since,
             uploaded_at=journal.uploaded_at,
             fault=fault.fault if fault else None,
@@ -266,6 +237,13 @@ class RedemptionService:
             fault_sentence=SENTENCES[fault.fault] if fault else "",
             next_attempt=uploads.next_at if uploads is not None and fault else None,
         )
+
+    def _set_back(self, journal: RedemptionJournal) -> bool:
+        try:
+            journal.check_clock(self._parts.clock())
+        except ClockSetBack:
+            return True
+        return False
 
     def upload(self, p: Principal) -> RedemptionQueue:
         """REDEEM. Try to upload at once, in the background. Raises Conflict where nothing is redeemed."""

@@ -40,11 +40,13 @@ class CardOffers:
 @dataclass(frozen=True, slots=True)
 class RedemptionQueue:
     """The state of the journal: rows that wait for their upload, and since when; requests without a result; damaged
-    places; the last upload that succeeded, why none does now, since when, and when the next attempt is."""
+    places; whether the clock stands before the last row; the last upload that succeeded, why none does now, since
+    when, and when the next attempt is."""
 
     waiting: int
     open: int
     damaged: int
+    clock_set_back: bool = False
     waiting_since: datetime | None = None
     uploaded_at: datetime | None = None
     fault: UploadFaultCode | None = None

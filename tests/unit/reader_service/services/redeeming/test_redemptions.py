@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from programme.outcome import Refused
-from reader_service.errors import Conflict, Forbidden, LeaseLost, NotFound
+from reader_service.errors import Conflict, Forbidden, Invalid, LeaseLost, NotFound
 from reader_service.redemptions.counter import PinRefused
 from reader_service.redemptions.errors import JournalBusy
 from reader_service.redemptions.receiver import UploadFaultCode
@@ -160,6 +160,17 @@ def test_a_wrong_pin_names_the_tries_and_a_blocked_one_what_to_do() -> None:
     blocked = refusal_sentence(PinRefused(0))
     assert "解锁" in blocked["zh"]
     assert "unblocked at a window" in blocked["en"]
+
+
+def test_a_clock_that_was_set_back_is_taken_note_of_with_a_reason(rig: MerchantRig) -> None:
+    journal = rig.service.redemptions._need().journal
+    journal.acknowledge(rig.station.parts.clock() + timedelta(days=1), by="test", reason="the clock was ahead")
+    assert rig.service.redemptions.queue(COUNTER).clock_set_back
+    assert rig.insert().reason == "journal-clock"
+    with pytest.raises(Invalid):
+        rig.service.redemptions.acknowledge(COUNTER, " ")
+    rig.service.redemptions.acknowledge(COUNTER, "set right")
+    assert not rig.service.redemptions.queue(COUNTER).clock_set_back
 
 
 def test_the_queue_says_why_rows_wait(rig: MerchantRig) -> None:
