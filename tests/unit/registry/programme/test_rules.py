@@ -13,15 +13,18 @@ from sqlalchemy import select, text, update
 from programme.booking_rules import BookingRules
 from programme.editions import ProgrammeEdition
 from registry.admin.programmes import PublishedProgramme
-from registry.db.tables import cards
+from registry.db.tables import card_updates, cards
+from registry.members.wanted import UpdateKind
 from registry.programme.booking import BookingResult
 from registry.programme.judgement import Mark, RuledUse
 from registry.programme.rules import Birth, Rules
 from registry.store import Registry
 from terminal.crypto.rsa import RsaPublic
 from terminal.keys.memory import MemoryCustody
+from terminal.member import elements
 from terminal.member.journal_rows import RowKind
 from terminal.member.redemption.evidence import RedemptionEvidence
+from terminal.member.values import Category
 from tests.support.programmes import programme_file
 from tests.support.registry.redeemed import DAY, Till, counted
 from tests.support.registry.registrar import SetClock
@@ -270,8 +273,18 @@ def test_the_same_upload_again_finds_the_same_and_a_closed_finding_stays_closed(
 
 def test_a_category_that_was_written_to_the_card_counts_from_its_day(ruled: Ruled) -> None:
     ruled.publish("eligibility: {categories: [retired]}\n" + TWO_A_DAY)
-    assert ruled.redeemed(ruled.ledger.first.redeem()) == {"not-allowed": 1}
+    ledger = ruled.ledger
+    updates, number = ledger.registry.updates, ledger.first.card_number
+    wanted = {UpdateKind.CATEGORY: elements.CATEGORY.encode(Category.RETIRED)}
+    updates.want(number, wanted, by="会籍科", reason="退休")
+    with ledger.registry._context.write() as conn:
+        written = datetime(DAY.year, DAY.month, DAY.day, 8, tzinfo=UTC)
+        conn.execute(update(card_updates).values(state="done", ended_at=written))
+    before = ledger.first.redeem(day=DAY - timedelta(days=1))
+    assert ruled.redeemed(before) == {"not-allowed": 1}, "still in post on that day"
     assert ruled.facts("not-allowed")[0]["code"] == "other-category"
+    assert ruled.redeemed(ledger.first.redeem()) == {}, "retired from this day on"
+    assert ruled.redeemed(ledger.second.redeem()) == {"not-allowed": 1}, "another member is not"
 
 
 @pytest.mark.parametrize(("age", "kinds"), [("{from: 18}", {}), ("{through: 1}", {"not-allowed": 1})])

@@ -103,6 +103,21 @@ def test_new_lists_void_the_verdict_on_a_card_that_lies_in_the_reader(rig: Merch
     assert redemptions.queue(COUNTER).open == 0
 
 
+def test_lists_that_the_counter_reads_in_the_background_void_the_verdict_too(rig: MerchantRig) -> None:
+    card, counter, redemptions = rig.insert(), rig.service.counter, rig.service.redemptions
+    verdict = redemptions._insertions[card.reader].verdict
+    assert verdict.card is not None
+    listed = HotCard(verdict.card.card_number, verdict.card.sequence, HotlistReason.LOST, DAY)
+    newer = newer_lists(counter.lists_now(), listed)
+    counter._parts = replace(counter._parts, lists=lambda: newer)
+    counter.refresh()
+    assert eventually(lambda: redemptions.lists.outdate(verdict))
+    with pytest.raises(Conflict) as over:
+        rig.redeem(card)
+    assert over.value.params["reason"] == "insertion-over"
+    assert redemptions.queue(COUNTER).open == 0
+
+
 def test_lists_of_the_same_content_under_a_new_version_void_no_verdict(rig: MerchantRig) -> None:
     card = rig.insert()
     other = HotCard("6212260000000000019", 1, HotlistReason.LOST, DAY)
