@@ -50,6 +50,8 @@ _REDEEMING: Final = 3
 """Cards of the first batch, at its end, whose members redeem benefits."""
 _WITHDRAWN: Final = 3
 """A card of the first batch that is never activated."""
+_TO_ACTIVATE: Final = 1
+"""Cards of the second batch that their members have, and not activated."""
 _IN_BOX: Final = 2
 """Cards of the second batch in a box that is being filled."""
 _LATE: Final = 5
@@ -116,7 +118,7 @@ class SampleHistory:
         for box in self._packer.create(second):
             self._packer.tick(box, 1)
         self._end_some(handed)
-        self._store_slot_cards(handed, boxed=further[-1])
+        self._store_slot_cards(handed, delivered=further[0], boxed=further[-1])
         self._note_verdicts((*handed, *further))
         self._clock.set(1)
         ready = self._approved(self._import(_UNITS[2], people(10, 201)))
@@ -206,11 +208,11 @@ class SampleHistory:
         self._activate([card for card in handed if card.card_number != handed[_WITHDRAWN].card_number])
 
     def _hand_out(self, called_for: Sequence[Card]) -> None:
-        """Members call for their cards one by one."""
+        """Members call for their cards one by one; the first ones did not activate theirs yet."""
         cards = [card.card_number for card in called_for]
         for step, state, reason in (("pack", CardState.PACKED, "装袋"), ("deliver", CardState.DELIVERED, "本人签收")):
             self._registry.moves.take(step, state, cards, CLERK, reason)
-        self._activate(called_for)
+        self._activate(called_for[_TO_ACTIVATE:])
 
     def _activate(self, cards: Sequence[Card]) -> None:
         DemoWindow(self._registry, self._custody, self._clock, self._issued, by=CLERK).activate(cards)
@@ -257,9 +259,9 @@ class SampleHistory:
             self._registry.cards.change(card.card_number, state, CLERK, _REASONS[state])
         self._registry.cards.replace(issued[1].card_number, by=CLERK, reason="挂失补卡", because="lost")
 
-    def _store_slot_cards(self, issued: Sequence[Card], *, boxed: Card) -> None:
-        """Store cards for the counter's slot: valid ones, one for each other outcome, a blank, and one that was taken
-        out of its box."""
+    def _store_slot_cards(self, issued: Sequence[Card], *, delivered: Card, boxed: Card) -> None:
+        """Store cards for the counter's slot: valid ones, one for each other outcome, a blank, one that was taken out
+        of its box, and one to be activated."""
         folder = self._home / SLOT_CARDS
         for card, name in zip(issued, ("1-good", *_OUTCOMES, "5-good"), strict=False):
             shutil.copyfile(self._chip(card), folder / f"{name}.card")
@@ -267,6 +269,7 @@ class SampleHistory:
         (blank,) = folder.glob("chip-*.card")
         blank.rename(folder / "6-blank.card")
         shutil.copyfile(self._chip(boxed), folder / "7-boxed.card")
+        shutil.copyfile(self._chip(delivered), folder / "8-to-activate.card")
 
     def _note_verdicts(self, issued: Sequence[Card]) -> None:
         """Note verdicts of two counters in the opening hours of the last three days."""

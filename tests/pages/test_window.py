@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING
 from registry.members.wanted import UpdateKind, UpdateState
-from registry.values import CardState
 from terminal.member.presentation import NOT_HANDED_OVER
 from tests.pages.test_every_page import problems
 from tests.support.service.pages import TABLET, Served, Sessions, served
@@ -59,9 +58,8 @@ def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
 ) -> None:
     chinese, _ = sessions.open_page(EVERYTHING, "zh", path="/counter?reader=counter")
     english, _ = sessions.open_page("counter", "en", path="/counter?reader=counter")
-    slot, registry = window.service.readers.slot("counter"), window.service.parts.registry
-    boxed = window.station.slot_cards / "7-boxed.card"
-    slot.insert(boxed)
+    slot = window.service.readers.slot("counter")
+    slot.insert(window.station.slot_cards / "7-boxed.card")
     expect(chinese.locator("#verdict .word", has_text="未发放")).to_be_visible()
     expect(english.locator("#verdict .next", has_text=NOT_HANDED_OVER.next.en)).to_be_visible()
     shot(chinese, "boxed-zh")
@@ -69,10 +67,7 @@ def test_a_card_of_a_box_is_refused_and_a_delivered_one_activated_by_keyboard(
     assert problems(chinese) == []
     assert chinese.locator("#activate").count() == 0
     slot.eject()
-    for card in registry.cards.page(state=CardState.VERIFIED, limit=100).items:
-        for state in ("packed", "delivered"):
-            registry.cards.change(card.card_number, state, "registrar", "")
-    slot.insert(boxed)
+    slot.insert(window.station.slot_cards / "8-to-activate.card")
     where = "City service centre, Yuhua service centre; telephone 12351"
     expect(english.locator("#verdict .next", has_text=where)).to_be_visible()
     assert english.locator("#activate").count() == 0, "a counter without the setting activates nothing"
