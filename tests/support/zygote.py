@@ -256,6 +256,7 @@ def _warm_up() -> None:
                 cli.app(words, standalone_mode=False)
     os.environ.clear()
     os.environ.update(before)
+    tempfile.tempdir = None  # each command has the folder that its own environment names
     root = typer.main.get_command(cli.app)
     for row in command_table.listed():
         root.get_command(None, row.name)  # type: ignore[attr-defined]
