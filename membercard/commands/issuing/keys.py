@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from membercard import output, settings
 from membercard.commands.person_options import By
@@ -52,7 +51,7 @@ def init() -> None:
     create_standard_keys(keys, by=identity.unproven(None))
     cost = CHEAP_COST if chosen.simulation else STANDARD_COST
     store = SoftwareKeystore.create(chosen.keystore, passphrase, simulation=chosen.simulation, contents=keys, cost=cost)
-    output.show(_table(text("Keystore {path}", path=store.path), list(store.keys())))
+    _show(text("Keystore {path}", path=store.path), list(store.keys()))
     if store.simulation:
         output.say("A simulation keystore, for good: it takes published test keys and must never issue real cards.")
     else:
@@ -76,7 +75,7 @@ def add_standard(by: By = None, json: Json = False) -> None:
     if json:
         output.as_json([_fields(key) for key in added])
     elif added:
-        output.show(_table(text("Added to {path}", path=store.path), added))
+        _show(text("Added to {path}", path=store.path), added)
     else:
         output.say("{path} has every standard key already", path=store.path)
     identity.note_unproven(person)
@@ -89,7 +88,7 @@ def list_keys(json: Json = False) -> None:
     if json:
         output.as_json([_fields(key) for key in keys])
         return
-    output.show(_table(text("Keystore {path}", path=settings.load().keystore), keys))
+    _show(text("Keystore {path}", path=settings.load().keystore), keys)
 
 
 @app.command("kcv")
@@ -221,10 +220,12 @@ def _fields(info: KeyInfo) -> dict[str, Any]:
     }
 
 
-def _table(title: str, keys: list[KeyInfo]) -> Table:
+def _show(heading: str, keys: list[KeyInfo]) -> None:
+    """Print the keys of a file under its path, which no table breaks over lines."""
+    typer.echo(heading)
     columns = ("key", "version", "algorithm", "bits", "purpose", "check value", "made")
     rows = [
         (k.ref.name, k.ref.version, k.algorithm, k.bits, k.purpose, _kcv(k.kcv), output.local_time(k.created))
         for k in keys
     ]
-    return output.table(title, columns, rows, right=("version", "bits"))
+    output.show(output.table("", columns, rows, right=("version", "bits")))
