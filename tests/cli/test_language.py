@@ -256,7 +256,9 @@ def test_every_table_fits_80_columns_with_whole_words(long_names: Cli, lang: str
     }
     for words, wanted in whole.items():
         out = long_names.run("--lang", lang, *words, env={"COLUMNS": "80"}).out
-        table = [line for line in out.splitlines() if not line.startswith(form.name)]
+        table = [
+            line for line in out.splitlines() if not line.startswith(form.name) and str(long_names.data) not in line
+        ]
         assert max(map(cell_len, table)) <= 80, (words, out)
         assert set(wanted) <= set(out.split()), (words, out)
 

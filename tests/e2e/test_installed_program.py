@@ -23,6 +23,7 @@ COMMANDS = [
     "perso run --help",
     "redemptions list --json",
     "cashiers list --json",
+    "findings list --json",
     "redeem --help",
     "amendment list --json",
     "loss list --json",

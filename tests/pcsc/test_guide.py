@@ -47,7 +47,8 @@ def test_two_slots_are_fed_and_a_batch_is_done_as_it_is_typed(pcscd: Pcscd, tmp_
     before = f"export MEMBERCARD_DATA_DIR=data MEMBERCARD_PASSPHRASE={PASSPHRASE} MEMBERCARD_SIMULATION=1 COLUMNS=160\n"
     fed = f"{placed(SLOTS, addresses).rstrip()} &\n"
     other_terminal = placed(LINE, {"B20261122-001": line.batch, **readers})
-    ran = paste([fed, other_terminal], tmp_path, seconds=3 * PATIENCE, before=before + MACHINE, installed=True)
+    cards_out = f"until [ $(ls blanks/issued 2>/dev/null | wc -l) = {members} ]; do sleep 0.1; done\n"
+    ran = paste([fed, other_terminal, cards_out], tmp_path, seconds=3 * PATIENCE, before=before + MACHINE, installed=True)
     for one in ran:
         assert one.failed == [], f"{one.block}\n{one.out}\n{one.err}"
     assert all(slot.reader_name.partition(" 00 ")[0] in ran[1].out for slot in slots), "the list of readers"

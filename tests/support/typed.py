@@ -5,6 +5,7 @@ the shell's directory, environment and files. The installed script has tests of 
 from __future__ import annotations
 
 import json
+import secrets
 import select
 import signal
 import socket
@@ -40,12 +41,12 @@ def command_in(folder: Path) -> Iterator[Path]:
     """A new folder there for the front of a PATH, with the command in it, which works inside this block."""
     place = folder / ".bin"
     place.mkdir()
-    address = place / "line"
+    address = f"\0membercard-{secrets.token_hex(8)}"  # in no folder: the path of one may be too long for a socket
     script = place / "membercard"
-    script.write_text(_CALL.format(python=sys.executable, address=str(address)), encoding="utf-8")
+    script.write_text(_CALL.format(python=sys.executable, address=address), encoding="utf-8")
     script.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(address))
+        listener.bind(address)
         listener.listen()
         calls: list[threading.Thread] = []
         accepting = threading.Thread(target=_accept, args=(listener, calls))
