@@ -48,7 +48,8 @@ def test_two_slots_are_fed_and_a_batch_is_done_as_it_is_typed(pcscd: Pcscd, tmp_
     fed = f"{placed(SLOTS, addresses).rstrip()} &\n"
     other_terminal = placed(LINE, {"B20261122-001": line.batch, **readers})
     cards_out = f"until [ $(ls blanks/issued 2>/dev/null | wc -l) = {members} ]; do sleep 0.1; done\n"
-    ran = paste([fed, other_terminal, cards_out], tmp_path, seconds=3 * PATIENCE, before=before + MACHINE, installed=True)
+    typed = [fed, other_terminal, cards_out]
+    ran = paste(typed, tmp_path, seconds=3 * PATIENCE, before=before + MACHINE, installed=True)
     for one in ran:
         assert one.failed == [], f"{one.block}\n{one.out}\n{one.err}"
     assert all(slot.reader_name.partition(" 00 ")[0] in ran[1].out for slot in slots), "the list of readers"
