@@ -166,7 +166,7 @@ class Booking:
         with self._context.write() as conn:
             first = finding_to_book(conn, number)
             locked_journal(conn, first.journal)
-            finding = finding_to_book(conn, number)  # as it is now that nobody else books of this journal
+            finding = finding_to_book(conn, number, lock=True)  # as it is now that nobody else books of this journal
             try:
                 source = use_of_finding(finding, self._context.zone)
             except CodecError:

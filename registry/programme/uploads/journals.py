@@ -65,8 +65,10 @@ def follow(conn: Connection, work: UploadWork, last: bytes) -> None:
 
 
 def locked_journal(conn: Connection, name: str) -> Row[Any]:
-    """The row of a journal, which no other transaction changes from here on."""
-    return conn.execute(select(counter_journals).where(counter_journals.c.name == name).with_for_update()).one()
+    """The row of a journal, which no other transaction changes from here on. Rows that name the journal may come: a
+    grant to its counter holds a member already, for whom the upload may wait."""
+    chosen = select(counter_journals).where(counter_journals.c.name == name)
+    return conn.execute(chosen.with_for_update(key_share=True)).one()
 
 
 def same_outlet(present: int, outlet: int) -> None:

@@ -97,9 +97,11 @@ def waiting_reversals(conn: Connection, journal: str, numbers: Collection[int]) 
         yield SourceRow(one.id, row, source["link"], late=source["late"])
 
 
-def finding_to_book(conn: Connection, number: int) -> Row[Any]:
-    """A finding whose redemption may be booked yet. Raises NotOnRecord, RegistryConflict."""
-    finding = conn.execute(select(findings).where(findings.c.id == number)).one_or_none()
+def finding_to_book(conn: Connection, number: int, *, lock: bool = False) -> Row[Any]:
+    """A finding whose redemption may be booked yet; with ``lock`` nobody decides it from here on. Raises NotOnRecord,
+    RegistryConflict."""
+    chosen = select(findings).where(findings.c.id == number)
+    finding = conn.execute(chosen.with_for_update() if lock else chosen).one_or_none()
     if finding is None:
         raise NotOnRecord(f"there is no finding {number}", reason="finding", finding=number)
     if finding.kind not in AGAIN:
