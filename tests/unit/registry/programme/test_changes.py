@@ -109,6 +109,10 @@ FORBIDDEN = {
     "another end of the contract": "UPDATE merchants SET contract_until = '2099-12-31'",
     "an end": "UPDATE merchants SET ended_at = CURRENT_TIMESTAMP",
     "a benefit taken away": "DELETE FROM merchant_benefits",
+    "another benefit": "UPDATE merchant_benefits SET benefit_class = 'gym' WHERE benefit_class = '0101'",
+    "an outlet of another merchant": (
+        "UPDATE outlets SET merchant_id = (SELECT id FROM merchants WHERE number = 'HALL')"
+    ),
     "a closed outlet": "UPDATE outlets SET closed_at = CURRENT_TIMESTAMP",
     "a rate of one person": (
         'INSERT INTO settlement_rates (merchant_id, benefit_class, valid_from, per_unit, share, at, "by", reason) '
@@ -137,6 +141,8 @@ FORBIDDEN = {
 REOPENED = (
     "UPDATE outlets SET closed_at = NULL",
     "UPDATE terminals SET retired_at = NULL",
+    "UPDATE terminals SET outlet_id = (SELECT id FROM outlets WHERE closed_at IS NOT NULL) WHERE retired_at IS NULL",
+    "UPDATE terminals SET terminal = 'T0000009' WHERE retired_at IS NULL",
     "INSERT INTO terminals (terminal, outlet_id) SELECT 'T0000009', id FROM outlets WHERE closed_at IS NOT NULL",
 )
 
@@ -159,6 +165,7 @@ def test_the_database_lets_no_closed_outlet_open_without_two_people(registry: Re
 def test_the_database_lets_no_money_of_a_merchant_move_without_two_people(registry: Registry) -> None:
     park(registry)
     registry.merchants.end("PARK-EAST", by="li", reason="moved")
+    registry.merchants.put(replace(PARK, number="HALL", account="", outlets=()), by="li")
 
     def refused(statement: str) -> bool:
         try:
