@@ -54,7 +54,7 @@ _TO_ACTIVATE: Final = 1
 """Cards of the second batch that their members have, and not activated."""
 _IN_BOX: Final = 2
 """Cards of the second batch in a box that is being filled."""
-_LATE: Final = 5
+_LATE: Final = len(SCENES) - 2
 """Scene before which one of the members goes to another merchant."""
 _DEAD: Final = 2
 """Chips of the delivery that give no answer to reset."""
@@ -227,12 +227,13 @@ class SampleHistory:
         before, after = SCENES[:_LATE], SCENES[_LATE:]
         with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
             list(play(counter, chips, self._time, before))
-            self._see_a_film(chips[1])
+            self._see_a_film(chips[2])
             list(play(counter, chips, self._time, after))
             self._time.set_to(UPLOADED, 8)
+            counter.line.up = True
             counter.upload()
         newest = self._registry.redemptions.page(limit=1).items[0]
-        self._registry.disputes.raise_one(newest.id, by=CLERK, reason="会员来电：当日只去了一次")
+        self._registry.disputes.raise_one(newest.id, by=CLERK, reason="会员来电：没有办过健身会员卡")
 
     def _see_a_film(self, chip: Path) -> None:
         """A redemption at the other merchant, which does not upload it."""
@@ -248,7 +249,7 @@ class SampleHistory:
         chip = self._chip(handed[-1])
         with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
             counter.serve(chip, Wish("film", "ticket", 2, 4500, "城南旧事"))
-            counter.serve(chip, Wish("gym-trial", "visit"))
+            counter.serve(chip, Wish("gym", "first-visit"))
 
     def _chip(self, card: Card) -> Path:
         return self._issued / f"chip-{card.chip_serial}.card"

@@ -42,34 +42,43 @@ CASHIER: Final = "王芳"
 _SHOW: Final = "小城之春"
 _PASS: Final = Wish("park-pass", "new", answers=frozenset({"transit-card"}))
 _TICKETS: Final = Wish("film", "ticket", quantity=2, price=4500, event=_SHOW)
-_TRIAL: Final = Wish("gym-trial", "visit")
+_TORN: Final = Wish("film", "ticket", price=4500, event="乌鸦与麻雀", torn=True)
+_FIRST: Final = Wish("gym", "first-visit")
 _VISIT: Final = Wish("gym", "visit")
+_CHAIN: Final = Wish("gym", "pass", price=100_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What one of the members does: on a day of the month, at an hour, with which outcome; None is a refusal by the
-    programme. Without a wish the card is only inserted."""
+    programme, or for want of a line. Without a wish the card is only inserted. ``line``: whether the office can be
+    reached."""
 
     member: int
     day: int
     hour: int
     wish: Wish | None
     ends: CounterOutcome | None
+    line: bool = True
 
 
 SCENES: Final = (
     Scene(0, 20, 10, _PASS, CounterOutcome.DONE),
-    Scene(1, 20, 14, _TRIAL, CounterOutcome.DONE),
+    Scene(1, 20, 14, _FIRST, CounterOutcome.DONE),
     Scene(2, 20, 19, _TICKETS, CounterOutcome.DONE),
     Scene(2, 20, 20, Wish("film", "ticket", price=4500, event=_SHOW), None),
+    Scene(1, 21, 8, _VISIT, CounterOutcome.DONE),
     Scene(1, 21, 18, _VISIT, CounterOutcome.DONE),
-    Scene(0, 22, 9, _PASS, None),
-    Scene(1, 22, 18, Wish("gym", "visit", torn=True), CounterOutcome.TORN),
-    Scene(1, 22, 19, None, CounterOutcome.RECOVERED),
+    Scene(1, 22, 7, _VISIT, CounterOutcome.DONE),
+    Scene(1, 22, 8, _CHAIN, CounterOutcome.DONE),
+    Scene(0, 22, 9, _PASS, None, line=False),
+    Scene(2, 22, 15, _FIRST, None, line=False),
+    Scene(2, 22, 18, _TORN, CounterOutcome.TORN, line=False),
+    Scene(2, 22, 19, None, CounterOutcome.RECOVERED, line=False),
 )
-"""What three members do: a pass, and not a second one; two tickets, and not a third; a free visit, a counted one, and
-one that is torn and found again."""
+"""What three members do: a pass, and not a second one; two tickets, and not a third; a free visit to the gym, three
+that are paid, and the pass of its chain. Without a line: no visit to the gym, and a ticket that is torn and found
+again."""
 UPLOADED: Final = 23
 """Day of the month on which the line to the office is back."""
 
@@ -77,9 +86,11 @@ UPLOADED: Final = 23
 def play(
     counter: DemoCounter, chips: Sequence[Path], time: DemoTime, scenes: Sequence[Scene] = SCENES
 ) -> Iterator[tuple[Scene, Served]]:
-    """Play scenes at a counter; ``chips`` are the cards of the members. The clock stands at each scene."""
+    """Play scenes at a counter; ``chips`` are the cards of the members. The clock stands at each scene, and the line
+    is as the scene has it."""
     for scene in scenes:
         time.set_to(scene.day, scene.hour, 12)
+        counter.line.up = scene.line
         yield scene, counter.serve(chips[scene.member], scene.wish)
 
 
@@ -92,8 +103,8 @@ def use_cards(
     chips: Sequence[Path],
     time: DemoTime,
 ) -> bool:
-    """Three members redeem benefits at the merchant's counter, which has no line; each step is shown. Whether each
-    ended as expected."""
+    """Three members redeem benefits at the merchant's counter, whose line breaks in between; each step is shown.
+    Whether each ended as expected."""
     if not counted_by_profile():
         return _nobody(console)
     time.set_to(12, 9)
@@ -105,12 +116,18 @@ def use_cards(
         until=output.local_time(edition.expires),
     )
     console.print(f"   {published}", markup=False, soft_wrap=True)
+    online = text("visits to the gym are counted by the union, so this counter asks online")
+    console.print(f"   {online}", markup=False, soft_wrap=True)
     ended, receipt = [], ""
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ({"style": "dim", "no_wrap": True}, {"no_wrap": True}, {"overflow": "fold"}):
         grid.add_column(**column)
     with demo_counter(registry, custody, time.clock, CASHIER) as counter:
+        up = True
         for scene, served in play(counter, chips, time):
+            if up and not scene.line:
+                grid.add_row("", "", Text(text("from here on the counter has no line to the office"), "dim"))
+            up = scene.line
             ended.append(_outcome(served) is scene.ends)
             grid.add_row(f"{time.clock.local():%m-%d %H:%M}", _member(served), _shown(served))
             receipt = receipt or _receipt(served)
@@ -180,7 +197,9 @@ def _shown(served: Served) -> Text:
     if not shown.outcome.proven:
         return line.append(f"? {_word(WORDS[shown.outcome])}", "yellow")
     line.append(f"✓ {_word(WORDS[shown.outcome])}", "green")
-    if shown.used is not None and shown.limit is not None:
+    if shown.left is not None:
+        line.append(text(", {left} left", left=shown.left))
+    elif shown.used is not None and shown.limit is not None:
         line.append(text(", {left} of {limit} left", left=shown.limit - shown.used, limit=shown.limit))
     return line
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from membercard import output, settings
 from membercard.demo.clock import DemoDays, HistoryClock
+from membercard.demo.issuer import DemoLine
 from membercard.wiring.counter_lists import LIST_KEY, key_file, list_policy
 from membercard.wiring.member_application import member_aid
 from membercard.wiring.merchant import StoredEdition, counter_redemptions
@@ -50,9 +51,11 @@ MERCHANT: Final = "CULTURE-PALACE"
 TERMINAL: Final = "WHG00001"
 NAME: Final = "市工人文化宫"
 KINDS: Final = ("park", "cinema", "gym")
-PARK_PASS, FILM, GYM_TRIAL, GYM = "0102", "0101", "0401", "0301"
-"""Benefit classes of the demo's programme."""
-_CLASSES: Final = (PARK_PASS, FILM, GYM_TRIAL, GYM)
+PARK_PASS, FILM = "0102", "0101"
+"""Benefit classes that the cards count for the demo's programme."""
+GYM: Final = "gym"
+"""The benefit that the office counts."""
+_CLASSES: Final = (PARK_PASS, FILM)
 _OTHERS: Final = ("CINEMA-YANZHAO", "燕赵影城", "YZYC0001")
 """Another merchant, with a contract for films."""
 _FILE: Final = "programme.yaml"
@@ -74,14 +77,11 @@ def counter_settings() -> list[str]:
     ]
 
 
-def entitlements(days: DemoDays) -> list[str]:
-    """The lines of a card profile for what the programme counts beside its other classes. The season has begun every
-    year before."""
+def entitlement(days: DemoDays) -> str:
+    """The line of a card profile for what cards count beside its other classes. The season has begun the year
+    before."""
     start = days.season[0].replace(year=days.season[0].year - 1)
-    return [
-        f'    - {{benefit_class: "{PARK_PASS}", limit: 1, period: year, start: {start}}}',
-        f'    - {{benefit_class: "{GYM_TRIAL}", limit: 1, period: once}}',
-    ]
+    return f'    - {{benefit_class: "{PARK_PASS}", limit: 1, period: year, start: {start}}}'
 
 
 def counted_by_profile() -> bool:
@@ -159,7 +159,7 @@ class DemoContract:
                 NAME,
                 begins,
                 ends,
-                _CLASSES,
+                (*_CLASSES, GYM),
                 (outlet,),
                 "Workers' Palace of Culture",
                 "62109713000000000018",
@@ -170,7 +170,6 @@ class DemoContract:
         for rate in (
             Rate(PARK_PASS, begins, per_unit=5000),
             Rate(FILM, begins, per_unit=500),
-            Rate(GYM_TRIAL, begins, per_unit=3000),
             Rate(GYM, begins, share=1000),
         ):
             self._registry.rates.request(MERCHANT, rate, by=first, reason=f"{year} 年合同")
@@ -188,17 +187,18 @@ class DemoContract:
 
 
 class DemoCounter:
-    """The merchant's counter over its open journal, with the clock of the demo."""
+    """The merchant's counter over its open journal, with the clock of the demo and its line to the office."""
 
     def __init__(
         self,
         redemptions: CounterRedemptions,
+        line: DemoLine,
         registry: Registry,
         custody: MemoryCustody,
         clock: HistoryClock,
         cashier: str,
     ) -> None:
-        self.redemptions, self._registry, self._custody = redemptions, registry, custody
+        self.redemptions, self.line, self._registry, self._custody = redemptions, line, registry, custody
         self._clock, self._cashier = clock, cashier
         self._trust = profile_in_use().trust
 
@@ -218,8 +218,7 @@ class DemoCounter:
 
     def upload(self) -> Uploaded:
         """Hand over to the office what waits in the journal."""
-        receiver = RegistryReceiver(self._registry, self._custody, MERCHANT, TERMINAL, settings.load().zone)
-        return Uploader(self.redemptions.journal, receiver, self._clock).run()
+        return Uploader(self.redemptions.journal, self.line, self._clock).run()
 
     def _verdict(self, sender: Sender) -> Verdict:
         """The verdict by the lists of this moment."""
@@ -233,8 +232,9 @@ def demo_counter(
     registry: Registry, custody: MemoryCustody, clock: HistoryClock, cashier: str
 ) -> Iterator[DemoCounter]:
     """The counter of the active settings."""
-    with counter_redemptions() as redemptions:
-        yield DemoCounter(redemptions, registry, custody, clock, cashier)
+    line = DemoLine(RegistryReceiver(registry, custody, MERCHANT, TERMINAL, settings.load().zone))
+    with counter_redemptions(line.of_counter()) as redemptions:
+        yield DemoCounter(redemptions, line, registry, custody, clock, cashier)
 
 
 @contextmanager
@@ -245,8 +245,10 @@ def other_counter(
     merchant, name, terminal = _OTHERS
     place = CounterPlace(merchant, terminal, name, ("cinema",), StoredEdition())
     with RedemptionJournal.open(folder, clock()) as journal:
-        redemptions = CounterRedemptions(journal, place, settings.load().zone)
-        yield DemoCounter(redemptions, registry, custody, clock, name)
+        zone = settings.load().zone
+        line = DemoLine(RegistryReceiver(registry, custody, merchant, terminal, zone))
+        redemptions = CounterRedemptions(journal, place, zone)
+        yield DemoCounter(redemptions, line, registry, custody, clock, name)
 
 
 def statement_papers(sheet: StatementSheet, folder: Path, now: datetime) -> Mapping[Path, Callable[[], bytes]]:

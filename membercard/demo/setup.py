@@ -21,7 +21,7 @@ import typer
 
 from membercard import settings
 from membercard.demo.clock import DemoDays
-from membercard.demo.merchant import counter_settings, entitlements
+from membercard.demo.merchant import counter_settings, entitlement
 from membercard.demo.payment import share_masters
 from membercard.errors import SettingsError
 from terminal.keys import MemoryCustody, SoftwareKeystore
@@ -118,7 +118,7 @@ def _bank_profile(out: Path) -> Path:
     demo's programme counts."""
     path = out / "profile.yaml"
     shipped = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
-    more = "\n".join(entitlements(DemoDays(settings.load().today())))
+    more = entitlement(DemoDays(settings.load().today()))
     path.write_text(shipped.replace(_LAST_CLASS, f"{_LAST_CLASS}\n{more}"), encoding="utf-8")
     return path
 

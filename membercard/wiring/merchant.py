@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from membercard.wiring.http_receiver import HttpReceiver
     from programme.editions import ProgrammeEdition
     from reader_service.parts import CounterPlace
+    from reader_service.redemptions.asking import IssuerLine
     from reader_service.redemptions.counter import CounterRedemptions
     from reader_service.redemptions.intents import UploadBatch
     from reader_service.redemptions.issued import IssuedReceipts
@@ -114,8 +115,9 @@ class StoredEdition:
 
 
 @contextmanager
-def counter_redemptions() -> Iterator[CounterRedemptions]:
-    """The redemptions of this counter over its open journal. Raises SettingsError without a merchant, JournalError."""
+def counter_redemptions(issuer: IssuerLine | None = None) -> Iterator[CounterRedemptions]:
+    """The redemptions of this counter over its open journal. ``issuer``: the line to the office, instead of that of
+    the settings. Raises SettingsError without a merchant, JournalError."""
     # Slow to import, and not needed by most commands.
     from reader_service.redemptions.asking import IssuerLine
     from reader_service.redemptions.counter import CounterRedemptions
@@ -124,8 +126,8 @@ def counter_redemptions() -> Iterator[CounterRedemptions]:
     current, place = settings.load(), _place()
     with ExitStack() as stack:
         journal = stack.enter_context(RedemptionJournal.open(current.data_dir / FOLDER, current.now()))
-        issuer = IssuerLine(IssuerOfCommand(stack), lambda: True)
-        yield CounterRedemptions(journal, place, current.zone, issuer)
+        line = issuer or IssuerLine(IssuerOfCommand(stack), lambda: True)
+        yield CounterRedemptions(journal, place, current.zone, line)
 
 
 class IssuerOfCommand:

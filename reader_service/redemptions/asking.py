@@ -24,7 +24,7 @@ COUNTED_ONLINE = "0000"
 """The class in the request of such a use: no card is asked for it."""
 _OFFLINE = Sentence(
     "由工会联网计次，目前无法连接工会；未扣次数。请检查网络，恢复后再试",
-    "The union counts this online, and cannot be reached; nothing was counted. Check the line, and try again once it "
+    "counted online by the union, which cannot be reached; nothing was counted. Check the line, and try again once it "
     "is back",
 )
 _OVER = GrantRefused(
@@ -44,17 +44,18 @@ class IssuerLine:
     online: Callable[[], bool]
 
 
-def offline(at: datetime) -> Refused:
-    """The refusal while the office is away: nothing was written."""
-    return Refused(RefusalCode.OFFLINE, "counted", at.date(), _OFFLINE)
+def offline(title: Sentence, at: datetime) -> Refused:
+    """The refusal of a benefit while the office is away: nothing was written."""
+    sentence = Sentence(f"{title.zh}：{_OFFLINE.zh}", f"{title.en}: {_OFFLINE.en}")
+    return Refused(RefusalCode.OFFLINE, "counted", at.date(), sentence)
 
 
-def reach(line: IssuerLine, journal: RedemptionJournal, at: datetime) -> Refused | None:
-    """Whether the office answers, before anything is written: None, or the refusal."""
+def reach(line: IssuerLine, journal: RedemptionJournal, title: Sentence, at: datetime) -> Refused | None:
+    """Whether the office answers, before anything is written: None, or the refusal of a benefit."""
     try:
         line.receiver.through(journal.name)
     except ReceiverAway:
-        return offline(at)
+        return offline(title, at)
     except UploadRefused as refused:
         return _turned_away(refused, at)
     return None

@@ -286,10 +286,10 @@ class CounterRedemptions:
         cashier: str,
     ) -> CounterRecord | Refused:
         """Have the office count a use. While it is away nothing is written."""
-        local = at.astimezone(self.zone)
+        local, name = at.astimezone(self.zone), title(offer, offer.product(choice.request.product))
         if self._issuer is None:
-            return offline(local)
-        refusal = reach(self._issuer, self.journal, local)
+            return offline(name, local)
+        refusal = reach(self._issuer, self.journal, name, local)
         if refusal is not None:
             return refusal
         request = self._request(offer, choice, decision, local)

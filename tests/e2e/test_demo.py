@@ -159,22 +159,29 @@ def test_the_cards_are_handed_over_with_a_signed_list(shown: tuple[Cli, Ran]) ->
         assert written.count("****") >= int(cards)
 
 
-def test_members_redeem_a_pass_two_tickets_and_visits_and_a_torn_one_is_recovered(shown: tuple[Cli, Ran]) -> None:
+def test_members_redeem_a_pass_tickets_and_phases_of_a_gym_and_a_torn_one_is_recovered(
+    shown: tuple[Cli, Ran],
+) -> None:
     out = shown[0].data.parent / "demo-out"
     (statement,) = out.glob("statement-*.pdf")
     year, month = map(int, statement.stem.removeprefix("statement-").split("-"))
     shown_lines = chapter(shown[1].out, "9 Members")
+    assert shown_lines[1] == "visits to the gym are counted by the union, so this counter asks online"
     scenes = " ".join(shown_lines[: shown_lines.index("市工人文化宫")])
     ends = [end.strip() for end in re.split(rf"{month:02}-2\d \d\d:12 \S+ ", scenes)[1:]]
     assert ends[0] == "Annual park pass × 1 100.00 ✓ Redeemed, 0 of 1 left"
-    assert ends[1] == "First gym visit × 1 0.00 ✓ Redeemed, 0 of 1 left"
+    assert ends[1] == "Gym (first visit) × 1 0.00 ✓ Redeemed, 0 left"
     assert ends[2] == "Film tickets × 2 90.00 ✓ Redeemed, 10 of 12 left"
     assert ends[3] == "✗ Film tickets: at most 2 at one event a person, all used; never possible again"
-    assert ends[4] == "Gym × 1 60.00 ✓ Redeemed, 51 of 52 left"
+    assert ends[4:7] == [f"Gym (single visit) × 1 60.00 ✓ Redeemed, {left} left" for left in (2, 1, 0)]
+    down = "from here on the counter has no line to the office"
+    assert ends[7] == f"Gym (pass of the chain) × 1 750.00 ✓ Redeemed {down}"
     again = f"possible from {year + 1}-{month:02}-15"
-    assert ends[5] == f"✗ Annual park pass: at most 1 a season a person, all used; {again}"
-    assert ends[6] == "Gym × 1 60.00 ? Not certain: insert the card again"
-    assert ends[7] == "Gym × 1 60.00 ✓ Redeemed (found again), 50 of 52 left"
+    assert ends[8] == f"✗ Annual park pass: at most 1 a season a person, all used; {again}"
+    refused = "counted online by the union, which cannot be reached; nothing was counted"
+    assert ends[9].startswith(f"✗ Gym (first visit): {refused}. ")
+    assert ends[10] == "Film tickets × 1 45.00 ? Not certain: insert the card again"
+    assert ends[11] == "Film tickets × 1 45.00 ✓ Redeemed (found again), 9 of 12 left"
     assert "To pay 100.00 yuan" in shown_lines
     assert (out / f"day-{year}-{month:02}-20.pdf").read_bytes().startswith(b"%PDF")
 
@@ -182,22 +189,21 @@ def test_members_redeem_a_pass_two_tickets_and_visits_and_a_torn_one_is_recovere
 def test_the_merchant_has_a_statement_that_two_people_signed(shown: tuple[Cli, Ran]) -> None:
     out = shown[0].data.parent / "demo-out"
     shown_lines = chapter(shown[1].out, "10 Upload")
-    assert shown_lines[0] == "12 rows of the journal uploaded: 5 redemptions booked, 0 findings; left to upload: 0"
+    assert shown_lines[0] == "23 rows of the journal uploaded: 8 redemptions booked, 0 findings; left to upload: 0"
     for line in (
-        "0101 Film tickets 1 2 90.00 10.00",
+        "0101 Film tickets 2 3 135.00 15.00",
         "0102 Annual park pass 1 1 100.00 50.00",
-        "0301 Gym 2 2 120.00 12.00",
-        "0401 First gym visit 1 1 0.00 30.00",
+        "gym Gym 5 5 930.00 93.00",
     ):
         assert line in shown_lines
-    assert "total 5 6 310.00 102.00" in shown_lines
+    assert "total 8 9 1,165.00 158.00" in shown_lines
     assert any("signed by accountant (unproven) and treasurer (unproven), closed" in line for line in shown_lines)
     (statement,) = out.glob("statement-*.pdf")
     assert statement.read_bytes().startswith(b"%PDF")
     sheets = load_workbook(statement.with_suffix(".xlsx"))
     values = [cell for row in sheets.worksheets[0].iter_rows(values_only=True) for cell in row]
-    assert 310 in values
-    assert 102 in values
+    assert 1165 in values
+    assert 158 in values
 
 
 def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Ran]) -> None:

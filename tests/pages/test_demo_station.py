@@ -94,15 +94,14 @@ def test_redemptions_of_last_month_are_booked_settled_and_one_is_disputed(record
     month = DemoDays(settings.load().today()).month
     booked = record.redemptions.page(limit=100).items
     assert Counter(one.benefit_class for one in booked if Month.of(one.day) == month) == {
-        "0101": 1,
+        "0101": 2,
         "0102": 1,
-        "0301": 2,
-        "0401": 1,
+        "gym": 5,
     }
     assert [finding.kind for finding in record.findings.page(limit=10).items] == ["atc-gap"]
     (statement,) = record.settlement.page().items
     sums = (statement.state, statement.entries, statement.amount, statement.due, statement.left_out.disputed)
-    assert sums == ("closed", 4, 25000, 9600, 1)
+    assert sums == ("closed", 7, 41500, 8300, 1)
     assert (statement.signed_by, statement.closed_by) == ("registrar", "reviewer")
 
 
@@ -111,10 +110,15 @@ def test_the_counter_has_redemptions_of_today(station: DemoStation, record: Regi
     shutil.copytree(station.home / FOLDER, tmp_path / FOLDER)  # a service may have the journal open
     with RedemptionJournal.open(tmp_path / FOLDER, now) as journal:
         seen = [row for row in journal.rows() if row.kind is RowKind.INTENT]
-    requests = [RedemptionRequest.decode(row.octets("request")) for row in seen if now - row.at < timedelta(days=1)]
+    today = [row for row in seen if now - row.at < timedelta(days=1)]
+    requests = [RedemptionRequest.decode(row.octets("request")) for row in today]
     assert [(one.benefit_class, one.quantity, one.amount) for one in requests][:2] == [
         ("0101", 2, 9000),
-        ("0401", 1, 0),
+        ("0000", 1, 0),
+    ]
+    assert [(row.data["benefit"], row.data["product"]) for row in today][:2] == [
+        ("film", "ticket"),
+        ("gym", "first-visit"),
     ]
     assert all(
         one.day == row.at.astimezone(zone).date() for one, row in zip(requests, seen[-len(requests) :], strict=True)

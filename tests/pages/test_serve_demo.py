@@ -31,8 +31,9 @@ def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> No
             assert offered(client, address, passwords) == {
                 "公园年票": (10300, 1),
                 "电影票": (None, 12),
-                "健身首次体验": (0, 1),
-                "健身": (6000, 52),
+                "健身（首次体验）": (0, None),
+                "健身（单次）": (6000, None),
+                "健身（会员卡）": (None, None),
             }
     finally:
         process.send_signal(signal.SIGINT)
@@ -60,8 +61,8 @@ def sign_in(name: str, passwords: dict[str, str]) -> dict[str, str]:
     return {"name": name, "password": passwords[name]}
 
 
-def offered(client: httpx.Client, address: str, passwords: dict[str, str]) -> dict[str, tuple[int | None, int]]:
-    """What the member of a good card can have at the demo's counter: price in fen and uses left, by title."""
+def offered(client: httpx.Client, address: str, passwords: dict[str, str]) -> dict[str, tuple[int | None, int | None]]:
+    """What the member of a good card can have at the demo's counter: price in fen and uses left on it, by title."""
     own = {"Origin": address}
     signed_in = client.post("/api/v1/session", json=sign_in("demo", passwords), headers=own).json()
     inserted = client.post(

@@ -183,14 +183,14 @@ class _Demo:
         _title(
             console,
             text("9  Members use their cards"),
-            text("the chip counts each use and signs it; the counter has no line to the office"),
+            text("the chip counts each use and signs it, also while the counter has no line to the office"),
         )
         merchant = DemoContract(self.registry, self.keystore, self.time.days)
         members = [issued.chip for _, issued in sorted(chips.items())[_MEMBERS]]
         used = self._timed(
             text("redemptions"),
             lambda: use_cards(console, merchant, self.registry, self.keystore, self.out, members, self.time),
-            text("eight insertions, one of them torn"),
+            text("12 insertions, one of them torn"),
         )
         _title(
             console,

@@ -69,8 +69,19 @@ def test_the_cards_count_what_the_programme_counts() -> None:
     assert counted == {
         merchant.PARK_PASS: (1, Period.YEAR),
         merchant.FILM: (12, Period.YEAR),
-        merchant.GYM_TRIAL: (1, Period.ONCE),
-        merchant.GYM: (52, Period.YEAR),
     }
-    lines = merchant.entitlements(DemoDays(date(2026, 12, 1)))
-    assert '{benefit_class: "0102", limit: 1, period: year, start: 2025-11-15}' in lines[0]
+    line = merchant.entitlement(DemoDays(date(2026, 12, 1)))
+    assert '{benefit_class: "0102", limit: 1, period: year, start: 2025-11-15}' in line
+
+
+def test_the_gym_is_that_of_the_example_counted_online() -> None:
+    gym, example = (
+        parse_programme(text, name).programme.offer(merchant.GYM).benefit
+        for text, name in (
+            (SHIPPED, "programme.yaml"),
+            ((files("programme") / "examples" / "beijing.yaml").read_text(encoding="utf-8"), "beijing.yaml"),
+        )
+    )
+    assert gym == example
+    assert gym.counted == "office"
+    assert [(phase.product, phase.uses) for phase in gym.phases] == [("first-visit", 1), ("visit", 3), ("pass", None)]

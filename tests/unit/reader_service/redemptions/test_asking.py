@@ -145,6 +145,8 @@ def test_offline_it_is_refused_in_both_languages_and_nothing_is_written(
     assert refused.code is RefusalCode.OFFLINE
     assert "目前无法连接工会；未扣次数" in refused.sentence.zh
     assert "nothing was counted. Check the line" in refused.sentence.en
+    assert refused.sentence.zh.startswith("音乐会：由工会联网计次")
+    assert refused.sentence.en.startswith("Concert: counted online by the union")
     assert kinds(till) == []
     (offer,) = [one for one in till.offers(verdict_on(card), NOW) if one.benefit == "concert"]
     assert (offer.possible, isinstance(offer.decision, Refused)) == (False, True)
