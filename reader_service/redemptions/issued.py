@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +27,31 @@ class IssuedReceipts:
         self._path = folder / _FILE
         self._lock = threading.Lock()
         self._issued: set[str] | None = None
+        self._first: set[str] = set()
+        """Originals that are being issued."""
 
     def before(self, record: CounterRecord) -> bool:
         """Whether a receipt of this redemption was issued. That of a redemption which was taken back since is another
         one."""
         with self._lock:
             return _line(record) in self._read()
+
+    @contextmanager
+    def issue(self, record: CounterRecord) -> Iterator[bool]:
+        """Whether the receipt that is issued now is a copy: of two at once, one is. It is noted at the end, and not
+        where it could not be issued."""
+        line = _line(record)
+        with self._lock:
+            copy = line in self._read() or line in self._first
+            if not copy:
+                self._first.add(line)
+        try:
+            yield copy
+            self.note(record)
+        finally:
+            if not copy:
+                with self._lock:
+                    self._first.discard(line)
 
     def note(self, record: CounterRecord) -> None:
         """A receipt was issued."""

@@ -30,45 +30,40 @@ class ReceiptService:
 
     def lines(self, p: Principal, number: int, language: str) -> list[ReceiptLine]:
         """The receipt as it would be issued now, for a page."""
-        return self._lines(self._redemptions.record(p, number), language)
+        record = self._redemptions.record(p, number)
+        return self._lines(record, language, copy=self._issued.before(record))
 
     def text(self, p: Principal, number: int, language: str) -> str:
         """Plain text of 48 columns."""
         record = self._redemptions.record(p, number)
-        text = slip_text(self._lines(record, language))
-        self._issued.note(record)
-        return text
+        with self._issued.issue(record) as copy:
+            return slip_text(self._lines(record, language, copy=copy))
 
     def pdf(self, p: Principal, number: int, language: str) -> bytes:
         """A PDF file for paper of 80 mm. Raises Conflict without a Chinese font."""
         record = self._redemptions.record(p, number)
-        with printed():
-            content = slip_pdf(record.receipt, record.at.date(), self._lines(record, language), record.receipt)
-        self._issued.note(record)
-        return content
+        with self._issued.issue(record) as copy, printed():
+            lines = self._lines(record, language, copy=copy)
+            return slip_pdf(record.receipt, record.at.date(), lines, record.receipt)
 
     def escpos(self, p: Principal, number: int, language: str) -> bytes:
         """Bytes for an ESC/POS printer."""
         record = self._redemptions.record(p, number)
-        content = slip_bytes(self._lines(record, language), record.receipt)
-        self._issued.note(record)
-        return content
+        with self._issued.issue(record) as copy:
+            return slip_bytes(self._lines(record, language, copy=copy), record.receipt)
 
     def print(self, p: Principal, number: int, language: str) -> None:
         """Print it, as often as wanted. Raises Conflict (``no-printer``, ``printer``): nothing was issued then."""
         record = self._redemptions.record(p, number)
-        content = slip_bytes(self._lines(record, language), record.receipt)
         printer = self._parts.place.printer if self._parts.place is not None else None
         if printer is None:
             raise Conflict("this counter has no receipt printer: the settings name none", reason="no-printer")
-        with printed():
-            printer.send(content)
-        self._issued.note(record)
+        with self._issued.issue(record) as copy, printed():
+            printer.send(slip_bytes(self._lines(record, language, copy=copy), record.receipt))
 
     def issued(self, p: Principal, number: int) -> None:
         """Note a receipt that another program has printed, such as the browser its page."""
         self._issued.note(self._redemptions.record(p, number))
 
-    def _lines(self, record: CounterRecord, language: str) -> list[ReceiptLine]:
-        copy = self._issued.before(record)
+    def _lines(self, record: CounterRecord, language: str, *, copy: bool) -> list[ReceiptLine]:
         return list(receipt_lines(record, self._redemptions.merchant, language, copy=copy))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pypdfium2
 import pytest
 
 from reader_service.errors import Conflict, Forbidden, NotFound
 from reader_service.redemptions.issued import IssuedReceipts
-from reader_service.redemptions.printer import ReceiptPrinter
+from reader_service.redemptions.printer import PrinterNotReady, ReceiptPrinter
 from reader_service.redemptions.record import CounterRecord
 from reader_service.services.redeeming.receipts import ReceiptService
 from tests.support.service.merchant_rig import MerchantRig, issued_cards, merchant_rig
@@ -95,6 +97,28 @@ def test_a_receipt_that_the_printer_did_not_take_was_not_issued(
             paper.write_bytes(b"")
             receipts.print(COUNTER, record.number, "zh")
             assert (COPY["zh"].encode("gb18030") in paper.read_bytes()) == copy
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["printed", "out-of-paper"])
+def test_of_two_receipts_at_once_one_is_a_copy(
+    rig: MerchantRig, record: CounterRecord, receipts: ReceiptService, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """The second is wanted while the printer works on the first."""
+    during: list[str] = []
+
+    class Printer:
+        def send(self, content: bytes) -> None:
+            assert COPY["zh"].encode("gb18030") not in content
+            during.append(receipts.text(COUNTER, record.number, "zh"))
+            if not taken:
+                raise PrinterNotReady("out of paper")
+
+    assert rig.service.parts.place is not None
+    place = replace(rig.service.parts.place, printer=cast("ReceiptPrinter", Printer()))
+    monkeypatch.setattr(receipts, "_parts", replace(rig.service.parts, place=place))
+    with nullcontext() if taken else pytest.raises(Conflict):
+        receipts.print(COUNTER, record.number, "zh")
+    assert [COPY["zh"] in text for text in during] == [True]
 
 
 def test_nobody_else_has_receipts(record: CounterRecord, receipts: ReceiptService) -> None:
