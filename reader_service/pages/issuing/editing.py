@@ -19,6 +19,7 @@ from registry.values import BatchKind, BatchState
 ROWS: Final = 50
 _SHOWN: Final = 500
 _LAST_ROW: Final = 2**31 - 1
+_DIGITS: Final = 10
 
 router = page_router()
 
@@ -139,9 +140,10 @@ def correct(
 def _row(text: str) -> int:
     """The number of a row. Raises Invalid."""
     plain = text.strip()
-    if not (plain.isascii() and plain.isdecimal()) or not 0 < int(plain[:12]) <= _LAST_ROW:
+    number = int(plain) if plain.isascii() and plain.isdecimal() and len(plain) <= _DIGITS else 0
+    if not 0 < number <= _LAST_ROW:
         raise Invalid("a row has a number", {"row": "a whole number from 1"}, rule="whole")
-    return int(plain)
+    return number
 
 
 def _last_edit(text: str) -> int | None:

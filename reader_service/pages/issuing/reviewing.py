@@ -18,6 +18,7 @@ from registry.values import BatchState
 
 ROWS: Final = 50
 _LAST_ROW: Final = 2**31 - 1
+_DIGITS: Final = 10
 _MARKS: Final = {"right": RowMark.RIGHT, "doubt": RowMark.DOUBT, "none": None}
 
 router = page_router()
@@ -125,6 +126,6 @@ def cover(request: Request, service: Svc, batch_id: str, kind: str) -> Response:
 def _number(field: str, text: str) -> int:
     """A whole number. Raises Invalid."""
     plain = text.strip()
-    if not (plain.isascii() and plain.isdecimal()) or int(plain[:12]) > _LAST_ROW:
+    if not (plain.isascii() and plain.isdecimal() and len(plain) <= _DIGITS) or int(plain) > _LAST_ROW:
         raise Invalid(f"{field} is no number", {field: "a whole number"}, rule="whole")
     return int(plain)

@@ -54,7 +54,9 @@ def test_a_clerk_edits_rows_and_accepts_a_corrected_form(app: AccountsApp, tmp_p
     assert "*" * 7 + "0001" in page
     assert ID not in page
     assert NAME not in page
-    assert clerk.post(f"{where}/edit", data={"row": "x", "reason": "y"}).status_code == 422
+    for number in ("x", "0", "000000000001" + "9" * 5000):
+        wrong = {"row": number, "name": "李", "reason": "y"}
+        assert clerk.post(f"{where}/edit", data=wrong).status_code == 422
     assert reviewer.post(f"{where}/edit", data={"row": str(first), "name": "李", "reason": "y"}).status_code == 403
     added = clerk.post(f"{where}/edit", data={"name": "司马", "reason": "forgotten"})
     assert added.status_code == 303
