@@ -13,6 +13,7 @@
     ├── TransportError             the connection to the card; carries .retryable
     │   ├── ReaderNotFound         no such reader, or an unknown scheme in a reader URL
     │   ├── ReaderFault            the reader or the PC/SC service failed (retryable once it is back)
+    │   │   └── LineFault          characters lost or altered on the line to the card
     │   ├── ReaderBusy             another program holds the reader (retryable)
     │   ├── NoCard                 no card in the slot (retryable)
     │   ├── CardGone               the card was removed or lost power (retryable)
@@ -105,6 +106,11 @@ class ReaderFault(TransportError):
     """The reader or the PC/SC service failed; a new connection may succeed once it is back."""
 
     retryable = True
+
+
+class LineFault(ReaderFault):
+    """Characters between reader and card were lost, doubled or altered; whether the card executed the command is not
+    known."""
 
 
 class ReaderBusy(TransportError):
