@@ -24,6 +24,7 @@ BENCHMARKS = (
     "tlv",
     "card",
     "channel",
+    "serial",
     "kernel",
     "intake",
     "line",
