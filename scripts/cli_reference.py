@@ -18,9 +18,9 @@ Made from the program's own help by `scripts/cli_reference.py`; a test holds the
 
 {EXIT_CODES}
 
-Reader URLs: `pcsc:NAME`, `pcsc:INDEX` (see [PC/SC](pcsc.md)), `sim:CARDFILE`, `sim:DIR` (a feeder over a stock of
-blanks). Virtual readers take options: `sim:DIR?timing=real` makes every exchange as slow as on a real chip,
-`?fault=mute:12` and the like make faults.
+Reader URLs: `pcsc:NAME`, `pcsc:INDEX` (see [PC/SC](pcsc.md)), `serial:PORT` (see [machines](machines.md)),
+`sim:CARDFILE`, `sim:DIR` (a feeder over a stock of blanks). Virtual readers take options: `sim:DIR?timing=real` makes
+every exchange as slow as on a real chip, `?fault=mute:12` and the like make faults.
 
 Settings come from flags before the command, from the environment (`MEMBERCARD_DATA_DIR`, `MEMBERCARD_DATABASE_URL`,
 `MEMBERCARD_KEYSTORE`, `MEMBERCARD_PASSPHRASE`, `MEMBERCARD_PASSPHRASE_FILE`, `MEMBERCARD_PROFILE`,

@@ -12,7 +12,7 @@ ReaderUrl = Annotated[
     str,
     typer.Option(
         "--reader",
-        help="pcsc:NAME, pcsc:INDEX or sim:CARDFILE; not needed with exactly one reader.",
+        help="pcsc:NAME, pcsc:INDEX, serial:PORT or sim:CARDFILE; not needed with exactly one reader.",
         default_factory=str,
         callback=reader_or_only,
         show_default=False,

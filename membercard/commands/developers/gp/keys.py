@@ -44,7 +44,7 @@ Reader = Annotated[
     str,
     typer.Option(
         "--reader",
-        help="Reader URL: pcsc:NAME, pcsc:INDEX or sim:CARDFILE; not needed with exactly one reader.",
+        help="Reader URL: pcsc:NAME, pcsc:INDEX, serial:PORT or sim:CARDFILE; not needed with exactly one reader.",
         default_factory=str,
         callback=reader_or_only,
         show_default=False,

@@ -134,7 +134,7 @@ def tick(
     reader: Annotated[
         str,
         typer.Option(
-            help="Tick off each card that is put into this reader: pcsc:NAME, pcsc:INDEX or sim:CARDFILE.",
+            help="Tick off each card that is put into this reader: pcsc:NAME, pcsc:INDEX, serial:PORT or sim:CARDFILE.",
             show_default=False,
         ),
     ] = "",
