@@ -75,13 +75,13 @@ def _number(least: float, most: float) -> Callable[[str], float]:
 
 
 _PARSERS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
-    "rts": (ResetLine, "high, low or none"),
-    "present": (PresenceLine, "none, cts, cts-low, dsr or dsr-low"),
-    "echo": (Echo, "auto, 1 or 0"),
-    "clock": (_number(1e6, 20e6), "1e6 to 20e6, in hertz"),
-    "rate": (_number(1200, 4e6), "1200 to 4000000, in bit/s"),
-    "protocol": (WantedProtocol, "auto, 0 or 1"),
-    "deadline": (_number(0.1, 3600), "0.1 to 3600, in seconds"),
+    "rts": (ResetLine, "high, low, none"),
+    "present": (PresenceLine, "none, cts, cts-low, dsr, dsr-low"),
+    "echo": (Echo, "auto, 1, 0"),
+    "clock": (_number(1e6, 20e6), "1e6 ... 20e6 Hz"),
+    "rate": (_number(1200, 4e6), "1200 ... 4000000 bit/s"),
+    "protocol": (WantedProtocol, "auto, 0, 1"),
+    "deadline": (_number(0.1, 3600), "0.1 ... 3600 s"),
 }
 """Each option: its parser, which raises ValueError, and what is allowed."""
 
@@ -104,7 +104,7 @@ def parse_rest(rest: str) -> tuple[str, SerialOptions]:
         try:
             values[key] = parse(value)
         except ValueError as wrong:
-            raise ReaderNotFound(f"{key}={value} is not possible for serial: ({key} is {allowed})") from wrong
+            raise ReaderNotFound(f"{key}={value} is not possible for serial: (possible: {allowed})") from wrong
     if tail and not values:
         raise ReaderNotFound(f"{tail} is not an option of serial: (it has {', '.join(_PARSERS)})")
     return device, SerialOptions(**values)
