@@ -1,0 +1,122 @@
+"""A virtual card at the far end of a pseudo-terminal, as if it lay in a serial reader at that port.
+
+The port's opening powers the card, which then answers to reset, and its closing takes the power away; it stays closed
+for 10 ms at least, as a card does that is reset cold (ISO/IEC 7816-3:2006, 6.2.4). A pseudo-terminal has no control
+lines, so there is no warm reset over RTS. What a program sends comes back first: reader and card share one line.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import os
+import select
+import threading
+import time
+import tty
+from collections.abc import Callable
+from typing import Final, Self
+
+from simulators.readers.serial.contact import SerialContact
+
+_TCGETS2: Final = 0x802C542A
+"""Request for struct termios2, whose last word is the output rate in bits a second. Linux, asm-generic/termbits.h."""
+_TERMIOS2: Final = 44
+_POLL: Final = 0.002
+"""Seconds between looks for a program that opens the port; below the shortest time that it stays closed."""
+_TOLERANCE: Final = 0.05
+"""How far the port's rate may be from the card's: a character of ten bits is read wrong beyond it."""
+_STOPPED: Final = 0.2
+"""Seconds of silence within a block after which it is not complete any more."""
+
+
+class SerialSlot:
+    """A pseudo-terminal with a card behind it, served by a thread. ``port`` is the device that a program opens.
+
+    ``echo``: whether the line gives back what it carries. ``report`` gets one line for each event that an operator
+    should know.
+    """
+
+    def __init__(
+        self, contact: SerialContact, *, echo: bool = True, report: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._contact, self._echo, self._report = contact, echo, report
+        self._master, slave = os.openpty()
+        self.port = os.ttyname(slave)
+        tty.setraw(slave)
+        os.close(slave)  # from now on the master says whether somebody has it open
+        self._closing, self._noted = False, ""
+        self._thread = threading.Thread(target=self._run, name=f"card at {self.port}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take the card out and end the thread."""
+        self._closing = True
+        self._thread.join()
+        os.close(self._master)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        powered = False
+        while not self._closing:
+            events = dict(poll.poll(_STOPPED * 1000)).get(self._master, 0)
+            if events & select.POLLHUP:
+                if powered:
+                    powered = False
+                    self._contact.power_off()
+                    self._drain()
+                time.sleep(_POLL)
+                continue
+            if not powered:
+                powered, self._noted = True, ""
+                self._write(self._contact.power_on())
+            elif events & select.POLLIN:
+                self._serve()
+            else:
+                self._write(self._contact.silence())
+        self._contact.power_off()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # closed in this moment
+            characters = os.read(self._master, 4096)
+            if self._echo:
+                self._write(characters)
+            if abs(self._rate() / self._contact.rate - 1) > _TOLERANCE:
+                self._note(f"{self.port} is set to {self._rate()} bit/s, and the card to {self._contact.rate:.0f}")
+                return
+            self._write(self._contact.receive(characters))
+
+    def _note(self, line: str) -> None:
+        """Report a line once for each time that the port is open."""
+        if line != self._noted:
+            self._noted = line
+            self._report(line)
+
+    def _rate(self) -> int:
+        """Bits a second at which the program has set the port."""
+        words = array.array("I", bytes(_TERMIOS2))
+        fcntl.ioctl(self._master, _TCGETS2, words)
+        return words[-1]
+
+    def _write(self, characters: bytes) -> None:
+        with contextlib.suppress(OSError):
+            while characters:
+                characters = characters[os.write(self._master, characters) :]
+
+    def _drain(self) -> None:
+        """What the program wrote before it closed the port was for a card that is off."""
+        os.set_blocking(self._master, False)
+        with contextlib.suppress(OSError):
+            while os.read(self._master, 4096):
+                continue
+        os.set_blocking(self._master, True)

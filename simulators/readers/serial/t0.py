@@ -1,0 +1,58 @@
+"""The card's side of T=0: a header of five bytes, procedure bytes, data, and the status. ISO/IEC 7816-3:2006, 10.3.
+
+A card knows of each instruction which way its data go. GET RESPONSE and 6Cxx are the business of the operating system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from simulators.readers.serial.characters import Talk, take
+
+NULL: Final = 0x60
+_OUTGOING: Final = frozenset((0x70, 0x84, 0xB0, 0xB2, 0xC0, 0xCA))
+"""Instructions whose data come from the card: MANAGE CHANNEL (open), GET CHALLENGE, READ BINARY, READ RECORD, GET
+RESPONSE, GET DATA. ISO/IEC 7816-4:2020, Table 4. Those with data both ways begin with the data to the card."""
+_INVALID_INS: Final = b"\x6d\x00"
+_NO_HEADER: Final = b""
+
+
+def talk(exchange: Callable[[bytes], bytes], *, one_by_one: bool = False, nulls: int = 0) -> Talk:
+    """Serve commands without end. ``exchange`` answers command APDUs of short length as at T=0.
+
+    ``one_by_one``: each byte of data is asked for by INS xor FF rather than all by INS. ``nulls``: as many NULL bytes
+    before each status, as from a card that needs more time.
+    """
+    answer, waiting = b"", (_NO_HEADER, b"")
+    while True:
+        header = yield from take(5, answer)
+        ins, p3 = header[1], header[4]
+        if ins >> 4 in (0x6, 0x9):
+            answer = _INVALID_INS
+            continue
+        pause = bytes((NULL,)) * nulls
+        if ins in _OUTGOING:
+            response = waiting[1] if waiting[0] == header else exchange(header)
+            waiting = (_NO_HEADER, b"")
+            count = len(response) - 2
+            if count and count != (p3 or 256):  # T=0 carries as many bytes as P3 says, or none. 10.3.2, 12.2.3
+                waiting = (header[:4] + bytes((count & 0xFF,)), response)
+                response = bytes((0x6C, count & 0xFF))
+            answer = pause + (_data(ins, response, one_by_one) if count and response[0] != 0x6C else response)
+            continue
+        waiting = (_NO_HEADER, b"")
+        body = b""
+        if p3 and one_by_one:
+            for _ in range(p3):
+                body += yield from take(1, bytes((ins ^ 0xFF,)))
+        elif p3:
+            body = yield from take(p3, bytes((ins,)))
+        answer = pause + exchange(header + body if p3 else header[:4])
+
+
+def _data(ins: int, response: bytes, one_by_one: bool) -> bytes:
+    """Data with their procedure bytes, then the status."""
+    if not one_by_one:
+        return bytes((ins,)) + response
+    return b"".join(bytes((ins ^ 0xFF, byte)) for byte in response[:-2]) + response[-2:]
