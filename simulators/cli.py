@@ -22,6 +22,8 @@ from simulators.issuer.http import IssuerServer
 from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, inspect_card
 from simulators.readers.protocols import CardInSlot
+from simulators.readers.serial.contact import SerialContact
+from simulators.readers.serial.pty import SerialSlot
 from simulators.readers.stock import StockDirectory, blank, make_stock
 from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
 from simulators.readers.vpcd import VpcdSlot
@@ -158,23 +160,38 @@ def attach(
     context: typer.Context,
     card: Annotated[Path, typer.Argument(help="A card file, or a stock directory to feed from.")],
     vpcd: Annotated[
-        list[str], typer.Option(help="HOST:PORT of a slot of the vsmartcard driver; repeat it to feed several slots.")
-    ],
+        list[str] | None,
+        typer.Option(
+            help="HOST:PORT of a slot of the vsmartcard driver; repeat it to feed several slots.", show_default=False
+        ),
+    ] = None,
+    serial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PORT",
+            help="Instead of a slot: path at which the card appears as a serial reader without a driver.",
+            show_default=False,
+        ),
+    ] = None,
     settle: Annotated[
         float, typer.Option(min=0.1, help="Feeding: seconds without power after which a card's job counts as over.")
     ] = SETTLE,
     real_time: Annotated[bool, typer.Option("--real-time", help="Respond as slowly as a real chip.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show each command header with its modelled time.")] = False,
 ) -> None:
-    """Put a card into a PC/SC slot, where any program finds it, until Ctrl-C.
+    """Put a card into a PC/SC slot or at a serial port, where any program finds it, until Ctrl-C.
 
     A default Debian installation of vsmartcard-vpcd has slots at 127.0.0.1:35963 and 35964. A stock directory feeds
     the slot: a finished card goes to DIR/issued and the next one is inserted. A card that comes out unfinished is
-    inserted once more, and then goes to DIR/rejects.
+    inserted once more, and then goes to DIR/rejects. At a serial port the card has power while the port is open.
 
     Example: membercard sim attach blanks --vpcd 127.0.0.1:35963 --vpcd 127.0.0.1:35964
     """
-    slots = [_address(text) for text in vpcd]
+    slots = [_address(text) for text in vpcd or ()]
+    if bool(slots) == (serial is not None):
+        raise typer.BadParameter("name slots with --vpcd or a port with --serial, and not both", param_hint="--vpcd")
+    if serial is not None and card.is_dir():
+        raise typer.BadParameter("a port takes one card; a stock directory feeds slots", param_hint="--serial")
     if not card.is_dir() and len(slots) > 1:
         raise typer.BadParameter(
             "one card goes into one slot; only a stock directory feeds several", param_hint="--vpcd"
@@ -184,7 +201,9 @@ def attach(
         signal.signal(name, lambda *_: stop.set())
     report_line = _reporter(context)
     wrap = _wrapper(real_time, trace, report_line)
-    if card.is_dir():
+    if serial is not None:
+        _hold_at_port(card, serial, wrap, report_line, stop)
+    elif card.is_dir():
         _feed(card, slots, settle, wrap, report_line, stop)
     else:
         _hold(card, slots[0], wrap, report_line, stop)
@@ -223,6 +242,38 @@ def _hold(
         report_line(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
         while not stop.is_set():
             time.sleep(_POLL_INTERVAL)
+    _report_time(card, report_line)
+
+
+def _hold_at_port(
+    path: Path,
+    port: Path,
+    wrap: Callable[[VirtualCard], CardInSlot],
+    report_line: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    chip = VirtualCard.open(path)
+    card = wrap(chip)
+    if chip.config.contactless:
+        raise typer.BadParameter("a contactless card has no contact", param_hint="--serial")
+    contact = SerialContact(card, chip.config.protocol, chip.config.ta1)
+    with SerialSlot(contact, report=report_line) as slot:
+        try:
+            port.symlink_to(slot.port)
+        except OSError as fault:
+            raise typer.BadParameter(
+                f"{port} cannot be created: {fault.strerror or type(fault).__name__}", param_hint="--serial"
+            ) from None
+        try:
+            report_line(f"{path.name} ({chip.chip_serial}) is at the serial port {port}; Ctrl-C takes it out")
+            while not stop.is_set():
+                time.sleep(_POLL_INTERVAL)
+        finally:
+            port.unlink(missing_ok=True)
+    _report_time(card, report_line)
+
+
+def _report_time(card: CardInSlot, report_line: Callable[[str], None]) -> None:
     if isinstance(card, TimedCard):
         report_line(f"{len(card.timing.exchanges)} exchanges would take a real chip {card.timing.session}")
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +19,11 @@ from simulators.cli import app
 from simulators.readers.reader import open_reader
 from simulators.readers.stock import blank, make_stock
 from simulators.virtual_card import VirtualCard
+from terminal.apdu import LinkProtocol
 from terminal.errors import ReaderNotFound
 from tests.support.cards import member_specimen
 from tests.support.foreign import host as foreign_host
+from tests.support.waiting import eventually
 
 
 def sim(*arguments: str | Path) -> Result:
@@ -146,3 +153,37 @@ def test_help_teaches(command: str) -> None:
     help_text = sim(command, "--help").stdout
     assert "Usage" in help_text
     assert len(help_text) > 400
+
+
+def test_a_card_at_a_serial_port(tmp_path: Path) -> None:
+    (path,) = make_stock(tmp_path / "blanks", 1, CardConfig(blank()))
+    port = tmp_path / "port"
+    command = [sys.executable, "-c", "from simulators.cli import app; app()", "attach", path, "--serial", port]
+    attached = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert eventually(port.exists)
+        handle = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        assert select.select([handle], [], [], 20)[0]
+        assert os.read(handle, 1) == b"\x3b"
+        os.close(handle)
+    finally:
+        attached.send_signal(signal.SIGINT)
+        _, lines = attached.communicate(timeout=20)
+    assert (attached.returncode, port.is_symlink()) == (0, False)
+    assert f"is at the serial port {port}" in lines
+
+
+def test_where_a_card_cannot_be_attached(tmp_path: Path) -> None:
+    (path,) = make_stock(tmp_path / "blanks", 1, CardConfig(blank()))
+    (touchless,) = make_stock(tmp_path / "touchless", 1, CardConfig(blank(), protocol=LinkProtocol.CONTACTLESS))
+    taken = tmp_path / "taken"
+    taken.touch()
+    for card, *options in (
+        (path,),
+        (path, "--serial", tmp_path / "port", "--vpcd", "127.0.0.1:35963"),
+        (path.parent, "--serial", tmp_path / "port"),
+        (touchless, "--serial", tmp_path / "port"),
+        (path, "--serial", taken),
+    ):
+        assert sim("attach", card, *options).exit_code == 2, options
+    assert taken.read_bytes() == b""

@@ -91,7 +91,7 @@ def test_bytes_one_by_one_and_waiting_time_at_t_0() -> None:
     assert card.commands == ["00200080021234", "00B2010C02"]
 
 
-def test_data_of_another_length_than_asked_for_wait_for_the_right_one() -> None:
+def test_data_of_another_length_than_le_wait_for_the_right_one() -> None:
     contact, card = t0("01026282", "9000")
     assert contact.receive(bytes.fromhex("00B0000000")) == bytes.fromhex("6C02")
     assert contact.receive(bytes.fromhex("00B0000002")) == bytes.fromhex("B001026282")
@@ -170,7 +170,7 @@ def test_pps_then_blocks_at_t_1() -> None:
     assert contact.receive(block(0x00, SELECT)) == block(0x00, b"\x90\x00")
 
 
-def test_a_first_block_with_a_wrong_parity_is_asked_for_again() -> None:
+def test_a_first_block_with_a_wrong_parity_is_requested_again() -> None:
     contact = SerialContact(Echo("9000", protocol=T1), T1)
     contact.power_on()
     raw = block(0x00, SELECT)

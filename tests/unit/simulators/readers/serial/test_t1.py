@@ -61,7 +61,7 @@ def test_chains_both_ways() -> None:
     assert card.commands == [COMMAND + b"\xaa\xbb"]
 
 
-def test_a_damaged_block_is_asked_for_again_and_the_command_runs_once() -> None:
+def test_a_damaged_block_is_requested_again_and_the_command_runs_once() -> None:
     card = Card(b"\x90\x00")
     raw = bytearray(block(0x00, COMMAND))
     raw[5] ^= 0x04
@@ -153,7 +153,7 @@ def test_an_aborted_chain_leaves_nothing() -> None:
     assert card.commands == [COMMAND]
 
 
-def test_more_time_is_asked_for_before_the_command_runs() -> None:
+def test_more_time_is_requested_before_the_command_runs() -> None:
     card = Card(b"\x90\x00", extend=5)
     assert card.send(block(0x00, COMMAND)) == block(WTX, "05")
     assert card.commands == []
