@@ -151,11 +151,23 @@ class SerialContact:
         if not request[1] & 0x10 or self._manner.refuses_pps:
             agreed = bytes((_PPSS, request[1] & 0x0F))
             return agreed + bytes((reduce(xor, agreed),))
-        if request[2] not in (self._ta1, DEFAULT_TA1):
+        rate = self._rate(request[2])
+        if rate is None:
             yield from self._silent()
-        self.rate = Wire(self._protocol, request[2], _CLOCK).bit_rate
+        else:
+            self.rate = rate
         agreed = bytes((_PPSS, request[1] & 0x1F, request[2]))
         return agreed + bytes((reduce(xor, agreed),))
+
+    def _rate(self, pps1: int) -> float | None:
+        """Bits a second of a proposed PPS1; None unless between the first rate and the one that TA1 offers. 9.2."""
+        try:
+            rate = Wire(self._protocol, pps1, _CLOCK).bit_rate
+        except ValueError:  # reserved
+            return None
+        fastest = Wire(self._protocol, self._ta1, _CLOCK).bit_rate
+        between = min(self._first, fastest) <= rate <= max(self._first, fastest)
+        return rate if between else None
 
     def _coded(self, characters: bytes) -> bytes:
         return inverse(characters) if self._manner.inverse else characters

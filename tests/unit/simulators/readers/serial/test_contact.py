@@ -99,6 +99,17 @@ def test_data_of_another_length_than_le_wait_for_the_right_one() -> None:
     assert card.commands == ["00B0000000", "00B0000002"]
 
 
+def test_data_of_a_command_that_brought_none_follow_by_get_response() -> None:
+    contact, card = t0("6C03", "0102039000", "6C02", "AABB6283")
+    assert contact.receive(SELECT) == bytes.fromhex("6103")
+    assert contact.receive(bytes.fromhex("00C0000004")) == bytes.fromhex("6C03")
+    assert contact.receive(bytes.fromhex("00C0000001")) == bytes.fromhex("C0016102")
+    assert contact.receive(bytes.fromhex("00C0000002")) == bytes.fromhex("C002039000")
+    assert contact.receive(SELECT) == bytes.fromhex("6102")
+    assert contact.receive(bytes.fromhex("00C0000002")) == bytes.fromhex("C0AABB6283")
+    assert card.commands == ["00A40400", "00A4040003", "00A40400", "00A4040002"]
+
+
 def test_an_instruction_that_could_be_a_status_is_refused() -> None:
     contact, card = t0("9000")
     assert contact.receive(bytes.fromhex("0060000000")) == bytes.fromhex("6D00")
@@ -137,12 +148,20 @@ def test_the_rate_that_pps_agrees_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [ppss(0x11, 0x94), ppss(0x10, 0x97), ppss(0x12), ppss(0x10, 0x94)[:-1] + b"\x00"], ids=str
+    "request_",
+    [ppss(0x11, 0x94), ppss(0x10, 0x97), ppss(0x10, 0x7F), ppss(0x12), ppss(0x10, 0x94)[:-1] + b"\x00"],
+    ids=str,
 )
 def test_a_pps_request_that_cannot_be_met_is_not_answered(request_: bytes) -> None:
     contact, _ = t0("9000")
     assert contact.receive(request_) == b""
     assert contact.receive(SELECT) == b""
+
+
+def test_a_rate_below_the_one_that_is_offered() -> None:
+    contact, _ = t0("9000")
+    assert contact.receive(ppss(0x10, 0x93)) == ppss(0x10, 0x93)
+    assert contact.rate == pytest.approx(3.5712e6 * 4 / 512)
 
 
 def test_a_card_that_stays_with_its_first_rate_and_fields_that_it_does_not_know() -> None:
