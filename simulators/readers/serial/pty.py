@@ -25,6 +25,8 @@ _TCGETS2: Final = 0x802C542A
 _TERMIOS2: Final = 44
 _POLL: Final = 0.002
 """Seconds between looks for a program that opens the port; below the shortest time that it stays closed."""
+_RESET: Final = 0.011
+"""Seconds between the power and the answer to reset: 40,000 clock cycles at most. ISO/IEC 7816-3:2006, 6.2.2."""
 _TOLERANCE: Final = 0.05
 """How far the port's rate may be from the card's: a character of ten bits is read wrong beyond it."""
 _STOPPED: Final = 0.2
@@ -79,6 +81,7 @@ class SerialSlot:
                 continue
             if not powered:
                 powered, self._noted = True, ""
+                time.sleep(_RESET)  # the program throws away what came before it was ready
                 self._write(self._contact.power_on())
             elif events & select.POLLIN:
                 self._serve()

@@ -35,7 +35,7 @@ def talk(exchange: Callable[[bytes], bytes], *, one_by_one: bool = False, nulls:
         elif ins == _GET_RESPONSE and pending:
             response, pending = _part(pending, p3 or 256)
             answer = pause + (_data(ins, response, one_by_one) if len(response) > 2 else response)
-        elif ins in _OUTGOING:
+        elif ins in _OUTGOING and not _secured(header[0]):
             response = waiting[1] if waiting[0] == header else exchange(header)
             waiting, pending = (_NO_HEADER, b""), b""
             count = len(response) - 2
@@ -56,6 +56,12 @@ def talk(exchange: Callable[[bytes], bytes], *, one_by_one: bool = False, nulls:
                 pending = exchange(header[:4] + response[1:])
                 response = _more(pending)
             answer = pause + response
+
+
+def _secured(cla: int) -> bool:
+    """Whether a command comes under secure messaging: its MAC are data to the card, whatever the instruction. ISO/IEC
+    7816-4:2020, 5.4.1; GPC 2.3.1, 11.1.4."""
+    return bool(cla & (0x20 if cla & 0x40 else 0x0C))
 
 
 def _part(pending: bytes, wanted: int) -> tuple[bytes, bytes]:

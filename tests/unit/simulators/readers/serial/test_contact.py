@@ -110,6 +110,14 @@ def test_data_of_a_command_that_brought_none_follow_by_get_response() -> None:
     assert card.commands == ["00A40400", "00A4040003", "00A40400", "00A4040002"]
 
 
+@pytest.mark.parametrize("cla", ["04", "0C", "84", "60"])
+def test_a_command_under_secure_messaging_brings_its_mac(cla: str) -> None:
+    contact, card = t0("6108")
+    assert contact.receive(bytes.fromhex(f"{cla}B2012C02")) == b"\xb2"
+    assert contact.receive(b"\xaa\xbb") == bytes.fromhex("6108")
+    assert card.commands == [f"{cla}B2012C02AABB"]
+
+
 def test_an_instruction_that_could_be_a_status_is_refused() -> None:
     contact, card = t0("9000")
     assert contact.receive(bytes.fromhex("0060000000")) == bytes.fromhex("6D00")
