@@ -85,7 +85,7 @@ def counter_lost(page: Page, at: Served) -> None:
 
 def offers(page: Page, at: Served) -> None:
     """What the member of the good card can have. The card stays in the slot: its offers leave with it."""
-    page.set_viewport_size({"width": SIZE["width"], "height": 900})  # verdict and offers whole
+    page.set_viewport_size({"width": SIZE["width"], "height": 1040})  # verdict and offers whole
     page.goto("/counter?reader=counter")
     page.wait_for_selector("#verdict")
     at.service.readers.slot("counter").insert(at.station.slot_cards / "1-good.card")

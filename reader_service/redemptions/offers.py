@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from programme.benefit import Counting, Product
+from programme.benefit import Benefit, Counting, Product
 from programme.decision import decide
 from programme.facts import Beneficiary, BenefitRequest, BenefitUse, PastUses
 from programme.outcome import Allowed, RefusalCode, Refused
@@ -114,16 +114,23 @@ def offers_of(
     *,
     online: bool = False,
 ) -> tuple[CounterOffer, ...]:
-    """Every product of the benefits that merchants of these kinds give, those that can be chosen first. ``at`` is the
-    local time; ``online``: the office can be asked for what it counts."""
+    """Every product of the benefits that merchants of these kinds give, those that can be chosen first; a sequence in
+    the order of its phases. ``at`` is the local time; ``online``: the office can be asked for what it counts."""
     here = frozenset(kinds)
     listed = [
         _offer(offer, code, product, facts, earlier, at, online)
         for offer in programme.offers()
         if here.intersection(offer.benefit.merchants)
-        for code, product in offer.benefit.products.items()
+        for code, product in _in_order(offer.benefit)
     ]
     return tuple(sorted(listed, key=lambda one: not one.possible))
+
+
+def _in_order(benefit: Benefit) -> list[tuple[str, Product]]:
+    """The products with their codes: those of a sequence by their first phase, then all others."""
+    phases = [phase.product for phase in benefit.phases]
+    places = {code: phases.index(code) for code in phases}
+    return sorted(benefit.products.items(), key=lambda item: places.get(item[0], len(phases)))
 
 
 def _judged_here(offer: Offer, online: bool) -> Offer:

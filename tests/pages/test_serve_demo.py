@@ -28,13 +28,19 @@ def test_a_station_opens_is_used_and_leaves_nothing_behind(tmp_path: Path) -> No
             assert lanes == ["Counter", "Lane 1", "Lane 2", "Lane 3", "Lane 4"]
             assert client.get("/station").status_code == 200
         with httpx.Client(base_url=address, timeout=PATIENCE) as client:
-            assert offered(client, address, passwords) == {
+            offers = offered(client, address, passwords)
+            assert offers == {
                 "公园年票": (10300, 1),
                 "电影票": (None, 12),
                 "健身（首次体验）": (0, None),
                 "健身（单次）": (6000, None),
                 "健身（会员卡）": (None, None),
             }
+            assert [title for title in offers if "健身" in title] == [
+                "健身（首次体验）",
+                "健身（单次）",
+                "健身（会员卡）",
+            ]
     finally:
         process.send_signal(signal.SIGINT)
         _, output = process.communicate(timeout=PATIENCE)
