@@ -44,6 +44,11 @@ def person_of(conn: Connection, actor: str) -> str:
     return bare
 
 
+def person_key(conn: Connection, actor: str) -> str:
+    """The same for every actor behind whom one person is, however their names are written."""
+    return fold(person_of(conn, actor))
+
+
 def same_person(conn: Connection, one: str, other: str) -> bool:
     """Whether one person is behind both actors, however their names are written. Every rule that needs a second person
     asks here."""

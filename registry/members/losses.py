@@ -17,7 +17,7 @@ from registry.batches.approval import discard
 from registry.batches.lookup import batch_on_record
 from registry.batches.persons import open_person
 from registry.batches.reviews import ReviewEvent, ReviewStep, record_step
-from registry.db.actors import refuse_same_person
+from registry.db.actors import person_key, refuse_same_person
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_name
@@ -248,7 +248,9 @@ class Losses:
 
     def _identify(self, card_number: str, caller: Caller, by: str) -> frozenset[Question]:
         """The caller's right answers. Raises NotOnRecord, RegistryConflict for too few; the audit keeps the attempt."""
-        key, now = f"caller {card_number} {by}", self._context.clock()
+        now = self._context.clock()
+        with self._context.read() as conn:
+            key = f"caller {card_number} {person_key(conn, by)}"
         known = self._calls.of([key]).get(key)
         until = known.blocked_until if known is not None and known.blocked_until is not None else now
         with self._context.write() as conn:
@@ -258,8 +260,7 @@ class Losses:
             right = caller.right_answers(open_person(self._context.personal, member), unit)
             identified = len(right) == len(Question) if until > now else caller.identified(right)
             if not identified:
-                subject = f"card:{card_number}-{card.sequence}"
-                kind = caller.kind.value
+                subject, kind = f"card:{card_number}-{card.sequence}", caller.kind.value
                 self._context.audit(conn, by, "card.caller-refused", subject, "", caller=kind, right=len(right))
         if identified:
             self._calls.clear(key)

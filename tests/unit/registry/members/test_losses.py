@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import text
@@ -235,6 +235,16 @@ def test_after_callers_who_are_not_identified_this_clerk_needs_every_answer_for_
     assert call({}) == "caller-unidentified"
     assert call(THREE) == "caller-attempts"
     assert registry.losses.report(card.card_number, by="李", reason="本人到窗口").channel is LossChannel.WINDOW
+
+
+def test_callers_of_all_tokens_of_a_clerk_count_together(registry: Registry, card: Card) -> None:
+    registry.users.add("li", "李", "x", ["registrar"], by="root")
+    until = datetime.now(UTC) + timedelta(days=1)
+    tokens = [registry.tokens.make(f"t{n}", bytes([n]) * 32, ["registrar"], until=until, by="li") for n in range(3)]
+    for by in ("Li", *(f"t{n} (token {token.id})" for n, token in enumerate(tokens))):
+        with pytest.raises(RegistryConflict) as refused:
+            registry.losses.report(card.card_number, by=by, reason="来电", caller=Caller(CallerKind.OTHER, {}))
+    assert refused.value.reason == "caller-attempts"
 
 
 @pytest.mark.parametrize(("by", "every"), [("李", True), ("张", False)], ids=["every answer", "another clerk"])
