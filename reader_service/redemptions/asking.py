@@ -64,8 +64,9 @@ def reach(line: IssuerLine, journal: RedemptionJournal, title: Sentence, at: dat
 def ask(
     line: IssuerLine, journal: RedemptionJournal, intent: Intent, at: datetime, *, recovered: bool = False
 ) -> JournalRow | Refused:
-    """The last row about the intent: ``given``, or ``torn`` where nobody knows whether the office has counted. Refused:
-    the office has counted nothing, and the intent has ended. Raises JournalError, CodecError for a request of another
+    """The last row about the intent: ``given``, or ``torn`` where nobody knows whether the office has counted, as after
+    an earlier request (``recovered``) to an office that does not accept this counter any more. Refused: the office has
+    counted nothing, and the intent has ended. Raises JournalError, CodecError for a request of another
     version."""
     if journal.granted(intent) is None or at - intent.at > REPEATED_FOR:
         try:
@@ -74,7 +75,8 @@ def ask(
             journal.torn(intent, at)
             return journal.last_of(intent)
         except UploadRefused as refused:
-            if refused.fault is UploadFaultCode.ANSWER:
+            earlier = recovered and refused.fault is not UploadFaultCode.JOURNAL  # that row is another request there
+            if earlier or refused.fault is UploadFaultCode.ANSWER:
                 journal.torn(intent, at)
                 return journal.last_of(intent)
             journal.finish(intent, IntentResult(RowKind.REFUSED, reason=refused.fault.value), at)

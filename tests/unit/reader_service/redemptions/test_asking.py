@@ -190,6 +190,18 @@ def test_an_answer_of_something_else_is_no_refusal(till: CounterRedemptions, iss
     assert recovered(till, card).outcome is CounterOutcome.RECOVERED
 
 
+def test_a_token_that_is_refused_later_says_nothing_of_what_was_counted(
+    till: CounterRedemptions, issuer: Issuer
+) -> None:
+    issuer.lost.append(ReceiverAway("lost"))
+    card = RedeemingCard()
+    ticket(till, card)
+    issuer.early_faults.append(UploadRefused(UploadFaultCode.TOKEN))
+    assert recovered(till, card).outcome is CounterOutcome.TORN
+    assert recovered(till, card).outcome is CounterOutcome.RECOVERED
+    assert len(issuer.counted) == 1
+
+
 def test_a_token_that_is_refused_ends_the_request_with_what_to_do(till: CounterRedemptions, issuer: Issuer) -> None:
     issuer.early_faults.append(UploadRefused(UploadFaultCode.TOKEN))
     refused = ticket(till, RedeemingCard())
