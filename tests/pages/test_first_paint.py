@@ -83,7 +83,8 @@ def painted(page: Page, path: str, *, posts: bool = True) -> Iterator[Paint]:
     """``page`` at ``path`` before its scripts; with ``posts`` forms are taken instead of sent."""
     paint = Paint(page)
     page.route("**/static/**/*.js", paint.hold)
-    page.route("**/static/page.js", lambda route: route.continue_())
+    for classic in ("page.js", "counter/scan.js"):
+        page.route(f"**/static/{classic}", lambda route: route.continue_())
     if posts:
         page.route("**/*", paint.take)
     page.goto(path, wait_until="commit")

@@ -22,6 +22,7 @@ from terminal.member.journal_rows import RowKind
 from terminal.member.signed import Issue
 from terminal.secret import Secret
 from tests.pages.test_every_page import problems
+from tests.pages.test_first_paint import painted
 from tests.support.registry.redeemed import PARK
 from tests.support.service.merchant import Edition, place
 from tests.support.service.pages import Served, Sessions, served
@@ -244,6 +245,20 @@ def test_a_scanner_prints_the_receipt_goes_back_and_finds_a_receipt_again(
     page.wait_for_url("**/counter")
     scan(page, f"*{receipt}")
     expect(page.locator(".receipt")).to_contain_text(receipt)
+
+
+def test_a_code_that_is_scanned_before_any_module_is_there_is_printed_and_counted(
+    sessions: Sessions, merchant: Served, reader: str
+) -> None:
+    page, _ = sessions.open_page("counter", "en", path="/counter")
+    insert(merchant, reader, OTHER)
+    number = redeem_one(page, "Park pass").rpartition("-")[2]
+    with painted(page, f"/counter/receipts/{number}", posts=False) as paint:
+        page.evaluate("window.print = () => dispatchEvent(new Event('afterprint'))")
+        scan(page, "*PRINT")
+        expect(page.locator(".receipt")).not_to_contain_text("REPRINT (COPY)")
+        paint.release()
+        expect(page.locator(".receipt")).to_contain_text("REPRINT (COPY)")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -1,6 +1,5 @@
 // Counter: a verdict is announced and heard, and leaves the screen after the card was taken out.
 import { announce } from "./live.js";
-import "./counter/scan.js";
 import { soundButton, tone } from "./sound.js";
 
 const CLEARED_AFTER = 20_000;

@@ -7,7 +7,7 @@
   if (location.pathname === "/login") sessionStorage.setItem("signed out", "yes");
 
   // --- presses before the modules ------------------------------------------------------------------------------------
-  const MODULES_NEEDED = "[hx-get], [data-module]";
+  const MODULES_NEEDED = "[hx-get], [data-module], [data-print]"; // what was printed is noted through htmx
   const waiting = [];
   let ready = false;
 
@@ -117,7 +117,7 @@
 
   // --- paper ---------------------------------------------------------------------------------------------------------
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-print]")) print();
+    if (ready && target.closest("[data-print]")) print();
   });
 
   // --- messages ------------------------------------------------------------------------------------------------------
