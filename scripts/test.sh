@@ -41,10 +41,10 @@ end() {
 }
 
 # A file's tests stay in one process, which makes their fixtures once; files are given out in the order of collection.
-# Tests also wait, for processes and readers: one worker more than there are processors.
+# Tests also wait, for processes, browsers and readers: two workers more than there are processors.
 run() {
   PCSCLITE_CSOCK_NAME=/nowhere/pcscd.comm \
-    .venv/bin/python -m pytest -n $(($(nproc) + 1)) --dist loadfile --no-loadscope-reorder "$@" &
+    .venv/bin/python -m pytest -n $(($(nproc) + 2)) --dist loadfile --no-loadscope-reorder "$@" &
   wait $! # a trap runs at once while this shell waits, and only after a command in the foreground
 }
 case $what in

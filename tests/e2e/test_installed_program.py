@@ -12,6 +12,7 @@ import typer
 from membercard.cli import app
 from tests.support.cli import Done, IssuerDirectory
 from tests.support.paths import ROOT
+from tests.support.thorough import repeats
 
 COMMANDS = [
     "demo --help",
@@ -50,7 +51,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS[:: repeats(2, 1)])
 def test_the_script_says_what_a_forked_command_says(home: IssuerDirectory, tmp_path: Path, command: str) -> None:
     profile = ROOT / "personalize" / "profiles" / "union-member.yaml"
     programme = ROOT / "programme" / "examples" / "beijing.yaml"
