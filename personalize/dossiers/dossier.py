@@ -7,8 +7,8 @@ sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
@@ -22,9 +22,9 @@ _SecretT = TypeVar("_SecretT", bound=SecretValue)
 MEMBER, PAYMENT, DIRECTORY = "member", "payment", "directory"
 """Kinds of applications. What prepares and checks each is in ``personalize.applications``."""
 
-FORMAT = 2
-_FIRST_FORMAT = 1
-"""A field for each kind instead of a list; still read, no longer written."""
+FORMAT = 3
+_FIRST_FORMAT, _CHIP_ONLY = 1, 2
+"""Still read, no longer written: a field for each kind instead of a list, and dossiers without stripe and face."""
 _OPTIONS: tuple[list[Any], ...] = ([], [None], ["A"], ["B"])
 """What may follow application keys: the derivation option, which the first dossiers did not have."""
 
@@ -96,6 +96,10 @@ class Dossier:
     card_number: str
     sequence: int
     applications: tuple[DossierApplication, ...]
+    stripe: tuple[str, str, str] = ("", "", "")
+    """Text of tracks 1, 2 and 3 without sentinels; empty tracks are not written."""
+    face: Mapping[str, str] = field(default_factory=dict)
+    """Text of the fields of the card's face, by the name of the field; empty: nothing is printed."""
 
     @property
     def context(self) -> str:
@@ -137,6 +141,8 @@ class Dossier:
                 "card_number": self.card_number,
                 "sequence": self.sequence,
                 "applications": [_application(application) for application in self.applications],
+                "stripe": self.stripe,
+                "face": dict(self.face),
             },
             bytes_mode="hex",
         )
@@ -146,11 +152,16 @@ class Dossier:
         """Raises DossierError when the bytes are not a dossier of a known format."""
         try:
             data = json.loads(raw)
-            if data["format"] not in (FORMAT, _FIRST_FORMAT):
+            if data["format"] not in (FORMAT, _CHIP_ONLY, _FIRST_FORMAT):
                 raise DossierError(f"a dossier of format {data['format']}; this program knows format {FORMAT}")
             listed = _listed_by_kind(data) if data["format"] == _FIRST_FORMAT else data["applications"]
-            return cls(data["card_number"], data["sequence"], tuple(map(_read_application, listed)))
-        except (ValueError, KeyError, TypeError):
+            applications = tuple(map(_read_application, listed))
+            if data["format"] != FORMAT:
+                return cls(data["card_number"], data["sequence"], applications)
+            track1, track2, track3 = (str(track) for track in data["stripe"])
+            face = {str(name): str(text) for name, text in data["face"].items()}
+            return cls(data["card_number"], data["sequence"], applications, (track1, track2, track3), face)
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise DossierError("the bytes are no dossier, or a damaged one") from None
 
 

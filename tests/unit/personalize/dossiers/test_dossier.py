@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,11 +28,35 @@ def aids_and_values(application: dict[str, Any]) -> tuple[list[str], list[tuple[
 def test_a_dossier_of_the_first_format_opens_with_every_value(name: str) -> None:
     before, dossier = json.loads(stored(name)), Dossier.decode(stored(name))
     after = json.loads(dossier.encode())
-    assert after["format"] == 2
+    assert after["format"] == 3
     assert (after["card_number"], after["sequence"]) == (before["card_number"], before["sequence"])
     applications = [before["member"], *([before["payment"]] if before["payment"] else []), *before["directories"]]
     assert list(map(aids_and_values, after["applications"])) == list(map(aids_and_values, applications))
     assert Dossier.decode(dossier.encode()) == dossier
+
+
+@pytest.mark.parametrize("name", ["member", "member-and-bank"])
+def test_a_dossier_of_the_second_format_opens_without_stripe_and_face(name: str) -> None:
+    dossier = Dossier.decode(stored(f"{name}-2"))
+    assert dossier == Dossier.decode(stored(name))
+    assert (dossier.stripe, dossier.face) == (("", "", ""), {})
+
+
+def test_stripe_and_face_are_stored_with_the_chip() -> None:
+    tracks = ("B6210971300000000001^ZHANG/SAN^3012220", "6210971300000000001=3012220", "")
+    dossier = replace(
+        Dossier.decode(stored("member")), stripe=tracks, face={"name": "张三", "member_number": "1300012"}
+    )
+    assert Dossier.decode(dossier.encode()) == dossier
+    assert "ZHANG" not in repr(dossier)
+    assert "张三" not in repr(dossier)
+
+
+@pytest.mark.parametrize("field", [{"stripe": ["", ""]}, {"face": ["name"]}, {"stripe": None}])
+def test_damaged_stripes_and_faces_are_damaged_dossiers(field: dict[str, Any]) -> None:
+    data = json.loads(Dossier.decode(stored("member")).encode()) | field
+    with pytest.raises(DossierError, match="damaged"):
+        Dossier.decode(json.dumps(data).encode())
 
 
 def test_the_first_format_repeated_what_the_member_application_has() -> None:
