@@ -80,10 +80,11 @@ class MachineFault(ReaderFault):
     """The machine cannot do what it was ordered to. ``machine`` names it, ``detail`` is what it answered.
 
     ``retryable`` says whether the same order may succeed after the remedy; a card that is inside stays inside.
+    ``spoiled``: a part of the face may be on the card, so that the order is not repeated with this card.
     """
 
-    def __init__(self, machine: str, code: MachineFaultCode, detail: str = "") -> None:
-        self.machine, self.code, self.detail = machine, code, detail
+    def __init__(self, machine: str, code: MachineFaultCode, detail: str = "", *, spoiled: bool = False) -> None:
+        self.machine, self.code, self.detail, self.spoiled = machine, code, detail, spoiled
         self.remedy = REMEDIES[code]
         self.retryable = code is not MachineFaultCode.LACKS
         cause = detail or code.removeprefix("machine-").replace("-", " ")

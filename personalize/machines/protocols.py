@@ -174,10 +174,16 @@ class StripeEncoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class PrintedFace:
     """A card's faces as pictures (RGB, 1016 × 648 dots at 300 dpi with bleed); ``back`` is None where it stays as it
-    is. The pictures show personal data: they are not stored."""
+    is. The pictures show personal data: they are not stored.
+
+    ``front_resin`` and ``back_resin`` (L, of the same size) are what a colour printer prints with black resin and not
+    with dye: 0 none to 255 all of the dot. None leaves it to the driver, which looks for black text by itself.
+    """
 
     front: Image
     back: Image | None = None
+    front_resin: Image | None = None
+    back_resin: Image | None = None
 
 
 @runtime_checkable
@@ -186,5 +192,6 @@ class FacePrinter(Protocol):
 
     def print_face(self, face: PrintedFace) -> None:
         """Returns when the print is done; the card is inside still, or on its way to the output where the machine
-        cannot hold a printed card. Raises MachineFault (RIBBON and its kind)."""
+        cannot hold a printed card. Raises MachineFault (RIBBON and its kind), which says whether the card is spoiled;
+        after a fault of the link it is."""
         ...
