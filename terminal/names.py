@@ -7,9 +7,12 @@ that are no white space.
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Final
 
 _HIDDEN_RANGES: Final = (
@@ -68,9 +71,8 @@ def _folded(text: str) -> str:
 
 def _skeleton(text: str) -> str:
     """UTS 39, 4: decomposed, without what cannot be seen, each character by its prototype."""
-    table = _prototypes()
     shown = (c for c in unicodedata.normalize("NFD", text) if not c.isspace() and not hidden(c))
-    return unicodedata.normalize("NFD", "".join(table.get(c, c) for c in shown))
+    return unicodedata.normalize("NFD", "".join(map(_prototype, shown)))
 
 
 def _nfkc(text: str) -> str:
@@ -78,23 +80,40 @@ def _nfkc(text: str) -> str:
 
 
 @cache
-def _prototypes() -> dict[str, str]:
-    """The prototype of each confusable character. The library lists the pairs in both directions, so the prototype is
-    the one form that is several characters, or else a letter before a digit before a sign."""
-    from confusable_homoglyphs.confusables import confusables_data  # a second file of a megabyte
+def _lookalikes() -> Mapping[str, Sequence[Mapping[str, str]]]:
+    """The library's table: the pairs of forms that look alike, in both directions."""
+    # As the library reads it, without its second table of a megabyte.
+    path = files("confusable_homoglyphs") / "confusables.json"
+    table: dict[str, list[dict[str, str]]] = json.loads(path.read_text("utf-8"))
+    return table
 
-    parents: dict[str, str] = {}
 
-    def root(form: str) -> str:
-        while (parent := parents.setdefault(form, form)) != form:
-            form = parent
-        return form
+@cache
+def _bare_forms() -> Mapping[str, Sequence[str]]:
+    """The forms of the table that have direction marks around them, by what is left without these."""
+    forms: dict[str, list[str]] = {}
+    for form in _lookalikes():
+        if (bare := _bare(form)) != form:
+            forms.setdefault(bare, []).append(form)
+    return forms
 
-    for character, lookalikes in confusables_data.items():
-        for lookalike in lookalikes:
-            first, second = sorted(map(root, map(_bare, (character, lookalike["c"]))), key=_rank)
-            parents[second] = first
-    return {form: prototype for form in parents if len(form) == 1 and (prototype := root(form)) != form}
+
+@cache
+def _prototype(character: str) -> str:
+    """The prototype of a character, or itself. The library lists the pairs in both directions, so the prototype of all
+    that look alike, directly or by others, is the one form that is several characters, or else a letter before a digit
+    before a sign."""
+    table, marked = _lookalikes(), _bare_forms()
+    alike, unseen = {character}, [character]
+    while unseen:
+        form = unseen.pop()
+        for listed in (form, *marked.get(form, ())):
+            for pair in table.get(listed, ()):
+                lookalike = _bare(pair["c"])
+                if lookalike not in alike:
+                    alike.add(lookalike)
+                    unseen.append(lookalike)
+    return min(alike, key=_rank)
 
 
 def _rank(form: str) -> tuple[object, ...]:
