@@ -23,6 +23,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.parser import RoundTripParser
 
 from terminal.errors import CodecError
 
@@ -75,38 +76,51 @@ def parse_located(model: type[M], text: str, name: str, kind: str) -> tuple[M, C
 
 def _load(text: str, name: str) -> Any:
     """The values of a file, with their lines. Raises CodecError."""
+    if len(text) > MAX_BYTES:
+        raise CodecError(f"{name}: more than {MAX_BYTES:,} characters")
+    yaml = YAML(typ="rt")
+    yaml.Parser = _BoundedParser
     try:
-        _refuse_unbounded(text, name)
-        return YAML(typ="rt").load(text)
+        return yaml.load(text)
+    except _Refused as refused:
+        raise CodecError(f"{name}:{refused.line}: {refused}") from None
     except YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         raise CodecError(f"{where}: not YAML: {getattr(fault, 'problem', None) or 'it cannot be read'}") from None
-    except CodecError:
-        raise
     except (ValueError, OverflowError):  # what looks like a date or a number and is none, such as 2026-13-45
         raise CodecError(f"{name}: a value is no text, date or number; write it in quotation marks") from None
 
 
-def _refuse_unbounded(text: str, name: str) -> None:
-    """Look through the file before anything is built of it. Raises CodecError, YAMLError."""
-    if len(text) > MAX_BYTES:
-        raise CodecError(f"{name}: more than {MAX_BYTES:,} characters")
+class _BoundedParser(RoundTripParser):
+    """Gives only events that build what the file shows: each is looked at before anything is built of it. Raises
+    _Refused."""
+
     depth = 0
-    for event in YAML(typ="rt").parse(text):
-        line = event.start_mark.line + 1
+
+    def get_event(self) -> Any:
+        event = super().get_event()
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise CodecError(f"{name}:{line}: anchors and aliases (& and *) are not taken; write the value out")
+            raise _Refused(event, "anchors and aliases (& and *) are not taken; write the value out")
         if isinstance(event, ScalarEvent) and event.value == _MERGE and event.style is None:
-            raise CodecError(f"{name}:{line}: merge keys ({_MERGE}) are not taken; write the fields out")
+            raise _Refused(event, f"merge keys ({_MERGE}) are not taken; write the fields out")
         if _tagged(event):
-            raise CodecError(f"{name}:{line}: tags (!) are not taken; write the value alone")
+            raise _Refused(event, "tags (!) are not taken; write the value alone")
         if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise CodecError(f"{name}:{line}: lists and mappings more than {MAX_DEPTH} deep")
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise _Refused(event, f"lists and mappings more than {MAX_DEPTH} deep")
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            depth -= 1
+            self.depth -= 1
+        return event
+
+
+class _Refused(Exception):
+    """What is not taken, and where."""
+
+    def __init__(self, event: Event, reason: str) -> None:
+        super().__init__(reason)
+        self.line = event.start_mark.line + 1
 
 
 def _tagged(event: Event) -> bool:
