@@ -29,21 +29,29 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from pkgutil import walk_packages
-from types import TracebackType
-from typing import Self, TextIO, TypedDict, Unpack
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypedDict, Unpack
 
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
+if TYPE_CHECKING:
+    import typer
+
 _PACKAGES = ("membercard", "personalize", "programme", "reader_service", "registry", "simulators", "terminal")
 _PRELOADED = (
+    "_strptime",
     "alembic.command",
     "alembic.runtime.migration",
     "matplotlib.figure",
     "matplotlib.backends.backend_svg",
     "openpyxl",
     "python_calamine",
+    "fontTools.ttLib.tables.otTables",
+    "fpdf",
+    "rich._emoji_codes",
     "rich.markdown",
+    "ruamel.yaml.mergevalue",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "stdnum.cn.ric",
     "tongsuopy.backends.tongsuo",
@@ -234,16 +242,23 @@ def _warm_up() -> None:
     """Does once what each short command would do again: statements are compiled, the options of commands are read from
     their signatures, messages are sorted. Nothing of it depends on a command's words or environment."""
     import typer
+    from rich.cells import cell_len
 
     from membercard import cli, command_table, language
+    from personalize.profiles import profile
     from terminal.keys import SoftwareKeystore
+    from terminal.names import fold
     from terminal.secret import Secret
-    from tests.support import issuer
+    from tests.support import issuer, profiles
     from tests.support.registry import engines
 
     engines.share_statements()
     typer.main.get_params_from_function = cache(typer.main.get_params_from_function)  # type: ignore[attr-defined]
+    profile.parse_profile = cache(profile.parse_profile)  # type: ignore[assignment]
+    profile.load_profile(profiles.FILE)
     language._marks()
+    fold("甲")
+    cell_len("甲")
     before, passphrase = dict(os.environ), "once for all of them"
     with tempfile.TemporaryDirectory() as place, open(os.devnull, "w", encoding="utf-8") as nowhere:
         SoftwareKeystore.create(
@@ -257,9 +272,29 @@ def _warm_up() -> None:
     os.environ.clear()
     os.environ.update(before)
     tempfile.tempdir = None  # each command has the folder that its own environment names
-    root = typer.main.get_command(cli.app)
-    for row in command_table.listed():
-        root.get_command(None, row.name)  # type: ignore[attr-defined]
+    _build_commands(command_table, cli.app)
+
+
+def _build_commands(table: ModuleType, app: typer.Typer) -> None:
+    """Build each command once. A child changes its own copies only: it puts them into its language."""
+    import typer
+
+    root = typer.main.get_command(app)
+    commands = {row.name: root.get_command(None, row.name) for row in table.listed()}  # type: ignore[attr-defined]
+    kind = type(root)
+    find, build = kind.get_command, typer.main.get_command  # type: ignore[attr-defined]
+
+    def find_built(self: Any, context: Any, name: str) -> Any:
+        return find(self, context, name) if self._listing or name not in commands else commands[name]
+
+    kind.get_command = find_built  # type: ignore[attr-defined]
+    typer.main.get_command = lambda one: root if one is app else build(one)
+    unseen = [root, *commands.values()]
+    while unseen:
+        command = unseen.pop()
+        for parameter in command.params:
+            parameter.get_runtime_param()
+        unseen += getattr(command, "commands", {}).values()
 
 
 def _serve(modules: Sequence[str]) -> None:
