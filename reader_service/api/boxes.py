@@ -297,3 +297,27 @@ def list_xlsx(service: Svc, caller: Caller, box_id: BoxId) -> Response:
 )
 def labels_pdf(service: Svc, caller: Caller, box_id: BoxId) -> Response:
     return private_download(service.boxes.labels_pdf(caller, box_id), f"{box_id}-标签.pdf", PDF)
+
+
+@router.get(
+    "/{box_id}/carriers.pdf",
+    summary="Download the letters that cards are glued to",
+    description="A PDF file with names in clear, which is audited: a letter for each card in the order of the delivery "
+    "list, and a sheet before each unit. Role: registrar.",
+    response_class=Response,
+    responses={**file_response(PDF, "Letters of A4 for window envelopes."), **problems(404, 409, 422)},
+)
+def carriers_pdf(
+    service: Svc,
+    caller: Caller,
+    box_id: BoxId,
+    unit: Annotated[str, Query(max_length=400, description="Only this unit, by its whole name.")] = "",
+    lines: Annotated[
+        str, Query(max_length=200, examples=["3-7,9"], description="Only these lines of the delivery list.")
+    ] = "",
+    window: Annotated[
+        str, Query(max_length=10, description="The envelope: `gb` (DL and ZL) or `din` (DIN lang).")
+    ] = "gb",
+) -> Response:
+    pdf = service.boxes.carriers_pdf(caller, box_id, unit=unit, lines=lines, window=window)
+    return private_download(pdf, f"{box_id}-载卡函.pdf", PDF)

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 _RETURN: Final = "return"
 _PDF: Final = "application/pdf"
-_SHEETS: Final[Mapping[str, str]] = {"list.pdf": "发放表.pdf", "list.xlsx": "发放表.xlsx", "labels.pdf": "标签.pdf"}
+_SHEETS: Final[Mapping[str, str]] = {
+    "list.pdf": "发放表.pdf",
+    "list.xlsx": "发放表.xlsx",
+    "labels.pdf": "标签.pdf",
+    "carriers.pdf": "载卡函.pdf",
+}
 _LINE_DIGITS: Final = 4
 """A number of so many digits at most is a line of the delivery list, and no card number."""
 
@@ -217,7 +222,7 @@ def step(request: Request, shell: PageShell, service: Svc, box_id: str, step: st
 
 @router.get("/packing/{box_id}/{sheet}")
 def sheet(request: Request, service: Svc, box_id: str, sheet: str) -> Response:
-    """The delivery list or the labels, with names in clear, which no cache keeps."""
+    """The delivery list, the labels or the carriers, with names in clear, which no cache keeps."""
     who = principal_of(request)
     if sheet not in _SHEETS:
         raise NotFound("there is no such sheet")
@@ -225,6 +230,7 @@ def sheet(request: Request, service: Svc, box_id: str, sheet: str) -> Response:
         "list.pdf": service.boxes.list_pdf,
         "list.xlsx": service.boxes.list_xlsx,
         "labels.pdf": service.boxes.labels_pdf,
+        "carriers.pdf": service.boxes.carriers_pdf,
     }
     kind = XLSX if sheet.endswith(".xlsx") else _PDF
     response = download(write[sheet](who, box_id), f"{box_id}-{_SHEETS[sheet]}", kind)

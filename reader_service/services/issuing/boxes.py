@@ -1,4 +1,5 @@
-"""Boxes: packed by ticking cards off, handed over level by level, and signed for; with their lists and labels."""
+"""Boxes: packed by ticking cards off, handed over level by level, and signed for; with their lists, labels and
+letters."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from datetime import date
 from typing import Final
 
 from personalize.errors import NoChineseFont
-from reader_service.errors import Conflict
+from reader_service.errors import Conflict, Invalid
+from reader_service.letters import letter_sender
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.readers.manager import ReaderManager
@@ -169,6 +171,28 @@ class BoxService:
         from personalize.sheets.labels import labels
 
         return _printed(labels, self._sheet(p, box_id))
+
+    def carriers_pdf(self, p: Principal, box_id: str, *, unit: str = "", lines: str = "", window: str = "gb") -> bytes:
+        """The letters that cards are glued to as PDF, with names in clear; audited first. ``lines`` of the delivery
+        list, such as ``3-7,9``, and ``unit``: only these; ``window`` is a name of ``letters.WINDOWS``.
+
+        Raises Invalid, NotFound, Conflict where no card is chosen or without a font.
+        """
+        from personalize.sheets.carriers import carriers, line_numbers, selected
+        from personalize.sheets.letters import WINDOWS
+
+        try:
+            numbers = line_numbers(lines)
+        except ValueError:
+            sentence = "lines are numbers and ranges"
+            raise Invalid(sentence, {"lines": "numbers and ranges, such as 3-7,9"}, rule="lines") from None
+        if window not in WINDOWS:
+            raise Invalid("there is no such envelope", {"window": f"one of {', '.join(WINDOWS)}"}, rule="window")
+        sender = letter_sender(self._registry)
+        content = selected(self._sheet(p, box_id), unit=unit, lines=numbers)
+        if not content.sections:
+            raise Conflict(f"no card of box {box_id} is among these lines and this unit", reason="no-letters")
+        return _printed(lambda chosen: carriers(chosen, sender, WINDOWS[window]), content)
 
     def _sheet(self, p: Principal, box_id: str) -> BoxSheet:
         p.need(Permission.MEMBERS_UNMASK)

@@ -236,6 +236,46 @@ def list_sheet(
     identity.note_unproven(person)
 
 
+@app.command("carriers")
+def carriers(
+    box: BoxId,
+    file: Annotated[Path, typer.Argument(help="Where to write it; a .pdf file.", show_default=False)],
+    unit: Annotated[str, typer.Option(help="Only this unit, by its whole name.", show_default=False)] = "",
+    lines: Annotated[
+        str, typer.Option(help="Only these lines of the delivery list, such as 3-7,9.", show_default=False)
+    ] = "",
+    window: Annotated[str, typer.Option(help="The window envelope: gb (DL and ZL) or din (DIN lang).")] = "gb",
+    by: By = None,
+) -> None:
+    """Write the letters that the cards of a box are glued to, with names in clear, which is audited: one for each card,
+    and a sheet before each unit.
+
+    Example: membercard box carriers X20261122-001 letters.pdf --lines 3-7
+    """
+    from personalize.sheets import carriers as letters
+    from personalize.sheets.letters import WINDOWS
+    from reader_service.letters import letter_sender
+
+    if file.suffix.lower() != ".pdf":
+        raise typer.BadParameter("carriers are a .pdf file")
+    if window not in WINDOWS:
+        raise typer.BadParameter("the envelope is gb or din")
+    try:
+        numbers = letters.line_numbers(lines)
+    except ValueError:
+        raise typer.BadParameter("lines are numbers and ranges, such as 3-7,9") from None
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.MEMBERS_UNMASK)
+        content = letters.selected(registry.boxes.sheet(box, person), unit=unit, lines=numbers)
+        sender = letter_sender(registry)
+    if not content.sections:
+        sentence = f"no card of box {box} is among these lines and this unit"
+        raise RegistryConflict(sentence, reason="no-letters", box=box)
+    output.write_file(file, letters.carriers(content, sender, WINDOWS[window]))
+    output.say("written to {file}; it has names in clear", file=file)
+    identity.note_unproven(person)
+
+
 def _with_box(box: str, by: str | None, change: Callable[[Registry, str], Box]) -> None:
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.CARDS_CHANGE)

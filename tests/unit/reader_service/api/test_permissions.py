@@ -142,6 +142,7 @@ TABLE: Final[dict[str, Permission | None]] = {
     "GET /boxes/{box_id}/list.pdf": P.MEMBERS_UNMASK,
     "GET /boxes/{box_id}/list.xlsx": P.MEMBERS_UNMASK,
     "GET /boxes/{box_id}/labels.pdf": P.MEMBERS_UNMASK,
+    "GET /boxes/{box_id}/carriers.pdf": P.MEMBERS_UNMASK,
     "GET /moves": P.CARDS_VIEW,
     "POST /moves": P.CARDS_CHANGE,
     "POST /moves/return": P.CARDS_CHANGE,

@@ -118,7 +118,7 @@ def test_many_cards_take_a_step_and_one_press_undoes_it(app: AccountsApp, clerk:
     assert re.findall(r"/packing/moves/\d+/undo", clerk.get("/packing/cards").text) == []
 
 
-@pytest.mark.parametrize("sheet", ["list.pdf", "labels.pdf", "list.xlsx"])
+@pytest.mark.parametrize("sheet", ["list.pdf", "labels.pdf", "carriers.pdf", "list.xlsx"])
 def test_sheets_are_downloaded_and_never_cached(app: AccountsApp, clerk: Client, sheet: str) -> None:
     batch, _ = carded(app.registry, 1)
     path = go(clerk, "/packing/boxes", batch=batch, capacity="100", together="0")
