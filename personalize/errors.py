@@ -12,6 +12,7 @@
     │   └── ReportNotWritten   the annotated copy could not be written
     ├── ProfileError      an invalid card profile; one line for each fault, with file and line
     ├── PrepareError      data of a member that do not fit the card
+    ├── StripeError       data that a track of the stripe cannot hold, or a track that is not readable
     ├── DossierError      bytes that are not a dossier
     │   └── BankFileError      a bank data file that is damaged or not for this issuer; names record, field and offset
     │       └── BankFileRefused    a file with invalid cards; nothing of it was taken; carries .faults
@@ -82,6 +83,10 @@ class ProfileError(PersonalizeError):
 
 class PrepareError(PersonalizeError):
     """Data of a member that do not fit the card."""
+
+
+class StripeError(PersonalizeError):
+    """Data that a track of the stripe cannot hold, or a track that cannot be read. No message has a number of it."""
 
 
 class DossierError(PersonalizeError):

@@ -44,6 +44,7 @@ class Purpose(StrEnum):
     SEAL = "seal"  # personal data and dossier secrets at rest
     INDEX = "index"  # blind index of personal data
     PIN = "pek"  # PINs in transit between terminals, hosts and banks
+    CVK = "cvk"  # card verification values of stripe and chip
     TRANSPORT = "zmk"  # other keys and secrets in transit between a bank and this issuer
 
 
@@ -312,6 +313,11 @@ class KeyCustody(Protocol):
     ) -> bytes:
         """The enciphered data of PIN CHANGE; with the ``present`` PIN (P2 01) in Visa's form under every scheme.
         EMV 4.4 Book 2, 9.3; Book 3, 6.5.10."""
+        ...
+
+    def card_verification_value(self, key: KeyRef, pan: str, expiry: str, service_code: str) -> str:
+        """The CVV or CVC of a card, three digits; the iCVV with service code 999. ``expiry`` is YYMM. CVK keys only.
+        See ``terminal.crypto.cvv``."""
         ...
 
     def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:

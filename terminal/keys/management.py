@@ -38,6 +38,7 @@ ALGORITHMS: Mapping[Purpose, frozenset[Algorithm]] = MappingProxyType(
         Purpose.SEAL: frozenset({Algorithm.AES256}),
         Purpose.INDEX: frozenset({Algorithm.HMAC}),
         Purpose.PIN: _CARD | {Algorithm.SM4},
+        Purpose.CVK: frozenset({Algorithm.TDES}),
         Purpose.TRANSPORT: _CARD | {Algorithm.SM4},
     }
 )

@@ -215,6 +215,10 @@ class MemoryCustody(KeyManagement):
         old = None if present is None else payment.decrypt_pin(self._table, present)
         return payment.pin_script(self._table, keys, scheme, atc, arqc, new, old)
 
+    def card_verification_value(self, key: KeyRef, pan: str, expiry: str, service_code: str) -> str:
+        """CVV, CVC or iCVV, three digits. Raises KeyNotFound, KeyMisuse."""
+        return payment.card_verification_value(self._table, key, pan, expiry, service_code)
+
     def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
         """A secret of a dossier under a transport key. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
         if isinstance(secret, Sealed):

@@ -1,11 +1,12 @@
-"""Operations of payment keys in a KeyTable: card keys from masters, cryptograms, script protection, PIN blocks."""
+"""Operations of payment keys in a KeyTable: card keys from masters, cryptograms, script protection, PIN blocks,
+verification values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from terminal.crypto import aes, des, kdf, pinblock, sm4
+from terminal.crypto import aes, cvv, des, kdf, pinblock, sm4
 from terminal.crypto.kdf import UdkOption
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
 from terminal.keys import cryptograms, sealing
@@ -97,6 +98,13 @@ def pin_script(
         card_key = _card_key(table, keys, scheme, AC, operation)
         block = _compute(operation, lambda: pinblock.for_script(pin, card_key, present))
     return script_encrypt(table, keys, scheme, atc, arqc, block.reveal())
+
+
+def card_verification_value(table: KeyTable, key: KeyRef, pan: str, expiry: str, service_code: str) -> str:
+    """See KeyCustody.card_verification_value. Raises KeyNotFound, KeyMisuse."""
+    operation = "computing a card verification value"
+    secret = table.use(key, (Purpose.CVK,), operation).secret
+    return _compute(operation, lambda: cvv.card_verification_value(secret, pan, expiry, service_code))
 
 
 def random_pin(digits: int, random: Callable[[int], bytes]) -> Secret:

@@ -54,6 +54,7 @@ OWN_KEYS = (
     StandardKey("pek", Purpose.PIN, Algorithm.TDES),
     StandardKey("pek-aes", Purpose.PIN, Algorithm.AES128),
     StandardKey("pek-sm4", Purpose.PIN, Algorithm.SM4),
+    StandardKey("pay-cvk", Purpose.CVK, Algorithm.TDES),
     StandardKey("zmk", Purpose.TRANSPORT, Algorithm.TDES),
     StandardKey("zmk-sm4", Purpose.TRANSPORT, Algorithm.SM4),
 )

@@ -18,9 +18,13 @@ _USAGES: Mapping[Purpose, tuple[str, str]] = MappingProxyType(
         Purpose.SMC: ("E1", "X"),
         Purpose.SMI: ("E2", "X"),
         Purpose.PIN: ("P0", "B"),
+        Purpose.CVK: ("C0", "C"),
     }
 )
-"""Key usage and mode of use (X: derives other keys, B: enciphers and deciphers). ANSI X9.143, tables 2 and 4."""
+"""Key usage and mode of use (X: derives other keys, B: enciphers and deciphers, C: generates and verifies). ANSI
+X9.143, tables 2 and 4."""
+_EQUAL_MODES: Mapping[Purpose, str] = MappingProxyType({Purpose.CVK: "G"})
+"""Another mode that allows no less: whoever generates a verification value verifies it by comparing."""
 _AES = frozenset({Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
 _BLOCK_ALGORITHMS: Mapping[Algorithm, str] = MappingProxyType({Algorithm.TDES: "T", **dict.fromkeys(_AES, "A")})
 _STRENGTH = {Algorithm.TDES: 112, Algorithm.AES128: 128, Algorithm.AES192: 192, Algorithm.AES256: 256}
@@ -79,7 +83,11 @@ def unblock(table: KeyTable, purpose: Purpose, algorithm: Algorithm, key_block: 
         raise KeyRefused(f"{operation} under {transport}: {fault}") from None
     usage, mode = _USAGES[purpose]
     # Mode N is "no restriction": the usage alone restricts the key.
-    if (header.usage, header.algorithm) != (usage, _BLOCK_ALGORITHMS[algorithm]) or header.mode not in (mode, "N"):
+    if (header.usage, header.algorithm) != (usage, _BLOCK_ALGORITHMS[algorithm]) or header.mode not in (
+        mode,
+        "N",
+        _EQUAL_MODES.get(purpose),
+    ):
         contents = f"usage {header.usage}, algorithm {header.algorithm}, mode {header.mode}"
         raise KeyRefused(f"{operation}: it says {contents}, which is no {algorithm} key for {purpose}")
     return Secret(key)

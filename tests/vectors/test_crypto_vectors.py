@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from terminal.crypto import aes, des, kcv, kdf, padding, tr31
+from terminal.crypto import aes, cvv, des, kcv, kdf, padding, tr31
 from terminal.keys import Algorithm, Diversification, MemoryCustody, Purpose, Scp, SessionRequest
 from terminal.secret import Secret
 
@@ -53,6 +53,12 @@ def test_macs_of_iso_9797(v: dict[str, Any]) -> None:
     data = pad(v["text"].encode(), 8)
     assert des.cbc_mac(b("0123456789abcdef"), data) == b(v["algorithm1"])
     assert des.retail_mac(b("0123456789abcdeffedcba9876543210"), data) == b(v["algorithm3"])
+
+
+@sourced("cvv")
+def test_card_verification_values(v: dict[str, str]) -> None:
+    key = b("0123456789abcdeffedcba9876543210")
+    assert cvv.card_verification_value(key, v["pan"], v["expiry"], v["service"]) == v["value"]
 
 
 @sourced("tr31")

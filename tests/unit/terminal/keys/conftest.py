@@ -27,6 +27,7 @@ ALGORITHM = {
     Purpose.SEAL: Algorithm.AES256,
     Purpose.INDEX: Algorithm.HMAC,
     Purpose.PIN: Algorithm.TDES,
+    Purpose.CVK: Algorithm.TDES,
     Purpose.TRANSPORT: Algorithm.TDES,
 }
 

@@ -145,7 +145,14 @@ def test_a_pin_key_leaves_as_a_key_block_that_psec_reads(bank: MemoryCustody) ->
 
 @pytest.mark.parametrize(
     ("purpose", "usage", "mode"),
-    [(Purpose.AC, "E0", "X"), (Purpose.SMC, "E1", "X"), (Purpose.SMI, "E2", "X"), (Purpose.PIN, "P0", "B")],
+    [
+        (Purpose.AC, "E0", "X"),
+        (Purpose.SMC, "E1", "X"),
+        (Purpose.SMI, "E2", "X"),
+        (Purpose.PIN, "P0", "B"),
+        (Purpose.CVK, "C0", "C"),
+        (Purpose.CVK, "C0", "G"),
+    ],
 )
 def test_a_banks_key_block_becomes_a_key(bank: MemoryCustody, purpose: Purpose, usage: str, mode: str) -> None:
     block = psec_tr31.wrap(ZMK_BYTES, psec_tr31.Header("D", usage, "T", mode, "00", "N"), DES_KEY)
@@ -207,7 +214,7 @@ def test_no_other_purpose_leaves_by_a_key_block(
     bank: MemoryCustody, full_custody: MemoryCustody, purpose: Purpose
 ) -> None:
     ref, zmk = KeyRef(purpose.value), KeyRef(Purpose.TRANSPORT.value)
-    if purpose in (Purpose.AC, Purpose.SMI, Purpose.SMC, Purpose.PIN):
+    if purpose in (Purpose.AC, Purpose.SMI, Purpose.SMC, Purpose.PIN, Purpose.CVK):
         assert full_custody.export_block(ref, zmk, by="Li Na").startswith("B")
     else:
         with pytest.raises(KeyMisuse, match=f"a key for {purpose} is not exported"):

@@ -232,6 +232,10 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         lambda c, ref: c.keys_from_blocks(TRANSPORT, blocks(c), wrapped(c).kcvs, ref, "c"),
         {Purpose.SEAL},
     ),
+    "card_verification_value": (
+        lambda c, ref: c.card_verification_value(ref, PAN, "3611", "220"),
+        {Purpose.CVK},
+    ),
     "transport_mac": (lambda c, ref: c.transport_mac(ref, b"file", b"x"), {Purpose.TRANSPORT}),
     "cryptogram, sealed": (lambda c, ref: c.cryptogram(brought(c, ref), EMV_CSK, bytes(2), b"x"), {Purpose.SEAL}),
     "wrap_for_card, sealed keys": (

@@ -29,6 +29,7 @@ EXPECTED = {
     "pay-smc-sm4": (Purpose.SMC, Algorithm.SM4, 128),
     "pay-smi": (Purpose.SMI, Algorithm.TDES, 128),
     "pay-smi-sm4": (Purpose.SMI, Algorithm.SM4, 128),
+    "pay-cvk": (Purpose.CVK, Algorithm.TDES, 128),
     "pek": (Purpose.PIN, Algorithm.TDES, 128),
     "pek-aes": (Purpose.PIN, Algorithm.AES128, 128),
     "pek-sm4": (Purpose.PIN, Algorithm.SM4, 128),
