@@ -17,6 +17,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -70,12 +71,24 @@ class StockClaim:
 
     def release(self, disposition: Disposition) -> None:
         """Move the card to its bin; with KEEP it stays in the stock, marked as begun if changed. Raises ReaderFault."""
-        marker = self.stock.begun / self.path.name
+        if disposition is Disposition.KEEP:
+            self._end(None)
+        else:
+            self._end(self.stock.directory / BINS[disposition])
+
+    def take_out(self, directory: Path) -> Path:
+        """Move the card out of the stock into ``directory``, so that it outlasts the claim; its new path. Raises
+        ReaderFault."""
+        self._end(directory)
+        return directory / self.path.name
+
+    def _end(self, directory: Path | None) -> None:
+        """End the claim, the card moved to ``directory`` or (None) where it is."""
         try:
-            if disposition is not Disposition.KEEP:
-                self.stock.put(self.path, BINS[disposition])
-            if disposition is not Disposition.KEEP or not self.changed:
-                marker.unlink(missing_ok=True)
+            if directory is not None:
+                move_card(self.path, directory)
+            if directory is not None or not self.changed:
+                (self.stock.begun / self.path.name).unlink(missing_ok=True)
         except OSError as error:
             raise ReaderFault(f"putting {self.path.name} away: {error.strerror}") from error
         finally:
@@ -111,14 +124,17 @@ class StockDirectory:
 
     def put(self, path: Path, bin_name: str) -> None:
         """Move a card into a bin; never over another card."""
-        target = self.directory / bin_name / path.name
-        target.parent.mkdir(exist_ok=True)
+        move_card(path, self.directory / bin_name)
+
+    def count(self, limit: int) -> int:
+        """How many cards nobody has begun, at most ``limit``. Raises ReaderFault."""
         try:
-            os.link(path, target)
-        except FileExistsError:
-            if not os.path.samefile(path, target):
-                raise
-        os.unlink(path)
+            begun = set(os.listdir(self.begun)) if self.begun.is_dir() else set()
+            with os.scandir(self.directory) as entries:
+                names = (entry.name for entry in entries if _is_card(entry.name) and entry.name not in begun)
+                return sum(1 for _ in islice(names, limit))
+        except OSError as error:
+            raise ReaderFault(f"counting the cards of {self.directory}: {error.strerror}") from error
 
     def _most_written(self, name: str) -> tuple[int, str]:
         """Sort key: cards that a job has written to come before those it only read."""
@@ -130,7 +146,7 @@ class StockDirectory:
     def _list_blanks(self) -> bool:
         """List the blanks again: True when there is one without a marker."""
         begun = set(os.listdir(self.begun))
-        names = (name for name in os.listdir(self.directory) if name.endswith(SUFFIX) and not name.startswith("."))
+        names = (name for name in os.listdir(self.directory) if _is_card(name))
         self._blanks.extend(sorted(set(names) - begun))
         return bool(self._blanks)
 
@@ -153,3 +169,20 @@ class StockDirectory:
             marker.unlink(missing_ok=True)
             os.close(lock)
             return None
+
+
+def move_card(path: Path, directory: Path) -> None:
+    """Move a card file into a directory, created if missing; never over another card. A process killed meanwhile leaves
+    the file in both places, and the same call completes the move. Raises OSError."""
+    target = directory / path.name
+    directory.mkdir(exist_ok=True, parents=True)
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        if not os.path.samefile(path, target):
+            raise
+    os.unlink(path)
+
+
+def _is_card(name: str) -> bool:
+    return name.endswith(SUFFIX) and not name.startswith(".")
