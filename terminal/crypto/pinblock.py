@@ -60,6 +60,11 @@ def read_format0(block: Secret, pan: str) -> Secret:
     return _pin(_xor(_eight(block), _pan_field(pan)), 0, "F")
 
 
+def read_format2(block: Secret) -> Secret:
+    """The PIN of a block for a card. ISO 9564-1, 9.3.4. Raises CryptoError for another block."""
+    return _pin(_eight(block), 2, "F")
+
+
 def read_format3(block: Secret, pan: str) -> Secret:
     """The PIN of a plain block. ISO 9564-1, 9.3.5. Raises CryptoError when block and PAN do not match."""
     return _pin(_xor(_eight(block), _pan_field(pan)), 3, _LETTERS)

@@ -302,6 +302,11 @@ class KeyCustody(Protocol):
         """An existing PIN as the block that ``new_pin`` makes."""
         ...
 
+    def open_pins(self, pins: Sequence[Sealed], purpose: str, *, by: str, second: str) -> tuple[Secret, ...]:
+        """Sealed PINs as ASCII digits, for letters that are printed at once: each opened once, by two people, and
+        audited before."""
+        ...
+
     def pin_for_card(
         self,
         keys: Udks,

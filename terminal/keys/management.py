@@ -15,7 +15,7 @@ import gmpy2
 
 from terminal.crypto import des, rsa, sm2
 from terminal.errors import CryptoError, KeyMisuse, KeyRefused
-from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose
+from terminal.keys.custody import Algorithm, KeyInfo, KeyRef, Purpose, Sealed
 from terminal.keys.published import is_published
 from terminal.keys.table import KEY_BYTES, KeyAuditEntry, KeyRecord, KeyTable, Material, key_kcv
 from terminal.names import fold, same_name
@@ -203,6 +203,16 @@ class KeyManagement:
 
         self._change(edit)
         return block
+
+    def _note_opening(self, pins: Sequence[Sealed], purpose: str, by: str, second: str) -> None:
+        """Note in the audit list that PINs are opened, once for each key that sealed some of them."""
+        for ref in sorted({sealed.key for sealed in pins}):
+            count = sum(sealed.key == ref for sealed in pins)
+            detail = f"{count} PINs of {purpose}, second person {second}"
+            self._note(KeyAuditEntry(self._clock(), by, "open-pins", str(ref), detail), ref)
+
+    def _note(self, entry: KeyAuditEntry, ref: KeyRef) -> None:
+        self._change(lambda table: (table.with_entry(entry), table.get(ref).info))
 
     def _change(self, edit: Callable[[KeyTable], tuple[KeyTable, KeyInfo]]) -> KeyInfo:
         """Replace the table by the edited one, atomically."""

@@ -38,6 +38,7 @@ from terminal.keys.derivation import StaticKeys
 from terminal.keys.management import KeyManagement, utc_now
 from terminal.keys.schemes import CryptogramScheme
 from terminal.keys.table import KeyTable, decode, encode, key_kcv
+from terminal.names import fold, same_name
 from terminal.secret import Secret
 
 _CARD_MASTERS = (Purpose.KMC, Purpose.CARD, Purpose.READ)
@@ -69,6 +70,7 @@ class MemoryCustody(KeyManagement):
     ) -> None:
         super().__init__(table or KeyTable(simulation), random, clock)
         self._deks: WeakKeyDictionary[DekHandle, Secret] = WeakKeyDictionary()
+        self._opened_pins: set[bytes] = set()
 
     def snapshot(self, transport: Secret, names: Collection[str] | None = None) -> bytes:
         """The keys of these names (all by default) under a transport secret of 32 random bytes, for a worker process.
@@ -200,6 +202,20 @@ class MemoryCustody(KeyManagement):
     def seal_pin(self, pin: PinBlock, seal: KeyRef, context: str) -> Sealed:
         """The PIN in ISO format 2, sealed for DGI 8010. Raises KeyNotFound, KeyMisuse when the block does not open."""
         return self._seal(seal, pinblock.format2(payment.decrypt_pin(self._table, pin)), sealing.data_context(context))
+
+    def open_pins(self, pins: Sequence[Sealed], purpose: str, *, by: str, second: str) -> tuple[Secret, ...]:
+        """PINs for their letters, all or none, audited first. This custodian knows which it opened since it was
+        unlocked. Raises KeyMisuse for one person alone, for other secrets and a PIN opened before, IntegrityError."""
+        if not fold(by) or not fold(second) or same_name(by, second):
+            raise KeyMisuse("opening PINs: two different people do it")
+        with self._mutex:
+            opened = tuple(sealing.unseal_pin(self._table, sealed) for sealed in pins)
+            marks = {sealed.blob[:_NONCE] for sealed in pins}
+            if len(marks) != len(pins) or marks & self._opened_pins:
+                raise KeyMisuse("opening PINs: each is opened once, and one of these was opened before")
+            self._note_opening(pins, purpose, by, second)
+            self._opened_pins |= marks
+        return opened
 
     def pin_for_card(
         self,

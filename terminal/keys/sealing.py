@@ -7,7 +7,8 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from terminal.errors import IntegrityError, KeyMisuse
+from terminal.crypto import pinblock
+from terminal.errors import CryptoError, IntegrityError, KeyMisuse
 from terminal.keys.custody import Algorithm, KeyRef, Purpose, Sealed, SealedKeys
 from terminal.keys.table import KeyTable
 from terminal.secret import Secret
@@ -16,6 +17,8 @@ _NONCE = 12
 _TAG = 16
 _CUSTODY = "custody/"
 """Prefix of contexts that callers may neither seal nor open."""
+_PIN_END = "/8010"
+"""End of the contexts of PINs: their data grouping. EMV CPS 1.1, annex A."""
 _GUESSABLE = 16
 """Shorter secrets are not compared with those of callers: a caller could find a PIN by sealing every one of them."""
 
@@ -56,6 +59,17 @@ def unseal(table: KeyTable, sealed: Sealed) -> Secret:
         return Secret(AESGCM(record.secret).decrypt(nonce, body, sealed.context.encode()))
     except InvalidTag:
         raise IntegrityError(f"sealed data under {sealed.key} were changed, or belong elsewhere") from None
+
+
+def unseal_pin(table: KeyTable, sealed: Sealed) -> Secret:
+    """The ASCII digits of a PIN that custody drew or imported for DGI 8010. Raises IntegrityError, KeyNotFound, and
+    KeyMisuse for anything else."""
+    if not (sealed.context.startswith(data_context("")) and sealed.context.endswith(_PIN_END)):
+        raise KeyMisuse("this was not sealed as the PIN of a card")
+    try:
+        return pinblock.read_format2(unseal(table, sealed))
+    except CryptoError as e:
+        raise KeyMisuse(f"opening a PIN: {e}") from None
 
 
 def same_secret(table: KeyTable, one: Sealed, other: Sealed) -> bool:

@@ -108,6 +108,55 @@ def test_a_new_pin_is_seen_by_nobody_but_the_card(bank: MemoryCustody, digits: i
     assert len({pin[0] for pin in pins}) > 3, "the first digit too"
 
 
+def opened(bank: MemoryCustody, *pins: Sealed, by: str = "Li Na", second: str = "Wang Fang") -> list[str]:
+    return [pin.reveal().decode() for pin in bank.open_pins(pins, "B20261122-001", by=by, second=second)]
+
+
+def test_pins_are_opened_for_their_letters_by_two_people_and_audited(bank: MemoryCustody) -> None:
+    sealed_pins = [bank.new_pin(digits, SEAL, f"dossier/{digits}/1/8010") for digits in (4, 6, 12)]
+    before = len(bank.audit())
+    pins = opened(bank, *sealed_pins)
+    assert pins == [psec_pin.decode_pinblock_iso_2(clear(bank, sealed)) for sealed in sealed_pins]
+    (entry,) = bank.audit()[before:]
+    assert (entry.by, entry.action, entry.key) == ("Li Na", "open-pins", "seal/1")
+    assert entry.detail == "3 PINs of B20261122-001, second person Wang Fang"
+    assert not any(pin in repr(bank.audit()) for pin in pins)
+
+
+def test_a_pin_is_opened_once(bank: MemoryCustody) -> None:
+    first, second = (bank.new_pin(6, SEAL, f"dossier/{number}/1/payment/8010") for number in (1, 2))
+    opened(bank, first)
+    for again in ((first,), (second, first), (second, second)):
+        with pytest.raises(KeyMisuse, match="one of these was opened before"):
+            opened(bank, *again)
+    assert len(opened(bank, second)) == 1, "a refusal opens none"
+
+
+@pytest.mark.parametrize(("by", "second"), [("Li Na", "li na"), ("Li Na", ""), ("", "Li Na"), ("李娜", " 李娜 ")])
+def test_one_person_alone_opens_no_pin(bank: MemoryCustody, by: str, second: str) -> None:
+    sealed, before = bank.new_pin(6, SEAL, "dossier/1/1/8010"), bank.audit()
+    with pytest.raises(KeyMisuse, match="two different people"):
+        opened(bank, sealed, by=by, second=second)
+    assert bank.audit() == before
+
+
+def test_nothing_but_a_pin_is_opened_for_a_letter(bank: MemoryCustody) -> None:
+    block = psec_pin.encode_pinblock_iso_2("918273")
+    theirs = PinBlock(PEK_AES, PinFormat.ISO4, psec_pin.encipher_pinblock_iso_4(AES_KEY, "918273", PAN), PAN)
+    before = bank.audit()
+    for other in (
+        bank.seal(SEAL, block, "dossier/1/1/8010"),
+        bank.new_pin(6, SEAL, "dossier/1/1/0501"),
+        bank.data_from_transport(
+            KeyRef("zmk"), bank.to_transport(KeyRef("zmk"), bank.seal(SEAL, bytes(8), "x")).ciphertext, SEAL, "x/8010"
+        ),
+    ):
+        with pytest.raises(KeyMisuse):
+            opened(bank, other)
+    assert bank.audit() == before
+    assert opened(bank, bank.seal_pin(theirs, SEAL, "bank/1/8010")) == ["918273"]
+
+
 @pytest.mark.parametrize("digits", [3, 13, 0, -1])
 def test_a_new_pin_has_4_to_12_digits(bank: MemoryCustody, digits: int) -> None:
     with pytest.raises(KeyMisuse, match="4 to 12 digits"):

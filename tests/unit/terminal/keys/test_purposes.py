@@ -140,6 +140,10 @@ def brought(custody: MemoryCustody, ref: KeyRef) -> SealedKeys:
     return replace(keys, sealed=replace(keys.sealed, key=ref))
 
 
+def drawn_pin(custody: MemoryCustody, ref: KeyRef) -> Sealed:
+    return replace(custody.new_pin(6, KeyRef(Purpose.SEAL.value), "card 1/8010"), key=ref)
+
+
 OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
     "card_keys": (derive, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
     "open_session": (open_session, {Purpose.KMC, Purpose.CARD, Purpose.READ}),
@@ -243,6 +247,10 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
         {Purpose.SEAL},
     ),
     "new_pin": (lambda custody, ref: custody.new_pin(6, ref, "c"), {Purpose.SEAL}),
+    "open_pins": (
+        lambda c, ref: c.open_pins([drawn_pin(c, ref)], "B20261122-001", by="Li Na", second="Wang Fang"),
+        {Purpose.SEAL},
+    ),
     "same_secret, one": (
         lambda c, ref: c.same_secret(sealed(c, ref), sealed(c, KeyRef(Purpose.SEAL.value))) or None,
         {Purpose.SEAL},
