@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from terminal.apdu.serial.port import MachinePort, Parity
+
 
 class ByteLink(Protocol):
     """An open link. Raises ReaderFault when it is lost, after which it is closed; openers raise ReaderNotFound and
@@ -23,3 +25,12 @@ class ByteLink(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def open_serial_link(device: str, rate: float, parity: Parity = Parity.NONE, stop_bits: int = 1) -> ByteLink:
+    """The link over this serial port: eight data bits, 8N1 where nothing else is wanted, at any rate.
+
+    Raises ReaderNotFound (no such port, with the ports present), ReaderBusy (in use, no permission), ReaderFault (a
+    rate that the port does not do).
+    """
+    return MachinePort(device, rate, parity, stop_bits)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
+from terminal.apdu.url_options import UrlOption, number, options_url, parse_options
 from terminal.errors import ReaderNotFound
-
-_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?(e[0-9]{1,2})?", re.IGNORECASE)
 
 
 class ResetLine(StrEnum):
@@ -65,58 +61,26 @@ class SerialOptions:
     deadline: float = 30.0
 
 
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        if not _NUMBER.fullmatch(value) or not least <= float(value) <= most:
-            raise ValueError(value)
-        return float(value)
-
-    return parse
-
-
-_PARSERS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
+_OPTIONS: Final[dict[str, UrlOption]] = {
     "rts": (ResetLine, "high, low, none"),
     "present": (PresenceLine, "none, cts, cts-low, dsr, dsr-low"),
     "echo": (Echo, "auto, 1, 0"),
-    "clock": (_number(1e6, 20e6), "1e6 ... 20e6 Hz"),
-    "rate": (_number(1200, 4e6), "1200 ... 4000000 bit/s"),
+    "clock": (number(1e6, 20e6), "1e6 ... 20e6 Hz"),
+    "rate": (number(1200, 4e6), "1200 ... 4000000 bit/s"),
     "protocol": (WantedProtocol, "auto, 0, 1"),
-    "deadline": (_number(0.1, 3600), "0.1 ... 3600 s"),
+    "deadline": (number(0.1, 3600), "0.1 ... 3600 s"),
 }
-"""Each option: its parser, which raises ValueError, and what is allowed."""
 
 
 def parse_rest(rest: str) -> tuple[str, SerialOptions]:
     """Device and options of ``DEVICE?rts=low&echo=1``. Raises ReaderNotFound, which names what is wrong and what is
     allowed."""
-    device, mark, tail = rest.rpartition("?")
-    if not mark:
-        device, tail = rest, ""
+    device, values = parse_options("serial", rest, _OPTIONS)
     if not device or "\0" in device:
         raise ReaderNotFound(f"serial:{rest} names no port; give one, as in serial:/dev/ttyUSB0")
-    values: dict[str, Any] = {}
-    for key, value in parse_qsl(tail, keep_blank_values=True):
-        if key not in _PARSERS:
-            raise ReaderNotFound(f"{key} is not an option of serial: (it has {', '.join(_PARSERS)})")
-        parse, allowed = _PARSERS[key]
-        if key in values:
-            raise ReaderNotFound(f"{key} is given twice in serial:{rest}")
-        try:
-            values[key] = parse(value)
-        except ValueError as wrong:
-            raise ReaderNotFound(f"{key}={value} is not possible for serial: (possible: {allowed})") from wrong
-    if tail and not values:
-        raise ReaderNotFound(f"{tail} is not an option of serial: (it has {', '.join(_PARSERS)})")
     return device, SerialOptions(**values)
 
 
 def serial_url(device: str, options: SerialOptions) -> str:
     """The ``serial:`` URL that opens this port with these options; defaults are left out."""
-    default = SerialOptions()
-    given = []
-    for name in (field.name for field in fields(options)):
-        value = getattr(options, name)
-        if value != getattr(default, name):
-            given.append(f"{name}={f'{value:.12g}' if isinstance(value, float) else value}")
-    # A device whose own name has a question mark needs one behind it as well.
-    return f"serial:{device}" + ("?" + "&".join(given) if given or "?" in device else "")
+    return options_url("serial", device, options)

@@ -1,8 +1,10 @@
 """A serial port: the only file that imports pyserial.
 
 pyserial opens the port, locks it and knows its modem lines. Rate, parity and parity marks are set here with one call
-for all (termios2, Linux): pyserial switches marks off, and fails at a pseudo-terminal, which has no parity. Wrong
-parity marks a character (INPCK and PARMRK): it arrives as FF 00 X, and FF as FF FF; see :func:`unmarked`.
+for all (termios2, Linux): pyserial switches marks off, and fails at a pseudo-terminal, which has no parity.
+
+:class:`SerialPort` is the line to a chip, where wrong parity marks a character (INPCK and PARMRK): it arrives as
+FF 00 X, and FF as FF FF; see :func:`unmarked`. :class:`MachinePort` is the line to a machine: plain bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import select
 import struct
 import termios
 import time
+from enum import StrEnum
 from typing import Any, Final
 
 import serial
@@ -29,7 +32,6 @@ _TERMIOS2 = struct.Struct("=4IB19s2I")
 """c_iflag, c_oflag, c_cflag, c_lflag, c_line, c_cc, c_ispeed, c_ospeed. Linux, asm-generic/termbits.h."""
 _BOTHER, _CBAUD = 0o010000, 0o010017
 _CMSPAR, _CRTSCTS = 0o10000000000, 0o20000000000
-_INPUT = termios.INPCK | termios.PARMRK
 _TOLERANCE = 0.02
 _POWER_OFF = 0.05
 """Seconds for which a port that is opened again stays closed."""
@@ -80,51 +82,36 @@ def unmarked(raw: bytes) -> tuple[Arrived, bytes]:
     return Arrived(bytes(data), tuple(marked)), b""
 
 
-class SerialPort:
-    """An open port, locked against other programs: a SerialLine. ``close`` is safe to call twice.
+class _Port:
+    """An open port, locked against other programs. ``close`` is safe to call twice.
 
+    ``attached`` is what lies behind it, for sentences; ``rts`` the state of RTS from the moment of opening.
     Raises ReaderNotFound (no such port), ReaderBusy (in use, or no permission), ReaderFault.
     """
 
-    def __init__(self, device: str, options: SerialOptions) -> None:
+    def __init__(self, device: str, attached: str, *, rts: bool) -> None:
         self._device = device
-        self._present = options.present
-        self._paced = True
-        self._resettable = options.rts is not ResetLine.NONE
-        self._reset_state = options.rts is ResetLine.HIGH
-        self._rest = b""
+        self._attached = attached
+        self._rts = rts
         self._poll = select.poll()
         self._port = self._open()
 
-    @property
-    def paced(self) -> bool:
-        return self._paced
-
-    @property
-    def resettable(self) -> bool:
-        return self._resettable
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def pause(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def configure(self, rate: float, *, odd: bool, stop_bits: int) -> bool:
+    def _configure(self, rate: float, flags: int, *, input_flags: int) -> tuple[Any, ...] | None:
+        """Set the rate and ``flags`` for parity and stop bits, once everything has been sent. The settings then in
+        force; None for a rate that the port does not do within two percent, after which the former are in force."""
         before = self._attributes()
-        flags = before[2] & ~(
-            _CBAUD | _CBAUD << 16 | termios.CSIZE | termios.CSTOPB | termios.PARODD | _CMSPAR | _CRTSCTS
+        control = before[2] & ~(
+            _CBAUD | _CBAUD << 16 | termios.CSIZE | termios.CSTOPB | termios.PARENB | termios.PARODD
         )
-        flags |= _BOTHER | termios.CS8 | termios.CREAD | termios.CLOCAL | termios.PARENB
-        flags |= (termios.PARODD if odd else 0) | (termios.CSTOPB if stop_bits == 2 else 0)
+        control &= ~(_CMSPAR | _CRTSCTS)
+        control |= _BOTHER | termios.CS8 | termios.CREAD | termios.CLOCAL | flags
         speed = round(rate)
-        self._set((_INPUT, 0, flags, 0, before[4], before[5], speed, speed))
+        self._set((input_flags, 0, control, 0, before[4], before[5], speed, speed))
         after = self._attributes()
-        self._paced = bool(after[2] & termios.PARENB)
         if abs(after[7] - rate) > _TOLERANCE * rate:
             self._set(before)
-            return False
-        return True
+            return None
+        return after
 
     def _attributes(self) -> tuple[Any, ...]:
         raw = bytearray(_TERMIOS2.size)
@@ -155,6 +142,81 @@ class SerialPort:
                 raise self._lost(gone) from gone
             if not data:
                 return
+
+    @property
+    def open(self) -> bool:
+        """Whether the port is still open: a fault of the port closes it."""
+        return self._port.is_open
+
+    def close(self) -> None:
+        if self._port.is_open:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(self._port.fileno())
+            self._port.close()
+
+    def _open(self) -> serial.Serial:
+        try:
+            port = serial.Serial(exclusive=True)
+            port.port = self._device
+            port.rts = self._rts
+            port.open()
+        except (OSError, termios.error) as fault:
+            raise self._not_opened(fault) from fault
+        self._poll.register(port.fileno(), select.POLLIN)
+        return port
+
+    def _not_opened(self, fault: OSError | termios.error) -> TransportError:
+        code = _errno(fault)
+        if code in _ABSENT:
+            present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
+            return ReaderNotFound(f"there is no port {self._device}; plug the {self._attached} in (present: {present})")
+        if code is None and "Could not configure" in str(fault):
+            code = errno.ENOTTY
+        kind, sentence = _OPENING.get(code or 0, (ReaderFault, f"{fault}"))
+        return kind(f"{self._device} does not open: {sentence}")
+
+    def _descriptor(self) -> int:
+        if not self._port.is_open:
+            raise ReaderFault(f"{self._device} is closed; its {self._attached} was closed or unplugged")
+        return int(self._port.fileno())
+
+    def _lost(self, why: object) -> ReaderFault:
+        """The fault of a port that failed in use; the port is closed."""
+        self.close()
+        return ReaderFault(f"{self._device} was unplugged or failed ({why}); plug the {self._attached} in again")
+
+
+class SerialPort(_Port):
+    """The open port of a chip reader: a SerialLine. Raises what a port does."""
+
+    def __init__(self, device: str, options: SerialOptions) -> None:
+        self._present = options.present
+        self._paced = True
+        self._resettable = options.rts is not ResetLine.NONE
+        self._reset_state = options.rts is ResetLine.HIGH
+        self._rest = b""
+        super().__init__(device, "reader", rts=self._reset_state if self._resettable else True)
+
+    @property
+    def paced(self) -> bool:
+        return self._paced
+
+    @property
+    def resettable(self) -> bool:
+        return self._resettable
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def configure(self, rate: float, *, odd: bool, stop_bits: int) -> bool:
+        flags = termios.PARENB | (termios.PARODD if odd else 0) | (termios.CSTOPB if stop_bits == 2 else 0)
+        after = self._configure(rate, flags, input_flags=termios.INPCK | termios.PARMRK)
+        if after is not None:
+            self._paced = bool(after[2] & termios.PARENB)
+        return after is not None
 
     def drain(self) -> None:
         try:
@@ -204,6 +266,7 @@ class SerialPort:
         self.close()
         time.sleep(_POWER_OFF)
         self._port = self._open()
+        self._rest = b""
         self._set(settings)
 
     def _set_rts(self, state: bool) -> None:
@@ -227,48 +290,55 @@ class SerialPort:
             raise self._lost(fault) from fault
         return asserted is (self._present in (PresenceLine.CTS, PresenceLine.DSR))
 
-    @property
-    def open(self) -> bool:
-        """Whether the port is still open: a fault of the port closes it."""
-        return self._port.is_open
 
-    def close(self) -> None:
-        if self._port.is_open:
-            with contextlib.suppress(KeyError):
-                self._poll.unregister(self._port.fileno())
-            self._port.close()
+class Parity(StrEnum):
+    """The parity of a machine's line."""
 
-    def _open(self) -> serial.Serial:
+    NONE = "N"
+    EVEN = "E"
+    ODD = "O"
+
+
+_PARITY: Final[dict[Parity, int]] = {
+    Parity.NONE: 0,
+    Parity.EVEN: termios.PARENB,
+    Parity.ODD: termios.PARENB | termios.PARODD,
+}
+
+
+class MachinePort(_Port):
+    """The open port of a machine that sends and takes bytes: a link as personalize.machines.links has it.
+
+    Eight data bits; no flow control and no parity marks. Raises what a port does, and ReaderFault for a rate that the
+    port does not do within two percent.
+    """
+
+    def __init__(self, device: str, rate: float, parity: Parity = Parity.NONE, stop_bits: int = 1) -> None:
+        super().__init__(device, "machine", rts=True)
+        flags = _PARITY[parity] | (termios.CSTOPB if stop_bits == 2 else 0)
+        if self._configure(rate, flags, input_flags=0) is None:
+            self.close()
+            raise ReaderFault(f"{device} cannot do {rate:g} bit/s; set another rate at the machine and in its URL")
+
+    def read(self, seconds: float) -> bytes:
+        """What arrived, at least one byte, or nothing within ``seconds``."""
+        descriptor = self._descriptor()
+        if not self._poll.poll(int(seconds * 1000) + 1 if seconds > 0 else 0):
+            return b""
         try:
-            port = serial.Serial(exclusive=True)
-            port.port = self._device
-            port.rts = self._reset_state if self._resettable else True
-            port.open()
-        except (OSError, termios.error) as fault:
-            raise self._not_opened(fault) from fault
-        self._rest = b""
-        self._poll.register(port.fileno(), select.POLLIN)
-        return port
+            raw = os.read(descriptor, _MOST)
+        except BlockingIOError:
+            return b""
+        except OSError as gone:
+            raise self._lost(gone) from gone
+        if not raw:
+            raise self._lost("it is always ready and gives nothing")
+        return raw
 
-    def _not_opened(self, fault: OSError | termios.error) -> TransportError:
-        code = _errno(fault)
-        if code in _ABSENT:
-            present = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
-            return ReaderNotFound(f"there is no port {self._device}; plug the reader in (present: {present})")
-        if code is None and "Could not configure" in str(fault):
-            code = errno.ENOTTY
-        kind, sentence = _OPENING.get(code or 0, (ReaderFault, f"{fault}"))
-        return kind(f"{self._device} does not open: {sentence}")
-
-    def _descriptor(self) -> int:
-        if not self._port.is_open:
-            raise ReaderFault(f"{self._device} is closed; its reader was closed or unplugged")
-        return int(self._port.fileno())
-
-    def _lost(self, why: object) -> ReaderFault:
-        """The fault of a port that failed in use; the port is closed."""
-        self.close()
-        return ReaderFault(f"{self._device} was unplugged or failed ({why}); plug the reader in again")
+    def discard(self) -> None:
+        """Drop what arrived and was not read."""
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self._descriptor(), termios.TCIFLUSH)
 
 
 def _errno(fault: OSError | termios.error) -> int | None:
