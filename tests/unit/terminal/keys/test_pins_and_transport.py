@@ -133,7 +133,7 @@ def test_a_pin_is_opened_once(bank: MemoryCustody) -> None:
 
 
 @pytest.mark.parametrize(("by", "second"), [("Li Na", "li na"), ("Li Na", ""), ("", "Li Na"), ("李娜", " 李娜 ")])
-def test_one_person_alone_opens_no_pin(bank: MemoryCustody, by: str, second: str) -> None:
+def test_one_person_opens_no_pin(bank: MemoryCustody, by: str, second: str) -> None:
     sealed, before = bank.new_pin(6, SEAL, "dossier/1/1/8010"), bank.audit()
     with pytest.raises(KeyMisuse, match="two different people"):
         opened(bank, sealed, by=by, second=second)
