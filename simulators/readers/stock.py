@@ -12,6 +12,7 @@ the marker stays: cards of interrupted jobs are claimed first.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections import deque
@@ -28,6 +29,8 @@ from terminal.apdu import Disposition
 from terminal.errors import ReaderFault, ReaderNotFound
 
 SUFFIX: Final = ".card"
+BESIDE: Final = (".stripe", ".front.png", ".front-overlay.png", ".back.png", ".back-overlay.png")
+"""Files of a card beside its card file, which go where it goes."""
 BEGUN: Final = ".begun"
 BINS: Final = {Disposition.DONE: "issued", Disposition.REJECT: "rejects", Disposition.ASIDE: "aside"}
 
@@ -172,8 +175,9 @@ class StockDirectory:
 
 
 def move_card(path: Path, directory: Path) -> None:
-    """Move a card file into a directory, created if missing; never over another card. A process killed meanwhile leaves
-    the file in both places, and the same call completes the move. Raises OSError."""
+    """Move a card file into a directory, created if missing, and what lies beside it: its stripe, its faces. Never over
+    another card. A process killed meanwhile leaves the file in both places, and the same call completes the move.
+    Raises OSError."""
     target = directory / path.name
     directory.mkdir(exist_ok=True, parents=True)
     try:
@@ -181,6 +185,9 @@ def move_card(path: Path, directory: Path) -> None:
     except FileExistsError:
         if not os.path.samefile(path, target):
             raise
+    for suffix in BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path.with_suffix(suffix), target.with_suffix(suffix))
     os.unlink(path)
 
 

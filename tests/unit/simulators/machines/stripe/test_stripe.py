@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from simulators.machines.stripe.formats import ISO_FORMATS, TrackFault, TrackUnreadable
 from simulators.machines.stripe.stripe import LOW, RecordedTrack, Stripe, StripeFile, write_text
+from simulators.readers.stock import move_card
 from terminal.errors import CodecError, ReaderFault
 
 
@@ -54,3 +56,24 @@ def test_a_file_that_holds_no_stripe_is_a_fault(tmp_path: Path, content: bytes) 
 
 def test_a_stripe_prints_no_digit_of_its_tracks() -> None:
     assert repr(write_text(Stripe(), 2, "6210", ISO_FORMATS[2])) == "<Stripe high, tracks [2]>"
+
+
+def test_a_stripe_and_the_faces_go_where_their_card_goes(tmp_path: Path) -> None:
+    names = ["chip-01.card", "chip-01.stripe", "chip-01.front.png", "chip-01.back.png", "chip-01.front-overlay.png"]
+    for name in [*names, "chip-02.card", "chip-02.stripe"]:
+        (tmp_path / name).write_text(name)
+    move_card(tmp_path / "chip-01.card", tmp_path / "issued")
+    assert sorted(path.name for path in (tmp_path / "issued").iterdir()) == sorted(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chip-02.card", "chip-02.stripe", "issued"]
+
+
+def test_a_move_that_was_cut_short_is_completed(tmp_path: Path) -> None:
+    card, target = tmp_path / "chip-01.card", tmp_path / "issued"
+    target.mkdir()
+    card.touch()
+    os.link(card, target / card.name)
+    (target / "chip-01.stripe").write_text("moved")
+    (tmp_path / "chip-01.front.png").write_text("left behind")
+    move_card(card, target)
+    assert sorted(path.name for path in target.iterdir()) == ["chip-01.card", "chip-01.front.png", "chip-01.stripe"]
+    assert not card.exists()
