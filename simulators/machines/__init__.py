@@ -18,4 +18,18 @@ In a test, without a port, a thread or waiting::
   ``body.take_from_exit()``, ``machine.insert(card)``.
 - Faults on the line and in the power: ``SimulatedCrt571(body, faults=WireFaults([WireFault.parse("lose-out:7")]))``;
   the kinds are listed in .faults. What firmware does differently: ``Crt571Options`` (.crt571.options).
+
+A card printer, with the reader for its inside, and a stripe writer::
+
+    chip = reader_inside("printer-1")                                          # .evolis.slots: a Reader
+    printer = EvolisPrinter(body, PrinterManner(ack=True), contacts=chip)      # .evolis.printer, .evolis.answers
+    printer.settings.ribbon = Ribbon.new("ymcko")                              # .evolis.ribbon
+    machine = SimulatedEvolis(printer, clock=VirtualClock())                   # .evolis.machine
+    writer = SimulatedMsr605()                                                 # .msr605
+
+- What is printed lies beside the card file (``chip-….front.png``, ``.back.png``), as its stripe does: ``StripeFile``
+  (.stripe.stripe) reads what either machine wrote. Both go with the card into its bin.
+- Persons: ``printer.misfeeds = 1``, ``printer.clean()``, ``printer.encoder.next_error``; ``writer.swipe(card)`` once a
+  command waits, or ``writer.swipe_next(card)`` before.
+- ``TcpPort(machine)`` (.tcp) serves a machine at a TCP port.
 """

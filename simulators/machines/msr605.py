@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from simulators.machines.clock import MachineClock, WallClock
+from simulators.machines.faults import WireFaults
 from simulators.machines.stripe.formats import ISO_FORMATS, TrackUnreadable
 from simulators.machines.stripe.stripe import HIGH, LOW, TRACKS, RecordedTrack, Stripe, StripeFile
 from terminal.errors import CodecError
@@ -37,7 +39,7 @@ _ARGUMENTS: Final = {ord("c"): 1, ord("b"): 1, ord("o"): 3, ord("z"): 2}
 
 
 @dataclass(frozen=True, slots=True)
-class StripeWriterManner:
+class Msr605Manner:
     """What models of the writer do differently.
 
     ``mirrored``: raw data are read with the first bit of a character as the highest (they are always written with it as
@@ -51,7 +53,7 @@ class StripeWriterManner:
     firmware: str = "REVU2.40"
 
 
-_USUAL: Final = StripeWriterManner()
+_USUAL: Final = Msr605Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +66,47 @@ class Swipe:
     """Of a card whose stripe was never written."""
 
 
-class StripeWriter:
-    """The device. ``receive`` takes bytes from the host; ``send`` gets what it answers, from the thread of ``receive``
-    or of ``swipe``. Raises ReaderFault for a card file's stripe that cannot be read or written."""
+class SimulatedMsr605:
+    """The device, as a :class:`~simulators.machines.device.SimulatedDevice`; ``swipe`` comes from any thread.
 
-    def __init__(self, send: Callable[[bytes], None] = lambda _: None, manner: StripeWriterManner = _USUAL) -> None:
-        self.send, self._manner = send, manner
+    ``faults`` strike at bytes only. Raises ReaderFault for a card file's stripe that cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        manner: Msr605Manner = _USUAL,
+        *,
+        faults: WireFaults | None = None,
+        clock: MachineClock | None = None,
+    ) -> None:
+        self._manner, self._clock = manner, clock or WallClock()
+        self._faults = faults or WireFaults()
         self._lock = threading.RLock()
         self._swipes: deque[Swipe] = deque()
-        self.power_on()
+        self._powered = True
+        self._reset()
+
+    @property
+    def clock(self) -> MachineClock:
+        return self._clock
+
+    @property
+    def due(self) -> None:
+        """It does nothing by itself."""
+        return None
+
+    def power_off(self) -> None:
+        with self._lock:
+            self._powered = False
+            self._reset()
 
     def power_on(self) -> None:
+        self._powered = True
+
+    def _reset(self) -> None:
         """Everything that can be set is as at first, and a command that waits is forgotten."""
         with self._lock:
+            self._out = bytearray()
             self.coercivity = HIGH
             self.density = {track: coding.density for track, coding in ISO_FORMATS.items()}
             self.bits = {track: coding.bits for track, coding in ISO_FORMATS.items()}
@@ -95,7 +125,7 @@ class StripeWriter:
             if self._waiting is None:
                 return False
             command, self._waiting = self._waiting, None
-            self.send(command(Swipe(card, bad, coercivity)))
+            self._send(command(Swipe(card, bad, coercivity)))
             return True
 
     def swipe_next(self, card: Path, *, bad: bool = False, coercivity: str = HIGH) -> None:
@@ -106,9 +136,20 @@ class StripeWriter:
 
     def receive(self, data: bytes) -> None:
         with self._lock:
-            self._buffer += data
+            if not self._powered:
+                return
+            self._buffer += self._faults.incoming(data)
             while self._step():
                 continue
+
+    def tick(self) -> bytes:
+        with self._lock:
+            out = bytes(self._out)
+            self._out.clear()
+            return out
+
+    def _send(self, answer: bytes) -> None:
+        self._out += self._faults.outgoing(answer)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -145,13 +186,12 @@ class StripeWriter:
             case _ if letter == _SENSOR_TEST:
                 self._wait(lambda _: ESC + GOOD)
             case _:
-                self.send(self._setting(letter, arguments))
+                self._send(self._setting(letter, arguments))
 
     def _setting(self, letter: int, arguments: bytes) -> bytes:
         """The answer to a command that needs no card."""
         match chr(letter):
             case "a":
-                self._buffer.clear()
                 return b""
             case "e":
                 return ESC + b"y"
@@ -195,7 +235,7 @@ class StripeWriter:
         if mask in _MASKS:
             self._wait(lambda swipe: self._record(swipe, dict.fromkeys(_MASKS[mask])))
         else:
-            self.send(ESC + REFUSED)
+            self._send(ESC + REFUSED)
 
     def _wait(self, command: Callable[[Swipe], bytes]) -> None:
         self._waiting = command
@@ -216,7 +256,7 @@ class StripeWriter:
         if tracks:
             self._wait(lambda swipe: self._record(swipe, tracks))
         else:
-            self.send(ESC + FORMAT)
+            self._send(ESC + FORMAT)
         return True
 
     def _iso_block(self) -> dict[int, RecordedTrack | None] | None:

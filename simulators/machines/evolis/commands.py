@@ -1,7 +1,7 @@
 """Bytes from the host, cut into commands. Programming guide A5013, 3 and D.
 
 A command is ESC, fields between semicolons, CR; ESC may be left out after a CR. The data of ``Db`` and ``Dbc`` may hold
-any byte, so that only their length ends them. NUL bytes between commands are padding.
+any byte, so that only their length ends them. NUL and CR between commands are padding.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Final
 
 from simulators.machines.evolis.panels import BITS, PANELS, size
 
-ESC, CR, NUL = 0x1B, 0x0D, 0x00
+CR: Final = 0x0D
+_ESC: Final = b"\x1b"
+_PADDING: Final = b"\0\r"
 _SEPARATOR: Final = b";"
 _LONGEST: Final = 512
 """Bytes of the fields of a command, without data."""
@@ -46,7 +48,7 @@ class CommandReader:
     @property
     def waiting(self) -> bool:
         """Whether a command has begun and is not complete."""
-        return bool(self._buffer.strip(b"\0"))
+        return bool(self._buffer.strip(b"\0\r"))
 
     def forget(self) -> None:
         """Drop a command that is not complete."""
@@ -64,9 +66,9 @@ class CommandReader:
     def _next(self) -> HostCommand | None:
         if self._skipping and not self._skip():
             return None
-        while self._buffer and self._buffer[0] == NUL:
+        while self._buffer and self._buffer[0] in _PADDING:
             del self._buffer[0]
-        start = 1 if self._buffer[:1] == b"\x1b" else 0
+        start = 1 if self._buffer[:1] == _ESC else 0
         header = self._panel_header(start)
         if header is not None:
             return self._panel(*header)

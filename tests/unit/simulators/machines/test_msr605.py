@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.machines.msr605 import StripeWriter, StripeWriterManner
+from simulators.machines.faults import WireFault, WireFaults
+from simulators.machines.msr605 import Msr605Manner, SimulatedMsr605
 from simulators.machines.stripe.formats import ISO_FORMATS
 from simulators.machines.stripe.stripe import LOW, RecordedTrack, StripeFile
 
@@ -17,19 +18,16 @@ READ = bytes.fromhex("1B73 1B01 254142433132333F 1B02 3B31323334353F 1B03 3B3132
 class Host:
     """A program at the other end of the line, and the person who swipes."""
 
-    def __init__(self, directory: Path, manner: StripeWriterManner | None = None) -> None:
+    def __init__(self, directory: Path, manner: Msr605Manner | None = None) -> None:
         self.card = directory / "chip-01.card"
-        self._got = bytearray()
-        self.device = StripeWriter(self._got.extend, manner or StripeWriterManner())
+        self.device = SimulatedMsr605(manner or Msr605Manner())
 
     def ask(self, data: bytes) -> bytes:
         self.device.receive(data)
         return self.got()
 
     def got(self) -> bytes:
-        answer = bytes(self._got)
-        self._got.clear()
-        return answer
+        return self.device.tick()
 
     def swiped(self, data: bytes, *, bad: bool = False, coercivity: str = "high") -> bytes:
         """The answer once a card was swiped; there is none before."""
@@ -51,6 +49,7 @@ def host(tmp_path: Path) -> Host:
         ("1B78", "1B30"),
         ("1B64", "1B48"),
         ("1B79 1B64", "1B30 1B4C"),
+        ("1B61 1B65", "1B79"),
         ("1B79 1B78 1B64", "1B30 1B30 1B48"),
         ("1B74", "1B3353"),
         ("1B76", "1B52455655322E3430"),
@@ -107,7 +106,7 @@ def test_raw_characters_of_seven_and_five_bits_are_those_of_the_manual(host: Hos
 
 
 def test_raw_data_may_be_read_in_the_order_they_are_written(tmp_path: Path) -> None:
-    host = Host(tmp_path, StripeWriterManner(mirrored=False))
+    host = Host(tmp_path, Msr605Manner(mirrored=False))
     host.swiped(WRITE)
     expected = "1B73 1B01 09 456162235152131F2A 1B02 08 0B01021304151F15 1B03 08 0B01021304151F15 3F1C 1B30"
     assert host.swiped(b"\x1bm") == bytes.fromhex(expected)
@@ -149,7 +148,7 @@ def test_erasing_takes_the_tracks_of_the_mask(host: Host) -> None:
 
 def test_a_damaged_track_is_an_error_and_the_others_are_read(tmp_path: Path) -> None:
     for marks, seen in ((False, ""), (True, "1B2A")):
-        host = Host(tmp_path, StripeWriterManner(marks=marks))
+        host = Host(tmp_path, Msr605Manner(marks=marks))
         host.swiped(WRITE)
         file = StripeFile(host.card)
         bits = file.read().tracks[2].bits
@@ -204,6 +203,17 @@ def test_the_sensor_test_waits_for_a_card(host: Host) -> None:
 def test_power_forgets_what_was_set(host: Host) -> None:
     host.ask(bytes.fromhex("1B79 1B62D2 1B6F080808"))
     host.ask(b"\x1br")
+    host.device.power_off()
+    assert host.ask(b"\x1be") == b""
     host.device.power_on()
     assert (host.device.coercivity, host.device.density[2], host.device.bits[1]) == ("high", 75, 7)
     assert not host.device.swipe(host.card)
+
+
+def test_bytes_are_lost_and_altered_as_planned(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    plan = [WireFault.parse(text) for text in ("lose-in:1", "flip-out:0", "double-out:3")]
+    host.device = SimulatedMsr605(faults=WireFaults(plan))
+    assert host.ask(b"\x1be") == b""
+    assert host.ask(b"e\x1be") == b"\x0by\x1byy", "the first escape was left over and takes the next letter"
+    assert host.ask(b"\x1bd") == b"\x1bH"
