@@ -13,8 +13,8 @@ from typing import Final
 from terminal.errors import ReaderFault, ReaderNotFound
 
 CONNECT_SECONDS: Final = 5.0
-_STUCK = 15.0
-"""Seconds after which a peer that takes or acknowledges nothing is lost."""
+_STUCK = 60.0
+"""Seconds after which a peer that takes nothing is lost; a printer takes nothing while it prints a panel."""
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 """A peer that was switched off is noticed after 25 s without traffic. tcp(7)."""
 _MOST = 65536
@@ -71,6 +71,7 @@ class TcpLink:
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
+        self._ready(write=True, seconds=0)
         until = time.monotonic() + _STUCK
         while left:
             try:
@@ -119,6 +120,8 @@ class TcpLink:
 
     def _lost(self, why: str) -> ReaderFault:
         """The fault of a connection that failed in use; it is closed."""
+        if not self._open:
+            return ReaderFault(f"{self._name} is closed")  # By another thread, in the middle of a call.
         self.close()
         return ReaderFault(f"{self._name} was lost: {why}")
 

@@ -12,7 +12,7 @@ from personalize.machines.evolis.panels import (
     ChipSide,
     Compression,
     PanelSettings,
-    Ribbon,
+    PrinterRibbon,
     back_commands,
     dots_command,
     dye_command,
@@ -63,9 +63,9 @@ def test_each_dot_of_a_panel_is_the_dot_that_the_printer_finds(
     assert (decoded(command) == picture).all()
 
 
-@pytest.mark.parametrize("ribbon", Ribbon)
+@pytest.mark.parametrize("ribbon", PrinterRibbon)
 @pytest.mark.parametrize("compression", Compression)
-def test_a_coloured_face_arrives_in_the_panels_of_its_ribbon(ribbon: Ribbon, compression: Compression) -> None:
+def test_a_coloured_face_arrives_in_the_panels_of_its_ribbon(ribbon: PrinterRibbon, compression: Compression) -> None:
     pixels = noise(7, 255, 0.5)
     # Lighter than text, so that no dot of it is taken for resin.
     front = Image.merge("RGB", [Image.fromarray(np.maximum(pixels, low)) for low in (70, 90, 110)])
@@ -81,5 +81,7 @@ def test_a_coloured_face_arrives_in_the_panels_of_its_ribbon(ribbon: Ribbon, com
     if "o" in ribbon:
         assert panels[-1].all()
 
-    black = PanelSettings(ribbon if "y" not in ribbon else Ribbon.YMCKOK, 64, compression, ChipSide.NONE, stripe=False)
+    black = PanelSettings(
+        ribbon if "y" not in ribbon else PrinterRibbon.YMCKOK, 64, compression, ChipSide.NONE, stripe=False
+    )
     assert (decoded(back_commands(face, black)[0]) == (np.asarray(back)[:, :, 0] == 0)).all()

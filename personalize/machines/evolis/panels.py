@@ -20,9 +20,9 @@ from personalize.machines.evolis.separation import (
     HEIGHT,
     STRIPE,
     WIDTH,
-    Box,
     Dots,
     Mask,
+    PrintArea,
     resin_only,
     separate,
 )
@@ -36,7 +36,7 @@ _LONGEST: Final = {32: 767, 64: 511, 128: 255}
 """The longest run of a compressed dye panel by the number of levels."""
 
 
-class Ribbon(StrEnum):
+class PrinterRibbon(StrEnum):
     """The ribbons that the driver prints with; the letters are their panels."""
 
     K = "k"
@@ -46,10 +46,10 @@ class Ribbon(StrEnum):
     """Colour and overlay for the front, black for the back."""
 
     def front(self) -> str:
-        return "ymcko" if self is Ribbon.YMCKOK else self.value
+        return "ymcko" if self is PrinterRibbon.YMCKOK else self.value
 
     def back(self) -> str:
-        return "k" if self is Ribbon.YMCKOK else self.value
+        return "k" if self is PrinterRibbon.YMCKOK else self.value
 
 
 class Compression(StrEnum):
@@ -75,7 +75,7 @@ class PanelSettings:
     the middle tones. ``stripe``: cards have one on the back, which gets no overlay. ``turn_back`` turns the back by 180
     degrees."""
 
-    ribbon: Ribbon = Ribbon.YMCKO
+    ribbon: PrinterRibbon = PrinterRibbon.YMCKO
     levels: int = 128
     compression: Compression = Compression.KO
     contacts: ChipSide = ChipSide.FRONT
@@ -106,8 +106,8 @@ def back_commands(face: PrintedFace, settings: PanelSettings) -> list[bytes]:
     return list(_side(picture, resin, settings.ribbon.back(), settings, clear, bare=bare))
 
 
-def _turned(box: Box | None) -> Box | None:
-    return box and Box(WIDTH - box.right, HEIGHT - box.bottom, WIDTH - box.left, HEIGHT - box.top)
+def _turned(box: PrintArea | None) -> PrintArea | None:
+    return box and PrintArea(WIDTH - box.right, HEIGHT - box.bottom, WIDTH - box.left, HEIGHT - box.top)
 
 
 def _side(
@@ -115,9 +115,9 @@ def _side(
     resin: Image.Image | None,
     colours: str,
     settings: PanelSettings,
-    clear: Box | None,
+    clear: PrintArea | None,
     *,
-    bare: Box | None,
+    bare: PrintArea | None,
 ) -> Iterator[bytes]:
     """``clear`` gets nothing at all, ``bare`` no overlay."""
     for image in filter(None, (picture, resin)):

@@ -41,7 +41,7 @@ _PHOTO_TILES = 64
 _ONES: Final = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 
 
-class Box(NamedTuple):
+class PrintArea(NamedTuple):
     """A part of a picture in dots; ``right`` and ``bottom`` are the first ones outside."""
 
     left: int
@@ -54,10 +54,10 @@ class Box(NamedTuple):
         return dots[self.left : self.right, HEIGHT - self.bottom : HEIGHT - self.top]
 
 
-def box_of(left: float, top: float, width: float, height: float) -> Box:
+def box_of(left: float, top: float, width: float, height: float) -> PrintArea:
     """The dots that an area of the card touches. Arguments in millimetres from the card's left and top edge."""
     right, bottom = left + width, top + height
-    return Box(
+    return PrintArea(
         max(0, int(_BLEED_X + left * _DOTS_A_MM)),
         max(0, int(_BLEED_Y + top * _DOTS_A_MM)),
         min(WIDTH, math.ceil(_BLEED_X + right * _DOTS_A_MM)),
@@ -83,7 +83,7 @@ def turned(picture: Image.Image) -> Image.Image:
     return picture.transpose(Image.Transpose.ROTATE_270)
 
 
-def separate(picture: Image.Image, resin: Image.Image | None, *, clear: Box | None) -> Separated:
+def separate(picture: Image.Image, resin: Image.Image | None, *, clear: PrintArea | None) -> Separated:
     """Separate a picture (RGB, 1016 × 648) for ribbons with dye and resin.
 
     ``resin`` (L) says what is printed with resin; None looks for black dots outside photos. ``clear`` gets neither.
@@ -103,7 +103,7 @@ def separate(picture: Image.Image, resin: Image.Image | None, *, clear: Box | No
     return Separated((red, green, blue), black)
 
 
-def resin_only(picture: Image.Image, resin: Image.Image | None, *, clear: Box | None) -> Mask:
+def resin_only(picture: Image.Image, resin: Image.Image | None, *, clear: PrintArea | None) -> Mask:
     """The dots of a face that is printed in black alone: letters as they are, everything else dithered."""
     red, green, blue = (np.asarray(band) for band in turned(picture).split())
     black, edge = _resin_of(red, green, blue, resin)

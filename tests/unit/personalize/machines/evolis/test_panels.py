@@ -10,7 +10,7 @@ from personalize.machines.evolis.panels import (
     ChipSide,
     Compression,
     PanelSettings,
-    Ribbon,
+    PrinterRibbon,
     back_commands,
     compressed_dots,
     compressed_dye,
@@ -71,7 +71,7 @@ def test_the_first_line_is_the_left_edge_and_goes_from_the_bottom_to_the_top() -
     picture.putpixel((0, 647), (0, 0, 0))
     picture.putpixel((0, 0), (0, 0, 0))
     picture.putpixel((1015, 640), (0, 0, 0))
-    data = front_commands(PrintedFace(picture), PanelSettings(Ribbon.K, compression=Compression.NONE))[0][7:]
+    data = front_commands(PrintedFace(picture), PanelSettings(PrinterRibbon.K, compression=Compression.NONE))[0][7:]
 
     assert (data[0], data[80]) == (0x80, 0x01)
     assert data[81 * 1015] == 0x01
@@ -121,13 +121,13 @@ def test_a_compressed_command_says_how_many_bytes_follow() -> None:
 @pytest.mark.parametrize(
     ("ribbon", "front", "back"),
     [
-        (Ribbon.K, ["Db;k;2;"], ["Db;k;2;"]),
-        (Ribbon.KO, ["Db;k;2;", "Db;o;2;"], ["Db;k;2;", "Db;o;2;"]),
-        (Ribbon.YMCKO, ["Db;y;128", "Db;m;128", "Db;c;128", "Db;k;2;", "Db;o;2;"], None),
-        (Ribbon.YMCKOK, ["Db;y;128", "Db;m;128", "Db;c;128", "Db;k;2;", "Db;o;2;"], ["Db;k;2;"]),
+        (PrinterRibbon.K, ["Db;k;2;"], ["Db;k;2;"]),
+        (PrinterRibbon.KO, ["Db;k;2;", "Db;o;2;"], ["Db;k;2;", "Db;o;2;"]),
+        (PrinterRibbon.YMCKO, ["Db;y;128", "Db;m;128", "Db;c;128", "Db;k;2;", "Db;o;2;"], None),
+        (PrinterRibbon.YMCKOK, ["Db;y;128", "Db;m;128", "Db;c;128", "Db;k;2;", "Db;o;2;"], ["Db;k;2;"]),
     ],
 )
-def test_panels_follow_the_order_of_the_ribbon(ribbon: Ribbon, front: list[str], back: list[str] | None) -> None:
+def test_panels_follow_the_order_of_the_ribbon(ribbon: PrinterRibbon, front: list[str], back: list[str] | None) -> None:
     face, settings = PrintedFace(WHITE, WHITE), PanelSettings(ribbon, compression=Compression.NONE)
 
     assert all(map(bytes.startswith, front_commands(face, settings), map(str.encode, front)))
@@ -178,7 +178,7 @@ def test_the_overlay_leaves_the_contacts_out() -> None:
 
 def test_nothing_is_printed_over_the_contacts() -> None:
     black = Image.new("RGB", (1016, 648), "black")
-    settings = PanelSettings(Ribbon.K, compression=Compression.NONE)
+    settings = PanelSettings(PrinterRibbon.K, compression=Compression.NONE)
     data = front_commands(PrintedFace(black), settings)[0][7:]
     dots = np.rot90(np.unpackbits(np.frombuffer(data, dtype=np.uint8)).reshape(1016, 648))
 
@@ -200,7 +200,7 @@ def test_the_overlay_of_the_back_leaves_the_stripe_out() -> None:
 def test_a_back_that_is_turned_is_turned_with_its_bare_stripe() -> None:
     back = WHITE.copy()
     back.putpixel((5, 600), (0, 0, 0))
-    settings = PanelSettings(Ribbon.KO, compression=Compression.NONE, turn_back=True)
+    settings = PanelSettings(PrinterRibbon.KO, compression=Compression.NONE, turn_back=True)
     black, overlay = back_commands(PrintedFace(WHITE, back), settings)
 
     assert np.argwhere(np.rot90(np.unpackbits(np.frombuffer(black[7:], np.uint8)).reshape(1016, 648))).tolist() == [
@@ -210,7 +210,7 @@ def test_a_back_that_is_turned_is_turned_with_its_bare_stripe() -> None:
 
 
 def test_a_chip_at_the_back_is_left_out_there() -> None:
-    settings = PanelSettings(Ribbon.KO, compression=Compression.NONE, contacts=ChipSide.BACK, stripe=False)
+    settings = PanelSettings(PrinterRibbon.KO, compression=Compression.NONE, contacts=ChipSide.BACK, stripe=False)
     face = PrintedFace(WHITE, WHITE)
 
     assert overlay_of(front_commands(face, settings)[-1]).all()
