@@ -8,6 +8,7 @@ In a test, without a port, a thread or waiting::
     line = MemoryLine(machine)                                                 # .link: a ByteLink
 
 ``line.read(seconds)`` waits on the machine's clock: with a VirtualClock it returns at once and the time has passed.
+At a port, for a driver that opens one: ``with DevicePort(machine) as port: … port.port`` (.port), without the clock.
 
 - The stock directory feeds it; finished cards lie in ``issued`` and rejected ones in ``rejects``, and ``body.record``
   counts them (``fed``, ``output``, ``reject``). The card inside lies in ``machines/NAME/inside`` of the stock.

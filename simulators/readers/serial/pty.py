@@ -7,22 +7,15 @@ lines, so there is no warm reset over RTS. What a program sends comes back first
 
 from __future__ import annotations
 
-import array
-import contextlib
-import fcntl
-import os
 import select
 import threading
 import time
-import tty
 from collections.abc import Callable
 from typing import Final, Self
 
 from simulators.readers.serial.contact import SerialContact
+from simulators.readers.serial.terminal import PseudoTerminal
 
-_TCGETS2: Final = 0x802C542A
-"""Request for struct termios2, whose last word is the output rate in bits a second. Linux, asm-generic/termbits.h."""
-_TERMIOS2: Final = 44
 _POLL: Final = 0.002
 """Seconds between looks for a program that opens the port; below the shortest time that it stays closed."""
 _RESET: Final = 0.011
@@ -44,10 +37,8 @@ class SerialSlot:
         self, contact: SerialContact, *, echo: bool = True, report: Callable[[str], None] = lambda _: None
     ) -> None:
         self._contact, self._echo, self._report = contact, echo, report
-        self._master, slave = os.openpty()
-        self.port = os.ttyname(slave)
-        tty.setraw(slave)
-        os.close(slave)  # from now on the master says whether somebody has it open
+        self._terminal = PseudoTerminal()
+        self.port = self._terminal.port
         self._closing, self._noted = False, ""
         self._thread = threading.Thread(target=self._run, name=f"card at {self.port}", daemon=True)
         self._thread.start()
@@ -56,7 +47,7 @@ class SerialSlot:
         """Take the card out and end the thread."""
         self._closing = True
         self._thread.join()
-        os.close(self._master)
+        self._terminal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -67,59 +58,40 @@ class SerialSlot:
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        poll = select.poll()
-        poll.register(self._master, select.POLLIN)
         powered = False
         while not self._closing:
-            events = dict(poll.poll(_STOPPED * 1000)).get(self._master, 0)
+            events = self._terminal.wait(_STOPPED)
             if events & select.POLLHUP:
                 if powered:
                     powered = False
                     self._contact.power_off()
-                    self._drain()
+                    self._terminal.drain()
                 time.sleep(_POLL)
                 continue
             if not powered:
                 powered, self._noted = True, ""
                 time.sleep(_RESET)  # the program throws away what came before it was ready
-                self._write(self._contact.power_on())
+                self._terminal.write(self._contact.power_on())
             elif events & select.POLLIN:
                 self._serve()
             else:
-                self._write(self._contact.silence())
+                self._terminal.write(self._contact.silence())
         self._contact.power_off()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # closed in this moment
-            characters = os.read(self._master, 4096)
-            if self._echo:
-                self._write(characters)
-            if abs(self._rate() / self._contact.rate - 1) > _TOLERANCE:
-                self._note(f"{self.port} is set to {self._rate()} bit/s, and the card to {self._contact.rate:.0f}")
-                return
-            self._write(self._contact.receive(characters))
+        characters = self._terminal.read()
+        if not characters:  # closed in this moment
+            return
+        if self._echo:
+            self._terminal.write(characters)
+        rate = self._terminal.rate
+        if abs(rate / self._contact.rate - 1) > _TOLERANCE:
+            self._note(f"{self.port} is set to {rate} bit/s, and the card to {self._contact.rate:.0f}")
+            return
+        self._terminal.write(self._contact.receive(characters))
 
     def _note(self, line: str) -> None:
         """Report a line once for each time that the port is open."""
         if line != self._noted:
             self._noted = line
             self._report(line)
-
-    def _rate(self) -> int:
-        """Bits a second at which the program has set the port."""
-        words = array.array("I", bytes(_TERMIOS2))
-        fcntl.ioctl(self._master, _TCGETS2, words)
-        return words[-1]
-
-    def _write(self, characters: bytes) -> None:
-        with contextlib.suppress(OSError):
-            while characters:
-                characters = characters[os.write(self._master, characters) :]
-
-    def _drain(self) -> None:
-        """What the program wrote before it closed the port was for a card that is off."""
-        os.set_blocking(self._master, False)
-        with contextlib.suppress(OSError):
-            while os.read(self._master, 4096):
-                continue
-        os.set_blocking(self._master, True)
