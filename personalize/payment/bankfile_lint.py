@@ -9,7 +9,7 @@ from typing import Final
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import PrepareError
 from personalize.payment.image import Authorities
-from personalize.payment.linter import lint
+from personalize.payment.linter import BatchLinter
 from personalize.profiles.profile import Profile
 from terminal.emv.authentication.cakeys import CaStore
 from terminal.errors import TlvError
@@ -35,8 +35,10 @@ def linter_of(profile: Profile, known: CaStore) -> Judge:
     rsa, sm = known.rsa.get((rid, int(trust.ca_index, 16))), known.sm.get((rid, int(trust.sm_ca_index, 16)))
     authorities = Authorities(rsa.key if rsa else None, sm.key if sm else None)
 
+    linter = BatchLinter(profile, authorities)
+
     def judge(dossier: Dossier) -> Iterator[tuple[str, str]]:
-        for finding in lint(profile, dossier, authorities):
+        for finding in linter.lint(dossier):
             yield _place(finding.message, dossier.payment), str(finding)
 
     return judge

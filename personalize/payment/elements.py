@@ -141,12 +141,18 @@ def unsigned(
     name: str,
     id_number: str,
     id_type: IdType = IdType.RESIDENT_ID,
+    *,
+    icvv: str = "",
 ) -> list[Item]:
-    """The elements that no signature covers."""
-    track = Track2(pan, f"{expires:%y%m}", profile.service_code, profile.track2_discretionary)
+    """The elements that no signature covers. ``icvv``: for 57 and 9F1F, where the profile has one."""
+    rule = profile.stripe.icvv if profile.stripe else None
+    track1, track2 = profile.track1_discretionary, profile.track2_discretionary
+    if rule:
+        track1, track2 = rule.placed(track1, icvv, 1) if track1 else "", rule.placed(track2, icvv)
+    track = Track2(pan, f"{expires:%y%m}", profile.service_code, track2)
     items = [item(TAG_57_TRACK_2, track), *_names(profile, name)]
-    if profile.track1_discretionary:
-        items.append(item(TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, profile.track1_discretionary))
+    if track1:
+        items.append(item(TAG_9F1F_TRACK_1_DISCRETIONARY_DATA, track1))
     if profile.identity:
         items += [item(TAG_9F61_ID_NUMBER, id_number), item(TAG_9F62_ID_TYPE, id_type)]
     return items

@@ -100,6 +100,7 @@ class CardImage:
         if profile is None or dossier.payment is None:
             raise PrepareError("there is no payment application to check")
         self.profile, self.application, self.directories = profile, dossier.payment, dossier.directories
+        self.card_number, self.stripe, self.face = dossier.card_number, dossier.stripe, dossier.face
         self.authorities = authorities
         self.records = self.application.records()
         self.card_data = card_objects(self.records)

@@ -19,6 +19,7 @@ from personalize.encoding import Item, inside, join, pack, record, years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
 from personalize.payment import elements
+from personalize.payment.verification import ICVV, verification_value
 from personalize.profiles.payment import CRT_ORDER, MastersSection, PaymentApplication
 from personalize.protocols import CardToPrepare, PreparationRun
 from terminal.crypto import sm2
@@ -91,6 +92,7 @@ class PaymentPreparer:
         self._rsa, self._sm = chains.payment, chains.payment_sm
         self._seal_key = custody.latest("seal")
         self._expires, self._aip = expiry(profile, today), elements.aip(profile)
+        self._icvv_rule = profile.stripe.icvv if profile.stripe else None
         self._shared = tuple(_shared(profile))
         self._tdes = self._masters(profile.keys.tdes) if profile.rsa else None
         self._sm4 = self._masters(profile.keys.sm4) if profile.sm else None
@@ -106,7 +108,8 @@ class PaymentPreparer:
         """Every key that preparation uses, for a worker's snapshot."""
         signers = [chain.issuer.name for chain in (self._rsa, self._sm) if chain]
         masters = [ref.name for refs in (self._tdes, self._sm4) if refs for ref in refs]
-        return (*signers, *masters, self._seal_key.name)
+        verification = [self._icvv_rule.key] if self._icvv_rule else []
+        return (*signers, *masters, *verification, self._seal_key.name)
 
     def applications(self, card: CardToPrepare) -> tuple[DossierApplication, ...]:
         if not card.pan:
@@ -125,7 +128,8 @@ class PaymentPreparer:
         expires, aip = self._expires, self._aip
         signed = pack(elements.signed(profile, account.pan, account.sequence, self._today, expires))
         static = b"".join(map(inside, signed)) + aip  # as 9F4A names it
-        unsigned = elements.unsigned(profile, account.pan, expires, account.name, account.id_number, account.id_type)
+        person = account.name, account.id_number, account.id_type
+        unsigned = elements.unsigned(profile, account.pan, expires, *person, icvv=self._icvv(account))
         chains = self._authentication(account, key, static, context)
         records = _numbered(SHARED, signed)
         if profile.e_cash:
@@ -147,6 +151,11 @@ class PaymentPreparer:
         parts += [*self._keys(account), *self._pin(context), *secrets_]
         package, module, instance = map(bytes.fromhex, (profile.package_aid, profile.module_aid, profile.aid))
         return DossierApplication(PAYMENT, package, module, instance, tuple(parts))
+
+    def _icvv(self, account: PaymentAccount) -> str:
+        """The chip's verification value; empty where the profile has none."""
+        rule = self._icvv_rule
+        return verification_value(self._custody, rule, account.pan, self._expires, ICVV) if rule else ""
 
     def _authentication(
         self, account: PaymentAccount, key: ChipKey | None, static: bytes, context: str

@@ -13,7 +13,8 @@ from personalize.dossiers.dossier import Dossier
 from personalize.encoding import years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
-from personalize.payment.linter import lint
+from personalize.payment.linter import BatchLinter
+from personalize.preparation.stripe import StripePreparer
 from personalize.profiles.profile import Profile
 from personalize.protocols import CardToPrepare, PreparationRun
 from registry.values import MemberToPrepare, NewDossier
@@ -60,13 +61,15 @@ class Preparer:
         run = PreparationRun(profile, custody, today, self.chain)
         prepared = (kind.preparer(run) for kind in APPLICATIONS)
         self._preparers = tuple(preparer for preparer in prepared if preparer is not None)
+        self._stripe = StripePreparer(run)
         self._digest = profile.digest
-        self._linted = False
+        self._linter, self._linted = BatchLinter(profile), False
 
     @property
     def key_names(self) -> tuple[str, ...]:
         """Every key that making a dossier uses, for a worker's snapshot."""
-        return tuple(name for preparer in self._preparers for name in preparer.key_names)
+        names = (name for preparer in self._preparers for name in preparer.key_names)
+        return (*names, *self._stripe.key_names)
 
     def new_dossier(
         self, member: MemberToPrepare, card_number: str, key: ChipKey, pan: str = "", payment_key: ChipKey | None = None
@@ -85,10 +88,10 @@ class Preparer:
         """One dossier, from the same values as ``CardToPrepare``."""
         card = CardToPrepare(member, card_number, key, pan, payment_key)
         applications = tuple(one for preparer in self._preparers for one in preparer.applications(card))
-        return Dossier(card_number, member.sequence, applications)
+        return Dossier(card_number, member.sequence, applications, self._stripe.tracks(card))
 
     def _refuse_unsound(self, dossier: Dossier) -> None:
         """Lint the first dossier: what all of them share is in it."""
-        if findings := lint(self.profile, dossier):
+        if findings := self._linter.lint(dossier):
             raise PrepareError("the payment application is unsound:\n" + "\n".join(map(str, findings)))
-        self._linted = True
+        self._linted = self._linter.settled

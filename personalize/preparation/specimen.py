@@ -60,6 +60,10 @@ def _wanted(profile: Profile) -> Iterator[tuple[str, Purpose, Algorithm, int]]:
     for masters, algorithm in sets:
         for name, purpose in ((masters.ac, Purpose.AC), (masters.smi, Purpose.SMI), (masters.smc, Purpose.SMC)):
             yield name, purpose, algorithm, 0
+    stripe = payment.stripe
+    for rule in (stripe.cvv, stripe.icvv) if stripe else ():
+        if rule:
+            yield rule.key, Purpose.CVK, Algorithm.TDES, 0
     own = payment.trust
     if payment.authenticates and payment.rsa:
         yield own.ca_key, Purpose.SIGN_CA, Algorithm.RSA, _CA_BITS

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from personalize.profiles.fields import AidHex, Digits, DolHex, Hex, NumberRange, PinRule, Section
+from personalize.profiles.fields import AidHex, Digits, DolHex, Hex, NumberRange, PinRule, Section, left_out
+from personalize.profiles.stripe import StripeSection
 
 Component = Literal["qinv", "dq", "dp", "q", "p"]
 """CRT components of an RSA key: q^-1 mod p, d mod (q - 1), d mod (p - 1), q, p."""
@@ -184,6 +185,7 @@ class PaymentApplication(Section):
     e_cash: ECash | None = None
     q_pboc: QPboc | None = None
     log: LogSection | None = LogSection()
+    stripe: StripeSection | None = Field(None, exclude_if=left_out)
 
     @property
     def chip_key(self) -> bool:
@@ -207,6 +209,9 @@ class PaymentApplication(Section):
         if len(self.track2_discretionary) + self.pan.length > 29:
             # 37 digits of 19 bytes, less separator, expiry and service code. ISO/IEC 7813:2006, 4.
             raise ValueError(f"track 2 has room for {29 - self.pan.length} discretionary digits beside this PAN")
+        chip = self.track1_discretionary, self.track2_discretionary
+        if self.stripe and (fault := self.stripe.fits(self.pan.length, self.service_code, chip)):
+            raise ValueError(f"stripe: {fault}")
         if self.algorithms == "both" and not self.authenticates:
             raise ValueError("a card with both algorithms tells them apart by its certificates: ask for authentication")
         if self.q_pboc and not self.contactless:

@@ -15,8 +15,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from personalize.errors import ProfileError
-from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section
+from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section, left_out
 from personalize.profiles.payment import PaymentApplication
+from personalize.profiles.stripe import MemberStripe
 from registry.ranges import member_prefix
 from terminal.emv.data.tags import TAG_9F37_UNPREDICTABLE_NUMBER
 from terminal.emv.transaction import yamlfile
@@ -89,6 +90,7 @@ class MemberApplication(Section):
     icc_key_bits: int = Field(1152, ge=1024, le=1408, multiple_of=16)
     icc_exponent: Literal[3, 65537] = 3
     read_key_version: int = Field(0x40, ge=1, le=0x7F)
+    stripe: MemberStripe | None = Field(None, exclude_if=left_out)
 
     @model_validator(mode="after")
     def _complete(self) -> MemberApplication:
@@ -200,6 +202,12 @@ class Profile(Section):
         prefix = self.member_number.prefix
         if not (self.scheme.startswith(prefix) or prefix.startswith(self.scheme)):
             raise ValueError(f"member numbers of scheme {self.scheme} begin with its digits, not with {prefix}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_stripe(self) -> Profile:
+        if self.member.stripe and self.payment and self.payment.stripe:
+            raise ValueError("a card has one stripe: it is in member.stripe or in payment.stripe")
         return self
 
     @property

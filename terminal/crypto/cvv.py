@@ -7,8 +7,6 @@ from typing import Final
 from terminal.crypto import des
 from terminal.errors import CryptoError
 
-ICVV_SERVICE_CODE: Final = "999"
-"""What stands for the service code in the value of a chip."""
 LENGTH: Final = 3
 
 

@@ -33,7 +33,7 @@ def profile(**changes: Any) -> Profile:
 
 def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
     for name, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(into[name], dict):
+        if isinstance(value, Mapping) and isinstance(into.get(name), dict):
             _merge(into[name], value)
         else:
             into[name] = value
@@ -96,6 +96,15 @@ class Card:
 
     def fci(self, tag: int, value: bytes | None) -> Self:
         return self.dgi(0x9102, _changed(self.payment.plain(0x9102), tag, value))
+
+    def stripe(self, track1: str | None = None, track2: str | None = None, track3: str | None = None) -> Self:
+        """The same card with other tracks on its stripe."""
+        pairs = zip(self.dossier.stripe, (track1, track2, track3), strict=True)
+        one, two, three = (old if new is None else new for old, new in pairs)
+        return replace(self, dossier=replace(self.dossier, stripe=(one, two, three)))
+
+    def face(self, **texts: str) -> Self:
+        return replace(self, dossier=replace(self.dossier, face=texts))
 
     def options(self, tag: int, change: Callable[[bytes], bytes], dgi: int = 0x9104) -> Self:
         items = decode(self.payment.plain(dgi))

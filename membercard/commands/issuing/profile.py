@@ -33,10 +33,11 @@ def check(
 
     profile = load_profile(file)
     if profile.payment:
-        from personalize.payment.linter import lint
+        from personalize.payment.linter import BatchLinter
         from personalize.preparation.specimen import specimen
 
-        findings = lint(profile, *specimen(profile, settings.load().today()))
+        card, authorities = specimen(profile, settings.load().today())
+        findings = BatchLinter(profile, authorities).lint(card)
         if findings:
             raise ProfileError("\n".join(f"{file}: {finding}" for finding in findings))
     if as_json:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from personalize.errors import StripeError
 from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
 from personalize.profiles.fields import luhn_digit
+from personalize.stripe.tracks import StripeTrack1, StripeTrack2
 from terminal.emv.data.bits import TVR
 from terminal.emv.data.tags import (
     TAG_5A_PAN,
@@ -126,8 +128,8 @@ def _range(image: CardImage) -> Iterator[str]:
         yield f"the account number (5A) is not {rule.length} digits beginning with {rule.prefix}"
 
 
-def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
-    """PAN, expiry and service code of track 2; None where it is malformed."""
+def track2_fields(image: CardImage) -> tuple[str, str, str, str] | None:
+    """PAN, expiry, service code and discretionary data of track 2 in the chip; None where it is malformed."""
     value = image.value(TAG_57_TRACK_2)
     if value is None or len(value) > 19:
         return None
@@ -135,36 +137,48 @@ def _track2_fields(image: CardImage) -> tuple[str, str, str] | None:
     pan, separator, rest = text.removesuffix("F").partition("D")
     if not separator or not pan.isdecimal() or not rest.isdecimal() or len(rest) < 7:
         return None
-    return pan, rest[:4], rest[4:7]
+    return pan, rest[:4], rest[4:7], rest[7:]
 
 
 def _track2(image: CardImage) -> Iterator[str]:
-    if image.value(TAG_57_TRACK_2) is not None and _track2_fields(image) is None:
+    if image.value(TAG_57_TRACK_2) is not None and track2_fields(image) is None:
         yield "track 2 (57) is not PAN, D, YYMM, service code and digits, in at most 19 bytes"
 
 
 def _track2_pan(image: CardImage) -> Iterator[str]:
-    fields, pan = _track2_fields(image), pan_of(image)
+    fields, pan = track2_fields(image), pan_of(image)
     if fields and pan and fields[0] != pan:
         yield "track 2 (57) has another account number than 5A"
 
 
 def _track2_expiry(image: CardImage) -> Iterator[str]:
-    fields, expires = _track2_fields(image), image.value(TAG_5F24_EXPIRATION_DATE)
+    fields, expires = track2_fields(image), image.value(TAG_5F24_EXPIRATION_DATE)
     if fields and expires and fields[1] != expires.hex()[:4]:
         yield "track 2 (57) ends in another month than 5F24"
 
 
 def _track2_service(image: CardImage) -> Iterator[str]:
-    fields, service = _track2_fields(image), image.value(TAG_5F30_SERVICE_CODE)
+    fields, service = track2_fields(image), image.value(TAG_5F30_SERVICE_CODE)
     if fields and service and fields[2] != service.hex()[1:]:
         yield "track 2 (57) has another service code than 5F30"
 
 
 def _chip(image: CardImage) -> Iterator[str]:
-    fields = _track2_fields(image)
+    fields = track2_fields(image)
     if fields and fields[2][0] not in "26":
         yield "the service code in track 2 does not begin with 2 or 6, so a terminal would not look for the chip"
+    for number, (text, of) in enumerate(zip(image.stripe[:2], (StripeTrack1, StripeTrack2), strict=True), 1):
+        code = _service_code(text, of)
+        if code and code[0] not in "26":
+            yield f"the service code on track {number} of the stripe does not begin with 2 or 6: the chip is not used"
+
+
+def _service_code(text: str, of: type[StripeTrack1] | type[StripeTrack2]) -> str:
+    """The service code of a track on the stripe; empty where it is not there or not readable."""
+    try:
+        return of.read(text).service_code if text else ""
+    except StripeError:
+        return ""
 
 
 def _dates(image: CardImage) -> Iterator[str]:

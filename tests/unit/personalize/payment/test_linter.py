@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from personalize.errors import PrepareError
 from personalize.payment.image import CardImage
-from personalize.payment.linter import RULES, lint
+from personalize.payment.linter import RULES, BatchLinter, lint
 from personalize.preparation.specimen import specimen
 from personalize.profiles.fields import luhn_digit
 from personalize.profiles.payment import ActionCodes
 from personalize.profiles.profile import default_profile, shipped_profile
+from personalize.stripe.tracks import StripeTrack3
 from terminal.emv.authentication import rsa as oda
 from terminal.emv.data.records import Record, static_data
 from terminal.keys import Sealed
@@ -64,6 +65,19 @@ def pan_with_wrong_digit() -> Card:
 
 def a_record_of_another_template() -> Card:
     return sound().dgi(0x0203, b"\x71\x03\x8a\x01\x00").options(0x94, lambda afl: afl[:6] + b"\x03" + afl[7:])
+
+
+@cache
+def striped(**changes: object) -> Card:
+    return Card.of(stripe=changes)
+
+
+def copied_from_the_chip() -> Card:
+    """The stripe has what 57 has: the iCVV where its own value should be."""
+    for record in striped().payment.records().values():
+        if chip := decode(record)[0].children.find(0x57):
+            return striped().stripe(track2=chip.value.hex().upper().rstrip("F").replace("D", "="))
+    raise AssertionError("no track 2")
 
 
 CASES: dict[str, Callable[[], Card]] = {
@@ -150,6 +164,13 @@ CASES: dict[str, Callable[[], Card]] = {
     "default-action": lambda: Card.of(risk={"default_action": "C0"}),
     "home": lambda: sound().data(0x9F57, b"\x08\x40"),
     "e-cash": lambda: purse().data(0x9F78, bytes.fromhex("000000100001")),
+    "stripe-tracks": lambda: striped().stripe(track1=""),
+    "stripe-format": lambda: striped().stripe(track1=f"B{bank.PAN}^A^3611220"),
+    "stripe-pan": lambda: striped().stripe(track2=f"{WRONG_DIGIT}=3611220"),
+    "stripe-expiry": lambda: striped().stripe(track2=f"{bank.PAN}=3612220"),
+    "stripe-service-code": lambda: striped().stripe(track2=f"{bank.PAN}=3611221"),
+    "stripe-cvv": copied_from_the_chip,
+    "face": lambda: sound().face(pan=WRONG_DIGIT, valid_until="2036-11-30"),
 }
 NEEDS_CA_KEYS = {"certificate", "certificate-expiry"}
 
@@ -184,6 +205,8 @@ SOUND = {
     "default action of VIS": {"risk": {"default_action": "C0000000"}},
     "visa": {"cryptogram": "cvn18"},
     "name": {"name": "gb18030", "identity": True, "preferred_name": "Union", "track1_discretionary": "00"},
+    "stripe": {"stripe": {}},
+    "stripe, three tracks, no values": {"stripe": {"tracks": (3, 1, 2), "cvv": None, "icvv": None}},
     "no log, no antenna": {"log": None, "contactless": False},
 }
 
@@ -195,6 +218,12 @@ def test_a_sound_card_breaks_none(changes: dict[str, object]) -> None:
 
 
 ALSO = {
+    "service-code-chip": lambda: striped().stripe(track1=f"B{bank.PAN}^ /^3611120"),
+    "stripe-tracks": lambda: sound().stripe(track2=f"{bank.PAN}=3611220"),
+    "stripe-format": lambda: striped().stripe(track2=f"{bank.PAN}D3611220"),
+    "stripe-pan": lambda: striped(tracks=(3,)).stripe(track3=StripeTrack3(WRONG_DIGIT).text),
+    "stripe-expiry": lambda: striped().stripe(track1=f"B{bank.PAN}^ /^^220"),
+    "face": lambda: sound().face(valid_until="2036-12-31"),
     "cryptogram-version": lambda: Card.of(issuer_data="0701990300000001").dgi(0x9201, None),
     "default-action": lambda: Card.of(risk={"default_action": "C00000"}),
     "directory": lambda: sound().directory(0, 0x0101, _without_label),
@@ -216,6 +245,23 @@ def _without_label(record: bytes) -> bytes:
 def test_another_way_to_break_a_rule(rule: str) -> None:
     card = ALSO[rule]()
     assert rule in {finding.rule for finding in lint(card.profile, card.dossier)}
+
+
+def test_equal_verification_values_are_chance_until_the_third_card_in_a_row() -> None:
+    card, other = copied_from_the_chip(), striped()
+    linter = BatchLinter(card.profile)
+    assert [len(linter.lint(one.dossier)) for one in (card, card, other, card, card)] == [0] * 5
+    assert not linter.settled
+    assert [finding.rule for finding in linter.lint(card.dossier)] == ["stripe-cvv"]
+    assert linter.lint(other.dossier) == []
+    assert linter.settled
+
+
+def test_a_face_that_agrees_breaks_no_rule() -> None:
+    card = sound().face(pan=bank.PAN, valid_until="2036-11-30", card_number=sound().dossier.card_number)
+    assert lint(card.profile, card.dossier) == []
+    wrong = sound().face(card_number=bank.PAN)
+    assert [finding.rule for finding in lint(wrong.profile, wrong.dossier)] == ["face"]
 
 
 NOT_VERIFIED, BLOCKED, PAD, BYPASSED, CAPTURED, UNKNOWN = (

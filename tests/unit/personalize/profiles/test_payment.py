@@ -42,6 +42,15 @@ def test_the_shipped_profile_names_every_field() -> None:
         ("  contactless: false\n  q_pboc: {}\n", 4, "has no use for q_pboc"),
         ("  e_cash: {authorization_code: ECC}\n", 6, "payment.e_cash.authorization_code"),
         ("  track1_discretionary: 卡\n", 6, "payment.track1_discretionary"),
+        ("  stripe: {tracks: [4]}\n", 6, "payment.stripe.tracks"),
+        ("  stripe: {tracks: []}\n", 6, "payment.stripe.tracks"),
+        ("  stripe: {tracks: [2, 2]}\n", 6, "a track is listed twice"),
+        ("  stripe: {cvv: {position: 8}}\n", 4, "stripe: track 2: 38 characters, and the track holds 37"),
+        ("  stripe: {cvv: null, icvv: {position: 9}}\n", 4, "stripe: track 2: 39 characters"),
+        ("  stripe: {name: latin, cvv: {track1_position: 20}}\n", 4, "stripe: track 1: 78 characters"),
+        ("  stripe: {track2_discretionary: 12A}\n", 6, "payment.stripe.track2_discretionary"),
+        ("  service_code: '999'\n  stripe: {}\n", 4, "the CVV would be the same"),
+        ("  stripe: {}\nmember: {stripe: {}}\n", 1, "a card has one stripe"),
         ("  cvm: 00\n", 6, "payment.cvm: no such field"),
         ("  risk:\n    lower_consecutive: 256\n", 7, "payment.risk.lower_consecutive"),
         (
@@ -73,3 +82,12 @@ def test_profile_check_lints_a_specimen(tmp_path: Path) -> None:
     assert "(EMV 4.4 Book 3, C2)" in done.err
     assert "ddol-9f37: " in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_profile_of_before_stripes_keeps_its_digest() -> None:
+    """Dossiers and chips name the profile by it."""
+    assert shipped_profile("union-member").digest.startswith("51f335079a647c2bfe744ec345ce503d")
+    assert shipped_profile("union-member-bank").digest.startswith("1c91e2cf1bb2ecdaf94c59bfb070203a")
+    striped = parse_profile(MINIMAL + "  stripe: {}\n", "striped")
+    assert striped.digest != parse_profile(MINIMAL, "minimal").digest
+    assert striped.model_dump()["payment"]["stripe"]["tracks"] == (1, 2)
