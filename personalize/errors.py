@@ -11,6 +11,9 @@
     │   ├── AmbiguousTable     people stand beside or above the table, so that some would be left out
     │   └── ReportNotWritten   the annotated copy could not be written
     ├── ProfileError      an invalid card profile; one line for each fault, with file and line
+    ├── DesignError       a card design that cannot be used; one line for each fault, with file and line
+    ├── FaceRefused       a card whose face is not printed, as it would lack something; carries .findings
+    ├── PhotosRefused     a folder or an archive of photos that cannot be used as a whole
     ├── PrepareError      data of a member that do not fit the card
     ├── StripeError       data that a track of the stripe cannot hold, or a track that is not readable
     ├── DossierError      bytes that are not a dossier
@@ -79,6 +82,28 @@ class ReportNotWritten(IntakeError):
 
 class ProfileError(PersonalizeError):
     """An invalid card profile."""
+
+
+class DesignError(PersonalizeError):
+    """An invalid card design."""
+
+
+class FaceRefused(PersonalizeError):
+    """A card whose face is not printed: a character without a glyph, a text that does not fit, a photo that is missing.
+    The message names the card by its number and has one line for each finding."""
+
+    def __init__(self, message: str, findings: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+    @classmethod
+    def of(cls, subject: str, findings: Sequence[object]) -> FaceRefused:
+        """That of the card or member ``subject``."""
+        return cls("\n".join(f"{subject}: {finding}" for finding in findings), findings)
+
+
+class PhotosRefused(PersonalizeError):
+    """Photos that cannot be used as a whole."""
 
 
 class PrepareError(PersonalizeError):

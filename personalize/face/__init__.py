@@ -1,0 +1,1 @@
+"""The printed face of a card: designs as files, rendering, checks before printing, photos, proofs for a signature."""
