@@ -38,6 +38,7 @@ from registry.db.privacy import PersonalData
 from registry.db.witness import Witness
 from registry.errors import RegistryError
 from registry.handover.boxes import Boxes
+from registry.handover.mailers import PinMailers
 from registry.handover.moves import Moves
 from registry.line.line import Line
 from registry.members.amendments import Amendments
@@ -121,6 +122,7 @@ class Registry:
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)
+        self.pin_mailers = PinMailers(context)
         # administration
         self.users = Users(context)
         self.sessions = Sessions(context)

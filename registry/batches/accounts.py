@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, Select, and_, delete, func, not_, or_, select, update
 
 from registry.batches.lookup import members_without_dossier, stage_for_update
 from registry.db.actors import refuse_same_person
-from registry.db.tables import batches, cards, chips, claims, dossier_secrets, dossiers, roster_rows
+from registry.db.tables import (
+    LIVING,
+    batches,
+    cards,
+    chips,
+    claims,
+    dossier_secrets,
+    dossiers,
+    pin_mailers,
+    roster_rows,
+)
 from registry.errors import RegistryConflict
 from registry.values import BatchAccounts
+
+_LETTER_OF_CARD: Final = and_(
+    pin_mailers.c.card_number == cards.c.card_number, pin_mailers.c.sequence == cards.c.sequence
+)
 
 
 def accounts(conn: Connection, batch_id: str, now: datetime) -> BatchAccounts:
@@ -83,6 +98,7 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
     if not counted.balanced:
         sentence = f"batch {batch_id} cannot be closed: its accounts do not balance"
         raise RegistryConflict(sentence, reason="batch-unbalanced", batch=batch_id)
+    _refuse_open_letters(conn, batch_id)
     of_batch = select(dossiers.c.id).where(dossiers.c.batch_id == batch_id)
     conn.execute(delete(dossier_secrets).where(dossier_secrets.c.dossier_id.in_(of_batch)))
     conn.execute(
@@ -90,6 +106,28 @@ def close_batch(conn: Connection, batch_id: str, by: str, second: str, now: date
         .where(batches.c.id == batch_id)
         .values(stage="closed", closed_by=by, closed_second=second, closed_at=now)
     )
+
+
+def _refuse_open_letters(conn: Connection, batch_id: str) -> None:
+    """Raises RegistryConflict where the PIN letters of a batch were begun and are not finished: its secrets are
+    destroyed when it closes. A card has its letters where another card of the same profile had them."""
+    of_batch = select(pin_mailers, dossiers.c.profile_digest).join(cards, _LETTER_OF_CARD)
+    of_batch = of_batch.join(dossiers, dossiers.c.id == cards.c.dossier_id).where(dossiers.c.batch_id == batch_id)
+    rows = conn.execute(of_batch).all()
+    unknown = sum(row.printed_at is None and row.spoilt_at is None for row in rows)
+    if unknown:
+        sentence = f"batch {batch_id} has {unknown} PIN letters of which nobody knows whether they were printed"
+        raise RegistryConflict(sentence, reason="mailers-unknown", batch=batch_id, letters=unknown)
+    kinds = {(row.profile_digest, row.kind) for row in rows}
+    living = select(func.count()).select_from(cards).join(dossiers, dossiers.c.id == cards.c.dossier_id)
+    living = living.where(dossiers.c.batch_id == batch_id, cards.c.state.in_(LIVING))
+    due = 0
+    for digest, kind in sorted(kinds):
+        had = select(pin_mailers.c.id).where(_LETTER_OF_CARD, pin_mailers.c.kind == kind).exists()
+        due += conn.execute(living.where(dossiers.c.profile_digest == digest, ~had)).scalar_one()
+    if due:
+        sentence = f"batch {batch_id} lacks {due} PIN letters, and closing it destroys their PINs: print them first"
+        raise RegistryConflict(sentence, reason="mailers-due", batch=batch_id, letters=due)
 
 
 def count_by_state(conn: Connection, counted: Select[str, int]) -> dict[str, int]:

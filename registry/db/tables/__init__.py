@@ -15,6 +15,7 @@ from registry.db.tables.administration import (
 from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
+from registry.db.tables.mailers import pin_mailers
 from registry.db.tables.production import (
     ENDED,
     LIVING,
@@ -117,6 +118,7 @@ __all__ = [
     "pans",
     "payout_rows",
     "payouts",
+    "pin_mailers",
     "plans",
     "programme_editions",
     "programme_proposals",
