@@ -146,8 +146,8 @@ class PinMailers:
                 name = open_person(self._context.personal, row).name
                 place = (row.box_id or "", row.place or 0)
                 begun.append(MailerTarget(added, number, sequence, kind, row.unit, name, *place))
-            facts: dict[str, str | int] = {"letters": len(begun), "second": second, "printer": printer}
-            self._context.audit(conn, by, "mailers.begin", f"batch:{batch_id}", **facts)
+            subject, count = f"batch:{batch_id}", len(begun)
+            self._context.audit(conn, by, "mailers.begin", subject, letters=count, second=second, printer=printer)
         return begun
 
     def printed(self, batch_id: str, ids: Sequence[int], *, by: str) -> None:
@@ -198,8 +198,8 @@ class PinMailers:
                 batch_id = order_replacement(conn, self._context, card, CardState.DAMAGED, change)
             settled = {"spoilt_at": change.at, "spoilt_by": by, "spoilt_second": second, "reason": why}
             conn.execute(update(pin_mailers).where(_COLUMNS.id == row.id).values(settled))
-            facts = {"second": second, "kind": kind.value, "batch": batch_id or None}
-            self._context.audit(conn, by, "mailer.spoilt", f"card:{card_number}-{card.sequence}", why, **facts)
+            subject, draft = f"card:{card_number}-{card.sequence}", batch_id or None
+            self._context.audit(conn, by, "mailer.spoilt", subject, why, second=second, kind=kind.value, batch=draft)
             return _mailer(conn.execute(_letters().where(_COLUMNS.id == row.id)).one()), batch_id
 
     def _wanted(
