@@ -151,7 +151,7 @@ class SimulatedEvolis:
                 self._dip()
                 return
             case WireFaultKind.LATE if fault is not None and fault.seconds < math.inf:
-                self._times.after(fault.seconds, lambda: self._deliver(answer))
+                self._times.after(fault.seconds, lambda: self._deliver_late(answer))
                 return
             case WireFaultKind.NO_ACK | WireFaultKind.SILENT | WireFaultKind.LATE:
                 answer = b""
@@ -166,6 +166,9 @@ class SimulatedEvolis:
     def _deliver(self, answer: bytes) -> None:
         self._work = self._fault = None
         self._put(answer)
+
+    def _deliver_late(self, answer: bytes) -> None:
+        self._deliver(answer)
         self._begin()
 
     def _put(self, answer: bytes) -> None:

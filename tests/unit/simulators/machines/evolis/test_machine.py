@@ -31,6 +31,12 @@ def test_commands_wait_for_those_before_them(bench: Open) -> None:
     assert opened.cards("output") == ["chip-01.card"]
 
 
+def test_thousands_of_commands_may_wait(bench: Open) -> None:
+    opened = bench(seconds=1.0)
+    opened.line.write(b"\x1bSis\r" + b"\x1bScs\r" * 3000)
+    assert opened.line.read(2.0) == b"\x06" * 3001
+
+
 def test_a_panel_that_stops_coming_is_a_time_out(bench: Open) -> None:
     opened = bench(ribbon=Ribbon.new("k"))
     opened.done("Ss")
