@@ -6,6 +6,7 @@ answered when one was swiped, however long that takes; reset (``ESC a``) ends th
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from simulators.machines.clock import MachineClock, WallClock
 from simulators.machines.faults import WireFaults
 from simulators.machines.stripe.formats import ISO_FORMATS, TrackUnreadable
 from simulators.machines.stripe.stripe import HIGH, LOW, TRACKS, RecordedTrack, Stripe, StripeFile
-from terminal.errors import CodecError
+from terminal.errors import CodecError, ReaderFault
 
 ESC, FS = b"\x1b", b"\x1c"
 GOOD, UNREADABLE, FORMAT, UNKNOWN, SWIPE, REFUSED = (b"0", b"1", b"2", b"4", b"9", b"A")
@@ -69,7 +70,8 @@ class Swipe:
 class SimulatedMsr605:
     """The device, as a :class:`~simulators.machines.device.SimulatedDevice`; ``swipe`` comes from any thread.
 
-    ``faults`` strike at bytes only. Raises ReaderFault for a card file's stripe that cannot be read or written.
+    ``faults`` strike at bytes only. A card whose stripe file cannot be read or written is not readable; ``swipe``
+    raises ReaderFault.
     """
 
     def __init__(
@@ -125,7 +127,11 @@ class SimulatedMsr605:
             if self._waiting is None:
                 return False
             command, self._waiting = self._waiting, None
-            self._send(command(Swipe(card, bad, coercivity)))
+            try:
+                self._send(command(Swipe(card, bad, coercivity)))
+            except ReaderFault:
+                self._send(ESC + UNREADABLE)
+                raise
             return True
 
     def swipe_next(self, card: Path, *, bad: bool = False, coercivity: str = HIGH) -> None:
@@ -241,7 +247,8 @@ class SimulatedMsr605:
         self._waiting = command
         if self._swipes:
             swipe = self._swipes.popleft()
-            self.swipe(swipe.card, bad=swipe.bad, coercivity=swipe.coercivity)
+            with contextlib.suppress(ReaderFault):  # the host has its answer
+                self.swipe(swipe.card, bad=swipe.bad, coercivity=swipe.coercivity)
 
     # -- blocks of data -----------------------------------------------------------------------------------------------
 

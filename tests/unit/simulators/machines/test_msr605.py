@@ -10,6 +10,7 @@ from simulators.machines.faults import WireFault, WireFaults
 from simulators.machines.msr605 import Msr605Manner, SimulatedMsr605
 from simulators.machines.stripe.formats import ISO_FORMATS
 from simulators.machines.stripe.stripe import LOW, RecordedTrack, StripeFile
+from terminal.errors import ReaderFault
 
 WRITE = bytes.fromhex("1B77 1B73 1B01 414243313233 1B02 3132333435 1B03 3132333435 3F1C")
 READ = bytes.fromhex("1B73 1B01 254142433132333F 1B02 3B31323334353F 1B03 3B31323334353F 3F1C 1B30")
@@ -217,3 +218,13 @@ def test_bytes_are_lost_and_altered_as_planned(tmp_path: Path) -> None:
     assert host.ask(b"\x1be") == b""
     assert host.ask(b"e\x1be") == b"\x0by\x1byy", "the first escape was left over and takes the next letter"
     assert host.ask(b"\x1bd") == b"\x1bH"
+
+
+def test_a_stripe_file_that_is_none_is_not_readable_and_the_person_hears_why(host: Host) -> None:
+    host.card.with_suffix(".stripe").write_text("no stripe")
+    host.device.swipe_next(host.card)
+    assert host.ask(b"\x1br") == b"\x1b1"
+    host.ask(b"\x1br")
+    with pytest.raises(ReaderFault, match="holds no stripe"):
+        host.device.swipe(host.card)
+    assert host.got() == b"\x1b1"
