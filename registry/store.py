@@ -47,6 +47,7 @@ from registry.members.cards import Cards
 from registry.members.hotlist import HotlistEditions
 from registry.members.losses import Losses
 from registry.members.members import Members
+from registry.members.photos import Photos
 from registry.members.rights import RightsRules
 from registry.members.search import fill_indexes
 from registry.members.updates import CardUpdates
@@ -100,6 +101,7 @@ class Registry:
         self.line = Line(context)
         # members and their cards
         self.members = Members(context)
+        self.photos = Photos(context)
         self.amendments = Amendments(context)
         self.cards = Cards(context)
         self.losses = Losses(context)

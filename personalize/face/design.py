@@ -176,6 +176,10 @@ class CardDesign(Section):
     def needs_photo(self) -> bool:
         return any(side.photo is not None and side.photo.required for _, side in self.sides)
 
+    @property
+    def has_photo(self) -> bool:
+        return any(side.photo is not None for _, side in self.sides)
+
     def uses(self) -> frozenset[FaceText]:
         """The texts of the dossier that are printed."""
         contents = [text.content for _, side in self.sides for text in side.texts]

@@ -15,6 +15,7 @@ from personalize.errors import BankFileError, BankFileRefused, DossierError
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
+from personalize.payment.printed import printed_with_account
 from registry.db.context import UNNAMED_ACTOR
 from registry.store import Registry
 from registry.values import NewDossier, StoredDossier
@@ -125,6 +126,7 @@ class _Intake:
                 continue
             dossier = Dossier.decode(self.exchange.custody.open(stored.sealed).reveal())
             dossier = dossier.with_applications((PAYMENT, DIRECTORY), card.applications)
+            dossier = printed_with_account(dossier, card.pan)
             if unsound := [BankFileError(sentence, record, place) for place, sentence in self.judge(dossier)]:
                 self.faults += unsound
             else:

@@ -14,6 +14,7 @@ from personalize.encoding import years_after
 from personalize.errors import PrepareError
 from personalize.keypool import ChipKey
 from personalize.payment.linter import BatchLinter
+from personalize.preparation.printed import face_texts
 from personalize.preparation.stripe import StripePreparer
 from personalize.profiles.profile import Profile
 from personalize.protocols import CardToPrepare, PreparationRun
@@ -88,7 +89,16 @@ class Preparer:
         """One dossier, from the same values as ``CardToPrepare``."""
         card = CardToPrepare(member, card_number, key, pan, payment_key)
         applications = tuple(one for preparer in self._preparers for one in preparer.applications(card))
-        return Dossier(card_number, member.sequence, applications, self._stripe.tracks(card))
+        face = face_texts(
+            self.profile,
+            self.today,
+            name=member.person.name,
+            unit=member.unit_name,
+            member_number=member.member_number,
+            card_number=card_number,
+            pan=pan,
+        )
+        return Dossier(card_number, member.sequence, applications, self._stripe.tracks(card), face)
 
     def _refuse_unsound(self, dossier: Dossier) -> None:
         """Lint the first dossier: what all of them share is in it."""

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from personalize.errors import ProfileError
+from personalize.profiles.face import FaceSection
 from personalize.profiles.fields import AidHex, DolHex, Hex, NumberRange, PinRule, Section, left_out
 from personalize.profiles.payment import PaymentApplication
 from personalize.profiles.stripe import MemberStripe
@@ -187,6 +188,7 @@ class Profile(Section):
     line: LineSection = LineSection()
     trust: Trust = Trust()
     payment: PaymentApplication | None = None
+    face: FaceSection | None = Field(None, exclude_if=left_out)
 
     @model_validator(mode="after")
     def _dates(self) -> Profile:

@@ -16,6 +16,7 @@ from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.mailers import pin_mailers
+from registry.db.tables.photos import photos
 from registry.db.tables.production import (
     ENDED,
     LIVING,
@@ -118,6 +119,7 @@ __all__ = [
     "pans",
     "payout_rows",
     "payouts",
+    "photos",
     "pin_mailers",
     "plans",
     "programme_editions",
