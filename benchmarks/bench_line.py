@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.table import Row
 from personalize.dossiers.dossier import Dossier, DossierPart
-from personalize.line.execute import Job, process
+from personalize.line.execute import process
+from personalize.line.job import Job
 from personalize.line.lanes import PersonalizationLine
 from personalize.line.outcome import CardOutcome
 from personalize.profiles.profile import Profile

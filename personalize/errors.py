@@ -21,18 +21,22 @@
     │       └── BankFileRefused    a file with invalid cards; nothing of it was taken; carries .faults
     ├── KeyPoolError      the pool of chip keys cannot be read or written
     ├── ChipUnfit         a chip in a state that this line never leaves it in: to the reject bin
-    │   └── ReadBackError what the chip returned differs from the dossier; carries .field
+    │   ├── ReadBackError what the chip returned differs from the dossier; carries .field
+    │   └── BodySpoiled   stripe or face of a card cannot be made good any more
     ├── LineStopped       a lane or a batch stopped, for a reason that is not a card
     └── NoChineseFont     a sheet cannot be printed on this machine
+
+    ReaderFault (terminal.errors)
+    └── StationFault      a machine of the card station failed; carries .code
 
 A row or a chip that is rejected is an outcome: it returns and is not raised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from terminal.errors import MembercardError
+from terminal.errors import MembercardError, ReaderFault
 
 
 class PersonalizeError(MembercardError):
@@ -167,6 +171,18 @@ class ReadBackError(ChipUnfit):
     def __init__(self, field: str, message: str, code: str = "read-back", **params: str) -> None:
         super().__init__(f"read-back of {field}: {message}", code, field=field.removeprefix("the "), **params)
         self.field = field
+
+
+class BodySpoiled(ChipUnfit):
+    """Stripe or face of the card cannot be made good any more, whatever its chip is worth."""
+
+
+class StationFault(ReaderFault):
+    """A machine of the card station failed. ``code`` is a ``RejectCode``; ``params`` fill in its text in other
+    languages."""
+
+    code: str
+    params: Mapping[str, str]
 
 
 class LineStopped(PersonalizeError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from personalize.errors import ChipUnfit, DossierError, KeyPoolError, LineStopped, PersonalizeError
+from personalize.errors import ChipUnfit, DossierError, KeyPoolError, LineStopped, PersonalizeError, StationFault
 from registry.errors import FenceLost, RegistryConflict, RegistryError, RegistryUnavailable
 from terminal.errors import (
     AuthenticationGuarded,
@@ -75,6 +75,16 @@ class RejectCode(StrEnum):
     CHANNEL = "channel"
     GARBLED = "garbled"
 
+    # Its body.
+    HALF_PRINTED = "half-printed"
+    """A print was begun on the card, and nobody knows that it was completed."""
+    NO_ENCODER = "no-stripe-encoder"
+    """Cards of the batch have a stripe, and the machine of the lane writes none."""
+    NO_PRINTER = "no-face-printer"
+    NO_DESIGN = "no-face-design"
+    """Cards of the batch have a face, and this station cannot draw it."""
+    NO_REJECT_BIN = "no-reject-bin"
+
     # The registry.
     VERIFIED_BEFORE = "made-before"
     REJECTED_BEFORE = "rejected-before"
@@ -88,6 +98,32 @@ class RejectCode(StrEnum):
     TAKEN_OVER = "taken-over"
     MISSING = "missing"
     """The chip was reported as lost: ``registry.line.outcome.MISSING``."""
+
+    # The machine of a lane: the codes of ``personalize.machines.faults``.
+    MACHINE_JAM = "machine-jam"
+    MACHINE_FEEDER_EMPTY = "machine-feeder-empty"
+    MACHINE_FEEDER_FULL = "machine-feeder-full"
+    MACHINE_FEED = "machine-feed"
+    MACHINE_REJECT_FULL = "machine-reject-full"
+    MACHINE_MOVED_BY_HAND = "machine-moved-by-hand"
+    MACHINE_CARD_LEFT = "machine-card-left"
+    MACHINE_CARD_SIZE = "machine-card-size"
+    MACHINE_COVER = "machine-cover"
+    MACHINE_RIBBON = "machine-ribbon"
+    MACHINE_CLEANING = "machine-cleaning"
+    MACHINE_STRIPE_WRITE = "machine-stripe-write"
+    MACHINE_STRIPE_READ = "machine-stripe-read"
+    MACHINE_STRIPE_DIFFERS = "machine-stripe-differs"
+    MACHINE_SENSOR = "machine-sensor"
+    MACHINE_MOTOR = "machine-motor"
+    MACHINE_CONTACTS = "machine-contacts"
+    MACHINE_COUNTER = "machine-counter"
+    MACHINE_NOT_INITIALIZED = "machine-not-initialized"
+    MACHINE_LACKS = "machine-lacks"
+    MACHINE_COMMAND = "machine-command"
+    MACHINE_LINK = "machine-link"
+    MACHINE_NO_ANSWER = "machine-no-answer"
+    MACHINE_POWER = "machine-power"
 
     # A lane.
     STOPPED = "stopped"
@@ -161,7 +197,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
 
 def reason_for(fault: BaseException) -> Reason:
     """The reason that a fault gives."""
-    if isinstance(fault, ChipUnfit | LineStopped):
+    if isinstance(fault, ChipUnfit | LineStopped | StationFault):
         return Reason(str(fault), fault.code, fault.params)
     code = next((code for kind, code in _REASONS if isinstance(fault, kind)), RejectCode.INTERNAL)
     params: dict[str, str] = {}

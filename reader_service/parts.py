@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from programme.programme import Programme
 from registry.ranges import RangeUse, SerialRange
 from registry.store import Registry

@@ -41,6 +41,7 @@ from registry.handover.boxes import Boxes
 from registry.handover.mailers import PinMailers
 from registry.handover.moves import Moves
 from registry.line.line import Line
+from registry.line.machines import MachineCards
 from registry.members.amendments import Amendments
 from registry.members.bank_reports import BankReports
 from registry.members.cards import Cards
@@ -99,6 +100,7 @@ class Registry:
         self.stock = Stock(context)
         # the personalization line
         self.line = Line(context)
+        self.machine_cards = MachineCards(context)
         # members and their cards
         self.members = Members(context)
         self.photos = Photos(context)

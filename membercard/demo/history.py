@@ -24,8 +24,9 @@ from membercard.demo.window import DemoWindow
 from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities
 from membercard.wiring.profile import profile_in_use
 from personalize.intake import check
-from personalize.line.execute import Job, dead_chip
+from personalize.line.job import Job
 from personalize.line.lanes import PersonalizationLine
+from personalize.line.rejects import dead_chip
 from personalize.lists import own_trust
 from personalize.payment.proof import TransactionProof
 from personalize.preparation.batch import prepare_batch

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from membercard import settings
 from personalize.keypool import KeyPool
-from personalize.line.execute import Job
+from personalize.line.job import BodyMaking, Job
 from personalize.lists import own_trust
 from personalize.payment.bankfile_batch import refuse_remaking
 from personalize.payment.proof import TransactionProof, authorities
@@ -97,8 +97,8 @@ class StationLine:
         refuse_remaking(self._registry, self._custody, batch_id)
         return self._prepare(batch_id, lambda count: None, self._station)
 
-    def job(self, batch_id: str) -> Job:
-        """What all cards of a run of this batch share."""
+    def job(self, batch_id: str, body: BodyMaking = BodyMaking.HERE) -> Job:
+        """What all cards of a run of this batch share. ``body``: where stripe and face are made."""
         profile, custody = self._profile, self._custody
         payment = profile.payment
         proof = TransactionProof(payment, custody, self._authorities) if payment else None
@@ -115,6 +115,7 @@ class StationLine:
             lease=timedelta(seconds=self._settings.lease_seconds),
             dossier_days=self._settings.dossier_days,
             payment_proof=proof,
+            body=body,
         )
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:

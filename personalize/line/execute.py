@@ -6,35 +6,39 @@ itself shows how far it came, so that the same function continues a returning ch
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from personalize.dossiers.dossier import Dossier
-from personalize.errors import ChipUnfit, DossierError, LineStopped
+from personalize.errors import BodySpoiled, ChipUnfit, LineStopped
+from personalize.line.body import NO_BODY, CardBody
 from personalize.line.chipkeys import open_chip
 from personalize.line.chipstate import chip_state
 from personalize.line.dates import refuse_wrong_dates, refuse_wrong_trust
+from personalize.line.job import Job, open_dossier
 from personalize.line.known import is_card, proven_lack
 from personalize.line.outcome import NO_CHIP, Bin, CardOutcome, CardReport, ExchangeMeter, HeldChip
 from personalize.line.plan import (
     NAMES,
     Install,
     Personalize,
+    PrintFace,
     ReadBack,
     RotateKeys,
     Secure,
     Step,
+    WriteStripe,
     plan,
 )
 from personalize.line.readback import read_back
-from personalize.payment.readback import PaymentProof
-from personalize.profiles.profile import Profile
+from personalize.line.rejects import NO_IDENTITY, nothing_left, reject_chip, two_chips
+from personalize.machines.faults import OF_THE_STRIPE, OUT_OF_SIGHT, MachineFault, MachineFaultCode
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
-from registry.errors import CHIP_VERIFIED, FenceLost, RegistryConflict
-from registry.store import Registry
+from registry.errors import FenceLost
+from registry.line.doubled import Acknowledged
+from registry.line.machines import UNPRINTED
 from registry.values import ChipKnown, Claim, Coded, JournalEntry, JournalEvent, NothingLeft
 from terminal.apdu import Command, Sender, Transport, stack
 from terminal.errors import (
@@ -44,81 +48,16 @@ from terminal.errors import (
     CardMalformed,
     CodecError,
     IntegrityError,
-    NoCard,
     NotGenuine,
     ReaderBusy,
     ReaderNotFound,
     SecureChannelError,
     TransportError,
 )
-from terminal.globalplatform import (
-    Aid,
-    AuthenticationGuard,
-    SecurityDomain,
-)
-from terminal.keys import CardKeys, KeyCustody, Sealed
-from terminal.member.trust import TrustList
+from terminal.globalplatform import Aid, SecurityDomain
+from terminal.keys import CardKeys
 
-BATCH_DONE: Final = Reason("the batch is done", RejectCode.BATCH_DONE)
-NO_IDENTITY: Final = Reason(
-    "nothing that this chip gives tells it from others, so it was left as it is; the card profile names what "
-    "identifies a chip (line.identity: cplc, key-data, cin)",
-    RejectCode.NO_IDENTITY,
-)
 _SELECT: Final = Command(0x00, 0xA4, 0x04, 0x00, ne=256).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What all chips of one run share. ``guard`` is shared by all lanes; ``now`` gives the time in the zone whose
-    calendar days are on the cards; ``dossier_days`` is the greatest age of a dossier; ``payment_proof`` verifies a
-    payment application by a transaction, after its data were read back."""
-
-    registry: Registry
-    custody: KeyCustody
-    profile: Profile
-    guard: AuthenticationGuard
-    trust: TrustList
-    batch_id: str
-    station: str
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float] = time.perf_counter
-    lease: timedelta = timedelta(minutes=2)
-    dossier_days: int = 366
-    payment_proof: PaymentProof | None = None
-
-    def refuse_wrong_dates(self) -> None:
-        """Compare the dates of the next waiting dossier with the clock, before any chip is fed. Raises LineStopped."""
-        at = self.now()
-        refuse_wrong_trust(self.trust, at)
-        if waiting := self.registry.dossiers.next_waiting(self.batch_id):
-            dossier = open_dossier(self.custody, waiting.card_number, waiting.sequence, waiting.sealed)
-            refuse_wrong_dates(dossier, at, self.dossier_days)
-
-    def done(self) -> bool:
-        """Whether no dossier of the batch is waiting, claimed or still to be prepared."""
-        accounts = self.registry.batches.accounts(self.batch_id)
-        return accounts.waiting == accounts.claimed == accounts.to_prepare == 0
-
-
-def dead_chip(job: Job, lane: str, fault: NoCard, held: str = "") -> CardReport:
-    """Record a chip that gives no answer to reset. ``held`` is its serial, where the lane knows it."""
-    reason = reason_for(fault)
-    outcome, serial, tray = _reject_chip(job, lane, held, reason, "connect", Bin.CONTACT)
-    return CardReport(outcome, serial, reason=reason.sentence, bin=tray, code=reason.code, params=reason.params)
-
-
-def _reject_chip(job: Job, lane: str, serial: str, reason: Reason, step: str, bin: Bin) -> tuple[CardOutcome, str, str]:
-    """Reject a chip without a claim: outcome, serial and tray. One with the serial of a verified card is put aside."""
-    ours, coded = bin is not Bin.FOREIGN, Coded(reason.code, reason.params)
-    line = job.registry.line
-    try:
-        serial = line.reject_chip(job.batch_id, serial, reason.sentence, step, bin, lane, from_stock=ours, coded=coded)
-    except RegistryConflict as conflict:
-        if conflict.reason != CHIP_VERIFIED:
-            raise
-        return CardOutcome.ASIDE, serial, ""
-    return CardOutcome.REJECTED, serial, bin
 
 
 def process(
@@ -128,15 +67,20 @@ def process(
     last_try: Callable[[str], bool],
     tell: Callable[[str, str], None] = lambda step, card_number: None,
     held: HeldChip = NO_CHIP,
+    body: CardBody = NO_BODY,
+    unread: Callable[[], str] = str,
 ) -> CardReport:
-    """Do everything that this chip still needs. Faults of the chip are reported, not raised; raises RegistryError,
-    CustodyError, DossierError, LineStopped, ReaderBusy and ReaderNotFound, which are not the chip's fault.
+    """Do everything that this card still needs. Faults of the card are reported, not raised; raises RegistryError,
+    CustodyError, DossierError, LineStopped, ReaderBusy, ReaderNotFound and MachineFault, which are not the card's
+    fault.
 
-    ``last_try(serial)`` says whether a chip that fails now is to be rejected; ``tell`` is called at each step.
-    A chip that no longer gives a serial must be ``held``, and its dossier is made again instead of waiting forever.
+    ``last_try(serial)`` says whether a chip that fails now is to be rejected; ``tell`` is called at each step. A chip
+    that no longer gives a serial must be ``held``, and its dossier is made again instead of waiting forever.
+    ``body`` makes stripe and face. ``unread`` gives the serial under which a chip without one is rejected, by default
+    a new one each time.
     """
     meter = ExchangeMeter(transport)
-    run = _CardRun(meter, job, lane, tell)
+    run = _CardRun(meter, job, lane, tell, body, unread)
     try:
         return _outcome_of(run, last_try, held)
     except FenceLost:
@@ -151,6 +95,8 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: HeldChip) 
     except (ReaderBusy, ReaderNotFound, LineStopped) as e:
         run.note(str(e))
         raise
+    except MachineFault as e:
+        return _machine_failed(run, e, last_try, held)
     except TransportError as e:
         if e.retryable and not last_try(run.serial or held.serial):
             return run.fell_out(reason_for(e))
@@ -158,7 +104,8 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: HeldChip) 
     except (AuthenticationRefused, AuthenticationGuarded, NotGenuine) as e:
         return run.rejected(reason_for(e), Bin.KEYS, held.serial)
     except ChipUnfit as e:
-        return run.rejected(reason_for(e), Bin.DATA, held.serial)
+        bin = Bin.BODY if isinstance(e, BodySpoiled) else Bin.DATA
+        return run.rejected(reason_for(e), bin, held.serial)
     except (CardError, SecureChannelError, IntegrityError, CodecError) as e:
         # A garbled response may come from the contacts: try again from the state that the chip then shows.
         if not last_try(run.serial or held.serial):
@@ -166,14 +113,36 @@ def _outcome_of(run: _CardRun, last_try: Callable[[str], bool], held: HeldChip) 
         return run.rejected(reason_for(e), Bin.DATA, held.serial)
 
 
+def _machine_failed(run: _CardRun, fault: MachineFault, last_try: Callable[[str], bool], held: HeldChip) -> CardReport:
+    """The outcome for a card whose machine failed. Raises the fault where it is not the card's: the card stays inside
+    and goes on once the machine works."""
+    if fault.code in OF_THE_STRIPE:
+        return run.rejected(reason_for(fault), Bin.BODY, held.serial)
+    if fault.code is not MachineFaultCode.CONTACTS:
+        run.note(str(fault))
+        raise fault
+    if not last_try(run.serial or held.serial):
+        return run.fell_out(reason_for(fault))
+    return run.rejected(reason_for(fault), Bin.CONTACT, held.serial)
+
+
 class _CardRun:
-    def __init__(self, meter: ExchangeMeter, job: Job, lane: str, tell: Callable[[str, str], None]) -> None:
-        self._meter, self._job, self._lane, self._tell = meter, job, lane, tell
+    def __init__(
+        self,
+        meter: ExchangeMeter,
+        job: Job,
+        lane: str,
+        tell: Callable[[str, str], None],
+        body: CardBody,
+        unread: Callable[[], str],
+    ) -> None:
+        self._meter, self._job, self._lane, self._tell, self._body, self._unread = meter, job, lane, tell, body, unread
         self._started = job.monotonic()
         self._steps: dict[str, float] = {}
         self._step = "connect"
         self._done: list[JournalEntry] = []
         self._claim: Claim | None = None
+        self._before: frozenset[Acknowledged] = frozenset()
         self._verdict: dict[str, str] = {}
         self._proving = False
         self.serial = ""
@@ -186,7 +155,7 @@ class _CardRun:
             return self.report(CardOutcome.ASIDE, NO_IDENTITY)
         claim = job.registry.line.claim(job.batch_id, self._lane, job.station, self.serial, job.lease)
         if isinstance(claim, NothingLeft):
-            return self.report(CardOutcome.NOTHING_LEFT, _nothing_left(claim))
+            return self.report(CardOutcome.NOTHING_LEFT, nothing_left(claim))
         if isinstance(claim, ChipKnown):
             return self._known(claim, sender, domain, held)
         self._claim = claim
@@ -194,18 +163,18 @@ class _CardRun:
         dossier = open_dossier(job.custody, claim.card_number, claim.sequence, claim.sealed)
         refuse_wrong_dates(dossier, at, job.dossier_days)
         refuse_wrong_trust(job.trust, at)
+        self._body.refuse_lacking(dossier)
         self._begin("authenticate")
         opened = open_chip(domain, job.custody, job.profile.line)
         state = chip_state(domain, dossier, opened)
-        done = job.registry.line.acknowledged(claim) if claim.returning else ()
-        if proof := proven_lack(done, state, lambda: chip_state(domain, dossier, opened)):
+        self._before = job.registry.line.acknowledged(claim) if claim.returning else frozenset()
+        if proof := proven_lack(self._before, state, lambda: chip_state(domain, dossier, opened)):
             return self._doubled(claim.card_number, proof)
-        steps = plan(dossier, state, opened.final)
+        steps = plan(dossier, state, opened.final, body=self._body.wanted)
         self._end()
         for step in steps:
-            self._begin(NAMES[type(step)])
-            self._execute(step, domain, dossier, opened.final, at)
-            self._end(step.application.instance_aid.hex().upper() if isinstance(step, Personalize) else "")
+            self._begin(NAMES[type(step)], intent=not isinstance(step, PrintFace))
+            self._end(self._execute(step, domain, dossier, opened.final, at))
         result: dict[str, object] = {**self._verdict, "commands": self._meter.commands, "bytes": self._meter.bytes_sent}
         result["key_data"] = opened.key_data.hex().upper()
         job.registry.line.verified(claim, result, job.monotonic() - self._started, *self._done)
@@ -225,7 +194,7 @@ class _CardRun:
         if chip.why == "verified":
             return self._verified_before(chip.detail, sender, domain, held)
         if chip.why == "doubled":
-            return self.report(CardOutcome.ASIDE, _two_chips(chip.detail))
+            return self.report(CardOutcome.ASIDE, two_chips(chip.detail))
         if chip.why == "rejected":
             was = {"was": chip.code} if chip.code else {}
             return self.report(
@@ -273,9 +242,10 @@ class _CardRun:
     def _doubled(self, number: str, proof: str) -> CardReport:
         """Record that two chips have the serial of this one, and put it aside."""
         self._job.registry.line.doubled(self.serial, self._lane, self._job.station, proof)
-        return self.report(CardOutcome.ASIDE, _two_chips(number))
+        return self.report(CardOutcome.ASIDE, two_chips(number))
 
-    def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys, at: datetime) -> None:
+    def _execute(self, step: Step, domain: SecurityDomain, dossier: Dossier, final: CardKeys, at: datetime) -> str:
+        """What the journal notes of the completed step."""
         match step:
             case Install(application, delete_first):
                 if delete_first:
@@ -285,6 +255,7 @@ class _CardRun:
                 )
             case Personalize(application):
                 domain.personalize(Aid(application.instance_aid), application.parts, acknowledged=self._acknowledged)
+                return application.instance_aid.hex().upper()
             case RotateKeys(old_version, new):
                 domain.put_keys(new, replaces=old_version)
             case Secure(states):
@@ -301,6 +272,41 @@ class _CardRun:
                 if dossier.payment is not None and job.payment_proof is not None:
                     self._meter.reset()
                     self._verdict["payment"] = job.payment_proof(stack(self._meter), dossier, at)
+            case WriteStripe(tracks):
+                self._meter.close()
+                written = any(one.step == NAMES[WriteStripe] for one in self._before)
+                if self._body.write_stripe(tracks, written=written):
+                    return json.dumps({"machine": self._body.name})
+            case PrintFace():
+                self._meter.close()
+                self._print(dossier)
+        return ""
+
+    def _print(self, dossier: Dossier) -> None:
+        """Print the face once: the intent is on record before the first byte, and the end of the print before anything
+        else happens. Raises BodySpoiled for a card with a print of before that nobody knows to be complete."""
+        claim = self._claim
+        returning = claim is not None and claim.returning
+        last = self._job.registry.line.last_entry(claim, NAMES[PrintFace]) if claim and returning else None
+        if last is not None and last.event is JournalEvent.DONE and last.detail != UNPRINTED:
+            return
+        if last is not None and last.event is JournalEvent.INTENT:
+            sentence = "a print was begun on this card, and nobody knows that it was completed"
+            raise BodySpoiled(sentence, RejectCode.HALF_PRINTED)
+        face, ribbon = self._body.face(dossier), self._body.ribbon()
+        sides = 1 if face.back is None else 2
+        use = {"machine": self._body.name, "ribbon": ribbon, "sides": sides}
+        self._write(JournalEvent.INTENT, json.dumps(use, ensure_ascii=False))
+        try:
+            self._body.print_face(face)
+        except MachineFault as fault:
+            if fault.spoiled or fault.code in OUT_OF_SIGHT:
+                raise BodySpoiled(f"the face may be half printed: {fault}", RejectCode.HALF_PRINTED) from fault
+            self._finished(detail=UNPRINTED)
+            self._write()
+            raise
+        self._finished()
+        self._write()
 
     def _acknowledged(self, block: int, of: int) -> None:
         self._finished(block=block - 1)
@@ -309,10 +315,11 @@ class _CardRun:
         elif block < of:
             self._write()
 
-    def _begin(self, step: str) -> None:
+    def _begin(self, step: str, *, intent: bool = True) -> None:
         self._step, self._step_began = step, self._job.monotonic()
         self._tell(step, self._claim.card_number if self._claim else "")
-        self._write(JournalEvent.INTENT)
+        if intent:
+            self._write(JournalEvent.INTENT)
 
     def _end(self, detail: str = "") -> None:
         took = self._job.monotonic() - self._step_began
@@ -352,7 +359,8 @@ class _CardRun:
             return self.report(CardOutcome.REJECTED, reason, bin)
         self.serial = self.serial or held
         bin = bin if self.serial or bin is Bin.CONTACT else Bin.FOREIGN
-        outcome, self.serial, tray = _reject_chip(self._job, self._lane, self.serial, reason, self._step, bin)
+        serial = self.serial or self._unread()
+        outcome, self.serial, tray = reject_chip(self._job, self._lane, serial, reason, self._step, bin)
         return self.report(outcome, reason, tray)
 
     def report(self, outcome: CardOutcome, reason: Reason = NOTHING, bin: str = "") -> CardReport:
@@ -369,28 +377,3 @@ class _CardRun:
             commands=self._meter.commands,
             bytes_sent=self._meter.bytes_sent,
         )
-
-
-def open_dossier(custody: KeyCustody, card_number: str, sequence: int, sealed: Sealed) -> Dossier:
-    """The opened dossier of a card. Raises DossierError for a fault of the dossier, which is not the chip's."""
-    try:
-        dossier = Dossier.decode(custody.open(sealed).reveal())
-    except IntegrityError as e:
-        raise DossierError(f"the sealed dossier of {card_number}: {e}; are registry and keystore a pair?") from e
-    if (dossier.card_number, dossier.sequence) != (card_number, sequence):
-        raise DossierError(f"the sealed dossier of {card_number} is another card's")
-    return dossier
-
-
-def _two_chips(number: str) -> Reason:
-    sentence = f"two chips have this serial, and none of them is taken for card {number} by it"
-    return Reason(sentence, RejectCode.DOUBLED, {"number": number[-6:]})
-
-
-def _nothing_left(left: NothingLeft) -> Reason:
-    if left.claimed:
-        return Reason("nothing left to begin", RejectCode.NOTHING_LEFT)
-    if left.to_prepare:
-        sentence = f"no dossier waits; {left.to_prepare} members still need one: membercard batch prepare"
-        return Reason(sentence, RejectCode.NOT_PREPARED, {"members": str(left.to_prepare)})
-    return BATCH_DONE

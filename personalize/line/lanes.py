@@ -15,8 +15,14 @@ from enum import StrEnum
 from typing import Final
 
 from personalize.errors import LineStopped
-from personalize.line.execute import BATCH_DONE, Job, dead_chip, process
+from personalize.line.body import CardBody
+from personalize.line.execute import process
+from personalize.line.handling import CardHandling
+from personalize.line.job import Job
 from personalize.line.outcome import NO_CHIP, CardOutcome, CardReport
+from personalize.line.rejects import BATCH_DONE, dead_chip
+from personalize.machines.faults import WAITS_FOR_A_PERSON, MachineFault, MachineFaultCode
+from personalize.machines.reader import machine_of
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import RegistryConflict, RegistryUnavailable
 from terminal.apdu import Disposition, Reader
@@ -25,21 +31,13 @@ from terminal.errors import MembercardError, NoCard, TransportError
 
 POLL = 0.5
 """Seconds between checks for a stop while the slot is empty or the reader is out of order."""
+CLEAR_AFTER = 5.0
+"""Seconds between a fault of a machine and the attempt to clear it, where no sensor shows whether its cause is gone."""
 _STEP: Final = 5.0
 """Seconds that one check may count against a lane's idle time: a machine that was paused used up none of it."""
 
 STOPPED: Final = Reason("stopped", RejectCode.STOPPED)
 NO_BLANKS: Final = Reason("no blank cards left", RejectCode.NO_BLANKS)
-
-_RELEASE = {
-    CardOutcome.VERIFIED: Disposition.DONE,
-    CardOutcome.KNOWN: Disposition.DONE,
-    CardOutcome.REJECTED: Disposition.REJECT,
-    CardOutcome.REFUSED: Disposition.REJECT,
-    CardOutcome.ASIDE: Disposition.ASIDE,
-    CardOutcome.AGAIN: Disposition.KEEP,
-    CardOutcome.NOTHING_LEFT: Disposition.KEEP,
-}
 
 _UNIDENTIFIED = (RejectCode.NO_IDENTITY, RejectCode.TWINS, RejectCode.DOUBLED)
 """Chips put aside that a lane stops for when they come one after another, as for rejects: the stock is not fit."""
@@ -189,17 +187,24 @@ class _Lane:
         self._line = line
         self._name = name
         self._reader = reader
+        machine = machine_of(reader)
+        self._body = CardBody(machine, line.job.render, line.job.body)
+        self._handling = CardHandling(
+            line.job, name, reader, machine, clear_after=CLEAR_AFTER, monotonic=line.monotonic
+        )
         self._fell_out: Counter[str] = Counter()
         self._held = NO_CHIP
         self._counts: Counter[CardOutcome] = Counter()
         self._failures = 0
         self._idle_since = 0.0
         self._reader_lost = False
+        self._machine_failed = False
 
     def run(self) -> LaneResult:
         fault = away = False
         try:
             self._line.job.refuse_wrong_dates()
+            self._body.refuse_lacking(self._line.job.next_dossier())
             reason = self._until_the_end()
         except (MembercardError, OSError) as e:
             # The current dossier stays bound to its chip, and the chip itself shows how far it came.
@@ -228,6 +233,8 @@ class _Lane:
                 waiting_for = NOTHING
             except TransportError as fault:
                 if not fault.retryable or self._idle_for() > self._line.settings.idle:
+                    if _feeder_is_empty(fault):
+                        return NO_BLANKS
                     raise
                 # PC/SC service down, reader unplugged or in use: it may come back, or other lanes may finish.
                 waiting_for = reason_for(fault)
@@ -238,12 +245,15 @@ class _Lane:
 
     def _look_at_the_slot(self) -> Reason:
         """Process the card in the slot or wait for one; the reason when the lane is done, else NOTHING. Raises
-        TransportError for faults of the reader."""
+        TransportError for faults of the reader or machine."""
         since = self._line.monotonic()
+        self._handling.recover()
         try:
-            present = self._reader.wait_for_card(POLL)
-        except TransportError:
-            self._reader_lost = True
+            if self._handling.empty() and (ended := self._handling.nothing_to_feed(self._line.remake_missing)):
+                return ended
+            present = self._handling.wait_for_card(POLL)
+        except TransportError as fault:
+            self._failed(fault)
             raise
         if self._reader_lost:
             # The reader failed, not the chip, which gets all its tries again. But a chip that makes its reader fail
@@ -254,9 +264,27 @@ class _Lane:
             self._failures += 1
         if not present:
             return self._empty_slot(since)
-        ended = self._one_card()
+        try:
+            ended = self._one_card()
+        except MachineFault as fault:
+            if not self._machine_failed:
+                self._idle_since = self._line.monotonic()
+            self._machine_failed = True
+            self._failed(fault)
+            raise
+        self._machine_failed = False
         self._idle_since = self._line.monotonic()
         return ended
+
+    def _failed(self, fault: TransportError) -> None:
+        """Remember that the reader failed, or the machine, which a person may then have opened. One that only waits for
+        a person failed because of no card."""
+        if isinstance(fault, MachineFault):
+            self._handling.failed(fault)
+            self._held = NO_CHIP
+            if fault.code in WAITS_FOR_A_PERSON:
+                return
+        self._reader_lost = True
 
     def _empty_slot(self, since: float) -> Reason:
         self._held = NO_CHIP
@@ -285,9 +313,11 @@ class _Lane:
                 self._fell_out[self._held.serial] += 1
                 self._reader.release(Disposition.KEEP)
                 return NOTHING
-            return self._finish(dead_chip(self._line.job, self._name, e, self._held.serial))
+            serial = self._held.serial or self._handling.unread()
+            return self._finish(dead_chip(self._line.job, self._name, e, serial))
+        job, unread = self._line.job, self._handling.unread
         try:
-            report = process(transport, self._line.job, self._name, self._last_try, self._step, self._held)
+            report = process(transport, job, self._name, self._last_try, self._step, self._held, self._body, unread)
         finally:
             transport.close()
         return self._finish(report)
@@ -309,7 +339,7 @@ class _Lane:
             self._failures += 1
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         # A reader that fails now keeps its card; the registry knows the chip when it is presented again.
-        self._reader.release(_RELEASE[report.outcome])
+        self._handling.release(report)
         if report.outcome is CardOutcome.REJECTED:
             self._line.remake_missing()
         elif report.outcome is CardOutcome.NOTHING_LEFT and not self._line.remake_missing():
@@ -329,3 +359,7 @@ class _Lane:
         reason: Reason = NOTHING,
     ) -> None:
         self._line.on_event(LaneEvent(self._name, state, step, card_number, report, reason))
+
+
+def _feeder_is_empty(fault: TransportError) -> bool:
+    return isinstance(fault, MachineFault) and fault.code is MachineFaultCode.FEEDER_EMPTY

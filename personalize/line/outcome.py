@@ -17,6 +17,7 @@ class Bin(StrEnum):
     KEYS = "2 keys"
     DATA = "3 data"
     FOREIGN = "4 foreign"
+    BODY = "5 body"
 
 
 class CardOutcome(StrEnum):

@@ -12,7 +12,9 @@ from enum import StrEnum
 
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.errors import ChipUnfit
+from personalize.machines.protocols import StripeTracks
 from personalize.reasons import RejectCode
+from registry.line.machines import PRINT, STRIPE
 from terminal.globalplatform.lifecycle import ApplicationState, CardLifeCycleState
 from terminal.keys import CardKeys
 
@@ -95,7 +97,27 @@ class ReadBack:
         return "reset, read back as a counter would, compare with the dossier"
 
 
-Step = Install | Personalize | RotateKeys | Secure | ReadBack
+@dataclass(frozen=True, slots=True)
+class WriteStripe:
+    """The stripe, from the same dossier: written, read back, compared."""
+
+    tracks: StripeTracks
+
+    def __str__(self) -> str:
+        return f"write the stripe, {self.tracks.describe()}, read it back and compare"
+
+
+@dataclass(frozen=True, slots=True)
+class PrintFace:
+    """The face, printed once."""
+
+    fields: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"print the face: {', '.join(self.fields)}"
+
+
+Step = Install | Personalize | RotateKeys | Secure | ReadBack | WriteStripe | PrintFace
 
 NAMES: dict[type, str] = {
     Install: "install",
@@ -103,12 +125,15 @@ NAMES: dict[type, str] = {
     RotateKeys: "keys",
     Secure: "secure",
     ReadBack: "read back",
+    WriteStripe: STRIPE,
+    PrintFace: PRINT,
 }
 """Name of each step in the journal, in the order of the line."""
 
 
-def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, ...]:
-    """The steps left for this chip. Raises ChipUnfit for a chip in a state that is not in the table."""
+def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys, *, body: bool = True) -> tuple[Step, ...]:
+    """The steps left for this card; those of its ``body`` last, if they are the lane's. Raises ChipUnfit for a chip in
+    a state that is not in the table."""
     if chip.life_cycle not in (CardLifeCycleState.OP_READY, CardLifeCycleState.INITIALIZED, CardLifeCycleState.SECURED):
         state = f"{chip.life_cycle:02X}"
         raise ChipUnfit(f"the chip's life cycle is {state}: locked or terminated", RejectCode.LOCKED, state=state)
@@ -130,7 +155,15 @@ def plan(dossier: Dossier, chip: ChipKeyState, final: CardKeys) -> tuple[Step, .
     if ahead:
         steps.append(Secure(ahead))
     steps.append(ReadBack())
-    return tuple(steps)
+    return (*steps, *body_steps(dossier)) if body else tuple(steps)
+
+
+def body_steps(dossier: Dossier) -> tuple[WriteStripe | PrintFace, ...]:
+    """The steps that make the card's body. Whether one was done before is in the journal: no card shows it."""
+    tracks = StripeTracks(*dossier.stripe)
+    stripe = (WriteStripe(tracks),) if tracks else ()
+    face = (PrintFace(tuple(dossier.face)),) if dossier.face else ()
+    return (*stripe, *face)
 
 
 def _application_steps(application: DossierApplication, chip: ChipKeyState) -> list[Step]:

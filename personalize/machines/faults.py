@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from terminal.errors import ReaderFault
+from personalize.errors import StationFault
 
 
 class MachineFaultCode(StrEnum):
-    """The kinds of faults, for texts in other languages and for pictures of what to do."""
+    """The kinds of faults, for texts in other languages and for pictures of what to do. Each is a ``RejectCode`` too
+    (personalize.reasons)."""
 
     JAM = "machine-jam"
     FEEDER_EMPTY = "machine-feeder-empty"
@@ -75,16 +76,35 @@ REMEDIES: Final[dict[MachineFaultCode, str]] = {
 }
 """What a person does, in English; texts in other languages stand with those of the reject codes."""
 
+WAITS_FOR_A_PERSON: Final = frozenset(
+    {
+        *(MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.FEEDER_FULL, MachineFaultCode.REJECT_FULL),
+        *(MachineFaultCode.COVER, MachineFaultCode.RIBBON, MachineFaultCode.CLEANING, MachineFaultCode.COUNTER),
+    }
+)
+"""Faults that are no card's: the machine needs something, and goes on when it has it."""
 
-class MachineFault(ReaderFault):
+OF_THE_STRIPE: Final = frozenset(
+    {MachineFaultCode.STRIPE_WRITE, MachineFaultCode.STRIPE_READ, MachineFaultCode.STRIPE_DIFFERS}
+)
+"""Faults that another card may not have."""
+
+OUT_OF_SIGHT: Final = frozenset({MachineFaultCode.LINK, MachineFaultCode.NO_ANSWER, MachineFaultCode.POWER})
+"""Faults after which nobody knows whether the order was executed."""
+
+
+class MachineFault(StationFault):
     """The machine cannot do what it was ordered to. ``machine`` names it, ``detail`` is what it answered.
 
     ``retryable`` says whether the same order may succeed after the remedy; a card that is inside stays inside.
     ``spoiled``: a part of the face may be on the card, so that the order is not repeated with this card.
     """
 
+    code: MachineFaultCode
+
     def __init__(self, machine: str, code: MachineFaultCode, detail: str = "", *, spoiled: bool = False) -> None:
         self.machine, self.code, self.detail, self.spoiled = machine, code, detail, spoiled
+        self.params = {"machine": machine}
         self.remedy = REMEDIES[code]
         self.retryable = code is not MachineFaultCode.LACKS
         cause = detail or code.removeprefix("machine-").replace("-", " ")

@@ -108,7 +108,7 @@ class CardMachine(Protocol):
 
     def take(self, timeout: float | None) -> bool:
         """Take the next card from the feeder, or wait for one that a person inserts, at most ``timeout`` seconds (None:
-        without limit). True at once where a card is inside; False when none came."""
+        without limit; the move itself may take longer). True at once where a card is inside; False when none came."""
         ...
 
     def to_chip(self) -> None:
@@ -153,9 +153,12 @@ class StripeTracks:
     def __bool__(self) -> bool:
         return bool(self.track1 or self.track2 or self.track3)
 
-    def __repr__(self) -> str:
+    def describe(self) -> str:
         """Lengths only: tracks hold card numbers and check values."""
-        return f"<StripeTracks {len(self.track1)}+{len(self.track2)}+{len(self.track3)} characters>"
+        return f"{len(self.track1)}+{len(self.track2)}+{len(self.track3)} characters"
+
+    def __repr__(self) -> str:
+        return f"<StripeTracks {self.describe()}>"
 
 
 @runtime_checkable

@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from personalize.machines.protocols import CardMachine
+from personalize.machines.reader import machine_of
 from reader_service.errors import ReaderOut
 from terminal.apdu import Disposition, InsertedCard, LinkProtocol, Reader, Transport, WatchableReader
 from terminal.errors import CardTooSlow, MembercardError, ReaderFault
@@ -57,6 +59,11 @@ class ReaderSession:
     @property
     def url(self) -> str:
         return self._reader.url
+
+    @property
+    def machine(self) -> CardMachine | None:
+        """The machine that feeds this reader, for lanes."""
+        return machine_of(self._reader)
 
     def wait_for_card(self, timeout: float | None) -> bool:
         return self._reader.wait_for_card(timeout)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from registry.db.database import Database
 from registry.db.tables import UtcTime, dossiers, journal
 from registry.line.claims import HELD, fence_lost
-from registry.values import Claim, JournalEntry
+from registry.values import Claim, JournalEntry, JournalEvent
 
 # Writes nothing when the token is old, so that check and line are one statement. FOR SHARE makes PostgreSQL wait for a
 # concurrent claim and check again; SQLite has one writer anyway.
@@ -42,6 +42,18 @@ class JournalWriter:
         """On disk when it returns. Raises FenceLost when a newer claim holds the dossier, or the dossier has ended."""
         if not self._database.execute_prepared(self._line, (_values(claim, now, entry) for entry in entries)):
             raise fence_lost(claim)
+
+
+def last_entry(conn: Connection, claim: Claim, step: str) -> JournalEntry | None:
+    """The last intent or end of a step of the claim's dossier, by whichever lane; None before the first."""
+    of_step = (
+        journal.c.dossier_id == claim.dossier_id,
+        journal.c.step == step,
+        journal.c.event.in_(("intent", "done")),
+    )
+    chosen = select(journal.c.event, journal.c.detail).where(*of_step).order_by(journal.c.id.desc()).limit(1)
+    row = conn.execute(chosen).one_or_none()
+    return None if row is None else JournalEntry(step, JournalEvent(row.event), row.detail)
 
 
 def write_with(conn: Connection, claim: Claim, now: datetime, entries: Sequence[JournalEntry]) -> None:

@@ -16,7 +16,7 @@ from registry.db.tables import cards, chips, claims, dossiers, journal
 from registry.line import outcome
 from registry.line.claims import LanePlace, claim_dossier
 from registry.line.doubled import Acknowledged, DoubledChip, acknowledged, doubled_chips, mark_doubled, rival_answered
-from registry.line.journal import JournalWriter, write_with
+from registry.line.journal import JournalWriter, last_entry, write_with
 from registry.line.outcome import ChipFault
 from registry.members.cards import card_on_record
 from registry.values import (
@@ -136,6 +136,11 @@ class Line:
         """The steps that the chip of this dossier completed, under this claim or earlier ones."""
         with self._context.read() as conn:
             return acknowledged(conn, claim.dossier_id)
+
+    def last_entry(self, claim: Claim, step: str) -> JournalEntry | None:
+        """The last intent or end of a step of this dossier, under this claim or earlier ones; None before the first."""
+        with self._context.read() as conn:
+            return last_entry(conn, claim, step)
 
     def doubled_chips(self, batch_id: str) -> list[DoubledChip]:
         """The serials of a batch that two chips have."""

@@ -19,7 +19,8 @@ import pytest
 from personalize.dossiers.dossier import Dossier, DossierPart
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
 from personalize.keypool import KeyPool
-from personalize.line.execute import Job, process
+from personalize.line.execute import process
+from personalize.line.job import Job
 from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust
 from personalize.payment import bankfile_batch, bankfile_spool

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from personalize.keypool import KeyPool
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from personalize.lists import own_trust
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
@@ -124,17 +124,32 @@ def batch(store: Registry, count: int, *, start: int = 1, unit: str = "测试工
     return draft.id
 
 
-def prepared(store: Registry, count: int, directory: Path, *, profile: Profile | None = None, start: int = 1) -> str:
+def prepared(
+    store: Registry,
+    count: int,
+    directory: Path,
+    *,
+    profile: Profile | None = None,
+    start: int = 1,
+    make: Callable[[Profile | None], Preparer] = preparer,
+) -> str:
     """An approved batch with its dossiers."""
     batch_id = batch(store, count, start=start)
-    prepare(store, batch_id, directory, profile)
+    prepare(store, batch_id, directory, profile, make)
     return batch_id
 
 
-def prepare(store: Registry, batch_id: str, directory: Path, profile: Profile | None = None) -> int:
+def prepare(
+    store: Registry,
+    batch_id: str,
+    directory: Path,
+    profile: Profile | None = None,
+    make: Callable[[Profile | None], Preparer] = preparer,
+) -> int:
+    """Make the missing dossiers with the preparer that ``make`` gives."""
     keys = pool(directory / "pool", profile)
     payment_pool = keys if profile and profile.payment and profile.payment.rsa else None
-    return prepare_batch(store, batch_id, preparer(profile), keys, payment_pool=payment_pool)
+    return prepare_batch(store, batch_id, make(profile), keys, payment_pool=payment_pool)
 
 
 def job(store: Registry, batch_id: str, profile: Profile | None = None, **changes: object) -> Job:

@@ -32,6 +32,7 @@ from membercard.language import reason, sentence, text
 from membercard.wiring.line import StationLine, open_payment_pool, pool_levels
 from membercard.wiring.readers import open_readers
 from personalize.keypool import KeyPool
+from personalize.line.job import BodyMaking
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome, CardReport
 from personalize.preparation.batch import prepare_batch, refuse_wrong_day, worker_spec
@@ -94,6 +95,7 @@ def run_line(
     urls: Sequence[str],
     *,
     line_settings: LineSettings | None = None,
+    body: BodyMaking = BodyMaking.HERE,
     console: Console | None = None,
 ) -> list[LaneResult]:
     """Run a batch over these readers with a live display on ``console``.
@@ -106,7 +108,7 @@ def run_line(
         Display(registry, batch_id, len(opened), console or output.console(stderr=True)) as display,
     ):
         line = PersonalizationLine(
-            station.job(batch_id),
+            station.job(batch_id, body),
             remake=partial(station.remake, batch_id),
             settings=line_settings,
             on_event=display.show,

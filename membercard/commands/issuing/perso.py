@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from registry.values import BatchAccounts
 
 app = typer.Typer()
+BodyPlace = Annotated[
+    Literal["here", "elsewhere"],
+    typer.Option(
+        help="Where stripe and face of the cards are made: here, by the machine of the lane after the chip; "
+        "elsewhere, by somebody else before or after."
+    ),
+]
 
 
 @app.command("run")
@@ -41,6 +48,7 @@ def run(
     ] = 5,
     tries: Annotated[int, typer.Option(help="How often a chip may fail before it is rejected.", min=1)] = 3,
     idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
+    body: BodyPlace = "here",
     json: output.Json = False,
 ) -> None:
     """Personalize, read back and verify cards until the batch is done.
@@ -53,6 +61,7 @@ def run(
     """
     from membercard.commands.issuing.line_display import run_line  # imports the whole line
     from membercard.wiring.profile import profile_in_use
+    from personalize.line.job import BodyMaking
     from personalize.line.lanes import LineSettings
 
     keystore = settings.open_keystore()
@@ -67,7 +76,9 @@ def run(
         if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
             typer.echo(shortage_warning(left, wanted), err=True)
         began = monotonic()
-        results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen)
+        results = run_line(
+            registry, batch, profile, keystore, reader * lanes, line_settings=chosen, body=BodyMaking(body)
+        )
         seconds = monotonic() - began
         accounts, stock = registry.batches.accounts(batch), registry.stock.accounts()
     if json:

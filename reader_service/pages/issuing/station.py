@@ -25,10 +25,12 @@ from reader_service.services.issuing.batches import BatchView
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.issuing.lane_status import LaneStatus
 from registry.batches.priority import BatchPriority
+from registry.line.machines import PRINT, STRIPE
 from registry.values import BatchState
 
 STEPS: Final = ("connect", "identify", "authenticate", "install", "store", "keys", "secure", "read back")
-"""The steps of a card in their order (personalize.line.plan.NAMES), for a tile's progress bar."""
+"""The steps of a chip in their order (personalize.line.plan.NAMES), for a tile's progress bar. Those of the card's body
+come after the last."""
 ALARMS: Final[Mapping[str, str]] = {
     CardOutcome.REJECTED: "bad",
     CardOutcome.REFUSED: "bad",
@@ -83,7 +85,10 @@ class Tile:
     @property
     def done(self) -> int:
         """Steps that the present card has completed."""
-        return STEPS.index(self.lane.step) if self.lane is not None and self.lane.step in STEPS else 0
+        step = "" if self.lane is None else self.lane.step
+        if step in (STRIPE, PRINT):
+            return len(STEPS) - 1
+        return STEPS.index(step) if step in STEPS else 0
 
 
 router = page_router()

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome, CardReport
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for

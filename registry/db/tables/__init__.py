@@ -67,7 +67,7 @@ from registry.db.tables.settlement import (
 )
 from registry.db.tables.updates import card_scripts, card_updates, rights_rules
 from registry.db.tables.window import amendments, bank_reports, losses
-from registry.db.tables.workload import queue, stock_spoilt
+from registry.db.tables.workload import machine_cards, queue, stock_spoilt
 
 __all__ = [
     "ENDED",
@@ -106,6 +106,7 @@ __all__ = [
     "hotlist",
     "journal",
     "losses",
+    "machine_cards",
     "member_events",
     "members",
     "merchant_benefits",

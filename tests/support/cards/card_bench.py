@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from personalize.line.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
+from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
 from registry.store import Registry
 from registry.values import BatchAccounts
@@ -90,10 +91,18 @@ class Rack:
 class Bench:
     """A batch of ``members`` with its dossiers in a registry under ``directory``, and as many chips as a test likes."""
 
-    def __init__(self, directory: Path, members: int, *, profile: Profile | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        members: int,
+        *,
+        profile: Profile | None = None,
+        make: Callable[[Profile | None], Preparer] = issuer.preparer,
+    ) -> None:
+        self.make = make
         self.directory, self.members, self.profile = directory, members, profile or profiles.plain()
         self.registry: Registry = issuer.registry(f"sqlite:///{directory / 'registry.db'}")
-        self.batch = issuer.prepared(self.registry, members, directory, profile=self.profile)
+        self.batch = issuer.prepared(self.registry, members, directory, profile=self.profile, make=make)
         self._serials = count(0x1000)
 
     @contextmanager
@@ -130,10 +139,14 @@ class Bench:
     ) -> PersonalizationLine:
         return PersonalizationLine(
             job or self.job(),
-            remake=remake or (lambda: issuer.prepare(self.registry, self.batch, self.directory, self.profile)),
+            remake=remake or self.remake,
             settings=LineSettings(**settings),  # type: ignore[arg-type]
             on_event=on_event,
         )
+
+    def remake(self) -> int:
+        """Make the missing dossiers."""
+        return issuer.prepare(self.registry, self.batch, self.directory, self.profile, self.make)
 
     def run(self, rack: Rack, **options: object) -> LaneResult:
         """One lane over this rack until it ends."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from personalize.line.lanes import LaneEvent, LaneResult, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome
 from personalize.lists import own_trust

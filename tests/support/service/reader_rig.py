@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from reader_service.parts import ServiceParts
 from reader_service.principal import Principal, Role
 from registry.store import Registry

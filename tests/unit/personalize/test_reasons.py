@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from personalize.errors import ChipUnfit, LineStopped, PersonalizeError, ReadBackError
+from personalize.machines.faults import REMEDIES, MachineFault, MachineFaultCode
 from personalize.reasons import NOTHING, Reason, RejectCode, reason_for
 from registry.errors import FenceLost, RegistryError, RegistryUnavailable
 from registry.line.outcome import MISSING
@@ -67,6 +68,13 @@ def test_a_reason_says_more_than_the_code_where_there_is_more() -> None:
     )
     locked = reason_for(ChipUnfit("terminated", RejectCode.LOCKED, state="7F"))
     assert (locked.code, locked.params) == ("locked", {"state": "7F"})
+
+
+def test_every_fault_of_a_machine_is_a_reason_that_names_the_machine() -> None:
+    for code in MachineFaultCode:
+        reason = reason_for(MachineFault("printer 2", code))
+        assert (RejectCode(reason.code), reason.params) == (code.value, {"machine": "printer 2"})
+        assert REMEDIES[code] in reason.sentence
 
 
 def test_kinds_differ() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from personalize.errors import LineStopped
 from personalize.line.dates import refuse_wrong_dates
-from personalize.line.execute import open_dossier, process
+from personalize.line.execute import process
+from personalize.line.job import open_dossier
 from personalize.line.outcome import CardOutcome
 from simulators.readers.reader import SimCard
 from terminal.localtime import time_zone

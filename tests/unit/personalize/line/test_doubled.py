@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from personalize.line.execute import Job
+from personalize.line.job import Job
 from personalize.line.lanes import LaneEvent
 from personalize.line.outcome import CardOutcome
 from registry.values import BatchAccounts, CardState

@@ -10,7 +10,8 @@ import pytest
 
 from personalize.dossiers.dossier import MEMBER, Dossier
 from personalize.errors import LineStopped, ReadBackError
-from personalize.line.execute import Job, process
+from personalize.line.execute import process
+from personalize.line.job import Job
 from personalize.line.outcome import CardOutcome
 from personalize.line.readback import read_back
 from personalize.profiles.profile import default_profile

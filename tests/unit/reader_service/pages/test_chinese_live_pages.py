@@ -21,6 +21,7 @@ from reader_service.principal import Principal, Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState, ReaderView
 from reader_service.services.issuing.preparations import Preparation
 from registry.line.doubled import DoubledChip
+from registry.line.machines import PRINT, STRIPE
 from registry.values import BatchState, BoundChip, Reject, StockAccounts
 from terminal.member.lists import HotlistState
 from terminal.member.outcome import Proof, VerdictCode
@@ -83,7 +84,7 @@ def fill(app: PageApp) -> None:
     app.batches.views = views
     app.batches.rows = tuple(
         Reject(AT, CHIP, "as the log has it", step, tray, "lane 2", None, None, RejectCode.MUTE, {})
-        for step, tray in zip(STEPS, (*Bin, *Bin), strict=True)
+        for step, tray in zip((*STEPS, STRIPE, PRINT), (*Bin, *Bin), strict=True)
     )
     chip = BoundChip(1, "6200000000000042131", 1, CHIP, "lane 2", AT, True)
     app.batches.chips = [chip, replace(chip, missing=False)]
@@ -126,7 +127,7 @@ def test_no_page_of_the_line_shows_a_word_of_english_or_a_raw_code(app: PageApp,
 
 def test_a_batch_names_lanes_without_a_reader_s_name_in_words(client: Client) -> None:
     page = client.get("/station/batches/B20261122-001").text
-    assert page.count(">2 号通道</td>") == 10
+    assert page.count(">2 号通道</td>") == 12
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from personalize.line.outcome import Bin, CardOutcome
+from personalize.machines.faults import MachineFaultCode
 from personalize.reasons import RejectCode
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
@@ -100,6 +101,8 @@ PARAMS = {
     "not-prepared": {"members"},
     "no-card": {"seconds"},
     "dates": {"dated", "now"},
+    **{code: {"machine"} for code in ("no-stripe-encoder", "no-face-printer", "no-face-design", "no-reject-bin")},
+    **{code.value: {"machine"} for code in MachineFaultCode},
 }
 
 

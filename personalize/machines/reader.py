@@ -1,0 +1,80 @@
+"""A machine as a reader: its contact station is the slot, its feeder and bins are where cards come from and go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol, runtime_checkable
+
+from personalize.machines.faults import MachineFault, MachineFaultCode
+from personalize.machines.protocols import CardMachine, MachineBin, MachinePlace
+from terminal.apdu import Disposition, InsertedCard, Reader, Transport
+
+_BINS: Final = {
+    Disposition.DONE: MachineBin.OUTPUT,
+    Disposition.REJECT: MachineBin.REJECT,
+    Disposition.ASIDE: MachineBin.REJECT,
+}
+
+
+def bin_of(disposition: Disposition) -> MachineBin | None:
+    """Where a machine moves a released card; None: it stays inside."""
+    return _BINS.get(disposition)
+
+
+class MachineReader:
+    """A terminal.apdu.Reader over a machine."""
+
+    def __init__(self, machine: CardMachine) -> None:
+        self.machine = machine
+
+    @property
+    def name(self) -> str:
+        return self.machine.name
+
+    @property
+    def url(self) -> str:
+        return self.machine.url
+
+    def watch(self, notify: Callable[[InsertedCard | None], None]) -> None:
+        """See :class:`terminal.apdu.WatchableReader`. Nothing is fed to look at it."""
+        notify(None)
+
+    def wait_for_card(self, timeout: float | None) -> bool:
+        """Take a card from the feeder, or wait for one that a person inserts, and move it to the contact station. With
+        a timeout of 0 nothing is fed: True where a card is inside.
+
+        Raises MachineFault; FEEDER_EMPTY where a feeder has none left.
+        """
+        machine = self.machine
+        if timeout == 0:
+            present = machine.status().place not in (MachinePlace.NONE, MachinePlace.EXIT)
+        else:
+            present = machine.take(timeout)
+            if not present and machine.abilities.feeds:
+                raise MachineFault(machine.name, MachineFaultCode.FEEDER_EMPTY)
+        if present:
+            machine.to_chip()
+        return present
+
+    def connect(self) -> Transport:
+        return self.machine.reader.connect()
+
+    def release(self, disposition: Disposition) -> None:
+        """Move the card to the bin of finished cards, or to that of rejected ones, also a card put aside."""
+        self.machine.reader.release(Disposition.KEEP)
+        if bin := bin_of(disposition):
+            self.machine.give(bin)
+
+    def close(self) -> None:
+        self.machine.close()
+
+
+@runtime_checkable
+class _WithMachine(Protocol):
+    @property
+    def machine(self) -> CardMachine | None: ...
+
+
+def machine_of(reader: Reader) -> CardMachine | None:
+    """The machine behind a reader; None for a slot that a person feeds."""
+    return reader.machine if isinstance(reader, _WithMachine) else None
