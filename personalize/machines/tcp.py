@@ -85,14 +85,17 @@ class TcpLink:
                 left, until = left[sent:], time.monotonic() + _STUCK
 
     def read(self, seconds: float) -> bytes:
-        if not self._ready(write=False, seconds=seconds):
-            return b""
-        try:
-            data = self._socket.recv(_MOST)
-        except BlockingIOError:
-            return b""
-        except OSError as gone:
-            raise self._lost(_reason(gone)) from gone
+        until = time.monotonic() + seconds
+        data = None
+        while data is None:
+            if not self._ready(write=False, seconds=until - time.monotonic()):
+                return b""
+            try:
+                data = self._socket.recv(_MOST)
+            except BlockingIOError:
+                continue  # Woken for nothing.
+            except OSError as gone:
+                raise self._lost(_reason(gone)) from gone
         if not data:
             raise self._lost("the machine closed the connection")
         return data
