@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from registry.line.doubled import DoubledChip
+from registry.line.machines import MachineAccount
 from registry.store import Registry
 from registry.values import Batch, BatchAccounts, Card, Reject, RosterLine, StockAccounts, Timing
 from terminal.localtime import offset
@@ -49,6 +50,7 @@ class BatchReport:
     doubled: Sequence[DoubledChip]
     cards: Sequence[Card]
     timings: Sequence[Timing]
+    machines: Sequence[MachineAccount] = ()
 
     @property
     def lanes(self) -> list[LaneSummary]:
@@ -89,6 +91,7 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
         doubled=registry.line.doubled_chips(batch_id),
         cards=registry.cards.of_batch(batch_id),
         timings=registry.line.timings(batch_id),
+        machines=registry.machine_cards.accounts(batch_id),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,6 +11,7 @@ import pytest
 
 from personalize.line.report import BatchReport, collect, render
 from registry.line.doubled import DoubledChip
+from registry.line.machines import MachineAccount
 from registry.values import Timing
 from tests.support.cards.card_bench import Bench, fast_directory
 
@@ -68,3 +70,13 @@ def test_each_lane_has_the_colour_and_the_sign_of_its_dots(report: BatchReport) 
     timings = [timing(f"lane {number}", 1) for number in range(1, 9)]
     lanes = replace(report, timings=timings).lanes
     assert len({(lane.colour, lane.sign) for lane in lanes}) == 8
+
+
+def test_the_report_lists_what_each_machine_did_and_used(report: BatchReport) -> None:
+    assert "Machines and what they used" not in render([report], created_at=AT)
+    used = MachineAccount("east", "printer <2>", 40, 3, 1, 0, 43, 42, {"k": 2, "ymcko": 80})
+    page = render([replace(report, machines=[used])], created_at=AT)
+    assert "printer &lt;2&gt;" in page
+    row = page[page.index("printer &lt;2&gt;") :].partition("</tr>")[0]
+    assert re.findall(r'class="n">(\d+)<', row) == ["40", "3", "1", "0", "43", "42"]
+    assert "k 2 · ymcko 80" in row
