@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from membercard import settings
+from membercard.wiring.faces import face_renderer
 from personalize.keypool import KeyPool
 from personalize.line.job import BodyMaking, Job
 from personalize.lists import own_trust
@@ -98,7 +99,7 @@ class StationLine:
         return self._prepare(batch_id, lambda count: None, self._station)
 
     def job(self, batch_id: str, body: BodyMaking = BodyMaking.HERE) -> Job:
-        """What all cards of a run of this batch share. ``body``: where stripe and face are made."""
+        """What all cards of a run of this batch share. ``body``: where stripe and face are made. Raises DesignError."""
         profile, custody = self._profile, self._custody
         payment = profile.payment
         proof = TransactionProof(payment, custody, self._authorities) if payment else None
@@ -115,6 +116,7 @@ class StationLine:
             lease=timedelta(seconds=self._settings.lease_seconds),
             dossier_days=self._settings.dossier_days,
             payment_proof=proof,
+            render=face_renderer(self._registry, profile) if body is BodyMaking.HERE else None,
             body=body,
         )
 

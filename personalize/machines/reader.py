@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
 from personalize.machines.faults import MachineFault, MachineFaultCode
+from personalize.machines.open import open_machine
 from personalize.machines.protocols import CardMachine, MachineBin, MachinePlace
 from terminal.apdu import Disposition, InsertedCard, Reader, Transport
 
@@ -78,3 +80,14 @@ class _WithMachine(Protocol):
 def machine_of(reader: Reader) -> CardMachine | None:
     """The machine behind a reader; None for a slot that a person feeds."""
     return reader.machine if isinstance(reader, _WithMachine) else None
+
+
+def _open(scheme: str, rest: str) -> MachineReader:
+    """The machine of a URL as a reader. Raises ReaderNotFound, and what its driver raises."""
+    return MachineReader(open_machine(f"{scheme}:{rest}"))
+
+
+open_crt571 = partial(_open, "crt571")
+open_evolis = partial(_open, "evolis")
+open_cups = partial(_open, "cups")
+open_manual = partial(_open, "manual")

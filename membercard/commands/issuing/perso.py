@@ -33,8 +33,8 @@ def run(
     reader: Annotated[
         list[str],
         typer.Option(
-            help="Reader URL, one lane each: pcsc:NAME, pcsc:INDEX, serial:PORT, sim:CARDFILE, sim:DIR; not needed "
-            "with exactly one reader.",
+            help="Reader or machine URL, one lane each: pcsc:NAME, pcsc:INDEX, serial:PORT, crt571:PORT, evolis:PORT, "
+            "sim:CARDFILE, sim:DIR; not needed with exactly one reader.",
             default_factory=list,
             callback=readers_or_only,
             show_default=False,
