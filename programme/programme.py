@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -173,6 +174,7 @@ def load_programme(path: Path) -> ProgrammeFile:
     return parse_programme(text, str(path))
 
 
+@lru_cache(maxsize=16)
 def parse_programme(text: str, name: str) -> ProgrammeFile:
     """Read the text of a programme file; ``name`` stands before each line number. Raises ProgrammeFileError."""
     try:

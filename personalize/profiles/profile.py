@@ -244,6 +244,7 @@ def load_profile(path: Path) -> Profile:
     return parse_profile(text, str(path))
 
 
+@functools.lru_cache(maxsize=16)
 def parse_profile(text: str, name: str) -> Profile:
     """Check profile text; ``name`` stands before each line number in the messages. Raises ProfileError."""
     try:

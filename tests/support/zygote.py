@@ -254,7 +254,6 @@ def _warm_up() -> None:
 
     engines.share_statements()
     typer.main.get_params_from_function = cache(typer.main.get_params_from_function)  # type: ignore[attr-defined]
-    profile.parse_profile = cache(profile.parse_profile)  # type: ignore[assignment]
     profile.load_profile(profiles.FILE)
     language._marks()
     fold("甲")
