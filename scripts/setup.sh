@@ -76,6 +76,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
   quietly pip install --require-hashes -r requirements/build.txt
   quietly pip install --require-hashes -r "$lock"
   quietly pip install --no-deps --no-build-isolation --editable .
+  .venv/bin/python -m personalize.sheets.common_font
   printf '%s\n' "$want" >"$stamp"
 fi
 

@@ -59,11 +59,17 @@ def further_fonts(first: FontFile) -> Iterator[FontFile]:
     return (font for font in _present(_FURTHER) if font.path != first.path)
 
 
+def first_file() -> Path | None:
+    """The file of the best font, unread."""
+    files = _files()
+    return next((files[name.casefold()] for name in _NAMES if name.casefold() in files), None)
+
+
 def _present(names: tuple[str, ...]) -> Iterator[FontFile]:
     """Fonts of this machine with these file names; one that cannot be read is as good as none."""
     files = _files()
     for name in names:
-        font = _read(files[name.casefold()]) if name.casefold() in files else None
+        font = read_font(files[name.casefold()]) if name.casefold() in files else None
         if font is not None:
             yield font
 
@@ -84,8 +90,8 @@ def _files() -> dict[str, Path]:
 
 
 @cache
-def _read(path: Path) -> FontFile | None:
-    """None for a file that is no font."""
+def read_font(path: Path) -> FontFile | None:
+    """The font of a file, the one for simplified Chinese of a collection; None for a file that is no font."""
     from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
     try:

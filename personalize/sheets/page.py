@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
+from personalize.sheets.common_font import common_font
 from personalize.sheets.fonts import FontFile, chinese_font, further_fonts
 from terminal.visible import visible
 
@@ -35,7 +36,7 @@ class PaperSheet:
         from fpdf import FPDF  # slow to import; only sheets need it
 
         self.lacking: set[str] = set()
-        self._fonts = [chinese_font()]
+        self._fonts = [common_font() or chinese_font()]
         self._further: list[FontFile] | None = None
         self._advances: dict[str, float] = {}
         self.pdf: FPDF = FPDF(format="A4")
@@ -123,7 +124,8 @@ class PaperSheet:
         """The first font that has the character. Further ones are read when a character asks for them."""
         code = ord(character)
         if code not in self._fonts[0].characters and self._further is None:
-            self._further = list(further_fonts(self._fonts[0]))
+            whole = chinese_font()
+            self._further = [font for font in (whole, *further_fonts(whole)) if font not in self._fonts]
             self._fonts += self._further
         return next((number for number, font in enumerate(self._fonts) if code in font.characters), None)
 
