@@ -108,4 +108,4 @@ class MachineFault(StationFault):
         self.remedy = REMEDIES[code]
         self.retryable = code is not MachineFaultCode.LACKS
         cause = detail or code.removeprefix("machine-").replace("-", " ")
-        super().__init__(f"{machine}: {cause}; {self.remedy}")
+        super().__init__(f"machine {machine}: {cause}; {self.remedy}")

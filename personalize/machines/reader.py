@@ -52,7 +52,8 @@ class MachineReader:
             present = machine.status().place not in (MachinePlace.NONE, MachinePlace.EXIT)
         else:
             present = machine.take(timeout)
-            if not present and machine.abilities.feeds:
+            # A card that was given out may have to be taken first.
+            if not present and machine.abilities.feeds and machine.status().place is not MachinePlace.EXIT:
                 raise MachineFault(machine.name, MachineFaultCode.FEEDER_EMPTY)
         if present:
             machine.to_chip()

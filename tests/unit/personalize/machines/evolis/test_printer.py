@@ -142,7 +142,7 @@ def test_each_letter_after_nack_is_a_fault_with_what_to_do(
 
     with pytest.raises(MachineFault) as fault:
         machine.take(1)
-    assert str(fault.value).startswith(f"evolis:/dev/ttyS9: {sentence}")
+    assert str(fault.value).startswith(f"machine evolis:/dev/ttyS9: {sentence}")
     assert fault.value.code == f"machine-{code}"
     assert not fault.value.spoiled
 
