@@ -26,7 +26,7 @@ FEWEST = {SCP02: 60, SCP03: 35}
 """Commands of a whole personalization, at least: a walk that ends sooner has skipped some."""
 ROOM = repeats(45, 80)
 """Dossiers in a batch: more than a walk has steps."""
-STRIDE = repeats(2, 1)
+STRIDE = repeats(3, 1)
 EVEN, ODD = 0, 1 % STRIDE
 """Where a walk begins."""
 

@@ -36,6 +36,7 @@ from tests.support.registry.redeemed import (
     two_cards,
 )
 from tests.support.registry.registrar import SetClock, audit_entries, custodian
+from tests.support.thorough import repeats
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 NOVEMBER, DECEMBER, JANUARY = Month(2026, 11), Month(2026, 12), Month(2027, 1)
@@ -460,7 +461,7 @@ Uses = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=repeats(8, 300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(uses=Uses, share=st.integers(-10_000, 10_000), per_unit=st.integers(-1000, 1000))
 def test_statements_are_the_sum_of_accepted_redemptions_to_the_fen(
     tmp_path_factory: pytest.TempPathFactory,
@@ -573,7 +574,7 @@ class Ledger:
                     self.lost |= {number} if decision == "refused" else set()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=repeats(8, 300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=Steps,
     days=st.lists(st.dates(date(2026, 11, 1), date(2027, 1, 31)), min_size=14, max_size=14).map(sorted),
