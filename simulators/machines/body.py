@@ -123,7 +123,7 @@ class MachineBody:
         stock. Raises ReaderNotFound, ReaderFault."""
         supply = StockSupply(StockDirectory(stock))
         output, reject = (stock / BINS[disposition] for disposition in (Disposition.DONE, Disposition.REJECT))
-        return cls(stock / MACHINES / name, supply, output=output, reject=reject, manner=manner)
+        return cls(machine_directory(stock, name), supply, output=output, reject=reject, manner=manner)
 
     @classmethod
     def of_cards(cls, directory: Path, cards: Iterable[Path], manner: BodyManner = _USUAL) -> MachineBody:
@@ -135,7 +135,7 @@ class MachineBody:
         record = self.record
         card = self.card
         if record.bound_for and card is not None and (self.bins[record.bound_for] / card.name).exists():
-            move_card(card, self.bins[record.bound_for])
+            _move(card, self.bins[record.bound_for])
             card = None
         if record.bound_for and card is None:
             self._count(record.bound_for)
@@ -238,10 +238,7 @@ class MachineBody:
                 return
             self.record.bound_for = bin_name
             self.save()
-            try:
-                move_card(card, self.bins[bin_name])
-            except OSError as error:
-                raise ReaderFault(f"putting {card.name} away: {error.strerror}") from error
+            _move(card, self.bins[bin_name])
             self._count(bin_name)
             self.save()
 
@@ -279,7 +276,7 @@ class MachineBody:
         with self.lock:
             if self.card is not None:
                 return False
-            move_card(card, self._inside)
+            _move(card, self._inside)
             self.record.place = BodyPlace.HOLDING
             self.save()
             return True
@@ -300,7 +297,7 @@ class MachineBody:
                 return None
             self.contacts.cut()
             self.antenna.cut()
-            move_card(card, self.directory / _HANDS)
+            _move(card, self.directory / _HANDS)
             self.record.place = BodyPlace.NONE
             self.save()
             return self.directory / _HANDS / card.name
@@ -310,3 +307,15 @@ class MachineBody:
         with self.lock:
             self.record.in_reject = 0
             self.save()
+
+
+def machine_directory(stock: Path, name: str) -> Path:
+    """Where a machine at a stock has its record and its card. Raises ReaderNotFound where there is no such stock."""
+    return StockDirectory(stock).directory / MACHINES / name
+
+
+def _move(card: Path, directory: Path) -> None:
+    try:
+        move_card(card, directory)
+    except OSError as error:
+        raise ReaderFault(f"putting {card.name} away: {error.strerror}") from error

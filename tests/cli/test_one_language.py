@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 
 CHINESE = re.compile("[\u4e00-\u9fff]+")
 WORD = re.compile(r"[A-Za-z]{2,}")
-LONG_RUNNING = {"demo", "sim attach", "sim issuer"}
+LONG_RUNNING = {"demo", "sim attach", "sim issuer", "sim machine crt571"}
 """Commands that last."""
 HEADING = "## What stays Latin"
 NOT_WORDS = (

@@ -96,7 +96,7 @@ def test_a_cut_around_a_move(start: Start, fault: str, place: BodyPlace) -> None
 def test_the_power_may_stay_away(start: Start) -> None:
     host = start("power-before:1:inf")
     host.initialize()
-    assert host.send(CONTACTS, 3600) == "06"
+    assert host.send(CONTACTS, 60) == "06"
     assert not host.machine.powered
     host.machine.power_on()
     assert code_of(host.exchange(STATUS)) == "B0"

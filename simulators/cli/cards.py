@@ -1,10 +1,8 @@
-"""``membercard sim``: create blank cards, put cards into reader slots, inspect a card, run the test bank."""
+"""Create blank cards, put cards into reader slots, inspect a card."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -17,31 +15,29 @@ import typer
 from rich.cells import set_cell_size
 
 from simulators.card.config import TEST_KEY, CardConfig, KeyDiversification, ProductionAnswer
-from simulators.issuer.file import CHINA, load_issuer
-from simulators.issuer.http import IssuerServer
+from simulators.cli.common import (
+    POLL_INTERVAL,
+    address_of,
+    last_until,
+    named_port,
+    reporter,
+    stop_at_a_signal,
+    translation,
+    wrapper,
+)
 from simulators.readers.feeder import SETTLE, CardFeeder
 from simulators.readers.inspect import CardView, inspect_card
 from simulators.readers.protocols import CardInSlot
 from simulators.readers.serial.contact import SerialContact
 from simulators.readers.serial.pty import SerialSlot
 from simulators.readers.stock import StockDirectory, blank, make_stock
-from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
+from simulators.readers.timing import TimedCard
 from simulators.readers.vpcd import VpcdSlot
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import LinkProtocol
 from terminal.secret import Secret
 
-app = typer.Typer(
-    help="Virtual cards: a small card operating system with the member application, in files and in reader slots.",
-    epilog="Exit codes: 0 ok, 1 the work found a problem, 2 usage, 3 reader or card fault.",
-    no_args_is_help=True,
-)
-
-
 _LABEL_WIDTH = 15
-_POLL_INTERVAL = 0.1
-"""Seconds between two checks of the stop event. Waiting on the event itself could deadlock: its signal handler runs on
-the same thread and takes the same lock."""
 
 
 class ScpChoice(StrEnum):
@@ -54,18 +50,6 @@ class ProtocolChoice(StrEnum):
     T1 = "t1"
 
 
-def _translation(context: typer.Context) -> Callable[[str], str]:
-    """The words of the program that this group belongs to, which it hands over as the object of its context."""
-    words = context.find_root().obj
-    return words if callable(words) else str
-
-
-def _reporter(context: typer.Context) -> Callable[[str], None]:
-    """Prints a line on standard error, from any thread."""
-    words = _translation(context)
-    return lambda text: typer.echo(words(text), err=True)
-
-
 def _byte(text: str) -> int:
     try:
         return int(text, 16)
@@ -73,7 +57,6 @@ def _byte(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is no number in hex") from None
 
 
-@app.command()
 def stock(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(help="Directory for the card files; created if missing.")],
@@ -130,7 +113,7 @@ def stock(
         raise typer.BadParameter(f"no such chip: {fault}") from None
     count = sum(1 for _ in make_stock(directory, count, config))
     link = f"SCP{scp}, {config.protocol}, key version {config.key_version:02X}"
-    typer.echo(_translation(context)(f"{count} blank cards in {directory} ({link})"))
+    typer.echo(translation(context)(f"{count} blank cards in {directory} ({link})"))
 
 
 def _config(
@@ -155,7 +138,6 @@ def _config(
     )
 
 
-@app.command()
 def attach(
     context: typer.Context,
     card: Annotated[Path, typer.Argument(help="A card file, or a stock directory to feed from.")],
@@ -187,7 +169,7 @@ def attach(
 
     Example: membercard sim attach blanks --vpcd 127.0.0.1:35963 --vpcd 127.0.0.1:35964
     """
-    slots = [_address(text) for text in vpcd or ()]
+    slots = [address_of(text) for text in vpcd or ()]
     if bool(slots) == (serial is not None):
         raise typer.BadParameter("name slots with --vpcd or a port with --serial, and not both", param_hint="--vpcd")
     if serial is not None and card.is_dir():
@@ -196,36 +178,15 @@ def attach(
         raise typer.BadParameter(
             "one card goes into one slot; only a stock directory feeds several", param_hint="--vpcd"
         )
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    report_line = _reporter(context)
-    wrap = _wrapper(real_time, trace, report_line)
+    stop = stop_at_a_signal()
+    report_line = reporter(context)
+    wrap = wrapper(real_time, trace, report_line)
     if serial is not None:
         _hold_at_port(card, serial, wrap, report_line, stop)
     elif card.is_dir():
         _feed(card, slots, settle, wrap, report_line, stop)
     else:
         _hold(card, slots[0], wrap, report_line, stop)
-
-
-def _address(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not least <= int(port) < 0x10000:
-        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
-    return host.strip("[]"), int(port)
-
-
-def _wrapper(real_time: bool, trace: bool, report_line: Callable[[str], None]) -> Callable[[VirtualCard], CardInSlot]:
-    """How a chip goes into the slot: behind the timing model with --real-time or --trace."""
-    if not real_time and not trace:
-        return lambda chip: chip
-    report: Callable[[TimedExchange], None] = (
-        (lambda exchange: report_line(str(exchange))) if trace else (lambda _: None)
-    )
-    return lambda chip: TimedCard(
-        chip, TimingModel(Wire(chip.config.protocol, chip.config.ta1), real=real_time, report=report)
-    )
 
 
 def _hold(
@@ -240,8 +201,7 @@ def _hold(
     with VpcdSlot(*slot, report=report_line) as holder:
         holder.insert(card)
         report_line(f"{path.name} ({chip.chip_serial}) is in the slot {slot[0]}:{slot[1]}; Ctrl-C takes it out")
-        while not stop.is_set():
-            time.sleep(_POLL_INTERVAL)
+        last_until(stop)
     _report_time(card, report_line)
 
 
@@ -257,19 +217,9 @@ def _hold_at_port(
     if chip.config.contactless:
         raise typer.BadParameter("a contactless card has no contact", param_hint="--serial")
     contact = SerialContact(card, chip.config.protocol, chip.config.ta1)
-    with SerialSlot(contact, report=report_line) as slot:
-        try:
-            port.symlink_to(slot.port)
-        except OSError as fault:
-            raise typer.BadParameter(
-                f"{port} cannot be created: {fault.strerror or type(fault).__name__}", param_hint="--serial"
-            ) from None
-        try:
-            report_line(f"{path.name} ({chip.chip_serial}) is at the serial port {port}; Ctrl-C takes it out")
-            while not stop.is_set():
-                time.sleep(_POLL_INTERVAL)
-        finally:
-            port.unlink(missing_ok=True)
+    with SerialSlot(contact, report=report_line) as slot, named_port(port, slot.port):
+        report_line(f"{path.name} ({chip.chip_serial}) is at the serial port {port}; Ctrl-C takes it out")
+        last_until(stop)
     _report_time(card, report_line)
 
 
@@ -295,41 +245,12 @@ def _feed(
         while not stop.is_set():
             for feeder in feeders:
                 feeder.tick()
-            time.sleep(_POLL_INTERVAL)
+            time.sleep(POLL_INTERVAL)
     finally:
         for feeder in feeders:
             feeder.close()
 
 
-@app.command()
-def issuer(
-    context: typer.Context,
-    keys: Annotated[Path, typer.Option(help="Keys and accounts of the test bank (JSON).", show_default=False)],
-    listen: Annotated[str, typer.Option(help="HOST:PORT of this machine alone; port 0 takes any.")] = "127.0.0.1:8583",
-    zone: Annotated[
-        str, typer.Option(envvar="MEMBERCARD_TIME_ZONE", help="Time zone of the bank's day, as in the settings.")
-    ] = CHINA,
-) -> None:
-    """Run a test bank: verify cryptograms, authorize, respond with ARPC and scripts, until Ctrl-C.
-
-    POST {"data": HEX} to /authorize: data objects in, data objects out. The keys in the file are in clear: for tests.
-
-    Example: membercard sim issuer --keys bank.json --listen 127.0.0.1:8583
-    """
-    address, port = _address(listen, "--listen", least=0)
-    report_line = _reporter(context)
-    with IssuerServer(load_issuer(keys, zone), address, port, report_line) as server:
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.signal(signal.SIGTERM, _interrupt)
-            report_line(f"the issuer answers POST {server.url}; Ctrl-C ends it")
-            server.serve_forever(poll_interval=_POLL_INTERVAL)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@app.command("show")
 def show_card(
     context: typer.Context,
     card: Annotated[Path, typer.Argument(help="A card file.")],
@@ -337,7 +258,7 @@ def show_card(
 ) -> None:
     """Inspect a card: life cycle, key sets by check value, applications, memory. Shows no key and no personal data."""
     view = inspect_card(card)
-    typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view, _translation(context)))
+    typer.echo(json.dumps(view.as_json(), indent=2) if as_json else _text(view, translation(context)))
 
 
 def _text(view: CardView, words: Callable[[str], str]) -> str:
