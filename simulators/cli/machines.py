@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from simulators.cli.common import last_until, named_port, reporter, stop_at_a_si
 from simulators.machines.body import BodyManner, MachineBody, machine_directory
 from simulators.machines.crt571.machine import SimulatedCrt571
 from simulators.machines.crt571.options import Crt571Options, ResetAnswer
+from simulators.machines.device import SimulatedDevice
 from simulators.machines.faults import WireFault, WireFaults
 from simulators.machines.port import DevicePort
 from simulators.machines.process import MachineProcess, act
@@ -74,27 +76,40 @@ def crt571(
         exit_holds=exit_holds,
     )
     manner = BodyManner(seconds=moves, capacity=capacity, dual=dual, wrap=wrapper(real_time, False, report))
-    stop = stop_at_a_signal()
-    name = name or serial.name
-    with MachineProcess(machine_directory(stock, name)) as process:
-        body = MachineBody.at_stock(stock, name, manner)
+    with MachineProcess(machine_directory(stock, name or serial.name)) as process:
+        body = MachineBody.at_stock(stock, name or serial.name, manner)
         machine = SimulatedCrt571(body, options, faults=faults, report=report)
-
-        def persons() -> None:
-            for line in process.lines():
-                try:
-                    done = act(line, body, machine, machine.insert)
-                except TransportError as error:
-                    report(str(error))
-                else:
-                    report(f"done: {line}" if done else f"nothing to do for: {line}")
-
         with DevicePort(machine, rate=rate, report=report) as port, named_port(serial, port.port, process.earlier):
             process.at_port(port.port)
-            process.listen()
-            report(f"the card issuing machine is at the serial port {serial}; Ctrl-C ends it")
-            last_until(stop, persons)
-        machine.power_off()
+            ready = f"the card issuing machine is at the serial port {serial}; Ctrl-C ends it"
+            run_machine(process, body, machine, machine.insert, report, ready)
+
+
+def run_machine(
+    process: MachineProcess,
+    body: MachineBody,
+    device: SimulatedDevice,
+    insert: Callable[[Path], bool] | None,
+    report: Callable[[str], None],
+    ready: str,
+) -> None:
+    """Report that the machine is ready, last until a signal, do what persons at the machine do meanwhile, and report
+    what its bins count."""
+    stop = stop_at_a_signal()
+    process.listen()
+    report(ready)
+
+    def persons() -> None:
+        for line in process.lines():
+            try:
+                done = act(line, body, device, insert)
+            except TransportError as error:
+                report(str(error))
+            else:
+                report(f"done: {line}" if done else f"nothing to do for: {line}")
+
+    last_until(stop, persons)
+    device.power_off()
     record = body.record
     report(f"cards fed: {record.fed}, given out: {record.output}, in the error bin: {record.reject}")
 
