@@ -13,6 +13,8 @@ from typing import TypeVar
 from PIL import Image
 
 from personalize.dossiers.dossier import Dossier
+from personalize.line.job import Job
+from personalize.line.lanes import LaneEvent, LaneResult
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.protocols import (
     MachineAbilities,
@@ -28,9 +30,11 @@ from personalize.profiles.profile import Profile
 from registry.values import MemberToPrepare
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
-from terminal.apdu import Disposition, Transport
+from terminal.apdu import Disposition, Reader, Transport
 from terminal.errors import CardGone, NoCard
 from tests.support import issuer
+from tests.support.cards.card_bench import Bench
+from tests.support.waiting import PATIENCE
 
 T = TypeVar("T")
 Around = Callable[[str, Callable[[], object]], object]
@@ -210,6 +214,28 @@ class _StationCard:
         if self._machine.off:
             raise CardGone("the machine has no power")
         return self._machine.around("exchange", lambda: self._card.exchange(apdu))  # type: ignore[return-value]
+
+
+# --- lanes ----------------------------------------------------------------------------------------------------------
+
+
+def run_until_empty(
+    bench: Bench,
+    reader: Reader,
+    job: Job,
+    on_event: Callable[[LaneEvent], None] = lambda event: None,
+    **settings: object,
+) -> LaneResult:
+    """One lane until its batch is done or the feeder is empty, however long a fault lasts before."""
+
+    def watched(event: LaneEvent) -> None:
+        on_event(event)
+        if event.reason.code == MachineFaultCode.FEEDER_EMPTY:
+            line.stop()
+
+    line = bench.line(job=job, on_event=watched, **({"idle": PATIENCE} | settings))
+    (result,) = line.run([reader])
+    return result
 
 
 # --- dossiers with a body ---------------------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from personalize.machines.reader import MachineReader
 from registry.line.machines import MachineAccount
 from tests.support import issuer
 from tests.support.cards.card_bench import Bench, Killed, fast_directory
-from tests.support.machines.machine import Blank, CountingMachine, body_preparer, plain_face
+from tests.support.machines.machine import Blank, CountingMachine, body_preparer, plain_face, run_until_empty
 from tests.support.registry.wrapped import replaced
+from tests.support.waiting import PATIENCE
 
 MEMBERS = 6
 OUTPUT, REJECT = MachineBin.OUTPUT, MachineBin.REJECT
 Act = Callable[[], object]
+Watch = Callable[[LaneEvent], None]
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +56,12 @@ def job_of(bench: Bench, **changes: object) -> Job:
 
 def run(bench: Bench, machine: CountingMachine, job: Job | None = None, **options: object) -> LaneResult:
     """One lane over a machine until it ends; the lane and its reader are new, the machine is not."""
-    options = {"idle": 0.0} | options
-    (result,) = bench.line(job=job or job_of(bench), **options).run([MachineReader(machine)])  # type: ignore[arg-type]
+    return run_until_empty(bench, MachineReader(machine), job or job_of(bench), **options)  # type: ignore[arg-type]
+
+
+def run_for(bench: Bench, machine: CountingMachine, idle: float, on_event: Watch = lambda event: None) -> LaneResult:
+    """The same, until it has been idle for so long."""
+    (result,) = bench.line(job=job_of(bench), idle=idle, on_event=on_event).run([MachineReader(machine)])
     return result
 
 
@@ -135,7 +141,7 @@ def test_an_outcome_is_on_record_before_the_card_moves(bench: Bench) -> None:
 
 def test_a_feeder_that_is_empty_is_named_and_ends_the_lane(bench: Bench) -> None:
     machine, events = machine_with(bench, 2), list[LaneEvent]()
-    result = run(bench, machine, idle=0.05, on_event=events.append)
+    result = run_for(bench, machine, 0.05, events.append)
     assert (result.code, result.fault, result.counts) == ("no-blanks", False, {CardOutcome.VERIFIED: 2})
     assert "machine-feeder-empty" in waits(events)
 
@@ -147,7 +153,7 @@ def test_a_feeder_that_is_filled_again_goes_on(bench: Bench) -> None:
         if event.reason.code == "machine-feeder-empty" and len(machine.bins[OUTPUT]) == 2:
             machine.feeder.extend(Blank(bench.chip()) for _ in range(MEMBERS - 2))
 
-    result = run(bench, machine, idle=30.0, on_event=fill)
+    result = run_for(bench, machine, PATIENCE, fill)
     assert (result.code, bench.accounts.verified) == ("batch-done", MEMBERS)
 
 
@@ -161,7 +167,7 @@ def test_a_dead_chip_goes_to_the_reject_bin_and_is_counted_once_though_the_line_
     for _ in range(2):
         with pytest.raises(Killed):
             run(bench, machine)
-    result = run(bench, machine, idle=0.05)
+    result = run(bench, machine)
     assert result.counts[CardOutcome.REJECTED] == 1
     (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.bin, len(machine.bins[REJECT])) == ("1 contact", 1)
@@ -189,7 +195,7 @@ def test_a_stripe_that_reads_back_otherwise_rejects_its_card(bench: Bench) -> No
 def test_a_stripe_fault_that_does_not_come_back_costs_no_card(bench: Bench, code: str, tries: int) -> None:
     machine = machine_with(bench, 1)
     Scheme(machine, **{code.removeprefix("STRIPE_").lower() + "_stripe": [fault(MachineFaultCode[code])]})
-    assert run(bench, machine, idle=0.02).counts == {CardOutcome.VERIFIED: 1}
+    assert run(bench, machine).counts == {CardOutcome.VERIFIED: 1}
     assert account(bench).stripes == 1
     check_bins(bench, machine)
 
@@ -204,7 +210,7 @@ def test_a_ribbon_that_is_out_before_the_print_costs_no_card(bench: Bench) -> No
             assert not machine.bins[OUTPUT]
             machine.state = replace(machine.state, ribbon=Supply.ENOUGH)
 
-    result = run(bench, machine, idle=30.0, on_event=change_ribbon)
+    result = run(bench, machine, on_event=change_ribbon)
     assert (result.code, result.counts) == ("batch-done", {CardOutcome.VERIFIED: MEMBERS})
     assert waits(events) == ["machine-ribbon"]
     check_bins(bench, machine)
@@ -213,7 +219,7 @@ def test_a_ribbon_that_is_out_before_the_print_costs_no_card(bench: Bench) -> No
 def test_a_fault_before_the_first_panel_lets_the_same_card_go_on(bench: Bench) -> None:
     machine = machine_with(bench, 1)
     Scheme(machine, print=[fault(MachineFaultCode.COVER), fault(MachineFaultCode.RIBBON)])
-    result = run(bench, machine, idle=0.3)
+    result = run(bench, machine)
     assert result.counts == {CardOutcome.VERIFIED: 1}
     assert (account(bench).prints, account(bench).ribbon) == (1, {"ymcko": 1})
     check_bins(bench, machine)
@@ -225,7 +231,7 @@ def test_a_print_that_may_have_begun_rejects_its_card(bench: Bench, code: Machin
     machine = machine_with(bench, MEMBERS + 1)
     first = machine.feeder[0]
     Scheme(machine, print=[fault(code, spoiled=code is MachineFaultCode.RIBBON)])
-    result = run(bench, machine, idle=30.0)
+    result = run(bench, machine)
     assert result.counts == {CardOutcome.REJECTED: 1, CardOutcome.VERIFIED: MEMBERS}
     (reject,) = bench.registry.line.rejects(bench.batch)
     assert (reject.code, reject.step, reject.bin, reject.chip_serial) == (
@@ -284,7 +290,7 @@ def printed_and_dead(bench: Bench, machine: CountingMachine) -> Blank:
 def test_a_card_whose_print_is_on_record_goes_on_without_another(bench: Bench) -> None:
     machine = machine_with(bench, 1)
     card = printed_and_dead(bench, machine)
-    assert run(bench, machine, idle=0.02).counts == {CardOutcome.VERIFIED: 1}
+    assert run(bench, machine).counts == {CardOutcome.VERIFIED: 1}
     assert (machine.bins[OUTPUT], len(card.faces), machine.done.count("write stripe")) == ([card], 1, 1)
     check_bins(bench, machine)
 
@@ -311,7 +317,7 @@ def test_a_card_put_aside_goes_to_the_reject_bin_and_is_named(bench: Bench) -> N
     Scheme(machine, exchange=[None] * 12 + [Killed()])
     with pytest.raises(Killed):
         run(bench, machine, replace(job_of(bench), batch_id=other))
-    result = run(bench, machine, idle=0.02, on_event=events.append)
+    result = run(bench, machine, on_event=events.append)
     assert result.counts == {CardOutcome.ASIDE: 1}
     assert [e.report.code for e in events if e.report] == ["other-batch"]
     assert (len(machine.bins[REJECT]), account(bench).reject) == (1, 1)
@@ -331,7 +337,7 @@ def test_a_full_reject_bin_makes_the_lane_wait_and_counts_its_card_once(bench: B
             emptied.extend(machine.bins[REJECT])
             machine.bins[REJECT].clear()
 
-    result = run(bench, machine, idle=30.0, on_event=empty_it)
+    result = run(bench, machine, on_event=empty_it)
     assert (result.code, bench.accounts.verified) == ("batch-done", MEMBERS)
     assert waits(events) == ["machine-reject-full"]
     assert len(bench.registry.line.rejects(bench.batch)) == 2
@@ -349,7 +355,7 @@ def test_a_jam_at_the_exit_that_a_person_clears_is_no_card_of_a_bin(bench: Bench
         return action()
 
     machine.around = jams
-    result = run(bench, machine, idle=30.0)
+    result = run(bench, machine)
     assert (result.code, bench.accounts.verified) == ("batch-done", MEMBERS)
     one = account(bench)
     assert (one.output, one.taken_out, len(machine.bins[OUTPUT])) == (MEMBERS - 1, 1, MEMBERS - 1)
@@ -367,7 +373,7 @@ def test_power_that_fails_with_a_card_inside_costs_no_card(bench: Bench) -> None
         return action()
 
     machine.around = fails
-    result = run(bench, machine, idle=30.0)
+    result = run(bench, machine)
     assert (result.code, bench.accounts.verified, bench.registry.line.rejects(bench.batch)) == (
         *("batch-done", MEMBERS),
         [],
@@ -378,7 +384,7 @@ def test_power_that_fails_with_a_card_inside_costs_no_card(bench: Bench) -> None
 def test_a_card_that_jams_the_machine_every_time_stops_the_lane(bench: Bench) -> None:
     machine = machine_with(bench, 2)
     Scheme(machine, to_chip=[fault(MachineFaultCode.JAM)] * 2, exchange=[fault(MachineFaultCode.MOTOR)] * 20)
-    result = run(bench, machine, idle=30.0, max_consecutive_failures=4)
+    result = run(bench, machine, max_consecutive_failures=4)
     assert (result.code, result.fault) == ("too-many", True)
 
 
@@ -388,7 +394,7 @@ def test_a_machine_whose_fault_no_sensor_shows_is_not_cleared_at_once(
     monkeypatch.setattr(lanes, "CLEAR_AFTER", 60.0)
     machine = machine_with(bench, 1)
     Scheme(machine, take=[fault(MachineFaultCode.JAM)])
-    result = run(bench, machine, idle=0.05)
+    result = run_for(bench, machine, 0.05)
     assert (result.code, result.fault, result.params) == ("machine-jam", True, {"machine": "machine 1"})
     assert machine.done == []
 
