@@ -84,6 +84,7 @@ TABLE: Final = (
         HelpPanel.ISSUING,
         "What cards will be given: shown, compared, exchanged with a bank.",
     ),
+    Listed("face", "issuing.face", HelpPanel.ISSUING, "The printed face: card designs, proofs, and members' photos."),
     Listed("perso", "issuing.perso", HelpPanel.ISSUING, "Personalize cards over one or many readers."),
     Listed(
         "box",

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from personalize.errors import ChipUnfit, DossierError, KeyPoolError, LineStopped, PersonalizeError, StationFault
+from personalize.errors import (
+    ChipUnfit,
+    DesignError,
+    DossierError,
+    FaceRefused,
+    KeyPoolError,
+    LineStopped,
+    PersonalizeError,
+    StationFault,
+)
 from registry.errors import FenceLost, RegistryConflict, RegistryError, RegistryUnavailable
 from terminal.errors import (
     AuthenticationGuarded,
@@ -83,6 +92,8 @@ class RejectCode(StrEnum):
     NO_PRINTER = "no-face-printer"
     NO_DESIGN = "no-face-design"
     """Cards of the batch have a face, and this station cannot draw it."""
+    FACE = "face"
+    """The design cannot draw a card: a character without a glyph, a text that does not fit, no photo."""
     NO_REJECT_BIN = "no-reject-bin"
 
     # The registry.
@@ -189,6 +200,8 @@ _REASONS: Final[tuple[tuple[type[BaseException], RejectCode], ...]] = (
     (CustodyError, RejectCode.CUSTODY),
     (DossierError, RejectCode.DOSSIER),
     (KeyPoolError, RejectCode.KEY_POOL),
+    (FaceRefused, RejectCode.FACE),
+    (DesignError, RejectCode.FACE),
     (PersonalizeError, RejectCode.PREPARATION),
     (OSError, RejectCode.MACHINE),
 )

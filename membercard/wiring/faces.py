@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
 from membercard import settings
 from personalize.errors import DesignError
 from personalize.profiles.profile import Profile
 from registry.store import Registry
+from terminal.keys import KeyCustody
 
 if TYPE_CHECKING:
     from personalize.dossiers.dossier import Dossier
     from personalize.face.files import DesignFolder
+    from personalize.face.render import FaceRenderer
     from personalize.machines.protocols import PrintedFace
+
+NO_DESIGN: Final = "the profile in use names no card design"
 
 
 def design_of(profile: Profile) -> DesignFolder | None:
@@ -36,17 +42,47 @@ def design_of(profile: Profile) -> DesignFolder | None:
 def face_renderer(registry: Registry, profile: Profile) -> Callable[[Dossier], PrintedFace] | None:
     """Draws the faces of dossiers with the photos on record; None where nothing is printed. Usable from many threads.
 
-    Raises DesignError, NoChineseFont; what it returns raises FaceRefused, which names the card by its number.
+    What it returns opens the design for its first dossier and raises DesignError, NoChineseFont, and FaceRefused, which
+    names the card by its number.
     """
-    folder = design_of(profile)
-    if folder is None:
+    if profile.face is None:
         return None
-    from personalize.face.render import FaceRenderer, render
-
-    renderer, with_photo = FaceRenderer(folder), folder.design.has_photo
+    lock, opened = threading.Lock(), list["FaceRenderer"]()
 
     def drawn(dossier: Dossier) -> PrintedFace:
-        photo = registry.photos.of_card(dossier.card_number) if with_photo else None
-        return render(dossier, renderer, photo)
+        from personalize.face.render import render
+
+        with lock:
+            if not opened:
+                opened.append(_renderer(profile))
+        photo = registry.photos.of_card(dossier.card_number) if opened[0].folder.design.has_photo else None
+        return render(dossier, opened[0], photo)
 
     return drawn
+
+
+def refuse_unprintable_members(registry: Registry, profile: Profile, batch_id: str, today: date) -> None:
+    """Check the faces of members who need a dossier, before one is made. Raises FaceRefused with those that cannot be
+    printed, DesignError, NoChineseFont."""
+    if profile.face is not None and registry.batches.batch(batch_id).to_prepare:
+        from personalize.face.check import faces_to_prepare, refuse_faults
+
+        refuse_faults(faces_to_prepare(registry, profile, _renderer(profile), batch_id, today))
+
+
+def refuse_unprintable_cards(registry: Registry, custody: KeyCustody, profile: Profile, batch_id: str) -> None:
+    """Check the faces of all dossiers that no chip has yet. Raises FaceRefused with those that cannot be printed,
+    DesignError, NoChineseFont."""
+    if profile.face is not None:
+        from personalize.face.check import faces_waiting, refuse_faults
+
+        refuse_faults(faces_waiting(registry, custody, _renderer(profile), batch_id))
+
+
+def _renderer(profile: Profile) -> FaceRenderer:
+    from personalize.face.render import FaceRenderer
+
+    folder = design_of(profile)
+    if folder is None:
+        raise DesignError(NO_DESIGN)
+    return FaceRenderer(folder)

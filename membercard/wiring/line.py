@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from membercard import settings
-from membercard.wiring.faces import face_renderer
+from membercard.wiring.faces import face_renderer, refuse_unprintable_members
 from personalize.keypool import KeyPool
 from personalize.line.job import BodyMaking, Job
 from personalize.lists import own_trust
@@ -88,6 +88,7 @@ class StationLine:
         """Make every missing dossier; returns how many. ``tick`` is called with the size of each stored chunk, ``by``
         is the actor for the audit."""
         missing = self._registry.batches.batch(batch_id).to_prepare
+        refuse_unprintable_members(self._registry, self._profile, batch_id, self._settings.today())
         for keys, level in pool_levels(missing, self._pool, self._payment_pool).items():
             keys.fill(level)
         return self._prepare(batch_id, tick, by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from PIL import Image
@@ -14,6 +15,12 @@ _LEAST_QR: Final = 4
 """Dots of a module: 0.34 mm, which telephones read at arm's length."""
 _LEAST_BARS: Final = 2
 """Dots of a module: 0.17 mm."""
+
+
+@lru_cache(maxsize=4096)
+def code_fits(field: CodeField, length: int) -> bool:
+    """Whether a number of so many digits fits: all of them are equally large."""
+    return code_mask(field, "0" * length) is not None
 
 
 def code_mask(field: CodeField, content: str) -> Image.Image | None:

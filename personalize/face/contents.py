@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from personalize.profiles.face import FaceText
@@ -25,6 +26,7 @@ class ContentReference(NamedTuple):
     form: str
 
 
+@cache
 def references(content: str) -> tuple[ContentReference, ...]:
     """Raises ValueError for a reference to what no dossier has, or in a form that this text does not have."""
     listed = []

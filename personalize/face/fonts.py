@@ -24,6 +24,7 @@ BUILT_IN: Final = {
 }
 """Latin fonts that matplotlib brings: they are on every machine where this program is."""
 SYSTEM: Final = "system"
+_MOST_WIDTHS: Final = 50_000
 
 
 class FaceFont:
@@ -49,6 +50,7 @@ class FontChain:
     def __init__(self, fonts: Iterator[FaceFont]) -> None:
         self._fonts: list[FaceFont] = []
         self._coming = fonts
+        self._widths: dict[tuple[str, float], float] = {}
 
     def lacking(self, text: str) -> list[str]:
         """Characters of the text that no font has, each once."""
@@ -68,6 +70,14 @@ class FontChain:
     def width(self, text: str, size: float) -> float:
         """Dots."""
         return sum(font.getlength(part) for font, part in self.runs(text, size))
+
+    def part_width(self, part: str, size: float) -> float:
+        """Dots of a word or a character, which are kept in memory."""
+        if (known := self._widths.get((part, size))) is not None:
+            return known
+        if len(self._widths) >= _MOST_WIDTHS:
+            self._widths.clear()
+        return self._widths.setdefault((part, size), self.width(part, size))
 
     def _with(self, character: str) -> FaceFont | None:
         code = ord(character)

@@ -12,15 +12,15 @@ from PIL import Image, ImageColor, ImageDraw, ImageOps, UnidentifiedImageError
 
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import FaceRefused
-from personalize.face.codes import code_mask
-from personalize.face.contents import filled
+from personalize.face.codes import code_fits, code_mask
+from personalize.face.contents import filled, references
 from personalize.face.design import BANK, CodeField, FaceSide, PhotoField, TextField
 from personalize.face.files import DesignFolder
 from personalize.face.findings import FaceFinding, FindingCode
 from personalize.face.fonts import chains
 from personalize.face.geometry import CONTACTS, HEIGHT, STRIPE, WIDTH, FaceArea
 from personalize.face.pictures import background, picture
-from personalize.face.text import FittedText, fit, mask_of, paint, paint_resin
+from personalize.face.text import fit, mask_of, paint, paint_resin
 from personalize.machines.protocols import PrintedFace
 
 _FREETYPE: Final = threading.Lock()
@@ -36,6 +36,8 @@ class _Side:
 
     name: str
     side: FaceSide
+    texts: tuple[TextField, ...]
+    """Those that differ."""
     base: Image.Image
     resin: Image.Image
 
@@ -49,19 +51,20 @@ class FaceRenderer:
     def __init__(self, folder: DesignFolder) -> None:
         self.folder = folder
         self._chains = chains(folder.design.fonts, folder.files)
+        self._fixed: list[FaceFinding] = []
         self._sides = [self._drawn(name, side) for name, side in folder.design.sides]
 
     def findings(self, texts: Mapping[str, str], photo: bool = True) -> list[FaceFinding]:
         """What keeps a face with these texts from being printed; ``photo``: whether the member has one."""
-        listed: list[FaceFinding] = []
+        listed = list(self._fixed)
         with _FREETYPE:
-            for name, side in self.folder.design.sides:
-                for text in side.texts:
-                    listed += self._of_text(name, text, texts)
-                for code in side.codes:
-                    listed += _of_code(name, code, texts)
-                if side.photo is not None and side.photo.required and not photo:
-                    listed.append(FaceFinding(name, "photo", FindingCode.NO_PHOTO))
+            for drawn in self._sides:
+                for text in drawn.texts:
+                    listed += self._of_text(drawn.name, text, texts)
+                for code in drawn.side.codes:
+                    listed += _of_code(drawn.name, code, texts)
+                if drawn.side.photo is not None and drawn.side.photo.required and not photo:
+                    listed.append(FaceFinding(drawn.name, "photo", FindingCode.NO_PHOTO))
         return listed
 
     def render(self, texts: Mapping[str, str], photo: bytes | None, subject: str) -> PrintedFace:
@@ -89,12 +92,15 @@ class FaceRenderer:
             if content := filled(code.content, texts):
                 _paint_code(image, resin, code, content)
         with _FREETYPE:
-            for text in side.texts:
-                content = filled(text.content, texts)
-                fitted = content and fit(text, self._chains[text.font], content)
-                if isinstance(fitted, FittedText):
-                    paint(image, resin, text, mask_of(text, self._chains[text.font], fitted))
+            for text in drawn.texts:
+                self._paint_text(image, resin, text, texts)
         return image, resin
+
+    def _paint_text(self, image: Image.Image, resin: Image.Image, field: TextField, texts: Mapping[str, str]) -> None:
+        content, chain = filled(field.content, texts), self._chains[field.font]
+        fitted = fit(field, chain, content) if content else None
+        if fitted is not None:
+            paint(image, resin, field, mask_of(field, chain, fitted))
 
     def _of_text(self, side: str, field: TextField, texts: Mapping[str, str]) -> Iterator[FaceFinding]:
         content = filled(field.content, texts)
@@ -126,7 +132,12 @@ class FaceRenderer:
         for clear in _clear(folder, name):
             image.paste((255, 255, 255), clear.dots)
             resin.paste(0, clear.dots)
-        return _Side(name, side, image, resin)
+        with _FREETYPE:
+            for text in side.texts:
+                if not references(text.content):
+                    self._fixed += self._of_text(name, text, {})
+                    self._paint_text(image, resin, text, {})
+        return _Side(name, side, tuple(text for text in side.texts if references(text.content)), image, resin)
 
 
 def render(dossier: Dossier, renderer: FaceRenderer, photo: bytes | None) -> PrintedFace:
@@ -145,7 +156,7 @@ def _of_code(side: str, field: CodeField, texts: Mapping[str, str]) -> Iterator[
     content = filled(field.content, texts)
     if content is None:
         yield FaceFinding(side, field.field, FindingCode.NO_TEXT)
-    elif code_mask(field, content) is None:
+    elif not (code_fits(field, len(content)) if content.isdecimal() else code_mask(field, content)):
         yield FaceFinding(side, field.field, FindingCode.CODE)
 
 

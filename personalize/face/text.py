@@ -107,13 +107,14 @@ def _wrapped(field: TextField, chain: FontChain, text: str, width: int, size: fl
     """The text on as many lines as it needs; more than ``field.lines`` where it does not fit."""
     if field.lines == 1:
         return [text]
-    lines, line = [], ""
+    lines, line, reached = list[str](), "", 0.0
     for part in _parts(text):
-        if line and _width(field, chain, (line + part).rstrip(), size) > width:
+        spaces = dots(field.spacing) * len(part)
+        if line and reached + chain.part_width(part.rstrip(), size * POINT) + spaces > width:
             lines.append(line.rstrip())
-            line = part.lstrip()
-        else:
-            line += part
+            line, reached = "", 0.0
+        line += part
+        reached += chain.part_width(part, size * POINT) + spaces
     return [*lines, line.rstrip()]
 
 

@@ -56,11 +56,14 @@ class Job:
     body: BodyMaking = BodyMaking.HERE
 
     def refuse_wrong_dates(self) -> None:
-        """Compare the dates of the next waiting dossier with the clock, before any chip is fed. Raises LineStopped."""
+        """Compare the dates of the next waiting dossier with the clock, and draw its face, before any chip is fed.
+        Raises LineStopped, and FaceRefused, DesignError for a face that cannot be drawn."""
         at = self.now()
         refuse_wrong_trust(self.trust, at)
         if dossier := self.next_dossier():
             refuse_wrong_dates(dossier, at, self.dossier_days)
+            if dossier.face and self.render is not None and self.body is BodyMaking.HERE:
+                self.render(dossier)
 
     def next_dossier(self) -> Dossier | None:
         """The dossier that the next new chip would get. Raises DossierError."""

@@ -25,7 +25,7 @@ from tests.support.service.merchant import PROGRAMME
 DATA = frozenset(
     """clerk reviewer root test theatre union kmc imk pek zmk seal index issuer list pay scheme cplc
     merchant UNION UNIONPAY DEBIT Debit MERCHANT com example club optician car cinema wine books film gym
-    NAME DIRECTORY losses""".split()
+    NAME DIRECTORY losses hebei beijing black ymcko""".split()
 )
 """What this issuer's people typed, and what its keys, profile, programmes and files are called."""
 MEMBER_PROFILE = ROOT / "personalize" / "profiles" / "union-member.yaml"
@@ -80,6 +80,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     story = Story(issuer.cli, lang)
     _keys(story, folder)
     _rosters(story, issuer, folder)
+    _faces(story, folder)
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
     _cards(story, issuer)
@@ -185,6 +186,21 @@ def _rosters(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.run("dossier", "export", newest, folder / "to-bank.dp")
     (folder / "from-bank.dp").write_bytes(b"nothing")
     story.refused("dossier", "import", newest, folder / "from-bank.dp")
+
+
+def _faces(story: Story, folder: Path) -> None:
+    newest = max(row["id"] for row in story.cli.ok("batch", "list", "--json").json)
+    story.ok("face", "list")
+    story.ok("face", "check", "black")
+    story.refused("face", "check", "hebei", "--batch", newest)
+    story.refused("face", "check", "无此设计")
+    story.refused("face", "render", newest, "--card", "1", "-o", folder / "card.png", "--by", "王芳")
+    photos = folder / "photos"
+    photos.mkdir()
+    (photos / "130000000001.jpg").write_bytes(b"none")
+    (photos / "13010019800101001X.jpg").write_bytes(b"none")
+    story.refused("face", "photos", newest, "--from", photos, "--missing", folder / "missing.csv", "--by", "王芳")
+    story.refused("face", "photos", newest, "--from", folder / "nowhere")
 
 
 def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:

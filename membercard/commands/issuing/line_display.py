@@ -29,6 +29,7 @@ from rich.text import Text
 from membercard import output, settings
 from membercard.errors import Interrupted
 from membercard.language import reason, sentence, text
+from membercard.wiring.faces import refuse_unprintable_cards, refuse_unprintable_members
 from membercard.wiring.line import StationLine, open_payment_pool, pool_levels
 from membercard.wiring.readers import open_readers
 from personalize.keypool import KeyPool
@@ -56,6 +57,7 @@ def prepare_with_progress(
     """Fill the key pool and make every missing dossier; returns how many. ``workers`` 0: one for each core."""
     batch, now = registry.batches.batch(batch_id), settings.load().now()
     refuse_wrong_day(batch, now, settings.load().dossier_days)
+    refuse_unprintable_members(registry, profile, batch_id, now.date())
     missing = batch.to_prepare
     payment_pool = open_payment_pool(custody, profile, pool)
     for keys, level in pool_levels(missing, pool, payment_pool).items():
@@ -102,6 +104,8 @@ def run_line(
 
     Raises Interrupted after Ctrl-C, once the current cards are done.
     """
+    if body is BodyMaking.HERE:
+        refuse_unprintable_cards(registry, custody, profile, batch_id)
     station = StationLine(registry, profile, custody, settings.load().station)
     with (
         open_readers(urls) as opened,
