@@ -28,6 +28,7 @@ from personalize.machines.crt571.stations import StationReader
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.links import ByteLink, open_serial_link
 from personalize.machines.protocols import MachineAbilities, MachineBin, MachinePlace, MachineStatus, Supply
+from personalize.machines.tcp import TcpLink, tcp_address
 from terminal.errors import ReaderFault, ReaderNotFound, TransportError
 
 _POLL: Final = 0.2
@@ -362,10 +363,15 @@ def _text(answer: MachineAnswer) -> str:
 
 
 def open_machine(rest: str) -> Crt571Machine:
-    """The machine at the port that ``DEVICE?options`` names. It is spoken to at the first call.
+    """The machine at the port or address that ``DEVICE?options`` names. It is spoken to at the first call.
 
-    Raises ReaderNotFound (no such port, with the ports present; a wrong option), ReaderBusy (in use, no permission),
-    ReaderFault.
+    Raises ReaderNotFound (no such port, with the ports present; no such host; a wrong option), ReaderBusy (in use, no
+    permission), ReaderFault.
     """
     device, options = parse_rest(rest)
-    return Crt571Machine(device, options, lambda: open_serial_link(device, options.rate))
+    address = tcp_address(device)
+
+    def open_link() -> ByteLink:
+        return TcpLink(*address) if address else open_serial_link(device, options.rate)
+
+    return Crt571Machine(device, options, open_link)
