@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -60,6 +60,20 @@ def diff(
             differences += _plain(left, number, a, b, dictionary)
         elif text := _secrets(left, right, number, custody):
             differences.append(_at(left, number, "", text))
+    return differences
+
+
+def stripe_differences(left: Sequence[str], right: Sequence[str]) -> list[Difference]:
+    """Differences between the tracks of two stripes."""
+    differences = []
+    for number, (one, other) in enumerate(zip(left, right, strict=True), 1):
+        if one == other:
+            continue
+        if not one or not other:
+            text = "only on the left" if one else "only on the right"
+        else:
+            text = f"{len(one)} and {len(other)} characters that differ"
+        differences.append(Difference("magnetic stripe", f"track {number}", "", text))
     return differences
 
 

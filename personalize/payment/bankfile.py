@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from personalize.dossiers.dossier import DossierApplication
-from personalize.errors import BankFileError
+from personalize.errors import BankFileError, StripeError
+from personalize.stripe.tracks import read_track
 from terminal.emv.data.tags import TAG_5A_PAN, TAG_5F34_PAN_SEQUENCE, TAG_57_TRACK_2, TAG_70_RECORD
 from terminal.errors import TlvError
 from terminal.keys import KeyCustody, KeyRef
 from terminal.tlv import decode
+
+NO_STRIPE: Final = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class PreparedCard:
     sequence: int
     payment: DossierApplication
     directories: tuple[DossierApplication, ...] = ()
+    stripe: tuple[str, str, str] = field(default=NO_STRIPE, repr=False)
+    """Text of tracks 1, 2 and 3 without sentinels; all empty where the file says nothing of a stripe."""
 
     @property
     def applications(self) -> tuple[DossierApplication, ...]:
@@ -66,8 +71,8 @@ class BankFormat(Protocol):
 
 
 def check(card: PreparedCard, record: int) -> PreparedCard:
-    """Refuse an inconsistent card: AIDs of a wrong length, a DGI twice, records of
-    another card (PAN in 5A and 57 and sequence in 5F34 stand in the chip too). Raises BankFileError."""
+    """Refuse an inconsistent card: AIDs of a wrong length, a DGI twice, records or a stripe of another card (PAN in 5A
+    and 57 and sequence in 5F34 stand in the chip too). Raises BankFileError."""
     for application in card.applications:
         aids = application.package_aid, application.module_aid, application.instance_aid
         place = f"application {application.instance_aid.hex().upper()}"
@@ -77,10 +82,23 @@ def check(card: PreparedCard, record: int) -> PreparedCard:
         for number in numbers:
             if numbers.count(number) > 1:
                 raise BankFileError("it is there twice", record, f"{place}, DGI {number:04X}")
+    _check_stripe(card, record)
     for (sfi, number), value in card.payment.records().items():
         if value[:1] == b"\x70":  # other data in this range are proprietary
             _check_record(card, value, record, f"DGI {sfi:02X}{number:02X}")
     return card
+
+
+def _check_stripe(card: PreparedCard, record: int) -> None:
+    for number, text in enumerate(card.stripe, 1):
+        if not text:
+            continue
+        try:
+            pan = read_track(number, text).pan
+        except StripeError as fault:
+            raise BankFileError(f"the stripe is unsound: {fault}", record, "stripe") from None
+        if pan != card.pan and (pan or number != 3):  # optional on track 3
+            raise BankFileError("the card number on the stripe is not that of the card", record, "stripe")
 
 
 def _check_record(card: PreparedCard, value: bytes, record: int, place: str) -> None:

@@ -6,13 +6,13 @@ Both directions hold a few hundred cards in memory, for any length of file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
 from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApplication
 from personalize.errors import BankFileError, BankFileRefused, DossierError
-from personalize.payment.bankfile import BankFileExchange, PreparedCard
+from personalize.payment.bankfile import NO_STRIPE, BankFileExchange, PreparedCard
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
 from personalize.payment.printed import printed_with_account
@@ -36,7 +36,8 @@ def cards_of(dossiers: Iterable[Dossier]) -> Iterator[PreparedCard]:
         if dossier.payment is None:
             raise DossierError(f"the dossier of card {dossier.card_number} has no payment application to export")
         pan, sequence = _number_of(dossier.payment)
-        yield PreparedCard(dossier.card_number, pan, sequence, dossier.payment, dossier.directories)
+        stripe = dossier.stripe if any(pan in track for track in dossier.stripe) else NO_STRIPE
+        yield PreparedCard(dossier.card_number, pan, sequence, dossier.payment, dossier.directories, stripe)
 
 
 def waiting_dossiers(registry: Registry, custody: KeyCustody, batch_id: str) -> Iterator[Dossier]:
@@ -126,6 +127,8 @@ class _Intake:
                 continue
             dossier = Dossier.decode(self.exchange.custody.open(stored.sealed).reveal())
             dossier = dossier.with_applications((PAYMENT, DIRECTORY), card.applications)
+            if any(card.stripe):  # else the one prepared here stays, and the linter compares it with the bank's chip
+                dossier = replace(dossier, stripe=card.stripe)
             dossier = printed_with_account(dossier, card.pan)
             if unsound := [BankFileError(sentence, record, place) for place, sentence in self.judge(dossier)]:
                 self.faults += unsound

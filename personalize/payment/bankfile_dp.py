@@ -12,6 +12,8 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain as in_order
+from itertools import islice
 from typing import Any, BinaryIO, Final
 
 from construct import (
@@ -33,13 +35,15 @@ from construct import (
 
 from personalize.dossiers.dossier import DIRECTORY, PAYMENT, DossierApplication, DossierPart
 from personalize.errors import BankFileError
+from personalize.payment import bankfile_stripe
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard, check
 from terminal.crypto import des, sm4
 from terminal.errors import CustodyError
 from terminal.keys import Algorithm, ApplicationKeys, KeyCustody, Sealed, SealedKeys, Udks, WrappedSecret
 
 MAGIC: Final = b"MCDP"
-VERSION: Final = 1
+VERSION, WITH_STRIPE = 1, 2
+"""Versions of the format: with the second, each card's record ends with its stripe."""
 MOST: Final = 0x10_0000
 """Bytes of one record: far above what any chip holds."""
 
@@ -75,42 +79,50 @@ _APPLICATION = Struct(
     "instance" / _SHORT,
     "groups" / PrefixedArray(Int16ub, _GROUP),
 )
-_BODY: Construct = Struct(
+_CARD_FIELDS = (
     "reference" / _SHORT,
     "pan" / _SHORT,
     "sequence" / Bytes(1),
     "applications" / PrefixedArray(Int8ub, _APPLICATION),
-    "end" / Terminated,
 )
+_STRIPE_FIELD = bankfile_stripe.FIELD / Prefixed(Int16ub, GreedyBytes)
+_BODIES: Final[dict[int, Construct]] = {
+    VERSION: Struct(*_CARD_FIELDS, "end" / Terminated),
+    WITH_STRIPE: Struct(*_CARD_FIELDS, _STRIPE_FIELD, "end" / Terminated),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Parameters of one file: the parties' keys, and the format of 3DES keys."""
+    """Parameters of one file: the parties' keys, the format of 3DES keys, and the version."""
 
     exchange: BankFileExchange
     keys: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class DpFormat:
-    """Format version 1. See ``BankFormat``. ``key_blocks``: write 3DES keys as TR-31 key blocks; for reading, the
-    header of the file says it."""
+    """Format versions 1 and 2. See ``BankFormat``. ``key_blocks``: write 3DES keys as TR-31 key blocks; for reading,
+    the header of the file says it. A file is of version 2 where its first card has a stripe."""
 
     key_blocks: bool = False
 
     def read(self, stream: BinaryIO, exchange: BankFileExchange) -> tuple[FileHead, Iterator[PreparedCard]]:
         source = _Source(stream)
         head, raw, keys = _read_header(source, exchange)
-        return head, _read_cards(source, _Context(exchange, keys), _Chain(exchange, raw))
+        return head, _read_cards(source, _Context(exchange, keys, raw[4]), _Chain(exchange, raw))
 
     def write(self, stream: BinaryIO, head: FileHead, cards: Iterable[PreparedCard], exchange: BankFileExchange) -> int:
-        context = _Context(exchange, _KEY_BLOCKS if self.key_blocks else _WRAPPED)
+        coming = iter(cards)
+        first = list(islice(coming, 1))
+        version = WITH_STRIPE if any(any(card.stripe) for card in first) else VERSION
+        context = _Context(exchange, _KEY_BLOCKS if self.key_blocks else _WRAPPED, version)
         raw = _written_header(head, context)
         stream.write(raw)
         chain = _Chain(exchange, raw)
         count = 0
-        for count, card in enumerate(cards, 1):
+        for count, card in enumerate(in_order(first, coming), 1):
             body = _written_body(check(card, count), context, count)
             record = bytes((_CARD,)) + len(body).to_bytes(4, "big") + body
             stream.write(record + chain.authenticator(record))
@@ -160,8 +172,10 @@ def _read_header(source: _Source, exchange: BankFileExchange) -> tuple[FileHead,
     fixed = source.exactly(6, "magic, version and sender")
     if fixed[:4] != MAGIC:
         raise BankFileError(f"it does not begin with {MAGIC.decode()}, as a file of this format does", 0, "magic", 0)
-    if fixed[4] != VERSION:
-        raise BankFileError(f"it is of version {fixed[4]}; this program reads {VERSION}", 0, "version", 4)
+    if fixed[4] not in _BODIES:
+        raise BankFileError(
+            f"it is of version {fixed[4]}; this program reads {VERSION} and {WITH_STRIPE}", 0, "version", 4
+        )
     raw = fixed + source.exactly(fixed[5] + 16, "header")
     header = _parsed(_HEADER, raw, 0, 0)
     try:
@@ -201,7 +215,7 @@ def _read_cards(source: _Source, context: _Context, chain: _Chain) -> Iterator[P
         body = source.exactly(number, "body")
         _authentic(source, chain, frame + body)
         count += 1
-        yield _card(_parsed(_BODY, body, count, start), context, count, start)
+        yield _card(_parsed(_BODIES[context.version], body, count, start), context, count, start)
     _authentic(source, chain, frame)
     if number != count:
         raise source.fault(f"the trailer counts {number} records, and {count} came before it", "count")
@@ -241,7 +255,8 @@ def _card(fields: Container[Any], context: _Context, record: int, start: int) ->
         first, *others = fields.applications
         payment = _application(PAYMENT, first, context, reference, record)
         directories = tuple(_application(DIRECTORY, one, context, reference, record) for one in others)
-        return check(PreparedCard(reference, pan, int(fields.sequence.hex()), payment, directories), record)
+        stripe = bankfile_stripe.unwrapped(fields.get(bankfile_stripe.FIELD, b""), context.exchange, record)
+        return check(PreparedCard(reference, pan, int(fields.sequence.hex()), payment, directories, stripe), record)
     except BankFileError as fault:
         raise fault.at(start) from None
 
@@ -307,7 +322,7 @@ def _written_header(head: FileHead, context: _Context) -> bytes:
     return bytes(
         _HEADER.build(
             {
-                "version": VERSION,
+                "version": context.version,
                 "sender": head.sender.encode("ascii"),
                 "number": head.number,
                 "created": created,
@@ -324,13 +339,16 @@ def _written_body(card: PreparedCard, context: _Context, record: int) -> bytes:
         raise BankFileError("a reference is 1 to 255 ASCII characters", record, "reference")
     if not (card.pan.isascii() and card.pan.isdecimal() and 8 <= len(card.pan) <= 19 and 0 <= card.sequence <= 99):
         raise BankFileError("a card number has 8 to 19 digits, a sequence number two", record, "pan")
+    if any(card.stripe) and context.version == VERSION:
+        raise BankFileError("it has a stripe, and the first card of the file has none", record, bankfile_stripe.FIELD)
     body = bytes(
-        _BODY.build(
+        _BODIES[context.version].build(
             {
                 "reference": card.reference.encode("ascii"),
                 "pan": bytes.fromhex(card.pan + "F" * (len(card.pan) % 2)),
                 "sequence": bytes.fromhex(f"{card.sequence:02d}"),
                 "applications": [_written_application(one, context, record) for one in card.applications],
+                bankfile_stripe.FIELD: bankfile_stripe.wrapped(card.stripe, context.exchange, card.reference),
                 "end": None,
             }
         )

@@ -180,37 +180,40 @@ class StripeTrack3:
         return f"<StripeTrack3 with a card number of {len(self.pan)} digits>"
 
 
-TRACK_VALUES: tuple[type[StripeTrack1], type[StripeTrack2], type[StripeTrack3]] = (
-    StripeTrack1,
-    StripeTrack2,
-    StripeTrack3,
-)
+StripeTrack = StripeTrack1 | StripeTrack2 | StripeTrack3
+
+
+def read_track(number: int, text: str) -> StripeTrack:
+    """The text of track 1, 2 or 3 as a value. Raises StripeError."""
+    if number == 1:
+        return StripeTrack1.read(text)
+    return StripeTrack2.read(text) if number == 2 else StripeTrack3.read(text)
 
 
 def masked(texts: tuple[str, str, str]) -> tuple[str, str, str]:
     """Tracks for the eyes of developers: of each number the first six and the last four digits, expiry and service
     code; of names and discretionary data the length. A track that cannot be read is shown by its length."""
     track1, track2, track3 = texts
-    return _masked(track1, StripeTrack1), _masked(track2, StripeTrack2), _masked(track3, StripeTrack3)
+    return _masked(1, track1), _masked(2, track2), _masked(3, track3)
 
 
-def _masked(text: str, of: type[StripeTrack1] | type[StripeTrack2] | type[StripeTrack3]) -> str:
+def _masked(number: int, text: str) -> str:
     if not text:
         return ""
     try:
-        track = of.read(text)
+        track = read_track(number, text)
     except StripeError:
         return f"({len(text)} characters)"
-    number = track.pan if len(track.pan) < 13 else f"{track.pan[:6]}{'*' * (len(track.pan) - 10)}{track.pan[-4:]}"
+    pan = track.pan if len(track.pan) < 13 else f"{track.pan[:6]}{'*' * (len(track.pan) - 10)}{track.pan[-4:]}"
     rest = "*" * len(track.discretionary)
     match track:
         case StripeTrack1():
             name = track.name if track.name == NO_NAME else "*" * len(track.name)
-            return f"%B{number}^{name}^{track.expiry or '^'}{track.service_code or '^'}{rest}?"
+            return f"%B{pan}^{name}^{track.expiry or '^'}{track.service_code or '^'}{rest}?"
         case StripeTrack2():
-            return f";{number}={track.expiry or '='}{track.service_code or '='}{rest}?"
+            return f";{pan}={track.expiry or '='}{track.service_code or '='}{rest}?"
         case StripeTrack3():
-            return f";{track.format_code}{number}={'*' * (len(text) - len(track.pan) - 3)}?"
+            return f";{track.format_code}{pan}={'*' * (len(text) - len(track.pan) - 3)}?"
 
 
 def _numbers(pan: str, expiry: str, service_code: str) -> None:

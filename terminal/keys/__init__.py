@@ -42,6 +42,7 @@ from terminal.keys.schemes import (
     SCHEMES,
     CryptogramScheme,
 )
+from terminal.keys.transport import TRACKS_MARK
 
 __all__ = [
     "CVN10",
@@ -52,6 +53,7 @@ __all__ = [
     "PBOC_DES",
     "PBOC_SM4",
     "SCHEMES",
+    "TRACKS_MARK",
     "Algorithm",
     "ApplicationKeys",
     "CardKeys",

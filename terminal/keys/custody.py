@@ -326,11 +326,8 @@ class KeyCustody(Protocol):
         ...
 
     def to_transport(self, transport_key: KeyRef, secret: Udks | Sealed) -> WrappedSecret:
-        """A secret of a dossier under a TRANSPORT key, for a bank.
-
-        Keys: 3DES or SM4 in ECB, AES in CBC with zero IV, with their check values. Other data: in CBC with IV and MAC;
-        see ``transport.wrap_data``.
-        """
+        """A secret of a dossier under a TRANSPORT key, for a bank. Keys: 3DES or SM4 in ECB, AES in CBC with zero IV,
+        with their check values. Other data: in CBC with IV and MAC (``transport.wrap_data``)."""
         ...
 
     def keys_from_transport(
@@ -341,6 +338,10 @@ class KeyCustody(Protocol):
 
     def data_from_transport(self, transport_key: KeyRef, wrapped: bytes, seal: KeyRef, context: str) -> Sealed:
         """Other data from ``to_transport``, sealed."""
+        ...
+
+    def tracks_from_transport(self, transport_key: KeyRef, wrapped: bytes) -> Secret:
+        """What follows TRACKS_MARK in data from ``to_transport``. Raises KeyRefused for data without it."""
         ...
 
     def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
@@ -368,10 +369,7 @@ class KeyCustody(Protocol):
     def seal(self, key: KeyRef, data: bytes, context: str) -> Sealed: ...
 
     def open(self, sealed: Sealed) -> Secret:
-        """The sealed bytes.
-
-        Raises IntegrityError when blob or context was changed, KeyMisuse for contexts of custody.
-        """
+        """The sealed bytes. Raises IntegrityError for a changed blob or context, KeyMisuse for contexts of custody."""
         ...
 
     def same_secret(self, one: Sealed, other: Sealed) -> bool:

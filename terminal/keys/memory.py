@@ -255,6 +255,10 @@ class MemoryCustody(KeyManagement):
             seal, transport.unwrap_data(self._table, transport_key, wrapped), sealing.data_context(context)
         )
 
+    def tracks_from_transport(self, transport_key: KeyRef, wrapped: bytes) -> Secret:
+        """A bank's stripe data, which go to an encoder in clear. Raises KeyNotFound, KeyMisuse, KeyRefused."""
+        return transport.tracks(self._table, transport_key, wrapped)
+
     def key_blocks(self, transport_key: KeyRef, keys: Udks) -> tuple[str, str, str]:
         """Card keys as TR-31 key blocks. Raises KeyNotFound, KeyMisuse, KeyRefused, IntegrityError."""
         algorithm = keys.algorithm if isinstance(keys, SealedKeys) else self.info(keys.masters[0]).algorithm

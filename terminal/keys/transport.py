@@ -34,6 +34,8 @@ _CARD_PURPOSES = (Purpose.AC, Purpose.SMI, Purpose.SMC)
 _CARD_USAGES = tuple(_USAGES[purpose][0] for purpose in _CARD_PURPOSES)
 _ENC, _MAC, _FILE = b"MCDP ENC", b"MCDP MAC", b"MCDP FILE"
 """Labels of the keys derived from a transport key."""
+TRACKS_MARK = b"tracks of a stripe\n"
+"""Before the text of tracks in transit; no key, RSA number or PIN block begins so."""
 _CBC = MappingProxyType(
     {
         Algorithm.TDES: (des.cbc_encrypt, des.cbc_decrypt),
@@ -148,6 +150,17 @@ def unwrap_data(table: KeyTable, transport: KeyRef, wrapped: bytes) -> Secret:
         return Secret(padding.unpad2(plain, size))
     except CryptoError:
         raise KeyRefused(f"{operation}: the padding is wrong; the sender uses another format") from None
+
+
+def tracks(table: KeyTable, transport: KeyRef, wrapped: bytes) -> Secret:
+    """Data from ``wrap_data`` that begin with TRACKS_MARK, without it: no other secret of a bank is opened so.
+
+    Raises KeyNotFound, KeyMisuse, and KeyRefused as ``unwrap_data`` does and for other data.
+    """
+    plain = unwrap_data(table, transport, wrapped).reveal()
+    if not plain.startswith(TRACKS_MARK):
+        raise KeyRefused("unwrapping the tracks of a stripe: these data are something else")
+    return Secret(plain.removeprefix(TRACKS_MARK))
 
 
 def mac(table: KeyTable, transport: KeyRef, context: bytes, data: bytes) -> bytes:

@@ -23,7 +23,7 @@ from tests.support.registry.redeemed import upload_with_findings
 from tests.support.service.merchant import PROGRAMME
 
 DATA = frozenset(
-    """clerk reviewer root test theatre union kmc imk pek zmk seal index issuer list pay scheme cplc
+    """clerk reviewer root test theatre union kmc imk pek cvk zmk seal index issuer list pay scheme cplc
     merchant UNION UNIONPAY DEBIT Debit MERCHANT com example club optician car cinema wine books film gym
     NAME DIRECTORY losses hebei beijing black ymcko""".split()
 )

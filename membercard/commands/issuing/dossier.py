@@ -15,12 +15,13 @@ from membercard.commands.accounts import BatchId
 from membercard.wiring import identity
 from membercard.wiring.member_application import dictionary_in_use
 from membercard.wiring.readers import card_in
-from personalize.dossiers.diff import Difference, diff, on_chip
+from personalize.dossiers.diff import Difference, diff, on_chip, stripe_differences
 from personalize.dossiers.dossier import Dossier, DossierApplication
 from personalize.dossiers.view import GroupView, view
 from personalize.errors import DossierError
 from personalize.payment.bankfile import BankFileExchange, BankFormat, FileHead, PreparedCard
 from personalize.payment.bankfile_formats import FORMATS
+from personalize.stripe.tracks import masked
 from registry.values import StoredDossier
 from terminal import private_files
 from terminal.apdu import stack
@@ -48,21 +49,29 @@ def show(
 ) -> None:
     """Show a dossier: every data grouping with its length and its data objects explained.
 
-    Secrets are shown by their check values only, personal data masked.
+    Secrets are shown by their check values only, personal data and the tracks of the stripe masked.
 
     Example: membercard dossier show B20261122-001 9156130000000000017
     """
     if card is None:
         _list(source, transport, form, json=json)
         return
-    applications = _find(source, card, settings.open_keystore(), transport, form)
+    dossier = _find(source, card, settings.open_keystore(), transport, form)
+    tracks = masked(dossier.stripe)
     if json:
-        output.as_json({"card": card, "applications": [_fields(one) for one in applications]})
+        output.as_json(
+            {"card": card, "applications": [_fields(one) for one in dossier.applications], "stripe": list(tracks)}
+        )
         return
-    for one in applications:
+    for one in dossier.applications:
         output.say("application {instance_aid}", instance_aid=one.instance_aid.hex().upper())
         for group in view(one, dictionary_in_use()):
             _print(group)
+    if any(tracks):
+        output.say("magnetic stripe")
+        for number, track in enumerate(tracks, 1):
+            if track:
+                output.say("  track {number}: {masked}", number=number, masked=track)
 
 
 def _list(source: str, transport: str, form: str, *, json: bool) -> None:
@@ -134,16 +143,18 @@ def compare(
     custody = settings.open_keystore()
     left = _find(source, card, custody, transport, form)
     if reader is not None:
-        differences = _against_chip(left, reader)
+        differences = _against_chip(left.applications, reader)
     else:
-        differences = _against(left, _find(other_source or source, other or card, custody, transport, form), custody)
+        right = _find(other_source or source, other or card, custody, transport, form)
+        differences = _against(left.applications, right.applications, custody)
+        differences += stripe_differences(left.stripe, right.stripe)
     if json:
         output.as_json({"same": not differences, "differences": differences})
     else:
         for one in differences:
             path, _, element = one.path.partition(" ")
             element = f"{language.text(', ')}{path} {language.sentence(element)}".rstrip() if path else ""
-            typer.echo(f"{one.aid} {_grouping(one.dgi)}{element}: {language.sentence(one.text)}")
+            typer.echo(f"{language.sentence(one.aid)} {_grouping(one.dgi)}{element}: {language.sentence(one.text)}")
         typer.echo(language.sentence(counted(len(differences), "difference") if differences else "no difference"))
     if differences:
         raise typer.Exit(1)
@@ -251,8 +262,8 @@ def take(
     )
 
 
-def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> tuple[DossierApplication, ...]:
-    """The applications of one card of a batch or of a bank data file."""
+def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str) -> Dossier | PreparedCard:
+    """One card of a batch or of a bank data file."""
     path = Path(source)
     if path.is_file():
         exchange = _exchange(custody, transport)
@@ -261,12 +272,12 @@ def _find(source: str, card: str, custody: KeyCustody, transport: str, form: str
             match: PreparedCard | None = next((one for one in cards if one.reference == card), None)
             if match is None:
                 raise DossierError(f"{path} has no card with the reference {card}")
-            return match.applications
+            return match
     with settings.open_registry(custody) as registry:
         of_card = registry.dossiers.stored(source, [card])
     if not of_card:
         raise DossierError(f"batch {source} has no dossier of card {card}, or is closed and has none any more")
-    return _opened(custody, of_card[-1]).applications
+    return _opened(custody, of_card[-1])
 
 
 def _opened(custody: KeyCustody, stored: StoredDossier) -> Dossier:

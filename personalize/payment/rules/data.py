@@ -9,7 +9,7 @@ from personalize.errors import StripeError
 from personalize.payment.image import ANTENNA, CardImage
 from personalize.payment.rules.rule import Rule
 from personalize.profiles.fields import luhn_digit
-from personalize.stripe.tracks import StripeTrack1, StripeTrack2
+from personalize.stripe.tracks import StripeTrack3, read_track
 from terminal.emv.data.bits import TVR
 from terminal.emv.data.tags import (
     TAG_5A_PAN,
@@ -167,18 +167,19 @@ def _chip(image: CardImage) -> Iterator[str]:
     fields = track2_fields(image)
     if fields and fields[2][0] not in "26":
         yield "the service code in track 2 does not begin with 2 or 6, so a terminal would not look for the chip"
-    for number, (text, of) in enumerate(zip(image.stripe[:2], (StripeTrack1, StripeTrack2), strict=True), 1):
-        code = _service_code(text, of)
+    for number, text in enumerate(image.stripe[:2], 1):
+        code = _service_code(number, text)
         if code and code[0] not in "26":
             yield f"the service code on track {number} of the stripe does not begin with 2 or 6: the chip is not used"
 
 
-def _service_code(text: str, of: type[StripeTrack1] | type[StripeTrack2]) -> str:
+def _service_code(number: int, text: str) -> str:
     """The service code of a track on the stripe; empty where it is not there or not readable."""
     try:
-        return of.read(text).service_code if text else ""
+        track = read_track(number, text)
     except StripeError:
         return ""
+    return "" if isinstance(track, StripeTrack3) else track.service_code
 
 
 def _dates(image: CardImage) -> Iterator[str]:

@@ -8,20 +8,20 @@ from personalize.errors import StripeError
 from personalize.payment.image import CardImage
 from personalize.payment.rules.data import day, pan_of, track2_fields
 from personalize.payment.rules.rule import Rule
-from personalize.stripe.tracks import TRACK_VALUES, StripeTrack1, StripeTrack2, StripeTrack3
+from personalize.stripe.tracks import StripeTrack, StripeTrack2, StripeTrack3, read_track
 from terminal.emv.data.tags import TAG_5F24_EXPIRATION_DATE, TAG_5F30_SERVICE_CODE
 
 BY_CHANCE = "stripe-cvv"
 """A rule that one sound card of a thousand breaks: two values of three digits are equal."""
 
 
-def _tracks(image: CardImage) -> dict[int, StripeTrack1 | StripeTrack2 | StripeTrack3]:
+def _tracks(image: CardImage) -> dict[int, StripeTrack]:
     """The tracks that can be read, by number."""
-    tracks: dict[int, StripeTrack1 | StripeTrack2 | StripeTrack3] = {}
-    for number, (text, of) in enumerate(zip(image.stripe, TRACK_VALUES, strict=True), 1):
+    tracks: dict[int, StripeTrack] = {}
+    for number, text in enumerate(image.stripe, 1):
         try:
             if text:
-                tracks[number] = of.read(text)  # type: ignore[attr-defined]
+                tracks[number] = read_track(number, text)
         except StripeError:
             continue
     return tracks

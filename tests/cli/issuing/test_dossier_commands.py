@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from membercard import settings
 from membercard.commands.issuing.dossier import app
 from membercard.wiring import profile as wiring_profile
-from personalize.dossiers.diff import diff
+from personalize.dossiers.diff import Difference, diff, stripe_differences
 from personalize.dossiers.dossier import Dossier
 from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
 from personalize.payment import bankfile_lint
@@ -337,3 +337,31 @@ def test_certificates_are_followed_to_the_schemes_keys(cli: BatchCli, monkeypatc
         else:
             with pytest.raises(BankFileRefused, match=r"record 1, application A000000333010101.*certificate:"):
                 cli.run("import", batch, out)
+
+
+def test_a_banks_stripe_comes_in_and_goes_out_and_is_shown_masked(cli: BatchCli) -> None:
+    cards = [replace(one, stripe=("", f"{one.pan}=3611220000007", "")) for one in cli.cards()]
+    cli.run("import", cli.batch, cli.file(*cards))
+    number = cli.numbers[0]
+    assert cli.dossier(number).stripe == ("", f"{PAN}=3611220000007", "")
+    out = cli.root / "out.dp"
+    cli.run("export", cli.batch, out)
+    for source in (cli.batch, out):
+        shown = cli.run("show", source, number).stdout
+        assert "  track 2: ;621700******7890=3611220******?" in shown
+        assert PAN not in shown
+        assert json.loads(cli.run("show", source, number, "--json").stdout)["stripe"][1].startswith(";621700***")
+    assert "stripe" not in cli.run("diff", cli.batch, number, "--with", out).stdout
+
+
+def test_stripes_that_differ_are_named_without_their_values(cli: BatchCli) -> None:
+    first, second = cli.cards()
+    cards = [replace(first, stripe=("", f"{PAN}=3611220", "")), replace(second, stripe=("", "", ""))]
+    cli.run("import", cli.batch, cli.file(*cards))
+    done = cli.run("diff", cli.batch, *cli.numbers)
+    assert done.exit_code == 1
+    assert "magnetic stripe track 2: only on the left" in done.stdout
+    assert stripe_differences(("1", "2", ""), ("1", "33", "4")) == [
+        Difference("magnetic stripe", "track 2", "", "1 and 2 characters that differ"),
+        Difference("magnetic stripe", "track 3", "", "only on the right"),
+    ]

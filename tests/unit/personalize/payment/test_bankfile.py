@@ -15,10 +15,11 @@ from pyemv.tools import encrypt_tdes_ecb
 
 from personalize.dossiers.dossier import DIRECTORY, PAYMENT, DossierApplication, DossierPart
 from personalize.errors import BankFileError
+from personalize.payment import bankfile_stripe
 from personalize.payment.bankfile import BankFileExchange, FileHead, PreparedCard
 from personalize.payment.bankfile_dp import MOST, DpFormat
 from terminal.crypto import des
-from terminal.keys import Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
+from terminal.keys import TRACKS_MARK, Algorithm, ApplicationKeys, CardKeys, Diversification, KeyRef, Sealed, SealedKeys
 from terminal.secret import Secret
 from tests.support.cards.bank_cards import AID, HEAD, PAN, ZMK, card, identity, party, record
 from tests.support.paths import ROOT
@@ -300,7 +301,8 @@ def test_any_bytes_are_refused_with_their_place(data: bytes) -> None:
     ("bend", "words"),
     [
         (lambda d: b"MCDQ" + d[4:], "does not begin with MCDP"),
-        (lambda d: d[:4] + b"\x02" + d[5:], "version 2; this program reads 1"),
+        (lambda d: d[:4] + b"\x03" + d[5:], "version 3; this program reads 1 and 2"),
+        (lambda d: d[:4] + b"\x02" + d[5:], "record 1, authenticator: the authenticator is wrong"),
         (lambda d: d[:20] + b"\x2a" + d[21:], "no date and time"),
         (lambda d: d[:27] + b"\x05" + d[28:], "transport key with check value"),
         (lambda d: d[:31] + b"\x03" + d[32:], "03 is no way in which keys travel under 3des"),
@@ -482,3 +484,61 @@ def test_the_example_of_the_page_is_what_is_written() -> None:
         "R1", PAN, 1, DossierApplication(PAYMENT, b"PACKG", b"MODUL", b"INSTA", (DossierPart(0x9102, b"\xa5\x00"),))
     )
     assert bytes.fromhex("".join(lines)) == written(plain)
+
+
+STRIPE = (f"B{PAN}^ /^3611220000001", f"{PAN}=3611220000001", "")
+
+
+def striped(stripe: tuple[str, str, str] = STRIPE, **changes: object) -> PreparedCard:
+    return replace(card(BANK, **changes), stripe=stripe)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("transport", [Algorithm.TDES, Algorithm.AES256, Algorithm.SM4])
+def test_a_stripe_travels_enciphered(transport: Algorithm) -> None:
+    key = Secret(bytes(range(7, 39)) if transport is Algorithm.AES256 else ZMK.reveal())
+    bank, bureau = party(transport, key), party(transport, key)
+    data = written(replace(card(bank), stripe=STRIPE), replace(card(bank, "2"), stripe=("", "", "")), side=bank)
+    assert data[4] == 2
+    assert STRIPE[1].encode() not in data
+    assert [one.stripe for one in read(data, bureau)[1]] == [STRIPE, ("", "", "")]
+
+
+def test_cards_without_stripes_make_the_file_of_before() -> None:
+    assert written(card(BANK))[4] == 1
+    assert read(written(card(BANK)))[1][0].stripe == ("", "", "")
+
+
+def test_a_stripe_of_another_card_is_refused_on_both_sides_and_not_shown() -> None:
+    other = "6217001234567809"
+    for stripe, words in (
+        (("", f"{other}=3611220", ""), "the card number on the stripe is not that of the card"),
+        ((f"B{other}^ /^3611220", "", ""), "the card number on the stripe is not that of the card"),
+        (("", f"{PAN}D3611220", ""), "the stripe is unsound: track 2: character 17 is not one"),
+        (("", "", "01=="), "the stripe is unsound"),
+    ):
+        with pytest.raises(BankFileError) as caught:
+            written(striped(stripe))
+        assert f"record 1, stripe: {words}" in str(caught.value)
+        assert other not in str(caught.value)
+
+
+def test_a_stripe_after_a_card_without_one_is_refused() -> None:
+    with pytest.raises(
+        BankFileError, match="record 2, stripe: it has a stripe, and the first card of the file has none"
+    ):
+        written(card(BANK), striped(reference="2"))
+
+
+def test_other_data_in_place_of_the_stripe_are_not_opened() -> None:
+    """Whoever writes a file could put an enciphered PIN block where the stripe is."""
+    custody = BANK.custody
+    pin = custody.to_transport(BANK.transport, custody.seal(BANK.seal, b"$1234", "x")).ciphertext
+    with pytest.raises(
+        BankFileError, match="record 7, stripe: unwrapping the tracks of a stripe: these data are something"
+    ):
+        bankfile_stripe.unwrapped(pin, BUREAU, 7)
+    lines = custody.to_transport(BANK.transport, custody.seal(BANK.seal, TRACKS_MARK + b"1", "x")).ciphertext
+    with pytest.raises(BankFileError, match="record 7, stripe: it is not three lines"):
+        bankfile_stripe.unwrapped(lines, BUREAU, 7)
+    with pytest.raises(BankFileError, match=r"record 7, stripe: .* the MAC is wrong"):
+        bankfile_stripe.unwrapped(lines[:-1] + bytes((lines[-1] ^ 1,)), BUREAU, 7)

@@ -10,6 +10,7 @@ import pytest
 from terminal.errors import KeyMisuse
 from terminal.keys import (
     EMV_CSK,
+    TRACKS_MARK,
     Algorithm,
     ApplicationKeys,
     CardKeys,
@@ -239,6 +240,12 @@ OPERATIONS: dict[str, tuple[Operation, set[Purpose]]] = {
     "card_verification_value": (
         lambda c, ref: c.card_verification_value(ref, PAN, "3611", "220"),
         {Purpose.CVK},
+    ),
+    "tracks_from_transport": (
+        lambda c, ref: c.tracks_from_transport(
+            ref, c.to_transport(TRANSPORT, c.seal(KeyRef(Purpose.SEAL.value), TRACKS_MARK + b"1=2", "c")).ciphertext
+        ),
+        {Purpose.TRANSPORT},
     ),
     "transport_mac": (lambda c, ref: c.transport_mac(ref, b"file", b"x"), {Purpose.TRANSPORT}),
     "cryptogram, sealed": (lambda c, ref: c.cryptogram(brought(c, ref), EMV_CSK, bytes(2), b"x"), {Purpose.SEAL}),
