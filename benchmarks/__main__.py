@@ -25,6 +25,7 @@ BENCHMARKS = (
     "card",
     "channel",
     "serial",
+    "machines",
     "kernel",
     "intake",
     "line",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from personalize.face.files import load_design
+from personalize.face.render import FaceRenderer
 from personalize.machines.evolis.panels import (
     ChipSide,
     Compression,
@@ -20,6 +24,7 @@ from personalize.machines.evolis.panels import (
 )
 from personalize.machines.protocols import PrintedFace
 from simulators.machines.evolis.panels import decode, decode_compressed
+from tests.support.faces import TEXTS, design_folder, portrait
 from tests.support.thorough import repeats
 
 
@@ -85,3 +90,17 @@ def test_a_coloured_face_arrives_in_the_panels_of_its_ribbon(ribbon: PrinterRibb
         ribbon if "y" not in ribbon else PrinterRibbon.YMCKOK, 64, compression, ChipSide.NONE, stripe=False
     )
     assert (decoded(back_commands(face, black)[0]) == (np.asarray(back)[:, :, 0] == 0)).all()
+
+
+def test_what_a_design_prints_in_resin_is_the_black_panel_and_no_dye(tmp_path: Path) -> None:
+    face = FaceRenderer(load_design(design_folder(tmp_path))).render(TEXTS, portrait(), "card")
+    yellow, magenta, cyan, black, _ = map(decoded, front_commands(face, PanelSettings()))
+    assert face.front_resin is not None
+
+    assert (black == (np.asarray(face.front_resin) >= 128)).all()
+    assert black.sum() > 1000
+    for panel in (yellow, magenta, cyan):
+        assert not panel[black == 1].any()
+    codes = decoded(back_commands(face, PanelSettings())[3])
+    assert (codes == (np.asarray(face.back_resin) >= 128)).all()
+    assert codes.sum() > 10_000
