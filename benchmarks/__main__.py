@@ -25,6 +25,7 @@ BENCHMARKS = (
     "card",
     "channel",
     "serial",
+    "crt571",
     "machines",
     "kernel",
     "intake",
