@@ -13,9 +13,11 @@ from typing import Final
 
 import typer
 
+from simulators.machines.faults import WireFault, WireFaults
 from simulators.readers.protocols import CardInSlot
 from simulators.readers.timing import TimedCard, TimedExchange, TimingModel, Wire
 from simulators.virtual_card import VirtualCard
+from terminal.errors import CodecError
 
 POLL_INTERVAL: Final = 0.1
 """Seconds between two checks of the stop event. Waiting on the event itself could deadlock: its signal handler runs on
@@ -73,6 +75,14 @@ def address_of(text: str, option: str = "--vpcd", least: int = 1) -> tuple[str, 
     if not host or not port.isdecimal() or not least <= int(port) < 0x10000:
         raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)
+
+
+def plan_of(faults: list[str] | None) -> WireFaults:
+    """The faults of a machine. Raises BadParameter."""
+    try:
+        return WireFaults(map(WireFault.parse, faults or ()))
+    except CodecError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
 
 
 def wrapper(real_time: bool, trace: bool, report_line: Callable[[str], None]) -> Callable[[VirtualCard], CardInSlot]:

@@ -8,20 +8,22 @@ from typing import Annotated
 
 import typer
 
-from simulators.cli.common import last_until, named_port, reporter, stop_at_a_signal, wrapper
+from simulators.cli.common import last_until, named_port, plan_of, reporter, stop_at_a_signal, wrapper
+from simulators.cli.printers import evolis, msr605
 from simulators.machines.body import BodyManner, MachineBody, machine_directory
 from simulators.machines.crt571.machine import SimulatedCrt571
 from simulators.machines.crt571.options import Crt571Options, ResetAnswer
 from simulators.machines.device import SimulatedDevice
-from simulators.machines.faults import WireFault, WireFaults
 from simulators.machines.port import DevicePort
 from simulators.machines.process import MachineProcess, act
-from terminal.errors import CodecError, TransportError
+from terminal.errors import TransportError
 
 app = typer.Typer(
     help="Simulated machines that move, print and stripe cards, at the far end of a pseudo-terminal or a TCP port.",
     no_args_is_help=True,
 )
+app.command()(evolis)
+app.command()(msr605)
 
 
 @app.command()
@@ -68,7 +70,7 @@ def crt571(
     Example: membercard sim machine crt571 --serial crt-1 --stock blanks --moves 1.5
     """
     report = reporter(context)
-    faults = _plan(fault or ())
+    faults = plan_of(fault)
     options = Crt571Options(
         address=address,
         failure_letter=0x45 if old_failures else 0x4E,
@@ -112,10 +114,3 @@ def run_machine(
     device.power_off()
     record = body.record
     report(f"cards fed: {record.fed}, given out: {record.output}, in the error bin: {record.reject}")
-
-
-def _plan(texts: list[str] | tuple[str, ...]) -> WireFaults:
-    try:
-        return WireFaults(WireFault.parse(text) for text in texts)
-    except CodecError as error:
-        raise typer.BadParameter(str(error), param_hint="--fault") from None
