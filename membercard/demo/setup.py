@@ -23,6 +23,7 @@ from membercard import settings
 from membercard.demo.clock import DemoDays
 from membercard.demo.merchant import counter_settings, entitlement
 from membercard.demo.payment import share_masters
+from membercard.demo.printing import BANK, DESIGN
 from membercard.errors import SettingsError
 from terminal.keys import MemoryCustody, SoftwareKeystore
 from terminal.keys.keyfile import CHEAP_COST
@@ -39,10 +40,14 @@ _UNKNOWN_KEY: Final = "00112233445566778899AABBCCDDEEFF"
 """Key of one blank chip, instead of the supplier's: it has to be rejected, and its card made again."""
 
 
-def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk") -> SoftwareKeystore:
+def create_demo_home(
+    out: Path, *, option: str = "--out", operator: str = "clerk", printed: bool = False
+) -> SoftwareKeystore:
     """Create an empty data directory with settings, which are activated, and its keystore. ``option`` is the command
-    line option that names the directory. Raises SettingsError for a directory that no demo created, and for the
-    directory of a station that is kept."""
+    line option that names the directory; with ``printed`` the cards have a face.
+
+    Raises SettingsError for a directory that no demo created, and for the directory of a station that is kept.
+    """
     mark = out / _MARK
     if out.exists() and any(out.iterdir()) and not mark.exists():
         raise SettingsError(f"{out} exists and no demo made it; name another place with {option}")
@@ -64,7 +69,7 @@ def create_demo_home(out: Path, *, option: str = "--out", operator: str = "clerk
         *counter_settings(),
     ]
     _write_settings(out, lines, operator)
-    lines.append(f"profile = {_quoted((settings.load().profile or _bank_profile(out)).resolve())}")
+    lines.append(f"profile = {_quoted((settings.load().profile or _bank_profile(out, printed)).resolve())}")
     _write_settings(out, lines, operator)
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")
@@ -113,13 +118,14 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path))
 
 
-def _bank_profile(out: Path) -> Path:
+def _bank_profile(out: Path, printed: bool) -> Path:
     """A copy of the shipped profile with both applications, for the user to change; its cards also count what the
     demo's programme counts."""
     path = out / "profile.yaml"
     shipped = (files("personalize") / "profiles" / "union-member-bank.yaml").read_text(encoding="utf-8")
     more = entitlement(DemoDays(settings.load().today()))
-    path.write_text(shipped.replace(_LAST_CLASS, f"{_LAST_CLASS}\n{more}"), encoding="utf-8")
+    face = f"face: {{design: {DESIGN}, bank: {BANK}}}\n" if printed else ""
+    path.write_text(shipped.replace(_LAST_CLASS, f"{_LAST_CLASS}\n{more}") + face, encoding="utf-8")
     return path
 
 

@@ -55,12 +55,13 @@ def card_in(url: str, wait: float) -> Iterator[Transport]:
 
 
 @contextmanager
-def open_readers(urls: Sequence[str]) -> Iterator[list[Reader]]:
-    """The readers behind these URLs, closed at the end."""
+def open_readers(readers: Sequence[str | Reader]) -> Iterator[list[Reader]]:
+    """The readers behind these URLs, closed at the end, and those that are open already, which stay open."""
     with ExitStack() as stack:
         opened = []
-        for url in urls:
-            reader = open_reader(url)
-            stack.callback(reader.close)
+        for reader in readers:
+            if isinstance(reader, str):
+                reader = open_reader(reader)
+                stack.callback(reader.close)
             opened.append(reader)
         yield opened

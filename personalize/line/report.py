@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import statistics
 from collections import Counter
@@ -95,14 +96,19 @@ def collect(registry: Registry, batch_id: str) -> BatchReport:
     )
 
 
-def render(reports: Sequence[BatchReport], *, created_at: datetime) -> str:
-    """The HTML page for one batch or several."""
+def render(reports: Sequence[BatchReport], *, created_at: datetime, faces: Sequence[bytes] = ()) -> str:
+    """The HTML page for one batch or several. ``faces``: JPEG pictures of printed cards, which show persons."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     template = environment.from_string((files("personalize.line") / "report.html.j2").read_text("utf-8"))
     plots = [Markup(_plot(report.timings)) if report.timings else None for report in reports]  # noqa: S704 - our own SVG
-    return template.render(reports=list(zip(reports, plots, strict=True)), created_at=created_at, offset=offset)
+    return template.render(
+        reports=list(zip(reports, plots, strict=True)),
+        created_at=created_at,
+        offset=offset,
+        faces=[base64.b64encode(face).decode() for face in faces],
+    )
 
 
 def _shown(value: object) -> object:

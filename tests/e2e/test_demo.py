@@ -7,11 +7,14 @@ import json
 import re
 import shlex
 import sqlite3
+from base64 import b64decode
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from PIL import Image
 
 from tests.support.cli import Cli
 from tests.support.guides import Ran, paste
@@ -85,7 +88,8 @@ def test_every_accepted_person_has_a_card_that_a_counter_takes_once_it_is_handed
     accepted = sum(int(line.split(" accepted")[0].split()[-1]) for line in lines if " accepted, " in line)
     assert accepted > 100
     assert f"   {accepted - 1} ACTIVE, 1 NOT_ACTIVATED;" in shown[1].out
-    assert sum(line.startswith("lane ") and " verified 9" in line for line in lines) == accepted
+    assert sum(line.startswith("card printer: verified 9") for line in lines) == 10
+    assert sum(line.startswith("lane ") and " verified 9" in line for line in lines) == accepted - 10
     (refused,) = [line for line in lines if "REJECT" in line]
     assert "bin 2 keys" in refused
 
@@ -210,6 +214,22 @@ def test_the_report_has_rejects_reconciliation_and_plot(shown: tuple[Cli, Ran]) 
     page = (shown[0].data.parent / "demo-out" / "report.html").read_text(encoding="utf-8")
     for part in ("ID_PRECISION_LOST", "all blank chips received", "库存相符", "账目相符", "<svg"):
         assert part in page
+
+
+def test_the_report_shows_ten_cards_that_the_machine_printed(shown: tuple[Cli, Ran]) -> None:
+    out = shown[0].data.parent / "demo-out"
+    page = (out / "report.html").read_text(encoding="utf-8")
+    pictures = [b64decode(one) for one in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)]
+    assert len(pictures) == len(set(pictures)) == 10
+    for picture in pictures:
+        with Image.open(BytesIO(picture)) as card:
+            colours = card.resize((32, 42)).getcolors(32 * 42)
+            assert card.width == 506
+            assert len(colours or ()) > 100
+    cells = re.search(r"<td>demo</td><td>[^<]*</td>(.*)</tr>", page)
+    assert cells is not None
+    assert re.findall(r'<td class="n">(\d+)</td>', cells[1])[:2] == ["10", "0"], "finished and rejected cards"
+    assert len(list((out / "stock" / "issued").glob("*.front.png"))) == 10
 
 
 def test_what_it_tells_to_try_next_works(shown: tuple[Cli, Ran]) -> None:

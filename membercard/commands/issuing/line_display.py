@@ -40,6 +40,7 @@ from personalize.preparation.batch import prepare_batch, refuse_wrong_day, worke
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
 from registry.store import Registry
+from terminal.apdu import Reader
 from terminal.keys import MemoryCustody
 
 
@@ -94,13 +95,14 @@ def run_line(
     batch_id: str,
     profile: Profile,
     custody: MemoryCustody,
-    urls: Sequence[str],
+    readers: Sequence[str | Reader],
     *,
+    names: Sequence[str] = (),
     line_settings: LineSettings | None = None,
     body: BodyMaking = BodyMaking.HERE,
     console: Console | None = None,
 ) -> list[LaneResult]:
-    """Run a batch over these readers with a live display on ``console``.
+    """Run a batch over these readers with a live display on ``console``; ``names`` are those of the lanes.
 
     Raises Interrupted after Ctrl-C, once the current cards are done.
     """
@@ -108,7 +110,7 @@ def run_line(
         refuse_unprintable_cards(registry, custody, profile, batch_id)
     station = StationLine(registry, profile, custody, settings.load().station)
     with (
-        open_readers(urls) as opened,
+        open_readers(readers) as opened,
         Display(registry, batch_id, len(opened), console or output.console(stderr=True)) as display,
     ):
         line = PersonalizationLine(
@@ -118,7 +120,7 @@ def run_line(
             on_event=display.show,
         )
         with station.pools_filled(len(opened)), _interruptible(line, display):
-            return line.run(opened)
+            return line.run(opened, names)
 
 
 @contextmanager

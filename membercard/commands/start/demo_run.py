@@ -26,7 +26,8 @@ from membercard.demo.handover import hand_over
 from membercard.demo.members import settle_accounts, use_cards
 from membercard.demo.merchant import DemoContract
 from membercard.demo.payment import Issued, pay
-from membercard.demo.setup import create_demo_home, make_blanks
+from membercard.demo.printing import PRINTED, add_photos, demo_printer, printed_faces
+from membercard.demo.setup import create_demo_home, make_blanks, make_stock
 from membercard.demo.window import DemoWindow, activate_cards
 from membercard.language import Language, current, text
 from membercard.wiring.counter_lists import load_lists
@@ -35,7 +36,8 @@ from membercard.wiring.profile import profile_in_use
 from membercard.wiring.readers import card_in
 from personalize.intake import check
 from personalize.line import report as reporting
-from personalize.line.lanes import LaneResult
+from personalize.line.job import BodyMaking
+from personalize.line.lanes import LaneResult, LineSettings
 from personalize.ranges import approve
 from personalize.rosters import to_import
 from registry.db.actors import machine_actor, unproven_actor
@@ -60,7 +62,7 @@ class _Times(NamedTuple):
 def run(out: Path, lanes: int) -> None:
     """Do the main job in this directory and show it, over so many lanes. It is dated from the month that is over."""
     began = monotonic()
-    keystore = create_demo_home(out)
+    keystore = create_demo_home(out, printed=True)
     current = settings.load()
     time = DemoTime.of(current.today(), current.zone)
     current.follow(time.clock)
@@ -103,6 +105,9 @@ class _Demo:
             approve(registry, profile_in_use(), batch, unproven_actor("reviewer"))
             console.print(f"   {text('{batch} approved by {person}', batch=batch, person='reviewer')}")
         _title(console, text("3  Data preparation"), text("RSA keys, certificates and a sealed dossier for every card"))
+        if profile_in_use().face is not None:
+            photos = sum(add_photos(registry, batch, by=unproven_actor("clerk")) for batch in batches)
+            console.print(f"   {text('{count} photos of members', count=photos)}")
         count = self._timed(
             text("preparation"),
             lambda: _prepare(console, registry, self.keystore, batches),
@@ -111,20 +116,50 @@ class _Demo:
         _title(
             console,
             text("4  Personalization"),
-            text("{count} lanes; one blank chip has unknown keys and has to be rejected", count=lanes),
+            text("a card printer, then {count} lanes; one blank chip has unknown keys and is rejected", count=lanes),
         )
-        registry.stock.receive(make_blanks(stock, count), "demo", unproven_actor("storekeeper"))
+        printed = self._timed(
+            text("printing"),
+            lambda: self._print_cards(batches[0]),
+            text("10 cards, by the machine that fed their chips"),
+        )
+        registry.stock.receive(make_blanks(stock, count - PRINTED), "demo", unproven_actor("storekeeper"))
         urls = [f"sim:{stock}"] * lanes
         results = self._timed(
             text("personalization"),
             lambda: [
                 result
                 for batch in batches
-                for result in run_line(registry, batch, profile_in_use(), self.keystore, urls, console=console)
+                for result in run_line(
+                    registry,
+                    batch,
+                    profile_in_use(),
+                    self.keystore,
+                    urls,
+                    body=BodyMaking.ELSEWHERE,
+                    console=console,
+                )
             ],
             text("{count} lanes, every card read back", count=lanes),
         )
-        return batches, results
+        return batches, [*printed, *results]
+
+    def _print_cards(self, batch: str) -> list[LaneResult]:
+        """A lane over a card printer, until the few blanks in its feeder are used up."""
+        stock = self.out / "stock"
+        make_stock(stock, PRINTED, "--scp", "03")
+        self.registry.stock.receive(PRINTED, "demo", unproven_actor("storekeeper"))
+        with demo_printer(stock) as printer:
+            return run_line(
+                self.registry,
+                batch,
+                profile_in_use(),
+                self.keystore,
+                [printer],
+                names=["card printer"],
+                line_settings=LineSettings(idle=0),
+                console=self.console,
+            )
 
     def hand_over(self, batches: Sequence[str]) -> str:
         """The cards reach their members; the first box."""
@@ -283,7 +318,8 @@ def _counter(console: Console, issued: Path) -> tuple[Counter[str], dict[str, Is
 def _report(registry: Registry, batches: Sequence[str], out: Path) -> Path:
     page = out / "report.html"
     reports = [reporting.collect(registry, batch) for batch in batches]
-    output.write_file(page, reporting.render(reports, created_at=settings.load().now()).encode())
+    faces = printed_faces(out / "stock")
+    output.write_file(page, reporting.render(reports, created_at=settings.load().now(), faces=faces).encode())
     return page
 
 
