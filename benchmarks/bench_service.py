@@ -18,10 +18,10 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from benchmarks.chip_processes import SCHEME, chip_processes
-from benchmarks.listeners import Listener, in_order, listen
-from benchmarks.load import requests_a_second
-from benchmarks.service_process import EMPTY, Served, served
+from benchmarks.serving.chip_processes import SCHEME, chip_processes
+from benchmarks.serving.listeners import Listener, in_order, listen
+from benchmarks.serving.load import requests_a_second
+from benchmarks.serving.service_process import EMPTY, Served, served
 from benchmarks.table import Row
 from personalize.line.lanes import PersonalizationLine
 from reader_service.events import RING_SIZE

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from benchmarks.chip_processes import open_remote
+from benchmarks.serving.chip_processes import open_remote
 from membercard import settings
 from membercard.wiring.service import station_parts
 from reader_service import process
@@ -41,7 +41,7 @@ class Served:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.service_process", *arguments],
+            [sys.executable, "-m", "benchmarks.serving.service_process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
