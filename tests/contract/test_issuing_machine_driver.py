@@ -301,6 +301,17 @@ def test_whatever_byte_is_damaged_one_card_goes_into_its_bin(start: Start, kind:
         assert (station.bins(), station.body.record.fed) == ((2, 1, 0), 1), number
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["F2 00 00", "F2 00 0004 43", "F2 00 0003 43 30 33 03 B2", "F2 00 0003 43 30 33 03 B2 F2 00 0003 43 32 31 03 B2"],
+)
+def test_what_a_program_that_was_killed_left_on_the_line_harms_nothing(start: Start, left: str) -> None:
+    station = start()
+    station.machine.receive(bytes.fromhex(left))
+    station.passage(REJECT)
+    assert (station.bins(), station.body.record.fed, station.faults) == ((2, 0, 1), 1, [])
+
+
 def test_a_noisy_line_loses_no_card(start: Start) -> None:
     for seed in range(repeats(4, 200)):
         station = start(f"random:{seed}:250", url=IMPATIENT)

@@ -31,6 +31,8 @@ from personalize.machines.links import ByteLink
 _ACK: Final = bytes((LineSignal.ACK,))
 _NAK: Final = bytes((LineSignal.NAK,))
 _EOT: Final = bytes((LineSignal.EOT,))
+_BITS: Final = 10
+"""Of one character: start, eight data bits, stop."""
 _NOISY: Final = 2.0
 """Seconds after which a line that is never silent is given up."""
 
@@ -93,12 +95,14 @@ class Crt571Conversation:
         if self._decoder.unfinished or link.read(0):
             self._quiet()
         self._decoder.forget()
-        link.write(order.encode(self._address))
-        self._await_acknowledgement(order)
+        frame = order.encode(self._address)
+        link.write(frame)
+        self._await_acknowledgement(order, len(frame) * _BITS / self._options.rate)
         return self._await_answer(order)
 
-    def _await_acknowledgement(self, order: MachineOrder) -> None:
-        until = self._now() + self._options.ack
+    def _await_acknowledgement(self, order: MachineOrder, sending: float) -> None:
+        """``sending``: seconds that the frame is on its way, which is written at once."""
+        until = self._now() + sending + self._options.ack
         silent = True
         while (received := self._next(until)) is not None:
             silent = False

@@ -8,7 +8,7 @@ from personalize.machines.crt571.conversation import Crt571Conversation, Unanswe
 from personalize.machines.crt571.frames import MachineAnswer, MachineOrder
 from personalize.machines.crt571.options import Crt571Settings
 from personalize.machines.faults import MachineFaultCode
-from tests.support.machines.crt571_line import ACK, EOT, NAK, ScriptedLink
+from tests.support.machines.crt571_line import ACK, EOT, NAK, ScriptedLink, framed
 
 STATUS, MOVE = MachineOrder(0x31, 0x30), MachineOrder(0x32, 0x31)
 QUESTION = bytes.fromhex("F2 00 0003 43 31 30 03 B0")
@@ -114,6 +114,16 @@ def test_after_a_lost_answer_no_order_goes_before_the_machine_answered() -> None
     assert conversation.exchange(MOVE).sensors == b"220"
     assert link.finished()
     assert link.clock == pytest.approx(1 + 5, abs=0.5), "it had its time to end the first move"
+
+
+def test_a_slow_line_has_its_time_for_a_long_command() -> None:
+    order = MachineOrder(0x51, 0x34, bytes(250))
+    answer = framed("50", "51", "34", "323230", "9000")
+    link = ScriptedLink((order.encode(0), (3.0, ACK, 0.1, answer)), (ACK, ()))
+    assert over(link, rate=1200.0).exchange(order).data == b"\x90\x00"
+    link = ScriptedLink((order.encode(0), (3.0, ACK, 0.1, answer)))
+    with pytest.raises(Unanswered, match="was not acknowledged"):
+        over(link).exchange(order)
 
 
 def test_what_came_between_two_orders_is_dropped() -> None:
