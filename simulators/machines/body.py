@@ -220,6 +220,7 @@ class MachineBody:
         if self.place is place is not BodyPlace.BETWEEN:
             return
         with self.lock:
+            self._inside_still()
             self.record.place = BodyPlace.BETWEEN
             self.save()
         yield self.manner.seconds
@@ -227,20 +228,25 @@ class MachineBody:
         if place is BodyPlace.CHIP:
             self._check(BodyFault.CHIP_POSITION, BodyFault.MAGNET)
         with self.lock:
-            if self.card is not None:
-                self.record.place = place
-                self.save()
+            self._inside_still()
+            self.record.place = place
+            self.save()
 
     def _put(self, bin_name: str) -> None:
         with self.lock:
-            card = self.card
-            if card is None:  # a person was faster
-                return
+            card = self._inside_still()
             self.record.bound_for = bin_name
             self.save()
             _move(card, self.bins[bin_name])
             self._count(bin_name)
             self.save()
+
+    def _inside_still(self) -> Path:
+        """The card inside. Raises BodyStopped where a person took it out meanwhile."""
+        card = self.card
+        if card is None:
+            raise BodyStopped(BodyFault.MOVED)
+        return card
 
     def _count(self, bin_name: str) -> None:
         record = self.record
