@@ -30,6 +30,7 @@ BENCHMARKS = (
     "kernel",
     "intake",
     "line",
+    "face",
     "payment",
     "redemption",
     "booking",

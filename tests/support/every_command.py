@@ -194,6 +194,7 @@ def _faces(story: Story, folder: Path) -> None:
     story.ok("face", "check", "black")
     story.refused("face", "check", "hebei", "--batch", newest)
     story.refused("face", "check", "无此设计")
+    story.ok("face", "proof", "black", "-o", folder / "proof.pdf")
     story.refused("face", "render", newest, "--card", "1", "-o", folder / "card.png", "--by", "王芳")
     photos = folder / "photos"
     photos.mkdir()

@@ -46,8 +46,8 @@ def list_designs(json: output.Json = False) -> None:
     if json:
         output.as_json([{"design": d.name, "title": d.design.title, "digest": d.digest} for d in designs])
         return
-    rows = [(d.name, d.design.title, d.design.ribbon, len(d.design.sides), d.digest[:16]) for d in designs]
-    output.show(output.table("Card designs", ["design", "title", "ribbon", "sides", "digest"], rows))
+    rows = [(d.name, d.design.ribbon, len(d.design.sides), d.digest[:16]) for d in designs]
+    output.show(output.table("Card designs", ["design", "ribbon", "sides", "digest"], rows))
 
 
 @app.command("check")
