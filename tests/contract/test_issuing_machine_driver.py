@@ -224,6 +224,28 @@ def test_what_is_wrong_with_the_machine_is_a_fault_until_it_is_cleared(
     assert station.bins() == (2, 1, 0)
 
 
+def test_a_jam_before_the_first_order_is_named(start: Start) -> None:
+    station = start()
+    station.body.damage(BodyFault.JAM)
+    assert station.driver.status().faults == station.driver.status().faults == (MachineFaultCode.JAM,)
+    for order in (station.driver.to_chip, station.driver.clear, lambda: station.driver.take(0)):
+        with pytest.raises(MachineFault, match="a card is jammed"):
+            order()
+    station.body.repair()
+    station.driver.clear()
+    station.passage(OUTPUT)
+    station.machine.power_off()
+    station.machine.power_on()
+    station.body.damage(BodyFault.MOTOR)
+    assert station.driver.status().faults == (MachineFaultCode.NOT_INITIALIZED,)
+    with pytest.raises(MachineFault, match="the motor does not work"):
+        station.driver.clear()
+    assert station.driver.status().faults == (MachineFaultCode.MOTOR,)
+    with pytest.raises(MachineFault) as motor:
+        station.driver.take(0)
+    assert motor.value.code is MachineFaultCode.MOTOR
+
+
 def test_contacts_that_do_not_let_go_and_a_shorted_chip(start: Start) -> None:
     station = start()
     assert station.driver.take(0)

@@ -262,10 +262,15 @@ class Crt571Machine:
         """The fault of an answer, which the status shows if it lasts."""
         code, cause = codes.meaning(answer.error)
         if code in codes.STANDING:
-            self._standing, self._place = code, MachinePlace.UNKNOWN
+            self._place = MachinePlace.UNKNOWN
             self._reader.end_session(lost=True)
-        if code is MachineFaultCode.NOT_INITIALIZED:
-            self._initialized, self._restarted = False, True
+            if code is MachineFaultCode.NOT_INITIALIZED:
+                # One that could not be initialized is not restarted: it has another fault.
+                self._restarted = self._restarted or self._initialized
+                self._standing = code if self._initialized else self._standing or code
+                self._initialized = False
+            else:
+                self._standing = code
         return MachineFault(self._name, code, cause)
 
     # Orders.
@@ -292,7 +297,8 @@ class Crt571Machine:
     def _commanded(self) -> None:
         """Before a move: a machine that lost its state moves nothing until it is cleared."""
         if self._restarted:
-            self._refuse(MachineFaultCode.NOT_INITIALIZED, "the machine was restarted")
+            standing = self._standing or MachineFaultCode.NOT_INITIALIZED
+            self._refuse(standing, "the machine was restarted" if standing is MachineFaultCode.NOT_INITIALIZED else "")
         self._ready()
 
     def _initialize(self, pm: int) -> None:
