@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,7 @@ def _table(profile: Profile) -> Table:
         ("final keys SCP02", f"version {line.scp02.version:02X} from {line.scp02.master}"),
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
         *_payment(profile.payment),
+        *_stripe(profile),
     )
     table = output.table(
         text("Card profile {name}", name=profile.profile),
@@ -86,6 +88,23 @@ def _right(entitlement: EntitlementSection) -> str:
     often = "once" if entitlement.period == "once" else f"a {entitlement.period}"
     start = f"; from {entitlement.start}" if entitlement.start else ""
     return f"{entitlement.benefit_class}: {entitlement.limit} {often}{start}{'; with PIN' if entitlement.pin else ''}"
+
+
+def _stripe(profile: Profile) -> tuple[tuple[str, str], ...]:
+    """What stands on the magnetic stripe; nothing for cards without one."""
+    if profile.payment and (bank := profile.payment.stripe):
+        cvv, icvv = (rule.key if rule else "none" for rule in (bank.cvv, bank.icvv))
+        return (
+            ("magnetic stripe", f"tracks {_listed(bank.tracks)} with the account number"),
+            ("verification values", f"CVV {cvv}, iCVV {icvv}"),
+        )
+    if member := profile.member.stripe:
+        return (("magnetic stripe", f"tracks {_listed(member.tracks)} with the {member.number} number"),)
+    return ()
+
+
+def _listed(tracks: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(tracks)))
 
 
 def _payment(payment: PaymentApplication | None) -> tuple[tuple[str, str], ...]:

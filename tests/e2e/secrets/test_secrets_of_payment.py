@@ -39,8 +39,11 @@ LONG_PINS = {
     "pin: {digits: 6, tries: 3}\n\npayment": "pin: {digits: 12, tries: 3}\n\npayment",
     "pin: {digits: 6, tries: 3}  # random": "pin: {digits: 12, tries: 3}  # random",
 }
+STRIPE = {"stripe: null  ": "stripe: {}  "}
+"""Tracks with the account number and verification values, prepared and sent to the bank."""
+ELSEWHERE = ("--body", "elsewhere")
 WRONG_PIN = "975310864213"
-CONTAINERS = ("zmk", "zmk-sm4", "seal", "index")
+CONTAINERS = ("zmk", "zmk-sm4", "seal", "index", "pay-cvk")
 
 
 @dataclass
@@ -81,6 +84,9 @@ def plant(spy: LeakSearch, dossiers: list[Dossier]) -> None:
             spy.plant_bytes(f"UDK {name} {cipher} {sequence}", key)
     for dossier in dossiers:
         assert dossier.payment is not None
+        for number, track in enumerate(dossier.stripe, 1):
+            if track:
+                spy.plant_text(f"track {number}", track[-20:])
         for application in (dossier.member, dossier.payment):
             for part in application.parts:
                 if isinstance(part.value, Sealed) and part.number != 0x0501:
@@ -99,7 +105,7 @@ def plant_sealed(spy: LeakSearch, name: str, part: Any) -> None:
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     root, spy = tmp_path_factory.mktemp("payment"), LeakSearch()
-    cli, batch = new_bank_issuer(root, BOTH_ALGORITHMS | LONG_PINS, Recorder)
+    cli, batch = new_bank_issuer(root, BOTH_ALGORITHMS | LONG_PINS | STRIPE, Recorder)
     assert isinstance(cli, Recorder)
     stock, exported = root / "stock", [root / "to-bank.dp", root / "again.dp"]
     assert len(list(make_stock(stock, 3, CardConfig(blank())))) == 3
@@ -108,14 +114,15 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
         cli.ok("batch", "prepare", batch)
         [stored] = registry.dossiers.stored(batch)
         opened = [Dossier.decode(custody().open(stored.sealed).reveal())]
+        assert [bool(track) for track in opened[0].stripe] == [True, True, False]
         number = stored.card_number
         cli.ok("dossier", "export", batch, exported[0])
         bank_file(cli, batch, number, exported[0])
         cli.ok("dossier", "import", batch, exported[0])
         cli.ok("dossier", "export", batch, exported[1], "--transport", "zmk-sm4")
-        cli.run("perso", "run", batch, "--reader", f"sim:{stock}?fault=corrupt:15", "--tries", 1)
+        cli.run("perso", "run", batch, "--reader", f"sim:{stock}?fault=corrupt:15", "--tries", 1, *ELSEWHERE)
         cli.run("batch", "prepare", batch)
-        cli.ok("perso", "run", batch, "--reader", f"sim:{stock}")
+        cli.ok("perso", "run", batch, "--reader", f"sim:{stock}", *ELSEWHERE)
         opened += [Dossier.decode(custody().open(s.sealed).reveal()) for s in registry.dossiers.stored(batch)]
         log = (cli.data / "membercard.db-wal").read_bytes()
         assert registry.batches.accounts(batch).verified == 1

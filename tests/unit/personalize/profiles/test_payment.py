@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from membercard import language
+from membercard.commands.issuing.profile import _stripe as stripe_rows
 from personalize.errors import ProfileError
 from personalize.payment.linter import RULES
 from personalize.profiles.payment import PaymentApplication
@@ -91,3 +94,32 @@ def test_a_profile_of_before_stripes_keeps_its_digest() -> None:
     striped = parse_profile(MINIMAL + "  stripe: {}\n", "striped")
     assert striped.digest != parse_profile(MINIMAL, "minimal").digest
     assert striped.model_dump()["payment"]["stripe"]["tracks"] == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ("", ()),
+        ("payment:\n  pan: {prefix: '62109713'}\n", ()),
+        (
+            "payment:\n  pan: {prefix: '62109713'}\n  stripe: {tracks: [2, 1], icvv: null}\n",
+            (
+                ("magnetic stripe", "tracks 1, 2 with the account number"),
+                ("verification values", "CVV pay-cvk, iCVV none"),
+            ),
+        ),
+        (
+            "member: {stripe: {number: member}}\n",
+            (("magnetic stripe", "tracks 2 with the member number"),),
+        ),
+    ],
+)
+def test_profile_check_says_what_the_stripe_has(lines: str, shown: tuple[tuple[str, str], ...]) -> None:
+    head, _, _ = MINIMAL.partition("payment:")
+    rows = stripe_rows(parse_profile(head + lines, "own.yaml"))
+    assert rows == shown
+    language.choose(language.Language.CHINESE)
+    try:
+        assert all(re.search("[一-鿿]", language.sentence(text)) for row in rows for text in row)
+    finally:
+        language.choose(None)
