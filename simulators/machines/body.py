@@ -153,8 +153,11 @@ class MachineBody:
 
     @property
     def card(self) -> Path | None:
-        """The file of the card inside."""
-        return next((path for path in sorted(self._inside.iterdir()) if path.suffix == SUFFIX), None)
+        """The file of the card inside. Raises ReaderFault."""
+        try:
+            return next((path for path in sorted(self._inside.iterdir()) if path.suffix == SUFFIX), None)
+        except OSError as error:
+            raise ReaderFault(f"reading {self._inside}: {error.strerror}") from error
 
     @property
     def place(self) -> BodyPlace:

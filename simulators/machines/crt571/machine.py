@@ -188,12 +188,11 @@ class SimulatedCrt571:
                     self._times.after(seconds, self._step)
                     return
         except StopIteration as done:
-            answer = success(self.options.address, self._command, self._commands.state, done.value)
+            answer = self._success(done.value)
         except CommandFailed as failed:
             answer = self._failure(failed.code)
         except TransportError as error:
-            self._report(str(error))
-            answer = self._failure(LACKING)
+            answer = self._broken(error)
         if self._cut_short or not self.powered:
             return
         tear, page = self._faults.tear, self._faults.page
@@ -202,6 +201,17 @@ class SimulatedCrt571:
             self._cut(page.seconds)
             return
         self._finish(answer)
+
+    def _success(self, data: bytes) -> bytes:
+        try:
+            return success(self.options.address, self._command, self._commands.state, data)
+        except TransportError as error:
+            return self._broken(error)
+
+    def _broken(self, error: TransportError) -> bytes:
+        """The answer where directories of cards cannot be read or written."""
+        self._report(str(error))
+        return self._failure(LACKING)
 
     def _failure(self, code: str) -> bytes:
         return failure(self.options.address, self._command, code, self.options.failure_letter)

@@ -211,3 +211,14 @@ def test_the_power_fails_in_the_middle_of_a_page(start: Start, page: int) -> Non
     host.initialize()
     assert data_of(host.exchange(COLD))
     assert data_of(host.exchange(INITIALIZE_UPDATE))[-2] == 0x61
+
+
+def test_a_stock_that_went_away_is_a_failure_and_a_line_says_so(stock: Path) -> None:
+    lines: list[str] = []
+    host = Host(SimulatedCrt571(MachineBody.at_stock(stock, "m"), clock=VirtualClock(), report=lines.append))
+    host.initialize()
+    stock.rename(stock.with_name("elsewhere"))
+    assert code_of(host.exchange(STATUS)) == "03"
+    assert code_of(host.exchange(CONTACTS)) == "03"
+    assert len(lines) == 2
+    assert str(stock) in lines[0]
