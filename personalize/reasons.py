@@ -115,6 +115,7 @@ class RejectCode(StrEnum):
     MACHINE_FEEDER_EMPTY = "machine-feeder-empty"
     MACHINE_FEEDER_FULL = "machine-feeder-full"
     MACHINE_FEED = "machine-feed"
+    MACHINE_EXIT = "machine-exit"
     MACHINE_REJECT_FULL = "machine-reject-full"
     MACHINE_MOVED_BY_HAND = "machine-moved-by-hand"
     MACHINE_CARD_LEFT = "machine-card-left"

@@ -64,7 +64,7 @@ class CardHandling:
         there = _cause_is_there(fault.code, machine.status())
         if there or (there is None and self._monotonic() < self._clear_at):
             raise fault
-        if fault.code is not MachineFaultCode.FEEDER_EMPTY:
+        if fault.code not in (MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.EXIT):
             try:
                 machine.clear()
             except MachineFault as another:
@@ -136,6 +136,8 @@ def _cause_is_there(code: MachineFaultCode, status: MachineStatus) -> bool | Non
     match code:
         case MachineFaultCode.FEEDER_EMPTY if status.place is MachinePlace.NONE and status.feeder is not Supply.UNKNOWN:
             return status.feeder is Supply.EMPTY
+        case MachineFaultCode.EXIT:
+            return status.place is MachinePlace.EXIT
         case MachineFaultCode.REJECT_FULL:
             return status.reject_full
         case MachineFaultCode.COVER:

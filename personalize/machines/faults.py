@@ -17,6 +17,8 @@ class MachineFaultCode(StrEnum):
     FEEDER_FULL = "machine-feeder-full"
     FEED = "machine-feed"
     """A card did not come out of the feeder."""
+    EXIT = "machine-exit"
+    """A finished card waits in the exit slot, and none can follow it."""
     REJECT_FULL = "machine-reject-full"
     MOVED_BY_HAND = "machine-moved-by-hand"
     CARD_LEFT = "machine-card-left"
@@ -53,6 +55,7 @@ REMEDIES: Final[dict[MachineFaultCode, str]] = {
     MachineFaultCode.FEEDER_EMPTY: "put blank cards into the feeder",
     MachineFaultCode.FEEDER_FULL: "take cards out of the feeder until it closes",
     MachineFaultCode.FEED: "fan the cards of the feeder, set its gauge, and clear the fault",
+    MachineFaultCode.EXIT: "take the finished card out of the exit slot",
     MachineFaultCode.REJECT_FULL: "empty the reject bin, count its cards, and clear the fault",
     MachineFaultCode.MOVED_BY_HAND: "leave the card where it is, and clear the fault; the line then asks the chip",
     MachineFaultCode.CARD_LEFT: "clear the fault; the line then asks the chip which card it is",
@@ -78,7 +81,8 @@ REMEDIES: Final[dict[MachineFaultCode, str]] = {
 
 WAITS_FOR_A_PERSON: Final = frozenset(
     {
-        *(MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.FEEDER_FULL, MachineFaultCode.REJECT_FULL),
+        *(MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.FEEDER_FULL, MachineFaultCode.EXIT),
+        MachineFaultCode.REJECT_FULL,
         *(MachineFaultCode.COVER, MachineFaultCode.RIBBON, MachineFaultCode.CLEANING, MachineFaultCode.COUNTER),
     }
 )

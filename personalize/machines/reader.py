@@ -45,16 +45,16 @@ class MachineReader:
         """Take a card from the feeder, or wait for one that a person inserts, and move it to the contact station. With
         a timeout of 0 nothing is fed: True where a card is inside.
 
-        Raises MachineFault; FEEDER_EMPTY where a feeder has none left.
+        Raises MachineFault; FEEDER_EMPTY where a feeder has none left, EXIT where a card has to be taken first.
         """
         machine = self.machine
         if timeout == 0:
             present = machine.status().place not in (MachinePlace.NONE, MachinePlace.EXIT)
         else:
             present = machine.take(timeout)
-            # A card that was given out may have to be taken first.
-            if not present and machine.abilities.feeds and machine.status().place is not MachinePlace.EXIT:
-                raise MachineFault(machine.name, MachineFaultCode.FEEDER_EMPTY)
+            if not present and machine.abilities.feeds:
+                waits = machine.status().place is MachinePlace.EXIT
+                raise MachineFault(machine.name, MachineFaultCode.EXIT if waits else MachineFaultCode.FEEDER_EMPTY)
         if present:
             machine.to_chip()
         return present

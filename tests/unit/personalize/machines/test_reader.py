@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 import pytest
 
 from personalize.machines.faults import MachineFault, MachineFaultCode
-from personalize.machines.protocols import MachineAbilities
+from personalize.machines.protocols import MachineAbilities, MachinePlace, MachineStatus
 from personalize.machines.reader import MachineReader, machine_of
 from reader_service.readers.worker import ReaderSession
 from simulators.card.config import CardConfig, ProductionData
@@ -64,6 +64,10 @@ def test_an_empty_feeder_is_a_fault_and_an_empty_slot_is_none(
     with pytest.raises(MachineFault) as raised:
         MachineReader(machine).wait_for_card(1.0)
     assert raised.value.code is MachineFaultCode.FEEDER_EMPTY
+    monkeypatch.setattr(machine, "status", lambda: MachineStatus(MachinePlace.EXIT))
+    with pytest.raises(MachineFault) as raised:
+        MachineReader(machine).wait_for_card(1.0)
+    assert raised.value.code is MachineFaultCode.EXIT
     machine.abilities = MachineAbilities(feeds=False)
     assert not MachineReader(machine).wait_for_card(1.0)
 
