@@ -147,7 +147,8 @@ class MachineBody:
         self.save()
 
     def save(self) -> None:
-        self.record.store(self.directory / _RECORD)
+        with self.lock:
+            self.record.store(self.directory / _RECORD)
 
     # -- sensors ------------------------------------------------------------------------------------------------------
 
