@@ -1,11 +1,12 @@
 """The driver of the CRT-571 against the simulated machine: each was written from the facts alone.
 
-Time is the machine's, which passes at once, but for the last test, where the machine is at a pseudo-terminal.
+Time is the machine's, which passes at once, but for the last tests, where the machine is at a port.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,16 +24,18 @@ from simulators.machines.crt571.options import Crt571Options, ResetAnswer
 from simulators.machines.faults import WireFault, WireFaults
 from simulators.machines.link import MemoryLine
 from simulators.machines.port import DevicePort
+from simulators.machines.tcp import TcpPort
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import OK, Command, Disposition, LinkProtocol, Response, stack
 from terminal.errors import CardGone, NoCard, TransportError
 from tests.support.thorough import repeats
+from tests.support.waiting import eventually
 
 OUTPUT, REJECT = MachineBin.OUTPUT, MachineBin.REJECT
 GET_CPLC = Command(0x80, 0xCA, 0x9F, 0x7F, ne=45)
 SELECT = Command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex("A000000151000000"), ne=256)
 USUAL = Crt571Options()
-IMPATIENT = "answer=5&settle=2"
+IMPATIENT, PATIENT = "answer=5&settle=2", "ack=60&answer=60"
 COMMANDS = 11
 """Of one passage: initialization and two texts; status, move, reset, two APDUs; status, power off, move."""
 
@@ -358,14 +361,21 @@ def test_a_power_cut_in_the_memory_of_the_chip_is_a_named_fault(start: Start) ->
     assert stack(station.driver.reader.connect()).send(SELECT).sw == OK
 
 
-def test_the_driver_opens_a_machine_at_a_port_by_its_url(tmp_path: Path) -> None:
+@pytest.fixture
+def real(tmp_path: Path) -> SimulatedCrt571:
+    """A machine with one blank whose moves take a tenth of a second, and which sends an answer damaged at first."""
     list(make_stock(tmp_path / "stock", 1, CardConfig(blank(), protocol=LinkProtocol.T0)))
-    body = MachineBody.at_stock(tmp_path / "stock", "crt", BodyManner(seconds=0.05))
-    plan = WireFaults([WireFault.parse("check:6"), WireFault.parse("lose-in:40")])
-    with DevicePort(SimulatedCrt571(body, Crt571Options(gap=0.1), faults=plan, clock=WallClock())) as far:
-        machine = open_machine(f"{far.port}?ack=0.3&settle=0.2&gap=0.05")
+    body = MachineBody.at_stock(tmp_path / "stock", "crt", BodyManner(seconds=0.1))
+    return SimulatedCrt571(body, faults=WireFaults([WireFault.parse("check:6")]), clock=WallClock())
+
+
+@pytest.mark.parametrize("port", [DevicePort, TcpPort])
+def test_the_driver_opens_a_machine_by_its_url(real: SimulatedCrt571, port: type[DevicePort | TcpPort]) -> None:
+    with port(real) as far:
+        device = far.port if isinstance(far, DevicePort) else f"tcp://{far.host}:{far.port}"
+        machine = open_machine(f"{device}?{PATIENT}")
         try:
-            assert machine.take(5)
+            assert machine.take(60)
             assert machine.reader.wait_for_card(0)
             card = machine.reader.connect()
             assert (card.protocol, stack(card).send(SELECT).sw) == (LinkProtocol.T0, OK)
@@ -374,4 +384,17 @@ def test_the_driver_opens_a_machine_at_a_port_by_its_url(tmp_path: Path) -> None
             assert machine.status().counters == {"rejected": 1}
         finally:
             machine.close()
-    assert len(list(body.bins["reject"].glob("*.card"))) == 1
+    assert len(list(real.body.bins["reject"].glob("*.card"))) == 1
+
+
+def test_the_machine_tells_its_status_during_a_move_and_is_closed_while_it_waits(real: SimulatedCrt571) -> None:
+    with DevicePort(real) as far, ThreadPoolExecutor(1) as lane:
+        machine = open_machine(f"{far.port}?{PATIENT}")
+        taking = lane.submit(machine.take, None)
+        assert eventually(lambda: machine.status().place is MachinePlace.CHIP)
+        assert taking.result()
+        machine.give(OUTPUT)
+        waiting = lane.submit(machine.take, None)
+        assert machine.status().feeder is Supply.EMPTY
+        machine.close()
+        assert waiting.result() is False

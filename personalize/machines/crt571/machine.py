@@ -148,7 +148,8 @@ class Crt571Machine:
         until = None if timeout is None else self._now() + timeout
         while not self._ended.is_set():
             with self._lock:
-                if self._take_now():
+                # It may have been closed while this thread waited for the lock.
+                if not self._ended.is_set() and self._take_now():
                     return True
             left = _POLL if until is None else min(_POLL, until - self._now())
             if left <= 0:

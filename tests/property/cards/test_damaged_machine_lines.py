@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalize.machines.crt571.conversation import Crt571Conversation
+from personalize.machines.crt571.frames import MachineOrder
 from personalize.machines.crt571.machine import Crt571Machine
 from personalize.machines.crt571.options import Crt571Settings
+from personalize.machines.faults import OUT_OF_SIGHT, MachineFault
 from personalize.machines.protocols import MachineBin, MachinePlace
 from terminal.errors import TransportError
-from tests.support.machines.crt571_line import CardMover, LineMishap, ModelLink
+from tests.support.machines.crt571_line import CardMover, LineMishap, ModelLink, ScriptedLink, framed
 from tests.support.thorough import repeats
 
 OPTIONS = Crt571Settings()
@@ -34,6 +37,18 @@ class Passage:
 
 def answer_to(apdu: bytes) -> bytes:
     return apdu[::-1] + b"\x90\x00"
+
+
+class ChattyLink(ScriptedLink):
+    """Sends its replies to whatever the host writes."""
+
+    def __init__(self, replies: tuple[bytes | float, ...]) -> None:
+        super().__init__()
+        self._replies.extend(replies)
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
 
 
 def passage(commands: list[bytes], bin: MachineBin, mishap: LineMishap | None = None) -> Passage:
@@ -74,7 +89,7 @@ commands = st.lists(st.binary(min_size=4, max_size=60).map(lambda raw: raw + b"\
 """No command ends in 03: see the last test."""
 
 
-@settings(max_examples=repeats(150, 6000))
+@settings(max_examples=repeats(100, 6000))
 @given(commands=commands, bin=st.sampled_from(MachineBin), data=st.data())
 def test_a_damaged_byte_moves_no_card_and_executes_no_command_twice(
     commands: list[bytes], bin: MachineBin, data: st.DataObject
@@ -108,6 +123,34 @@ def test_each_byte_of_one_passage(kind: str) -> None:
             one.machine.give(MachineBin.REJECT)
             assert (one.mover.out, one.mover.rejected, one.mover.fed) == (0, 1, 1)
     assert faults <= ({"MachineFault"} if kind != "late" else set())
+
+
+replies = st.lists(
+    st.one_of(
+        st.floats(0, 30),
+        st.binary(max_size=20),
+        st.sampled_from([b"\x06", b"\x15", b"\x04", b"\xf2", framed("50", "32", "31", "323230")]),
+    ),
+    max_size=12,
+).map(tuple)
+
+
+@settings(max_examples=repeats(50, 5000))
+@given(replies=replies, asking=st.booleans())
+def test_whatever_a_machine_sends_ends_in_its_answer_or_a_named_fault(
+    replies: tuple[bytes | float, ...], asking: bool
+) -> None:
+    link = ChattyLink(replies)
+    conversation = Crt571Conversation(link, "machine", OPTIONS, link.now)
+    order = MachineOrder(0x32, 0x31)
+    try:
+        answer = conversation.query(order) if asking else conversation.exchange(order)
+        ended = answer.sensors.decode()
+    except MachineFault as fault:
+        ended = fault.code
+    assert ended in {"220", *OUT_OF_SIGHT}
+    assert link.sent.count(order.encode(0)) <= (3 if asking else 1)
+    assert link.clock < 400
 
 
 def test_a_doubled_byte_of_a_command_that_ends_in_03_may_stay_unseen() -> None:
