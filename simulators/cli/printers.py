@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from terminal.apdu import CardSlot
 
 
+_STRIPE_ERRORS = {"W": "WRITE", "K": "CHECKSUM", "D": "DATA"}
+_BADLY = "bad "
+
+
 class RibbonChoice(StrEnum):
     K = "k"
     KO = "ko"
@@ -182,7 +186,7 @@ def _persons(
     printer: EvolisPrinter,
     report: Callable[[str], None],
 ) -> None:
-    """Do what persons at the printer do: also ``ribbon KIND [PRINTS]``, ``misfeed``, ``clean``."""
+    """Do what persons at the printer do: also ``ribbon KIND [PRINTS]``, ``misfeed``, ``clean``, ``stripe W``."""
     for line in process.lines():
         try:
             done = _at_printer(line.split(), printer) or act(line, body, machine)
@@ -200,6 +204,10 @@ def _at_printer(words: list[str], printer: EvolisPrinter) -> bool:
             printer.misfeeds += 1
         case ["clean"]:
             printer.clean()
+        case ["stripe", letter] if letter in _STRIPE_ERRORS:
+            from simulators.machines.evolis.answers import PrinterError
+
+            printer.encoder.next_error = PrinterError[_STRIPE_ERRORS[letter]]
         case _:
             return False
     return True
@@ -233,7 +241,8 @@ def msr605(
 ) -> None:
     """Run an MSR605 or MSR606 stripe writer at a serial port, until Ctrl-C.
 
-    Each line of standard input is a card file that is swiped. Its stripe lies beside the card file.
+    Each line of standard input is a card file that is swiped, badly with the word bad before it. Its stripe lies beside
+    the card file.
 
     Example: membercard sim machine msr605 --serial stripe-1 --swipe chip-1.card
     """
@@ -256,12 +265,13 @@ def _swipe_typed(machine: SimulatedMsr605, report: Callable[[str], None]) -> Non
     if not line:
         sys.stdin.close()
         return
-    card = Path(line.strip())
+    bad = line.startswith(_BADLY)
+    card = Path(line.strip().removeprefix(_BADLY))
     if not card.is_file():
         report(f"there is no card file {card}")
         return
     try:
-        noticed = machine.swipe(card)
+        noticed = machine.swipe(card, bad=bad)
     except TransportError as error:
         report(str(error))
         return

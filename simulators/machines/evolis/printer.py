@@ -81,7 +81,8 @@ class EvolisPrinter:
         self._answers = Answers(self.manner)
         self._recovers = True
         self._reset()
-        self._offer()
+        with contextlib.suppress(TransportError):  # a card file that cannot be read: the reader inside sees no card
+            self._offer()
 
     def power_off(self) -> None:
         """Also in the middle of a move, whose generator is closed then, and of a command of the chip."""
@@ -93,15 +94,16 @@ class EvolisPrinter:
     def execute(self, command: HostCommand) -> Work:
         """Do one command: yields seconds until it goes on, and returns the bytes of the answer."""
         try:
-            text = yield from self._run(command)
+            try:
+                text = yield from self._run(command)
+            finally:
+                self.settings.save()
         except PrinterRefusal as refusal:
             return self.refused(refusal.error)
         except BodyStopped as stopped:
             return self.refused(_OF_BODY.get(stopped.fault, PrinterError.TIMEOUT))
         except TransportError:  # a file of the card cannot be read or written: the mechanics of a virtual card
             return self.refused(PrinterError.TIMEOUT)
-        finally:
-            self.settings.save()
         if command.name != "Rlr":
             self._last = "NEED CLEANING" if self.cleaning_due else OK
         return self._answers.done(text)

@@ -56,11 +56,17 @@ def test_a_printer_prints_rejects_and_runs_out_of_ribbon(tmp_path: Path) -> None
             assert [ask(link, command, 1) for command in (b"Sis", b"Ss", panel, b"Ser")] == [b"\x06"] * 4
             assert [ask(link, b"Ss", 1), ask(link, panel, 2)] == [b"\x06", b"\x15R"]
             with (stock / "machines" / "evolis" / "control").open("w") as control:
-                control.write("ribbon k 5\nclean\nmisfeed\nnonsense\n")
-            assert [line_of(process) for _ in range(4)] == [
-                "done: ribbon k 5\n", "done: clean\n", "done: misfeed\n", "nothing to do for: nonsense\n"
+                control.write("ribbon k 5\nclean\nmisfeed\nstripe W\nnonsense\n")
+            assert [line_of(process) for _ in range(5)] == [
+                "done: ribbon k 5\n", "done: clean\n", "done: misfeed\n", "done: stripe W\n",
+                "nothing to do for: nonsense\n",
             ]  # fmt: skip
-            assert [ask(link, command, 1) for command in (b"Scs", b"Se")] == [b"\x06"] * 2
+            assert [ask(link, b"Scs", 1), ask(link, b"Dm;2;12", 1), ask(link, b"Smw", 2)] == [
+                b"\x06",
+                b"\x06",
+                b"\x15W",
+            ]
+            assert ask(link, b"Se", 1) == b"\x06"
             assert ask(link, b"Sis", 2) == b"\x15F"
         assert "disconnected" in line_of(process)
         process.send_signal(signal.SIGTERM)
@@ -93,7 +99,7 @@ def test_a_stripe_writer_reads_the_cards_that_are_swiped(tmp_path: Path) -> None
             assert answer == expected
         os.close(handle)
         assert line_of(process) == "chip-1.card was swiped\n"
-        process.stdin.write(f"{card}\nnowhere.card\n")
+        process.stdin.write(f"{card}\nbad nowhere.card\n")
         process.stdin.close()
         assert line_of(process) == "chip-1.card was swiped, and no command waits for a card\n"
         assert line_of(process) == "there is no card file nowhere.card\n"

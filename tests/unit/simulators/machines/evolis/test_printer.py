@@ -10,7 +10,7 @@ from simulators.machines.body import BodyFault
 from simulators.machines.evolis.answers import PrinterError
 from simulators.machines.record import BodyPlace
 from simulators.machines.stripe.stripe import StripeFile
-from terminal.errors import CardGone, NoCard
+from terminal.errors import CardGone, NoCard, ReaderFault
 from tests.unit.simulators.machines.evolis.conftest import PrinterBench
 
 Open = Callable[..., PrinterBench]
@@ -268,3 +268,23 @@ def test_counters_ribbon_and_the_card_inside_outlast_the_process(bench: Open) ->
     assert second.reader.wait_for_card(0), "the card lies under the contacts still"
     second.done("Ser")
     assert (second.cards("output"), second.cards("reject")) == (["chip-01.card"], ["chip-02.card"])
+
+
+def test_a_record_of_another_machine_is_a_fault(bench: Open) -> None:
+    opened = bench()
+    opened.body.record.settings = {"printed": "many"}
+    opened.body.save()
+    with pytest.raises(ReaderFault, match="is no record of a machine"):
+        bench()
+
+
+def test_what_cannot_be_written_down_is_a_time_out(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = bench()
+
+    def full() -> None:
+        raise ReaderFault("writing machine.json: no space left")
+
+    monkeypatch.setattr(opened.printer.settings, "save", full)
+    assert opened.ask("Rfv") == b"\x15T"
+    monkeypatch.undo()
+    assert opened.ask("Rfv") == b"\x061846\r"
