@@ -85,6 +85,12 @@ TABLE: Final = (
         "What cards will be given: shown, compared, exchanged with a bank.",
     ),
     Listed("face", "issuing.face", HelpPanel.ISSUING, "The printed face: card designs, proofs, and members' photos."),
+    Listed(
+        "machine",
+        "issuing.machine",
+        HelpPanel.ISSUING,
+        "Card issuing machines and card printers: state, moves, a test card.",
+    ),
     Listed("perso", "issuing.perso", HelpPanel.ISSUING, "Personalize cards over one or many readers."),
     Listed(
         "box",

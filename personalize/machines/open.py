@@ -11,6 +11,11 @@ from terminal.errors import ReaderNotFound
 GROUP = "personalize.machines"
 
 
+def schemes() -> list[str]:
+    """The schemes of machine URLs that drivers of this installation have."""
+    return sorted(point.name for point in entry_points(group=GROUP))
+
+
 def open_machine(url: str) -> CardMachine:
     """The machine that ``url`` names, as ``crt571:/dev/ttyUSB0``: any scheme of the entry-point group
     ``personalize.machines`` (a factory ``open_machine(rest) -> CardMachine``).

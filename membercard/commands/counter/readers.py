@@ -1,8 +1,9 @@
-"""`membercard readers`: list and watch PC/SC readers."""
+"""`membercard readers`: list readers and serial ports, and watch PC/SC readers."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from json import dumps
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ import typer
 from membercard import output, settings, signals
 from membercard.language import sentence, text
 from terminal.apdu import Atr, ReaderEvent, ReaderInfo, list_readers, watch_readers
-from terminal.errors import AtrError
+from terminal.apdu.serial.port import serial_ports
+from terminal.apdu.serial.ports import SerialPortInfo
+from terminal.errors import AtrError, ReaderFault
 
 app = typer.Typer()
 
@@ -20,16 +23,24 @@ app = typer.Typer()
 def list_(json: output.Json = False) -> None:
     """List the connected readers, with the URL for --reader and the card in each.
 
-    Exit code 3 when the PC/SC service is not running.
+    Serial ports are listed too: a reader without a driver may be at one. Exit code 3 when the PC/SC service is not
+    running.
     """
-    readers = list_readers()
+    ports = serial_ports()
+    try:
+        readers = list_readers()
+    except ReaderFault:
+        _show_ports(ports, json)
+        raise
     if json:
-        output.as_json([_info(reader) for reader in readers])
-    elif not readers:
+        output.as_json([_info(reader) for reader in readers] + [_port_info(port) for port in ports])
+        return
+    if not readers:
         output.say("No reader is plugged in. Virtual cards need none: use --reader sim:CARDFILE.")
     else:
         rows = [(r.index, r.url, sentence(_card(r)), text("in use") if r.busy else text("free")) for r in readers]
         output.show(output.table("Readers", ("#", "--reader", "card", "state"), rows, right=("#",)))
+    _show_ports(ports, json)
 
 
 @app.command("watch")
@@ -53,6 +64,16 @@ def watch(
         stop.set()  # Ctrl-C and SIGTERM end a watch; they are no fault.
     finally:
         timer.cancel()
+
+
+def _show_ports(ports: Sequence[SerialPortInfo], json: bool) -> None:
+    if ports and not json:
+        rows = [(port.url, port.description, port.hardware) for port in ports]
+        output.show(output.table("Serial ports", ("--reader", "description", "hardware"), rows))
+
+
+def _port_info(port: SerialPortInfo) -> dict[str, Any]:
+    return {"name": port.device, "url": port.url, "description": port.description, "hardware": port.hardware}
 
 
 def _info(reader: ReaderInfo) -> dict[str, Any]:

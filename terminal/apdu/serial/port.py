@@ -25,6 +25,7 @@ from serial.tools import list_ports
 
 from terminal.apdu.serial.line import Arrived
 from terminal.apdu.serial.options import PresenceLine, ResetLine, SerialOptions
+from terminal.apdu.serial.ports import SerialPortInfo
 from terminal.errors import ReaderBusy, ReaderFault, ReaderNotFound, TransportError
 
 _TCGETS2, _TCSETSW2 = 0x802C542A, 0x402C542C
@@ -344,3 +345,17 @@ class MachinePort(_Port):
 def _errno(fault: OSError | termios.error) -> int | None:
     code = fault.args[0] if fault.args else None
     return code if isinstance(code, int) else None
+
+
+def serial_ports() -> list[SerialPortInfo]:
+    """The ports that the system has now, by name. One may have no hardware behind it."""
+    present = sorted(list_ports.comports(), key=lambda port: str(port.device))
+    return [SerialPortInfo(port.device, _known(port.description), _hardware(port.vid, port.pid)) for port in present]
+
+
+def _known(description: str | None) -> str:
+    return "" if description in (None, "n/a") else str(description)
+
+
+def _hardware(vendor: int | None, product: int | None) -> str:
+    return "" if vendor is None or product is None else f"{vendor:04x}:{product:04x}"
