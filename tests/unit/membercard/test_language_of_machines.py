@@ -30,7 +30,7 @@ def test_every_remedy_has_its_chinese(code: MachineFaultCode) -> None:
 @pytest.mark.parametrize("error", [*ERRORS, "77"])
 def test_every_error_of_a_crt571_has_its_chinese(error: str) -> None:
     text = sentence(str(MachineFault("/dev/ttyUSB0", *meaning(error))))
-    assert text.startswith("设备 /dev/ttyUSB0：")
+    assert text.startswith("机器 /dev/ttyUSB0：")
     assert f"（错误 {error}）；" in text
     assert not ENGLISH.search(text)
 
@@ -42,17 +42,17 @@ def test_every_error_of_a_crt571_has_its_chinese(error: str) -> None:
         ("command 32 31 was not acknowledged in a readable way", "命令 32 31 的确认无法读取"),
         ("command 32 31 was not received", "命令 32 31 未被收到"),
         ("the answer to command 32 31 is not readable", "对命令 32 31 的应答无法读取"),
-        ("the machine left command 32 31 without an answer", "设备放弃对命令 32 31 的应答"),
+        ("the machine left command 32 31 without an answer", "机器放弃对命令 32 31 的应答"),
         (
             "no answer to command 51 34 within 20 s; whether the card executed the command is not known",
             "20 秒内没有对命令 51 34 的应答；无法确定卡片是否已执行该命令",
         ),
         ("the card did not arrive (sensor 32)", "卡片没有到位（传感器 32）"),
-        ("the error bin is full", "废卡箱已满"),
-        ("no card is inside", "设备内没有卡片"),
-        ("the machine was restarted", "设备重新启动过"),
+        ("the error bin is full", "废卡盒已满"),
+        ("no card is inside", "机器内没有卡片"),
+        ("the machine was restarted", "机器重新启动过"),
     ],
 )
 def test_a_fault_of_the_line_to_a_crt571_is_chinese(detail: str, chinese: str) -> None:
     text = sentence(str(MachineFault("M", MachineFaultCode.LINK, detail)))
-    assert text == f"设备 M：{chinese}；请检查线缆和端口速率"
+    assert text == f"机器 M：{chinese}；请检查线缆和端口速率"
