@@ -98,6 +98,7 @@ TABLE: Final = (
         HelpPanel.ISSUING,
         "Boxes of cards: packed, handed over level by level, signed for.",
     ),
+    Listed("mailers", "issuing.mailers", HelpPanel.ISSUING, "Letters with the PINs of cards, each printed once."),
     Listed(
         "card",
         "counter.card_rights",

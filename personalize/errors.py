@@ -24,7 +24,9 @@
     │   ├── ReadBackError what the chip returned differs from the dossier; carries .field
     │   └── BodySpoiled   stripe or face of a card cannot be made good any more
     ├── LineStopped       a lane or a batch stopped, for a reason that is not a card
-    └── NoChineseFont     a sheet cannot be printed on this machine
+    ├── NoChineseFont     a sheet cannot be printed on this machine
+    ├── LetterPrinterFault    a printer of PIN letters that cannot be used, or that broke off
+    └── LettersUnknown    PIN letters of which nobody knows whether they were printed
 
     ReaderFault (terminal.errors)
     └── StationFault      a machine of the card station failed; carries .code
@@ -196,3 +198,18 @@ class LineStopped(PersonalizeError):
 
 class NoChineseFont(PersonalizeError):
     """This machine has no font with Chinese letters."""
+
+
+class LetterPrinterFault(PersonalizeError):
+    """A printer of PIN letters cannot be used, or it is not known whether it took all of a document."""
+
+
+class LettersUnknown(PersonalizeError):
+    """A job of PIN letters broke off: ``letters`` of a batch were begun, and nobody knows whether they were printed."""
+
+    def __init__(self, batch_id: str, letters: int, cause: str) -> None:
+        super().__init__(
+            f"{letters} PIN letters of batch {batch_id} broke off and are never printed again: destroy what the "
+            f"printer has, then settle each with: membercard mailers spoilt CARD ({cause})"
+        )
+        self.batch_id, self.letters = batch_id, letters

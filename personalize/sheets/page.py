@@ -69,10 +69,12 @@ class PaperSheet:
         align: str = "L",
         bold: bool = False,
         grey: bool = False,
+        shade: int = 0,
         lines: int = 1,
     ) -> None:
         """Write a text into a box, in the middle of its height: on up to ``lines`` lines, in smaller letters where it
-        is too long, and cut off with an ellipsis where these would be too small."""
+        is too long, and cut off with an ellipsis where these would be too small. It is black, in the usual grey, or in
+        a ``shade`` of grey up to 255."""
         plain = self._printable(text)
         while (parts := self._wrapped(plain, width, size)) and size > _LEAST_SIZE:
             if len(parts) <= lines and (len(parts) == 1 or len(parts) * size * _LEADING <= height):
@@ -82,7 +84,7 @@ class PaperSheet:
             parts = [*parts[: lines - 1], self._cut(" ".join(parts[lines - 1 :]), width, size)]
         leading = size * _LEADING
         top = y + (height - leading * len(parts)) / 2
-        self.pdf.set_text_color(110 if grey else 0)
+        self.pdf.set_text_color(110 if grey else shade)
         for number, part in enumerate(parts):
             own = self._width(part, size)
             left = x + {"L": 0.0, "C": (width - own) / 2, "R": width - own}[align]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, select, update
 
-from registry.batches.lookup import batch_on_record, stage_for_update
+from registry.batches.lookup import batch_on_record, stage_for_update, stage_of
 from registry.batches.persons import open_person
 from registry.db.actors import refuse_same_person
 from registry.db.context import RegistryContext, reason_given
@@ -95,9 +95,13 @@ class PinMailers:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
+    def today(self) -> date:
+        """The calendar day for the letters."""
+        return self._context.day(self._context.clock())
+
     def due(self, batch_id: str, *, unit: str = "", card_numbers: Collection[str] = ()) -> list[DueCard]:
         """The living cards of a batch, by unit, box and line, with the letters that they had; of one unit, or of these
-        numbers only. Raises NotOnRecord."""
+        numbers only. Raises NotOnRecord, RegistryConflict for a batch that is closed."""
         chosen = _in_order().where(dossiers.c.batch_id == batch_id, cards.c.state.in_(LIVING))
         if unit:
             chosen = chosen.where(units.c.name == unit)
@@ -105,7 +109,8 @@ class PinMailers:
         had = had.join(dossiers, dossiers.c.id == cards.c.dossier_id).where(dossiers.c.batch_id == batch_id)
         letters: dict[tuple[str, int], set[PinKind]] = {}
         with self._context.read() as conn:
-            batch_on_record(conn, batch_id)
+            if stage_of(conn, batch_id) == "closed":
+                raise _over(batch_id)
             for number, sequence, kind in conn.execute(had):
                 letters.setdefault((number, sequence), set()).add(PinKind(kind))
             return [
@@ -129,8 +134,7 @@ class PinMailers:
             if last_number(conn, PENDING):
                 raise restored()
             if stage != "approved":
-                sentence = f"batch {batch_id} is {stage}: the PINs of its cards are destroyed"
-                raise RegistryConflict(sentence, reason="mailers-over", batch=batch_id)
+                raise _over(batch_id)
             sentence = "PIN letters take two different people"
             refuse_same_person(conn, by, second, sentence)
             now = self._context.clock()
@@ -214,6 +218,11 @@ class PinMailers:
             return None
         chosen = _in_order().add_columns(members).where(*own, dossiers.c.batch_id == batch_id)
         return conn.execute(chosen.where(cards.c.state.in_(LIVING))).one_or_none()
+
+
+def _over(batch_id: str) -> RegistryConflict:
+    sentence = f"batch {batch_id} is closed: the PINs of its cards are destroyed"
+    return RegistryConflict(sentence, reason="mailers-over", batch=batch_id)
 
 
 def _in_order() -> Select[Any]:

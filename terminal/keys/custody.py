@@ -307,6 +307,8 @@ class KeyCustody(Protocol):
         audited before."""
         ...
 
+    def pins_opened(self, purpose: str) -> int: ...
+
     def pin_for_card(
         self,
         keys: Udks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from terminal.keys.table import KEY_BYTES, KeyAuditEntry, KeyRecord, KeyTable, M
 from terminal.names import fold, same_name
 from terminal.secret import Secret
 
+_OPENED = re.compile("([0-9]+) PINs of (.*?), second person .*")
 _CARD = frozenset({Algorithm.TDES, Algorithm.AES128, Algorithm.AES192, Algorithm.AES256})
 _APPLICATION = frozenset({Algorithm.TDES, Algorithm.SM4})
 _SIGN = frozenset({Algorithm.RSA, Algorithm.SM2})
@@ -210,6 +212,11 @@ class KeyManagement:
             count = sum(sealed.key == ref for sealed in pins)
             detail = f"{count} PINs of {purpose}, second person {second}"
             self._note(KeyAuditEntry(self._clock(), by, "open-pins", str(ref), detail), ref)
+
+    def pins_opened(self, purpose: str) -> int:
+        """How many PINs were ever opened for this purpose, by the audit list."""
+        entries = (_OPENED.fullmatch(entry.detail) for entry in self._table.audit if entry.action == "open-pins")
+        return sum(int(entry[1]) for entry in entries if entry is not None and entry[2] == purpose)
 
     def _note(self, entry: KeyAuditEntry, ref: KeyRef) -> None:
         self._change(lambda table: (table.with_entry(entry), table.get(ref).info))

@@ -67,8 +67,8 @@ def test_lines_are_numbers_and_ranges(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("window", sorted(WINDOWS))
-@pytest.mark.parametrize("name", ["阿卜杜热合曼·买买提依明江·阿卜杜热合曼·买买提依明江", "𬱖" * 12])
-def test_the_address_stays_inside_the_window_also_where_the_letter_slips(window: str, name: str) -> None:
+def test_the_address_stays_inside_the_window_also_where_the_letter_slips(window: str) -> None:
+    name = "阿卜杜热合曼·买买提依明江·阿卜杜热合曼·买买提依明江·𬱖𬱖𬱖"
     page = pypdfium2.PdfDocument(carriers(content((LONG, 1), name=name), SENDER, WINDOWS[window]))[1]
     text = page.get_textpage()
     place, point = WINDOWS[window], 72 / 25.4

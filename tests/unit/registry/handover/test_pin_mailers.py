@@ -132,6 +132,8 @@ def test_a_batch_closes_when_its_letters_are_finished(registry: Registry, cards:
     registry.batches.close(BATCH, "李娜", "王芳")
     with pytest.raises(RegistryConflict, match="PINs of its cards are destroyed"):
         begin(registry, cards[0])
+    with pytest.raises(RegistryConflict, match="PINs of its cards are destroyed"):
+        registry.pin_mailers.due(BATCH)
 
 
 def test_a_batch_without_letters_closes_as_before(registry: Registry, cards: list[Card]) -> None:

@@ -121,6 +121,7 @@ def test_pins_are_opened_for_their_letters_by_two_people_and_audited(bank: Memor
     assert (entry.by, entry.action, entry.key) == ("Li Na", "open-pins", "seal/1")
     assert entry.detail == "3 PINs of B20261122-001, second person Wang Fang"
     assert not any(pin in repr(bank.audit()) for pin in pins)
+    assert (bank.pins_opened("B20261122-001"), bank.pins_opened("B20261122-002")) == (3, 0)
 
 
 def test_a_pin_is_opened_once(bank: MemoryCustody) -> None:

@@ -1,0 +1,1 @@
+"""PIN letters: written in memory, sent to a printer, each once; registry.handover.mailers has their rows."""
