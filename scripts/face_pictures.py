@@ -16,10 +16,8 @@ from personalize.face.render import FaceRenderer
 from personalize.face.specimens import specimen_photo, specimen_texts
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "faces"
-COLOURS = 255
-"""The last one of the palette is transparent."""
 GAP = 20
-SCALE = 0.62
+SCALE = 0.55
 SPECIMENS = {"hebei": 2, "beijing": 6, "black": 7}
 """Which of the made-up members each card is of."""
 DAY = date(2026, 12, 1)
@@ -32,11 +30,11 @@ def main() -> None:
         marks = design.for_bank("sample") if "banks/sample.svg" in design.files else design
         number = SPECIMENS[name]
         face = FaceRenderer(marks).render(specimen_texts(number, DAY), specimen_photo(), name)
-        side_by_side(preview_sides(face, design.design)).save(FOLDER / f"{name}.png", transparency=COLOURS)
+        side_by_side(preview_sides(face, design.design)).save(FOLDER / f"{name}.png", optimize=True)
 
 
 def side_by_side(sides: tuple[Image.Image, ...]) -> Image.Image:
-    """The sides beside each other, smaller and in few colours."""
+    """The sides beside each other, smaller."""
     small = [
         one.resize((round(one.width * SCALE), round(one.height * SCALE)), Image.Resampling.LANCZOS) for one in sides
     ]
@@ -45,12 +43,7 @@ def side_by_side(sides: tuple[Image.Image, ...]) -> Image.Image:
     for one in small:
         whole.paste(one, (left, 0))
         left += one.width + GAP
-    paper = Image.new("RGB", whole.size, "#ffffff")
-    paper.paste(whole, (0, 0), whole)
-    few = paper.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
-    few.putpalette([*(few.getpalette() or [])[: 3 * COLOURS], 255, 255, 255])
-    few.paste(COLOURS, (0, 0), whole.getchannel("A").point(lambda value: 0 if value >= 128 else 255))
-    return few
+    return whole
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def _walked(folder: Traversable, before: str) -> Iterator[tuple[str, Traversable
     for one in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if one.is_dir():
             yield from _walked(one, f"{before}{one.name}/")
-        elif not one.name.startswith("."):
+        elif one.is_file() and not one.name.startswith("."):
             yield f"{before}{one.name}", one
 
 

@@ -15,6 +15,9 @@ from personalize.face.geometry import POINT, dots
 _STEP: Final = 0.25
 """Points by which a text becomes smaller."""
 _LEADING: Final = 1.25
+"""Ems from line to line."""
+_LINE: Final = 1.2
+"""Ems that a single line needs for all of its letters."""
 _MIDDLE: Final = 0.36
 """How far above the baseline the middle of letters is, in ems: half of a capital, and nearly that of an ideograph."""
 _CLOSING: Final = "，。、；：）》」』·"
@@ -37,8 +40,9 @@ def fit(field: TextField, chain: FontChain, text: str) -> FittedText | None:
     size = field.size
     while True:
         lines = _wrapped(field, chain, text, width, size)
-        high = len(lines) == 1 or len(lines) * size * POINT * _LEADING <= height
-        if len(lines) <= field.lines and high and all(_width(field, chain, one, size) <= width for one in lines):
+        high = size * POINT * (_LINE if len(lines) == 1 else len(lines) * _LEADING)
+        wide = max(_width(field, chain, one, size) for one in lines)
+        if len(lines) <= field.lines and high <= height and wide <= width:
             return FittedText(tuple(lines), size)
         if size <= field.floor:
             return None
@@ -54,7 +58,7 @@ def mask_of(field: TextField, chain: FontChain, fitted: FittedText) -> Image.Ima
     for number, line in enumerate(fitted.lines):
         middle = mask.height / 2 + (number - (len(fitted.lines) - 1) / 2) * size * _LEADING
         free = mask.width - _width(field, chain, line, fitted.size)
-        x = {"left": 0.0, "center": free / 2, "right": free}[field.align]
+        x = {"left": 0.0, "center": free / 2, "right": free}[field.align] + dots(field.bold) / 2
         for part in line if field.spacing else (line,):
             for font, run in chain.runs(part, size):
                 draw.text((x, middle + size * _MIDDLE), run, 255, font, "ls", stroke_width=dots(field.bold) / 2)
@@ -100,7 +104,7 @@ def _shaded(component: int) -> list[int]:
 
 def _width(field: TextField, chain: FontChain, text: str, size: float) -> float:
     """Dots of one line."""
-    return chain.width(text, size * POINT) + dots(field.spacing) * max(0, len(text) - 1)
+    return chain.width(text, size * POINT) + dots(field.spacing) * max(0, len(text) - 1) + dots(field.bold)
 
 
 def _wrapped(field: TextField, chain: FontChain, text: str, width: int, size: float) -> list[str]:

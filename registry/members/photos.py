@@ -11,9 +11,9 @@ from sqlalchemy import Select, delete, exists, func, insert, select
 
 from registry.batches.lookup import members_without_dossier, stage_of
 from registry.batches.persons import open_person
-from registry.db.context import UNNAMED_ACTOR, RegistryContext
+from registry.db.context import UNNAMED_ACTOR, RegistryContext, reason_given
 from registry.db.tables import dossiers, members, photos, roster_rows, units
-from registry.errors import RegistryConflict
+from registry.errors import NotOnRecord, RegistryConflict
 from registry.person import Person
 
 
@@ -80,6 +80,18 @@ class Photos:
             ]
             conn.execute(insert(photos), rows)
             self._context.audit(conn, by, "photos.store", f"batch:{batch_id}", photos=len(pictures))
+
+    def remove(self, member_number: str, *, by: str, reason: str) -> None:
+        """Delete the photo of a member, as the member may ask for. Raises NotOnRecord for a member without one,
+        RegistryConflict without a reason."""
+        why = reason_given(reason)
+        with self._context.write() as conn:
+            of_member = select(members.c.id).where(members.c.member_number == member_number)
+            member_id = conn.execute(of_member).scalar_one_or_none()
+            if conn.execute(delete(photos).where(photos.c.member_id == member_id)).rowcount == 0:
+                sentence = f"no photo of member {member_number} is on record"
+                raise NotOnRecord(sentence, reason="photo", member=member_number)
+            self._context.audit(conn, by, "photo.remove", f"member:{member_id}", why)
 
     def of_card(self, card_number: str) -> bytes | None:
         """The photo of the member for whom this card is prepared or made."""

@@ -202,6 +202,7 @@ def _faces(story: Story, folder: Path) -> None:
     (photos / "13010019800101001X.jpg").write_bytes(b"none")
     story.refused("face", "photos", newest, "--from", photos, "--missing", folder / "missing.csv", "--by", "王芳")
     story.refused("face", "photos", newest, "--from", folder / "nowhere")
+    story.refused("face", "remove-photo", "130000000001", "--reason", "本人要求", "--by", "王芳")
 
 
 def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:

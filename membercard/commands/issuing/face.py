@@ -196,6 +196,23 @@ def photos(
         raise typer.Exit(1)
 
 
+@app.command("remove-photo")
+def remove_photo(
+    member: Annotated[str, typer.Argument(help="Number of the member.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)],
+    by: By = None,
+) -> None:
+    """Delete a member's photo from the registry, as the member may ask for.
+
+    Example: membercard face remove-photo 130000000017 --reason "asked for by the member" --by "Li Na"
+    """
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.CARDS_CHANGE)
+        registry.photos.remove(member, by=person, reason=reason)
+    output.say("{member}: the photo is deleted; backups of before still have it", member=member)
+    identity.note_unproven(person)
+
+
 def _report(report: PhotoReport, missing: Path | None, *, json: bool) -> None:
     from personalize.face.photo_list import photo_csv, photo_workbook
     from personalize.face.photos import PHOTO_FAULTS

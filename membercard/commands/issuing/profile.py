@@ -11,6 +11,7 @@ from rich.table import Table
 
 from membercard import output, settings
 from membercard.language import sentence, text
+from membercard.wiring.faces import design_of
 from personalize.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def check(
     from personalize.profiles.profile import load_profile
 
     profile = load_profile(file)
+    design_of(profile)  # a design that is missing, unsound, or not the pinned one, is a fault of the profile
     if profile.payment:
         from personalize.payment.linter import BatchLinter
         from personalize.preparation.specimen import specimen
@@ -74,6 +76,7 @@ def _table(profile: Profile) -> Table:
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
         *_payment(profile.payment),
         *_stripe(profile),
+        ("printed face", _face(profile)),
     )
     table = output.table(
         text("Card profile {name}", name=profile.profile),
@@ -82,6 +85,15 @@ def _table(profile: Profile) -> Table:
     )
     table.show_header = False
     return table
+
+
+def _face(profile: Profile) -> str:
+    """The design with its bank and the beginning of its digest, which the profile may pin."""
+    folder = design_of(profile)
+    if folder is None:
+        return "none"
+    marks = f", bank {folder.bank}" if folder.bank else ""
+    return f"design {folder.name}{marks}, digest {folder.digest[:16]}"
 
 
 def _right(entitlement: EntitlementSection) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from registry.errors import RegistryConflict, RegistryUnfit
+from registry.errors import NotOnRecord, RegistryConflict, RegistryUnfit
 from registry.store import Registry
 from terminal.keys.memory import MemoryCustody
 from tests.support.registry.registrar import approved, audit_entries, claimed, ready, rows
@@ -56,6 +56,19 @@ def test_no_photo_is_clear_in_the_database_and_one_that_was_moved_does_not_open(
     card = {one.member_id: one.card_number for one in registry.dossiers.stored(batch)}[other.member_id]
     with pytest.raises(RegistryUnfit, match="were changed or moved"):
         registry.photos.of_card(card)
+
+
+def test_a_photo_is_deleted_with_a_reason(registry: Registry, custody: MemoryCustody) -> None:
+    batch = ready(registry, custody, 1)
+    (member,) = registry.photos.members(batch)
+    registry.photos.store(batch, {member.member_id: PICTURE})
+    with pytest.raises(RegistryConflict, match="needs a reason"):
+        registry.photos.remove(member.member_number, by="李娜", reason=" ")
+    registry.photos.remove(member.member_number, by="李娜", reason="本人要求")
+    assert [one.has_photo for one in registry.photos.members(batch)] == [False]
+    assert audit_entries(registry, "photo.remove") == [("李娜", f"member:{member.member_id}", "本人要求")]
+    with pytest.raises(NotOnRecord, match=f"no photo of member {member.member_number} is on record"):
+        registry.photos.remove(member.member_number, by="李娜", reason="本人要求")
 
 
 def test_a_closed_batch_takes_no_photos(registry: Registry, custody: MemoryCustody) -> None:
