@@ -30,6 +30,7 @@ BENCHMARKS = (
     "kernel",
     "intake",
     "line",
+    "lanes",
     "face",
     "payment",
     "redemption",
