@@ -71,11 +71,11 @@ def _lanes() -> Row:
         one.around = _slowly
         return MachineReader(one)
 
-    alone = [_timed(EACH, lambda stock: [machine("a")]), _timed(EACH, lambda stock: [Hands(chips())])]
+    single = [_timed(EACH, lambda stock: [machine("a")]), _timed(EACH, lambda stock: [Hands(chips())])]
     together = _timed(4 * EACH, lambda stock: [machine("a"), machine("b"), Hands(chips()), Hands(chips())])
-    worth = 2 * sum(alone) / together
+    worth = 2 * sum(single) / together
     what = "two machines and two manual lanes on one batch, in lanes alone"
-    measured = f"{together:.1f} s; alone {alone[0]:.1f} s and {alone[1]:.1f} s for a fourth of the cards"
+    measured = f"{together:.1f} s; alone {single[0]:.1f} s and {single[1]:.1f} s for a fourth of the cards"
     return Row(what, measured, worth, f"≥ {WORTH:g}", worth >= WORTH)
 
 
