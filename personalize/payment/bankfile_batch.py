@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Final
 
 from personalize.dossiers.dossier import DIRECTORY, PAYMENT, Dossier, DossierApplication
-from personalize.errors import BankFileError, BankFileRefused, DossierError
+from personalize.errors import BankFileError, BankFileRefused, DossierError, StripeError
 from personalize.payment.bankfile import NO_STRIPE, BankFileExchange, PreparedCard
 from personalize.payment.bankfile_lint import Judge
 from personalize.payment.bankfile_spool import Spool
 from personalize.payment.printed import printed_with_account
+from personalize.payment.restripe import Restripe
 from registry.db.context import UNNAMED_ACTOR
 from registry.store import Registry
 from registry.values import NewDossier, StoredDossier
@@ -61,19 +62,21 @@ def take_in(
     cards: Iterable[PreparedCard],
     judge: Judge,
     *,
+    restripe: Restripe = lambda dossier, pan: dossier,
     by: str = UNNAMED_ACTOR,
 ) -> int:
     """Give a batch's waiting dossiers the applications of a file: all its cards, or none where one is not sound.
 
-    ``judge`` lints each dossier as it will be. Nothing is stored before the last card has passed; then all are stored
-    in one transaction. After an interruption the same file can be imported again, as after a complete import. Returns
-    the number of cards. Raises BankFileError from ``cards``, BankFileRefused with every card that matches none of these
-    dossiers, occurs twice, has another card's account number or is not sound; DossierError when no dossier of the batch
-    waits; RegistryError when a chip took one of the dossiers meanwhile.
+    ``restripe`` gives a card its stripe where the file has none; ``judge`` lints each dossier as it will be. Nothing is
+    stored before the last card has passed; then all are stored in one transaction. After an interruption the same file
+    can be imported again, as after a complete import. Returns the number of cards. Raises BankFileError from ``cards``,
+    BankFileRefused with every card that matches none of these dossiers, occurs twice, has another card's account number
+    or is not sound; DossierError when no dossier of the batch waits; RegistryError when a chip took one of the dossiers
+    meanwhile.
     """
     if not registry.dossiers.waiting_cards(batch_id):
         raise DossierError(nothing_waits(batch_id))
-    intake = _Intake(registry, exchange, batch_id, judge)
+    intake = _Intake(registry, exchange, batch_id, judge, restripe)
     with Spool(exchange.custody, exchange.seal) as spool:
         coming = enumerate(cards, 1)
         while chunk := list(islice(coming, _CHUNK)):
@@ -109,6 +112,7 @@ class _Intake:
     exchange: BankFileExchange
     batch_id: str
     judge: Judge
+    restripe: Restripe
     faults: list[BankFileError] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     pans: set[str] = field(default_factory=set, repr=False)
@@ -127,13 +131,21 @@ class _Intake:
                 continue
             dossier = Dossier.decode(self.exchange.custody.open(stored.sealed).reveal())
             dossier = dossier.with_applications((PAYMENT, DIRECTORY), card.applications)
-            if any(card.stripe):  # else the one prepared here stays, and the linter compares it with the bank's chip
-                dossier = replace(dossier, stripe=card.stripe)
+            try:
+                dossier = self._striped(dossier, card)
+            except StripeError as unfit:
+                self.faults.append(BankFileError(str(unfit), record, "stripe"))
+                continue
             dossier = printed_with_account(dossier, card.pan)
             if unsound := [BankFileError(sentence, record, place) for place, sentence in self.judge(dossier)]:
                 self.faults += unsound
             else:
                 yield self._sealed(stored, dossier, card.pan)
+
+    def _striped(self, dossier: Dossier, card: PreparedCard) -> Dossier:
+        if any(card.stripe):
+            return replace(dossier, stripe=card.stripe)
+        return self.restripe(dossier, card.pan)
 
     def _repeated(self, card: PreparedCard) -> str:
         again = card.reference in self.seen or card.pan in self.pans

@@ -241,14 +241,16 @@ def take(
     from membercard.wiring.profile import profile_in_use
     from personalize.payment.bankfile_batch import take_in
     from personalize.payment.bankfile_lint import linter_of
+    from personalize.payment.restripe import restripe_of
 
     custody = settings.open_keystore()
     exchange, chosen = _exchange(custody, transport), _format(form)
     profile = profile_in_use()
+    restripe = restripe_of(profile.payment, custody)
     judge = linter_of(profile, payment_authorities(custody, profile) or ca_store(()))
     with settings.open_registry(custody) as registry, file.open("rb") as stream:
         head, cards = chosen.read(stream, exchange)
-        count = take_in(registry, exchange, batch, cards, judge, by=identity.machine())
+        count = take_in(registry, exchange, batch, cards, judge, restripe=restripe, by=identity.machine())
     if json:
         output.as_json({"file": str(file), "sender": head.sender, "number": head.number, "cards": count})
         return

@@ -17,9 +17,10 @@ from membercard.commands.issuing.dossier import app
 from membercard.wiring import profile as wiring_profile
 from personalize.dossiers.diff import Difference, diff, stripe_differences
 from personalize.dossiers.dossier import Dossier
-from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError
+from personalize.errors import BankFileError, BankFileRefused, DossierError, PrepareError, StripeError
 from personalize.payment import bankfile_lint
 from personalize.payment.bankfile import BankFileExchange, PreparedCard
+from personalize.payment.bankfile_batch import take_in
 from personalize.payment.bankfile_dp import DpFormat
 from personalize.payment.bankfile_lint import linter_of
 from registry.errors import NotOnRecord, RegistryConflict
@@ -365,3 +366,20 @@ def test_stripes_that_differ_are_named_without_their_values(cli: BatchCli) -> No
         Difference("magnetic stripe", "track 2", "", "1 and 2 characters that differ"),
         Difference("magnetic stripe", "track 3", "", "only on the right"),
     ]
+
+
+def test_a_card_whose_file_has_no_stripe_gets_one_and_one_that_it_does_not_fit_is_refused(cli: BatchCli) -> None:
+    first, second = cli.cards()
+    cards = [replace(first, stripe=("", f"{PAN}=3612220", "")), second]
+
+    def restripe(dossier: Dossier, pan: str) -> Dossier:
+        return replace(dossier, stripe=("", f"{pan}=3611220", ""))
+
+    def unfit(dossier: Dossier, pan: str) -> Dossier:
+        raise StripeError("the chip has no 5F30, which the stripe needs")
+
+    with pytest.raises(BankFileRefused, match="record 2, stripe: the chip has no 5F30, which the stripe needs"):
+        take_in(cli.store, cli.bank, cli.batch, cards, lambda dossier: [], restripe=unfit)
+    assert _unchanged(cli)
+    assert take_in(cli.store, cli.bank, cli.batch, cards, lambda dossier: [], restripe=restripe) == 2
+    assert [cli.dossier(number).stripe[1] for number in cli.numbers] == [f"{PAN}=3612220", f"{OTHER_PAN}=3611220"]
