@@ -80,7 +80,7 @@ def member_tracks(stripe: MemberStripe, card: CardToPrepare, expires: date) -> T
 
 def name_on_stripe(name: str, rule: Literal["blank", "latin"]) -> str:
     """A name in Latin letters in capitals without accents, at most 26 characters; else, and by ``blank``, none.
-    ISO/IEC 7813:2006, 6.2."""
+    ISO/IEC 7813:2006."""
     if rule == "blank":
         return NO_NAME
     plain = "".join(letter for letter in unicodedata.normalize("NFD", name) if not unicodedata.combining(letter))

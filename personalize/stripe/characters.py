@@ -1,6 +1,6 @@
 """Characters of a track on the stripe: code, parity, sentinels, longitudinal redundancy check, and bits.
 
-ISO/IEC 7811-6:2018, 7 (alphanumeric, 7 bits, track 1; numeric, 5 bits, tracks 2 and 3).
+ISO/IEC 7811-6:2018, coded character sets (alphanumeric, 7 bits, track 1; numeric, 5 bits, tracks 2 and 3).
 """
 
 from __future__ import annotations
@@ -136,5 +136,5 @@ TRACK_CODES: Final = (
     CharacterCode(5, 0x30, ";", 37, _NUMERIC),
     CharacterCode(5, 0x30, ";", 104, _NUMERIC),
 )
-"""Tracks 1, 2 and 3: 79, 40 and 107 characters with sentinels and check character. ISO/IEC 7813:2006, 6 and 7; ISO/IEC
+"""Tracks 1, 2 and 3: 79, 40 and 107 characters with sentinels and check character. ISO/IEC 7813:2006; ISO/IEC
 4909:2006, 8. Characters for control and national use are none of these."""

@@ -14,13 +14,13 @@ from personalize.stripe.characters import TRACK_CODES
 _TrackT = TypeVar("_TrackT", "StripeTrack1", "StripeTrack2", "StripeTrack3")
 
 NO_NAME = " /"
-"""The name of a card without one: a space and the separator of surname and first name. ISO/IEC 7813:2006, 6.2."""
+"""The name of a card without one: a space and the separator of surname and first name. ISO/IEC 7813:2006."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StripeTrack1:
     """Track 1, format B. ``name`` has 2 to 26 characters, ``expiry`` is YYMM; expiry and service code may be empty.
-    ISO/IEC 7813:2006, 6."""
+    ISO/IEC 7813:2006."""
 
     pan: str
     name: str
@@ -53,7 +53,7 @@ class StripeTrack1:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StripeTrack2:
-    """Track 2. ``expiry`` is YYMM; expiry and service code may be empty. ISO/IEC 7813:2006, 7."""
+    """Track 2. ``expiry`` is YYMM; expiry and service code may be empty. ISO/IEC 7813:2006."""
 
     pan: str
     expiry: str

@@ -89,10 +89,10 @@ def _face(image: CardImage) -> Iterator[str]:
 
 RULES = (
     Rule("stripe-tracks", "the profile: payment.stripe", _present),
-    Rule("stripe-format", "ISO/IEC 7813:2006, 6 and 7; ISO/IEC 4909:2006, 8", _format),
-    Rule("stripe-pan", "ISO/IEC 7813:2006, 6.2 and 7.2", _pan),
-    Rule("stripe-expiry", "ISO/IEC 7813:2006, 6.2 and 7.2", _expiry),
-    Rule("stripe-service-code", "ISO/IEC 7813:2006, 6.2 and 7.2", _service_code),
+    Rule("stripe-format", "ISO/IEC 7813:2006; ISO/IEC 4909:2006, 8", _format),
+    Rule("stripe-pan", "ISO/IEC 7813:2006", _pan),
+    Rule("stripe-expiry", "ISO/IEC 7813:2006", _expiry),
+    Rule("stripe-service-code", "ISO/IEC 7813:2006", _service_code),
     Rule(BY_CHANCE, "Visa and UnionPay: iCVV with service code 999", _verification),
     Rule("face", "the profile: face", _face),
 )
