@@ -8,24 +8,21 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from tests.support.cli import SCRIPT, Cli, csv_form
+from reader_service.access.passwords import CHEAP, Passwords
+from registry.store import Registry
+from terminal.keys import SoftwareKeystore
+from terminal.secret import Secret
+from tests.support.cli import PASSPHRASE, SCRIPT, Cli, IssuerDirectory
 
+PASSWORD = "Neun-Ziegen-am-Hang"
 PEOPLE = ("--by", "Li Na", "--second", "Wang Fang")
 
 
 @pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str]:
-    """An issuer with a batch of three finished cards."""
-    root: Path = tmp_path_factory.mktemp("issued")
-    cli = Cli(root / "data")
-    cli.set_up()
-    form = csv_form(root / "form.csv", 3)
-    batch = cli.ok("roster", "import", form, "--by", "clerk", "--json").json["batch"]
-    cli.ok("batch", "approve", batch, "--by", "reviewer")
-    cli.ok("batch", "prepare", batch)
-    cli.ok("sim", "stock", root / "stock", "--count", 3)
-    cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
-    return cli, batch
+def issued(home: IssuerDirectory, tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str]:
+    """An issuer with a batch of finished cards."""
+    copied = home.copy(tmp_path_factory.mktemp("letters") / "home")
+    return copied.cli, copied.done
 
 
 def queue(folder: Path, status: int = 0) -> dict[str, str]:
@@ -61,10 +58,23 @@ def test_letters_are_printed_once_and_what_broke_off_ends_with_a_new_card(
     cli.ok("batch", "close", batch, *PEOPLE)
 
 
-def test_with_users_two_people_prove_themselves(issued: tuple[Cli, str], tmp_path: Path) -> None:
-    cli, batch = issued
-    for name, role in (("li.na", "registrar"), ("wang.fang", "reviewer")):
-        cli.ok("user", "add", name, "--role", role)
-    people = ("--by", "li.na", "--second", "wang.fang")
-    refused = cli.run("mailers", "pin", batch, "--to", "lp:letters", *people, env=queue(tmp_path))
-    assert (refused.status, "has to give a password" in refused.err) == (1, True)
+def test_with_users_two_people_prove_themselves(home: IssuerDirectory, tmp_path: Path) -> None:
+    copied = home.copy(tmp_path / "home")
+    cli, stored = copied.cli, Passwords(CHEAP).hash(PASSWORD)
+    keystore = SoftwareKeystore.unlock(cli.data / "keystore", Secret(PASSPHRASE.encode()))
+    with Registry.open(f"sqlite:///{cli.data / 'membercard.db'}", keystore) as registry:
+        for name, roles in (("li.na", ["registrar"]), ("wang.fang", ["reviewer"]), ("zhao", ["counter"])):
+            registry.users.add(name, name, stored, roles, by="tests", must_change=False)
+    pin = ("mailers", "pin", copied.done, "--to", "lp:letters", "--by", "li.na", "--most", 1, "--second")
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    env = queue(folder) | {"PYTHONWARNINGS": "ignore"}
+    assert "has to give a password" in cli.run(*pin, "wang.fang", env=env, input=f"{PASSWORD}\n").err
+    assert "name or password is wrong" in cli.run(*pin, "wang.fang", env=env, input=f"{PASSWORD}\nguess\n").err
+    both = f"{PASSWORD}\n{PASSWORD}\n"
+    assert cli.run(*pin, "zhao", env=env, input=both).status != 0, "a counter closes no batch"
+    assert cli.run(*pin, "li.na", env=env, input=both).status != 0, "one person alone prints nothing"
+    assert not (folder / "lp.out").exists()
+    cli.ok(*pin, "wang.fang", env=env, input=both)
+    (letter,) = cli.ok("mailers", "list", copied.done, "--json").json
+    assert (letter["by"], letter["second"], letter["state"]) == ("li.na", "wang.fang", "printed")

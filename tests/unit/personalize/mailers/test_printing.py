@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -279,19 +280,19 @@ def test_pins_are_nowhere_but_on_paper(
     scratch, batch, tray, custody = tmp_path_factory.mktemp("scratch"), issued[2], PaperTray(at_once=1), custodian()
     monkeypatch.setenv("TMPDIR", str(scratch))
     written: list[str] = []
-    opened = os.open
+    watching = True
 
-    def watched(path: str, flags: int, *more: object, **named: object) -> int:
-        if flags & (os.O_WRONLY | os.O_RDWR):
-            written.append(str(path))
-        return opened(path, flags, *more, **named)  # type: ignore[arg-type]
+    def watch(event: str, args: tuple[object, ...]) -> None:
+        if watching and event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR):
+            written.append(str(args[0]))
 
-    monkeypatch.setattr(os, "open", watched)
+    sys.addaudithook(watch)  # which stays, and looks at nothing after this test
     with caplog.at_level(logging.DEBUG):
         done = print_letters(registry, custody, order(batch, most=2), LAYOUT, tray)
         tray.breaks = jammed
         with pytest.raises(LettersUnknown) as fault:
             print_letters(registry, custody, order(batch), LAYOUT, tray)
+    watching = False
     search = LeakSearch()
     for number, pin in enumerate(tray.pins):
         search.plant_pin(f"pin {number}", pin)
