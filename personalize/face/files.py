@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -85,7 +86,7 @@ def load_design(path: Path) -> DesignFolder:
         contents = _archived(path) if path.is_file() else dict(_contents(path))
     except OSError as e:
         raise DesignError(f"cannot read the card design {path}: {e.strerror}") from e
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as e:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as e:
         raise DesignError(f"the card design {path} is no folder and no readable zip archive") from e
     return _design(contents, str(path))
 

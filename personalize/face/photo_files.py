@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,8 +139,8 @@ def _stored(registry: Registry, batch_id: str, chunk: dict[int, bytes], present:
 def _checked(file: PhotoFile) -> CheckedPhoto:
     try:
         return check_photo(file.read())
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):  # a damaged entry of the archive
-        return CheckedPhoto(faults=(PhotoFault.FORMAT,))
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return CheckedPhoto(faults=(PhotoFault.FORMAT,))  # a damaged entry of the archive
 
 
 def _by_number(members: Sequence[PhotoMember]) -> Mapping[str, PhotoMember]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from typing import Final
 
 from PIL import Image, UnidentifiedImageError
@@ -55,7 +56,10 @@ def _svg(content: bytes, name: str, size: tuple[int, int]) -> Image.Image:
 
 def _bitmap(content: bytes, name: str) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is compared below
+            opened = Image.open(io.BytesIO(content), formats=_FORMATS)
+        with opened:
             if opened.width * opened.height > _MOST_DOTS:
                 raise DesignError(f"{name} has more than {_MOST_DOTS:,} dots")
             return opened.convert("RGBA")

@@ -55,6 +55,7 @@ def test_a_usual_photo_passes_before_each_usual_background(background: str) -> N
     assert check_photo(drawn(background)).faults == ()
     assert check_photo(portrait(background=background)).faults == ()
     assert check_photo(specimen_photo()).faults == ()
+    assert check_photo(saved(Image.open(io.BytesIO(drawn("#ffffff"))).convert("L"))).faults == ()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_a_usual_photo_passes_before_each_usual_background(background: str) -> N
         (drawn()[:3000], PhotoFault.FORMAT),
         (saved(Image.new("RGB", (480, 640)), "GIF"), PhotoFault.FORMAT),
         (saved(Image.new("1", (8000, 6000)), "PNG"), PhotoFault.LARGE),
+        (saved(Image.new("1", (12000, 8000)), "PNG"), PhotoFault.LARGE),
         (bytes(12_000_001), PhotoFault.LARGE),
     ],
 )
@@ -102,6 +104,25 @@ def test_a_photo_that_a_camera_turned_stands_upright() -> None:
     checked = check_photo(whole.getvalue())
     assert checked.faults == ()
     assert Image.open(io.BytesIO(checked.picture)).size == (480, 640)
+
+
+def test_damaged_notes_of_a_camera_do_not_matter() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    whole = io.BytesIO()
+    Image.open(io.BytesIO(drawn())).save(whole, "JPEG", exif=exif)
+    content = whole.getvalue()
+    at = content.index(b"Exif") + 14  # how many notes there are
+    damaged = content[:at] + b"\x00\x09" + content[at + 2 :]
+    assert check_photo(damaged).faults == ()
+
+
+@pytest.mark.parametrize("at", range(20, 3000, 331))
+def test_a_photo_with_any_byte_changed_passes_or_is_refused(at: int) -> None:
+    content = bytearray(drawn())
+    content[at] ^= 0xFF
+    checked = check_photo(bytes(content))
+    assert bool(checked.picture) != bool(checked.faults)
 
 
 def test_every_fault_has_both_languages() -> None:
