@@ -204,6 +204,8 @@ def close(
 ) -> None:
     """Close a finished batch: the accounts must balance, two people sign, dossier secrets are destroyed.
 
+    Print its PIN letters before (`mailers pin`): a PIN that was never printed is destroyed with the others.
+
     Example: membercard batch close B20261122-001 --by "Li Na" --second "Wang Fang"
     """
     with settings.open_registry() as registry:

@@ -81,6 +81,7 @@ def pin(
     if done.others:
         output.say("{count} were begun by others meanwhile", count=done.others, err=True)
     identity.note_unproven(person)
+    identity.note_unproven(other)
 
 
 @app.command("list")
@@ -145,6 +146,7 @@ def spoilt(
     else:
         output.say("the letter of card {card} is settled; its member chooses a PIN at a window", card=card)
     identity.note_unproven(person)
+    identity.note_unproven(other)
 
 
 def _progress(count: int) -> None:
