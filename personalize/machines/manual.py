@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NoReturn
 from urllib.parse import unquote
 
@@ -19,6 +18,7 @@ from personalize.machines.protocols import (
     MachineBin,
     MachinePlace,
     MachineStatus,
+    OperatorScreen,
     StripeTracks,
 )
 from terminal.apdu import Disposition, Reader
@@ -34,13 +34,6 @@ _DISPOSITIONS: Final = {MachineBin.OUTPUT: Disposition.DONE, MachineBin.REJECT: 
 _STRIPE: Final = "stripe="
 
 
-@dataclass
-class Screen:
-    """Where a person reads what to do now. ``show`` gets an English sentence; whoever displays it sets it."""
-
-    show: Callable[[str], None] = lambda sentence: None
-
-
 class ManualMachine:
     """A reader that a person feeds. ``screen`` says into which bin each card goes, and when to swipe it."""
 
@@ -51,7 +44,7 @@ class ManualMachine:
         *,
         encoder: Callable[[Callable[[str], None]], Msr605] | None = None,
     ) -> None:
-        self.screen = Screen()
+        self.screen = OperatorScreen()
         self._url, self._reader = url, reader
         self._place = MachinePlace.NONE
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ It moves one card at a time and is used by one thread; ``status`` and ``close`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -198,3 +198,18 @@ class FacePrinter(Protocol):
         cannot hold a printed card. Raises MachineFault (RIBBON and its kind), which says whether the card is spoiled;
         after a fault of the link it is."""
         ...
+
+
+@dataclass
+class OperatorScreen:
+    """Where a person reads what to do now. ``show`` gets an English sentence; whoever displays it sets it."""
+
+    show: Callable[[str], None] = lambda sentence: None
+
+
+@runtime_checkable
+class OperatedMachine(Protocol):
+    """A machine of which a person does a part: feeds it, swipes cards, puts them into the bins."""
+
+    @property
+    def screen(self) -> OperatorScreen: ...

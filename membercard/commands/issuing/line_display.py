@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -36,6 +36,8 @@ from personalize.keypool import KeyPool
 from personalize.line.job import BodyMaking
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome, CardReport
+from personalize.machines.protocols import OperatedMachine
+from personalize.machines.reader import machine_of
 from personalize.preparation.batch import prepare_batch, refuse_wrong_day, worker_spec
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
@@ -119,8 +121,17 @@ def run_line(
             settings=line_settings,
             on_event=display.show,
         )
+        show_prompts(opened, display.say)
         with station.pools_filled(len(opened)), _interruptible(line, display):
             return line.run(opened, names)
+
+
+def show_prompts(readers: Iterable[Reader], say: Callable[[str], None]) -> None:
+    """Say what machines want of a person, each line with its machine: a card to swipe, a bin to put it into."""
+    for reader in readers:
+        machine = machine_of(reader)
+        if isinstance(machine, OperatedMachine):
+            machine.screen.show = lambda line, name=reader.name: say(f"{name}: {sentence(line)}")
 
 
 @contextmanager

@@ -35,6 +35,15 @@ _ALERTS: Final[tuple[tuple[str, Code], ...]] = (
     ("shutdown", Code.POWER),
 )
 """Beginnings and parts of printer-state-reasons that stop a card printer. RFC 8011, 5.4.12; PWG 5100.9."""
+_DETAILS: Final = {
+    Code.COVER: "the cover is open",
+    Code.JAM: "a card is jammed",
+    Code.FEEDER_EMPTY: "the feeder is empty",
+    Code.RIBBON: "the ribbon is out or absent",
+    Code.REJECT_FULL: "the box for cards is full",
+    Code.NO_ANSWER: "the printer does not answer",
+    Code.POWER: "the printer is off",
+}
 _ENDED: Final = re.compile(r"aborted|canceled|stopped")
 
 
@@ -123,9 +132,10 @@ class PrintQueue:
         return next((entry for entry in said if entry.split(maxsplit=1)[:1] == [job]), None)
 
     def _stopped(self, state: QueueState, *, spoiled: bool) -> MachineFault:
-        code = state.faults[0] if state.faults else Code.NO_ANSWER
-        detail = "" if state.faults else f"its queue is stopped ({state.reason or 'no reason given'})"
-        return MachineFault(self.name, code, detail, spoiled=spoiled)
+        if state.faults:
+            return MachineFault(self.name, state.faults[0], _DETAILS[state.faults[0]], spoiled=spoiled)
+        detail = f"its queue is stopped ({state.reason or 'no reason given'})"
+        return MachineFault(self.name, Code.NO_ANSWER, detail, spoiled=spoiled)
 
     def _run(self, command: str, arguments: Sequence[str], data: bytes = b"", *, fails: bool = False) -> str:
         """The output of a command of CUPS in English. Errors are output too: what was not found is not in it."""

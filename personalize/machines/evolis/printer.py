@@ -181,7 +181,9 @@ class EvolisMachine:
             texts = dict(zip(_ISO, (tracks.track1, tracks.track2, tracks.track3), strict=True))
             for number, text in texts.items():
                 if not (text.isascii() and text.isprintable()):
-                    raise MachineFault(self.name, Code.STRIPE_WRITE, f"track {number} has characters of no track")
+                    raise MachineFault(
+                        self.name, Code.STRIPE_WRITE, f"the text of track {number} has characters that no track holds"
+                    )
             self._begin()
             self._exchange.set("Pmc;h" if self._options.coercivity is StripeCoercivity.HIGH else "Pmc;l")
             for number, text in texts.items():

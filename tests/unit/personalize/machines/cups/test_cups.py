@@ -100,10 +100,10 @@ def test_the_document_has_the_dots_of_the_face(bleed: bool, size: tuple[int, int
 @pytest.mark.parametrize(
     ("state", "code", "sentence"),
     [
-        (IDLE.format("cover-open-error"), "cover", "cover; close the cover"),
-        (IDLE.format("media-empty-error"), "feeder-empty", "feeder empty; put blank cards into the feeder"),
-        (IDLE.format("marker-supply-empty-error"), "ribbon", "ribbon; look at the ribbon"),
-        (IDLE.format("media-jam"), "jam", "jam; open the machine"),
+        (IDLE.format("cover-open-error"), "cover", "the cover is open; close the cover"),
+        (IDLE.format("media-empty-error"), "feeder-empty", "the feeder is empty; put blank cards into the feeder"),
+        (IDLE.format("marker-supply-empty-error"), "ribbon", "the ribbon is out or absent; look at the ribbon"),
+        (IDLE.format("media-jam"), "jam", "a card is jammed; open the machine"),
         (STOPPED, "no-answer", r"its queue is stopped \(Unplugged or turned off\)"),
     ],
 )

@@ -276,7 +276,7 @@ def test_a_track_that_would_end_its_command_is_not_sent(scripted: Any, text: str
     machine = scripted("?encoder=1", INSERTED)
 
     machine.take(1)
-    with pytest.raises(MachineFault, match="track 2 has characters of no track") as fault:
+    with pytest.raises(MachineFault, match="the text of track 2 has characters that no track holds") as fault:
         machine.write_stripe(StripeTracks(track2=text))
     assert text not in str(fault.value)
 
