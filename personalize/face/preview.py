@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from PIL import Image, ImageDraw
@@ -48,16 +49,21 @@ def preview(face: PrintedFace, design: CardDesign) -> Image.Image:
 
 def _trimmed(side: Image.Image) -> Image.Image:
     card = side.crop(_CARD).convert("RGBA")
-    shape = Image.new("L", (card.width * _TWICE, card.height * _TWICE))
-    edge = (0, 0, shape.width - 1, shape.height - 1)
-    ImageDraw.Draw(shape).rounded_rectangle(edge, round(dots(_CORNER) * _TWICE), fill=255)
-    card.putalpha(shape.resize(card.size, Image.Resampling.LANCZOS))
-    outline = Image.new("RGBA", shape.size)
-    ImageDraw.Draw(outline).rounded_rectangle(
-        edge, round(dots(_CORNER) * _TWICE), outline=(120, 120, 120, 110), width=_TWICE
-    )
-    card.alpha_composite(outline.resize(card.size, Image.Resampling.LANCZOS))
+    shape, outline = _card_shape(card.size)
+    card.putalpha(shape)
+    card.alpha_composite(outline)
     return card
+
+
+@cache
+def _card_shape(size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
+    """The card as a mask, and its outline; drawn larger and reduced."""
+    large = size[0] * _TWICE, size[1] * _TWICE
+    edge, radius = (0, 0, large[0] - 1, large[1] - 1), round(dots(_CORNER) * _TWICE)
+    shape, outline = Image.new("L", large), Image.new("RGBA", large)
+    ImageDraw.Draw(shape).rounded_rectangle(edge, radius, fill=255)
+    ImageDraw.Draw(outline).rounded_rectangle(edge, radius, outline=(120, 120, 120, 110), width=_TWICE)
+    return shape.resize(size, Image.Resampling.LANCZOS), outline.resize(size, Image.Resampling.LANCZOS)
 
 
 def _chip(front: Image.Image) -> None:

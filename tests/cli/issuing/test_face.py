@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -21,8 +22,8 @@ def test_a_batch_is_prepared_when_its_faces_can_be_printed(tmp_path: Path) -> No
     cli.set_up()
     profile = tmp_path / "profile.yaml"
     profile.write_text(profiles.text().replace("face: null ", "face: {design: trial} "), "utf-8")
-    cli.ok("roster", "import", csv_form(tmp_path / "form.csv", 1, unit="示例厂工会"), "--by", "李娜")
-    (batch,) = (row["id"] for row in cli.ok("batch", "list", "--json").json)
+    imported = cli.ok("roster", "import", csv_form(tmp_path / "form.csv", 1, unit="示例厂工会"), "--by", "李娜")
+    batch = re.findall(r"B[0-9]{8}-001", imported.out)[0]
     cli.ok("--profile", profile, "batch", "approve", batch, "--by", "王芳")
     design_folder(cli.data / "designs" / "trial")
 
@@ -32,14 +33,10 @@ def test_a_batch_is_prepared_when_its_faces_can_be_printed(tmp_path: Path) -> No
     assert [line.partition(": ")[0] for line in lines] == ["member 130000000001"] * 3
     assert "front name: no font of the design has U+" in lines[0]
     assert lines[2].endswith("front photo: the member has no photo")
-    assert cli.ok("batch", "list", "--json").json[0]["dossiers"] == 0
 
     design_folder(cli.data / "designs" / "trial", LATIN)
     photos = tmp_path / "photos"
     photos.mkdir()
-    listed = cli.run("face", "photos", batch, "--missing", tmp_path / "missing.csv")
-    assert listed.status == 1
-    assert "130000000001" in (tmp_path / "missing.csv").read_text("utf-8-sig")
     (photos / "130000000001.jpg").write_bytes(portrait())
     assert cli.ok("face", "photos", batch, "--from", photos, "--json").json == {
         "stored": 1,
@@ -48,8 +45,6 @@ def test_a_batch_is_prepared_when_its_faces_can_be_printed(tmp_path: Path) -> No
     }
     cli.ok("--profile", profile, "batch", "prepare", batch)
     card = profiles.plain().card_number.number(1)
-    checked = cli.ok("--profile", profile, "face", "check", "trial", "--batch", batch, "--json").json
-    assert (checked["checked"], checked["findings"]) == (1, [])
     cli.ok("--profile", profile, "face", "render", batch, "--card", card, "-o", tmp_path / "card.png", "--by", "李娜")
     picture = tmp_path / "card.png"
     assert picture.stat().st_mode & 0o077 == 0

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from personalize.dossiers.dossier import Dossier
+from personalize.errors import FaceRefused
 from personalize.line import lanes
 from personalize.line.job import BodyMaking, Job
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState
 from personalize.line.outcome import CardOutcome
 from personalize.machines.faults import MachineFault, MachineFaultCode
-from personalize.machines.protocols import MachineAbilities, MachineBin, StripeTracks, Supply
+from personalize.machines.protocols import MachineAbilities, MachineBin, PrintedFace, StripeTracks, Supply
 from personalize.machines.reader import MachineReader
 from registry.line.machines import MachineAccount
 from tests.support import issuer
@@ -421,6 +423,16 @@ def test_a_station_without_designs_prints_nothing(bench: Bench) -> None:
     machine = machine_with(bench, 1)
     result = run(bench, machine, bench.job())
     assert (result.code, machine.done) == ("no-face-design", [])
+
+
+def test_a_face_that_cannot_be_drawn_is_named_before_a_card_is_fed(bench: Bench) -> None:
+    def drawn(dossier: Dossier) -> PrintedFace:
+        raise FaceRefused(f"{dossier.card_number}: front name: no font of the design has U+4DAE")
+
+    machine = machine_with(bench, 1)
+    result = run(bench, machine, bench.job(render=drawn))
+    assert (result.code, result.fault, machine.done) == ("face", True, [])
+    assert result.message.endswith("front name: no font of the design has U+4DAE")
 
 
 def test_a_body_that_is_to_come_from_elsewhere_is_none_of_the_lane_s(bench: Bench) -> None:
