@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
@@ -80,6 +80,8 @@ class Settings(BaseModel):
     """IANA name of the zone that dates cards, batches, pages, tables and files, whatever the machine's zone is."""
     dossier_days: int = Field(366, ge=1, le=3660)
     """Card data older than that stop the line: they are out of date, or the clock is wrong."""
+    card_body: Literal["here", "elsewhere"] = "here"
+    """Where stripe and face of the cards are made: by the machines of the lanes, or by somebody else."""
 
     merchant: str = Field("", max_length=15, pattern=r"^[ -~]*$")
     """Merchant identifier (9F16) of a counter that redeems benefits; empty where nothing is redeemed."""

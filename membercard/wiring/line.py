@@ -99,9 +99,11 @@ class StationLine:
         refuse_remaking(self._registry, self._custody, batch_id)
         return self._prepare(batch_id, lambda count: None, self._station)
 
-    def job(self, batch_id: str, body: BodyMaking = BodyMaking.HERE) -> Job:
-        """What all cards of a run of this batch share. ``body``: where stripe and face are made. Raises DesignError."""
+    def job(self, batch_id: str, body: BodyMaking | None = None) -> Job:
+        """What all cards of a run of this batch share. ``body``: where stripe and face are made,
+        as the settings have it where it is None. Raises DesignError."""
         profile, custody = self._profile, self._custody
+        making = body or BodyMaking(self._settings.card_body)
         payment = profile.payment
         proof = TransactionProof(payment, custody, self._authorities) if payment else None
         trust = trust_of(custody, profile, self._settings.now())
@@ -117,8 +119,8 @@ class StationLine:
             lease=timedelta(seconds=self._settings.lease_seconds),
             dossier_days=self._settings.dossier_days,
             payment_proof=proof,
-            render=face_renderer(self._registry, profile) if body is BodyMaking.HERE else None,
-            body=body,
+            render=face_renderer(self._registry, profile) if making is BodyMaking.HERE else None,
+            body=making,
         )
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:

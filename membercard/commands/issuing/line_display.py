@@ -101,7 +101,7 @@ def run_line(
     *,
     names: Sequence[str] = (),
     line_settings: LineSettings | None = None,
-    body: BodyMaking = BodyMaking.HERE,
+    body: BodyMaking | None = None,
     console: Console | None = None,
 ) -> list[LaneResult]:
     """Run a batch over these readers with a live display on ``console``; ``names`` are those of the lanes.

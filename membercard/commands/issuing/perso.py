@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 BodyPlace = Annotated[
-    Literal["here", "elsewhere"],
+    Literal["here", "elsewhere"] | None,
     typer.Option(
         help="Where stripe and face of the cards are made: here, by the machine of the lane after the chip; "
-        "elsewhere, by somebody else before or after."
+        "elsewhere, by somebody else before or after. By default as the settings have it (card_body)."
     ),
 ]
 
@@ -48,7 +48,7 @@ def run(
     ] = 5,
     tries: Annotated[int, typer.Option(help="How often a chip may fail before it is rejected.", min=1)] = 3,
     idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
-    body: BodyPlace = "here",
+    body: BodyPlace = None,
     json: output.Json = False,
 ) -> None:
     """Personalize, read back and verify cards until the batch is done.
@@ -66,6 +66,7 @@ def run(
 
     keystore = settings.open_keystore()
     profile = profile_in_use()
+    making = BodyMaking(body) if body else None
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
         registry.restores.refuse_pending()
@@ -76,9 +77,7 @@ def run(
         if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
             typer.echo(shortage_warning(left, wanted), err=True)
         began = monotonic()
-        results = run_line(
-            registry, batch, profile, keystore, reader * lanes, line_settings=chosen, body=BodyMaking(body)
-        )
+        results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen, body=making)
         seconds = monotonic() - began
         accounts, stock = registry.batches.accounts(batch), registry.stock.accounts()
     if json:
