@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from membercard import settings
 from personalize.errors import DesignError
 from personalize.profiles.profile import Profile
-from registry.store import Registry
 from terminal.keys import KeyCustody
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from personalize.face.files import DesignFolder
     from personalize.face.render import FaceRenderer
     from personalize.machines.protocols import PrintedFace
+    from registry.store import Registry
 
 NO_DESIGN: Final = "the profile in use names no card design"
 
