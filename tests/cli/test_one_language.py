@@ -29,7 +29,7 @@ NOT_WORDS = (
     r"membercard(?::| [^；。，、）：│\n]*)",  # the program in front of an error, or a command to type
     r"`[^`]*`|'[^']*'",
     r"systemctl start [a-z.]+|apt-get install \w+|\bpcscd\b",
-    r"\b(?:https?|sqlite|sim|pcsc|postgresql):\S+",
+    r"\b(?:https?|sqlite|sim|pcsc|serial|postgresql):\S+",
     r"(?<![A-Za-z])[/.][A-Za-z0-9_.-]*/\S+",  # a path
     r"(?<![A-Za-z0-9])--?[a-z][a-z-]*",  # an option
     r"[A-Za-z0-9_-]+\.(?:xlsx|csv|yaml|json|toml|card|html|db|pdf|dp|cap)\b",
@@ -42,6 +42,8 @@ NOT_WORDS = (
     r"\b[A-Za-z]+(?:-[A-Za-z]+)+(?:/[a-z-]+)?\b",  # a key, a benefit, a value of a file
 )
 VALUES = {
+    "machine list": {"evolis", "cups", "manual"},
+    "machine test": {"kbit"},
     "roster form": {"seq", "name", "gender", "mobile", "unit", "hebei"},
     "profile check": {"unknown"},
     "dossier import": {"payment"},

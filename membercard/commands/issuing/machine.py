@@ -101,7 +101,8 @@ def status(machine: MachineUrl, json: output.Json = False) -> None:
         output.as_json({"name": opened.name, "url": opened.url, "abilities": opened.abilities, "status": shown})
     else:
         rows = [(text(what), sentence(value)) for what, value in _facts(opened, shown)]
-        output.show(output.table(opened.name, ("what", "state"), rows))
+        typer.echo(opened.name)
+        output.show(output.table("", ("part of the machine", "state"), rows))
         for code in shown.faults:
             remedy = REMEDIES[MachineFaultCode(code)]
             typer.echo(reason(code, {}, remedy))

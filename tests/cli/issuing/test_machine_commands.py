@@ -102,7 +102,7 @@ def test_a_jam_is_a_fault_with_what_to_do_until_it_is_cleared(issuing: str, body
     assert jammed.status != 0
     assert "open the machine, take the card out" in jammed.complaint
     chinese = CLI.run("--lang", "zh", "machine", "move", "chip", "--machine", issuing)
-    assert "请打开设备" in chinese.complaint
+    assert "请打开机器" in chinese.complaint
     body.remove_card()
     body.repair()
     assert CLI.ok("machine", "clear", "--machine", issuing).out.strip() == "the machine is ready"

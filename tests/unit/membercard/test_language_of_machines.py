@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -11,8 +12,35 @@ from membercard import language
 from membercard.language import Language, sentence
 from personalize.machines.crt571.codes import ERRORS, meaning
 from personalize.machines.faults import REMEDIES, MachineFault, MachineFaultCode
+from tests.support.paths import ROOT
 
 ENGLISH = re.compile(r"\b(?!URL|ID|EMV|tty)[A-Za-z]{2,} [a-z]{2,}")
+
+
+DRIVERS = ROOT / "personalize" / "machines"
+HAN = re.compile("[\u4e00-\u9fff]")
+WORDS = re.compile("[a-z]{2,} [a-z]{2,}")
+PATTERN = re.compile(r"\(\?|\\S|\|")
+
+
+def phrases() -> Iterator[tuple[str, str]]:
+    """Each text of several words, with a number in its fields; without docstrings and regular expressions."""
+    for path in sorted(DRIVERS.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        apart: set[int] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr):
+                apart.add(id(node.value))
+            elif isinstance(node, ast.JoinedStr):
+                apart.update(map(id, node.values))
+        for node in ast.walk(tree):
+            text = ""
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value
+            elif isinstance(node, ast.JoinedStr):
+                text = "".join(str(v.value) if isinstance(v, ast.Constant) else "7" for v in node.values)
+            if WORDS.search(text) and not PATTERN.search(text) and id(node) not in apart:
+                yield str(path.relative_to(ROOT)), text
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +84,12 @@ def test_every_error_of_a_crt571_has_its_chinese(error: str) -> None:
 def test_a_fault_of_the_line_to_a_crt571_is_chinese(detail: str, chinese: str) -> None:
     text = sentence(str(MachineFault("M", MachineFaultCode.LINK, detail)))
     assert text == f"机器 M：{chinese}；请检查线缆和端口速率"
+
+
+def test_every_phrase_of_a_driver_has_its_chinese() -> None:
+    listed = list(phrases())
+    assert len(listed) > 60
+    english = [
+        (place, clause) for place, text in listed for clause in sentence(text).split("；") if not HAN.search(clause)
+    ]
+    assert english == []
