@@ -54,7 +54,7 @@ def face_renderer(registry: Registry, profile: Profile) -> Callable[[Dossier], P
 
         with lock:
             if not opened:
-                opened.append(_renderer(profile))
+                opened.append(draw_design(profile))
         photo = registry.photos.of_card(dossier.card_number) if opened[0].folder.design.has_photo else None
         return render(dossier, opened[0], photo)
 
@@ -67,7 +67,7 @@ def refuse_unprintable_members(registry: Registry, profile: Profile, batch_id: s
     if profile.face is not None and registry.batches.batch(batch_id).to_prepare:
         from personalize.face.check import faces_to_prepare, refuse_faults
 
-        refuse_faults(faces_to_prepare(registry, profile, _renderer(profile), batch_id, today))
+        refuse_faults(faces_to_prepare(registry, profile, draw_design(profile), batch_id, today))
 
 
 def refuse_unprintable_cards(registry: Registry, custody: KeyCustody, profile: Profile, batch_id: str) -> None:
@@ -76,10 +76,20 @@ def refuse_unprintable_cards(registry: Registry, custody: KeyCustody, profile: P
     if profile.face is not None:
         from personalize.face.check import faces_waiting, refuse_faults
 
-        refuse_faults(faces_waiting(registry, custody, _renderer(profile), batch_id))
+        refuse_faults(faces_waiting(registry, custody, draw_design(profile), batch_id))
 
 
-def _renderer(profile: Profile) -> FaceRenderer:
+def face_in_words(profile: Profile) -> str:
+    """The design with its bank and the beginning of its digest, which the profile may pin. Raises DesignError."""
+    folder = design_of(profile)
+    if folder is None:
+        return "none"
+    marks = f", bank {folder.bank}" if folder.bank else ""
+    return f"design {folder.name}{marks}, digest {folder.digest[:16]}"
+
+
+def draw_design(profile: Profile) -> FaceRenderer:
+    """What draws faces of this profile, its backgrounds drawn. Raises DesignError, NoChineseFont."""
     from personalize.face.render import FaceRenderer
 
     folder = design_of(profile)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from membercard import output, settings
 from membercard.language import sentence, text
-from membercard.wiring.faces import design_of
+from membercard.wiring.faces import design_of, face_in_words
 from personalize.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _table(profile: Profile) -> Table:
         ("final keys SCP03", f"version {line.scp03.version:02X} from {line.scp03.master}"),
         *_payment(profile.payment),
         *_stripe(profile),
-        ("printed face", _face(profile)),
+        ("printed face", face_in_words(profile)),
     )
     table = output.table(
         text("Card profile {name}", name=profile.profile),
@@ -85,15 +85,6 @@ def _table(profile: Profile) -> Table:
     )
     table.show_header = False
     return table
-
-
-def _face(profile: Profile) -> str:
-    """The design with its bank and the beginning of its digest, which the profile may pin."""
-    folder = design_of(profile)
-    if folder is None:
-        return "none"
-    marks = f", bank {folder.bank}" if folder.bank else ""
-    return f"design {folder.name}{marks}, digest {folder.digest[:16]}"
 
 
 def _right(entitlement: EntitlementSection) -> str:

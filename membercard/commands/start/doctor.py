@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from rich.text import Text
@@ -15,6 +15,9 @@ from membercard import output, settings
 from membercard.language import sentence, text
 from terminal.apdu import list_readers
 from terminal.errors import MembercardError
+
+if TYPE_CHECKING:
+    from personalize.profiles.profile import Profile
 
 
 class DoctorCheck(NamedTuple):
@@ -67,9 +70,24 @@ def _examine() -> Iterator[DoctorCheck]:
     from membercard.wiring.profile import profile_in_use
 
     try:
-        yield DoctorCheck("profile", "ok", f"{chosen.profile or 'shipped'}: {profile_in_use().profile}")
+        profile = profile_in_use()
+        yield DoctorCheck("profile", "ok", f"{chosen.profile or 'shipped'}: {profile.profile}")
     except MembercardError as e:
         yield DoctorCheck("profile", "fault", str(e))
+        return
+    if profile.face is not None:
+        yield _face(profile)
+
+
+def _face(profile: Profile) -> DoctorCheck:
+    """The design that cards are printed with, drawn once."""
+    from membercard.wiring.faces import draw_design, face_in_words
+
+    try:
+        draw_design(profile)
+        return DoctorCheck("printed face", "ok", face_in_words(profile))
+    except MembercardError as e:
+        return DoctorCheck("printed face", "fault", str(e))
 
 
 def _pcsc() -> DoctorCheck:
