@@ -284,6 +284,21 @@ def test_a_damaged_answer_ends_in_the_right_outcome_or_a_named_fault(kind: str, 
     assert fault or (fed, output, printed) == (1, 1, 1)
 
 
+@settings(max_examples=repeats(6, 1500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kind=st.sampled_from(["lose-in", "double-in", "flip-in"]), at=st.integers(0, 60))
+def test_a_damaged_command_feeds_and_prints_no_second_card(kind: str, at: int, station: Opened) -> None:
+    """It may be another command, which nobody notices; what it never does is to be repeated by the driver."""
+    place = station(ribbon="k")
+    place.faults(f"{kind}:{at}")
+    with contextlib.suppress(MachineFault, TransportError):
+        place.machine.take(5)
+        place.machine.print_face(PrintedFace(WHITE))
+        place.machine.give(MachineBin.OUTPUT)
+
+    assert place.bins()[0] <= 1
+    assert place.printer.settings.printed <= 1
+
+
 @pytest.mark.parametrize("network", [True, False], ids=["tcp", "pty"])
 def test_a_card_goes_through_a_real_link(tmp_path: Path, network: bool) -> None:
     card = tmp_path / "chip.card"
