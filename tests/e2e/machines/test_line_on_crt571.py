@@ -150,6 +150,21 @@ def test_a_card_that_a_person_takes_out_of_a_jam_at_the_exit_is_in_no_bin(bench:
     assert (one.account.output, one.account.taken_out, one.body.record.output) == (MEMBERS - 1, 1, MEMBERS - 1)
 
 
+def test_a_chip_without_an_answer_goes_to_the_error_bin_and_is_counted_there(bench: Bench) -> None:
+    one = station(bench)
+    one.body.damage(BodyFault.SHORT)
+
+    def repair(event: LaneEvent) -> None:
+        if event.report is not None and event.report.outcome is CardOutcome.REJECTED:
+            one.body.repair()
+
+    result = one.run(repair)
+    assert (result.code, result.counts) == ("batch-done", {CardOutcome.REJECTED: 1, CardOutcome.VERIFIED: MEMBERS})
+    (reject,) = bench.registry.line.rejects(bench.batch)
+    assert (reject.code, reject.bin, one.account.reject) == ("mute", "1 contact", 1)
+    one.check()
+
+
 def test_a_line_over_a_serial_port_is_the_same(bench: Bench) -> None:
     stock = bench.directory / "stock"
     list(make_stock(stock, MEMBERS, CardConfig(blank())))
