@@ -25,6 +25,7 @@ from reader_service.services.issuing.batches import BatchService
 from reader_service.services.issuing.boxes import BoxService
 from reader_service.services.issuing.editing import EditingService
 from reader_service.services.issuing.lanes import LaneService
+from reader_service.services.issuing.machines import MachineService
 from reader_service.services.issuing.moves import MoveService
 from reader_service.services.issuing.reviewing import ReviewingService
 from reader_service.services.issuing.rosters import RosterService
@@ -74,6 +75,7 @@ class ReaderService:
         self.reversals = ReversalService(self.bus, self.readers, self.counter, self.redemptions, insertions)
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
+        self.machines = MachineService(parts, self.bus, self.readers, self.lanes)
         refresh = self.counter.refresh
         self.fetching = ListFetchService(parts, self.bus, lists=self.counter.lists_now, on_new=refresh)
         uploads = Uploads()
@@ -123,6 +125,8 @@ class ReaderService:
             self.fetching.start()
             undo.callback(self.batches.close)
             undo.callback(self.lanes.close)
+            undo.callback(self.machines.close)
+            self.machines.start()
             self._started = undo.pop_all()
 
     def _forgotten(self, reader_id: str) -> None:

@@ -55,14 +55,15 @@ class CardHandling:
         """The machine failed, with a card or without; it is cleared before its next order."""
         self._sure, self._fault, self._clear_at = False, fault, self._monotonic() + self.clear_after
 
-    def recover(self) -> None:
+    def recover(self, *, at_once: bool = False) -> None:
         """Clear the machine after a fault, so that the lane goes on by itself once a person removed the cause. Raises
-        the fault again while its cause is there to be seen, and before it is time."""
+        the fault again while its cause is there to be seen, and before it is time, unless a person wants it
+        ``at_once``."""
         fault, machine = self._fault, self._machine
         if fault is None or machine is None:
             return
         there = _cause_is_there(fault.code, machine.status())
-        if there or (there is None and self._monotonic() < self._clear_at):
+        if there or (there is None and not at_once and self._monotonic() < self._clear_at):
             raise fault
         if fault.code not in (MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.EXIT):
             try:

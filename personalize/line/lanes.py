@@ -117,6 +117,7 @@ class PersonalizationLine:
         self._remake = remake
         self._remaking = threading.Lock()
         self._stop = threading.Event()
+        self._clear = threading.Event()
         self._go = threading.Event()
         self._go.set()
 
@@ -150,6 +151,16 @@ class PersonalizationLine:
 
     def resume(self) -> None:
         self._go.set()
+
+    def clear(self) -> None:
+        """Clear the fault of a machine at the lane's next look: a person removed its cause."""
+        self._clear.set()
+
+    def clear_wanted(self) -> bool:
+        """Whether ``clear`` was called since the last look."""
+        wanted = self._clear.is_set()
+        self._clear.clear()
+        return wanted
 
     @property
     def paused(self) -> bool:
@@ -247,7 +258,7 @@ class _Lane:
         """Process the card in the slot or wait for one; the reason when the lane is done, else NOTHING. Raises
         TransportError for faults of the reader or machine."""
         since = self._line.monotonic()
-        self._handling.recover()
+        self._handling.recover(at_once=self._line.clear_wanted())
         try:
             if self._handling.empty() and (ended := self._handling.nothing_to_feed(self._line.remake_missing)):
                 return ended

@@ -34,6 +34,7 @@ MAY_HEAR: Final[dict[str, Permission]] = {
     "service.fault": Permission.READERS_VIEW,
     "lane.state": Permission.LANES_VIEW,
     "lane.card": Permission.LANES_VIEW,
+    "machine.state": Permission.LANES_VIEW,
     "verdict": Permission.VERIFY,
     "cashier.changed": Permission.REDEEM,
     "redemption.offers": Permission.REDEEM,

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final, TypeVar
 
+from personalize.machines.protocols import CardMachine
+from personalize.machines.reader import machine_of
 from reader_service.errors import Conflict, NotFound
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
@@ -211,6 +213,11 @@ class ReaderManager:
         enough to count as hung. Raises NotFound."""
         return self._entry(reader_id).worker.stuck(self._awake())
 
+    def machines(self) -> dict[str, CardMachine]:
+        """The machines that feed open readers, by reader."""
+        with self._lock:
+            return {entry.id: entry.machine for entry in self._entries.values() if entry.machine is not None}
+
     def slot(self, reader_id: str) -> CardSlot:
         """The virtual slot of a reader; one that is just being opened is waited for. Raises NotFound, Conflict for a
         real reader."""
@@ -286,7 +293,7 @@ class ReaderManager:
             former.stop()
             entry.stuck.append(former)
         entry.worker = ReaderWorker(entry.id, entry.open_reader, self, watched=entry.pcsc, clock=self._awake)
-        entry.hung, entry.busy = "", False
+        entry.hung, entry.busy, entry.machine = "", False, None
         entry.worker.start()
         self._publish_state(entry)
 
@@ -378,6 +385,7 @@ class ReaderManager:
             if entry := self._of(worker):
                 shut, entry.shut = entry.shut, ""
                 entry.slot = reader if isinstance(reader, CardSlot) else None
+                entry.machine = machine_of(reader)
                 entry.tried.set()
                 self._publish_state(entry)
                 if shut and entry.pcsc and entry.card is not None:

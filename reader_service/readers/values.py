@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from personalize.machines.protocols import CardMachine
 from reader_service.readers.worker import ReaderSession, ReaderWorker
 from terminal.apdu import CardSlot, InsertedCard, Reader
 
@@ -113,6 +114,8 @@ class ManagedReader:
     tried: threading.Event = field(default_factory=threading.Event)
     """Set once it was opened or did not open."""
     slot: CardSlot | None = None
+    machine: CardMachine | None = None
+    """The machine that feeds it, once it is open."""
     attendant: Attendant | None = None
     state: ReaderState = ReaderState.EMPTY
 

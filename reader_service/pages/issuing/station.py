@@ -17,6 +17,7 @@ from personalize.line.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.resource import Svc, still_in
+from reader_service.pages.issuing.machine import NOTICES, PICTURES, SUPPLY_TONES
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -24,6 +25,7 @@ from reader_service.readers.values import Mode, ReaderState, ReaderView
 from reader_service.services.issuing.batches import BatchView
 from reader_service.services.issuing.lane_commands import LANE_COMMANDS, LaneCommand
 from reader_service.services.issuing.lane_status import LaneStatus
+from reader_service.services.issuing.machine_status import MachineView
 from registry.batches.priority import BatchPriority
 from registry.line.machines import PRINT, STRIPE
 from registry.values import BatchState
@@ -58,6 +60,7 @@ class Tile:
     reader: ReaderView | None
     lane: LaneStatus | None
     fresh: bool = False
+    machine: MachineView | None = None
 
     @property
     def running(self) -> bool:
@@ -78,9 +81,27 @@ class Tile:
     @property
     def alarm(self) -> str:
         """Tone of what the operator has to do about the last card; empty for nothing, or once the next has begun."""
-        if self.lane is None or self.lane.last is None or self.lane.state == "working":
-            return ""
+        if self.lane is None or self.lane.last is None or self.lane.state == "working" or self.machine is not None:
+            return ""  # a machine puts each card into its bin by itself
         return ALARMS.get(self.lane.last.outcome, "")
+
+    @property
+    def machine_fault(self) -> str:
+        """The code of what a person has to do at the machine; empty for nothing."""
+        if self.machine is None or (self.lane is not None and self.lane.state == "working"):
+            return ""
+        if self.lane is not None and self.running and self.lane.code in PICTURES:
+            return self.lane.code
+        return self.machine.fault
+
+    @property
+    def machine_tone(self) -> str:
+        return "warn" if not self.running and self.machine_fault in NOTICES else "bad"
+
+    @property
+    def picture(self) -> str:
+        """The symbol that shows what to do."""
+        return PICTURES.get(self.machine_fault, "service")
 
     @property
     def done(self) -> int:
@@ -108,6 +129,7 @@ def station(request: Request, shell: PageShell) -> Response:
         unreachable=unreachable,
         blanks=blanks(shell, who),
         steps=STEPS,
+        supply_tones=SUPPLY_TONES,
         many=len(shown_tiles) > MANY,
     )
 
@@ -148,6 +170,15 @@ def start(
         raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
     started = service.lanes.start(who, batch, reader)
     return shell.notify(request, "/station", "station.done-started", n=len(started), batch=batch)
+
+
+@router.post("/station/machines/{reader_id}/clear")
+def clear(request: Request, shell: PageShell, service: Svc, reader_id: str) -> Response:
+    """The stream shows what is left of the fault."""
+    view = service.machines.clear(principal_of(request), reader_id)
+    if view.faults or view.clearing or not view.answers:
+        return shell.done(request, "/station")
+    return shell.notify(request, "/station", "machine.done-cleared", name=view.name)
 
 
 def _add_command(command: LaneCommand) -> None:
@@ -240,8 +271,9 @@ def tiles(shell: Shell, who: Principal, fresh: frozenset[str] = frozenset()) -> 
     """Every reader outside counter mode, and lanes whose reader is gone. From memory, without waiting."""
     lanes = {lane.reader: lane for lane in shell.service.lanes.lanes(who)}
     readers = shell.service.readers.readers(who) if who.may(Permission.READERS_VIEW) else []
+    machines = {machine.reader: machine for machine in shell.service.machines.machines(who)}
     current = [
-        Tile(reader.id, reader.name, reader, lanes.pop(reader.id, None), reader.id in fresh)
+        Tile(reader.id, reader.name, reader, lanes.pop(reader.id, None), reader.id in fresh, machines.get(reader.id))
         for reader in readers
         if reader.mode is not Mode.COUNTER or reader.id in lanes
     ]
@@ -281,7 +313,7 @@ class StationBoard:
 
     @staticmethod
     def concerns(kind: str) -> bool:
-        return kind.startswith(("lane.", "reader.", "card.", "batch."))
+        return kind.startswith(("lane.", "reader.", "card.", "batch.", "machine."))
 
     async def whole(self) -> str:
         return await to_thread.run_sync(self._whole)
@@ -348,4 +380,6 @@ class StationBoard:
         return html
 
     def _html(self, template: str, **values: object) -> str:
-        return self.shell.html(self.language, template, principal=self.who, steps=STEPS, **values)
+        return self.shell.html(
+            self.language, template, principal=self.who, steps=STEPS, supply_tones=SUPPLY_TONES, **values
+        )

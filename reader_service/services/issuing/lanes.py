@@ -210,6 +210,15 @@ class LaneService:
                 )
         return status
 
+    def clear_machine(self, reader_id: str) -> bool:
+        """Have the lane on this reader clear its machine now; whether one runs there."""
+        with self._lock:
+            run = self._runs.get(reader_id)
+            if run is None or run.ended:
+                return False
+            run.line.clear()
+            return True
+
     def forget(self, reader_id: str) -> None:
         """Forget the last run of a removed reader."""
         with self._lock:

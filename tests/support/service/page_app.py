@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from personalize.line.outcome import Bin, CardOutcome
+from personalize.machines.protocols import MachinePlace, Supply
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
 from reader_service.events import EventBus
 from reader_service.principal import Permission, Principal
@@ -24,6 +25,8 @@ from reader_service.services.issuing.batches import BatchService, BatchView
 from reader_service.services.issuing.lane_commands import LaneCommand
 from reader_service.services.issuing.lane_status import LaneStatus, LastCard
 from reader_service.services.issuing.lanes import LaneService
+from reader_service.services.issuing.machine_status import MachineView
+from reader_service.services.issuing.machines import MachineService
 from registry.db.paging import Page
 from registry.line.doubled import DoubledChip
 from registry.values import Batch, BatchAccounts, BatchKind, BatchState, BoundChip, Reject, StockAccounts
@@ -65,6 +68,30 @@ def lane(called: str, **other: Any) -> LaneStatus:
         seconds_left=1260.0,
         started_at=AT,
         started_by="op",
+    )
+    return replace(plain, **other)
+
+
+def machine(called: str, **other: Any) -> MachineView:
+    """A card printer that is ready."""
+    plain = MachineView(
+        reader=called.lower().replace(" ", "-"),
+        name=f"evolis:{called}",
+        feeds=True,
+        prints=True,
+        answers=True,
+        clearing=False,
+        place=MachinePlace.NONE,
+        feeder=Supply.ENOUGH,
+        reject_full=False,
+        cover_open=False,
+        ribbon=Supply.LOW,
+        ribbon_kind="ymcko",
+        cleaning_due=False,
+        counters={"cards": 1204, "rejected": 3},
+        model="Primacy 2",
+        firmware="2306",
+        at=AT,
     )
     return replace(plain, **other)
 
@@ -248,6 +275,23 @@ class Lanes(LaneService):
 
 
 @dataclass
+class Machines(MachineService):
+    rows: list[MachineView] = field(default_factory=list)
+    done: list[tuple[str, str]] = field(default_factory=list)
+
+    def machines(self, p: Principal) -> list[MachineView]:
+        p.need(Permission.LANES_VIEW)
+        return list(self.rows)
+
+    def clear(self, p: Principal, reader_id: str) -> MachineView:
+        p.need(Permission.LANES_RUN)
+        self.done.append(("clear", reader_id))
+        at = next(at for at, one in enumerate(self.rows) if one.reader == reader_id)
+        self.rows[at] = replace(self.rows[at], faults=())
+        return self.rows[at]
+
+
+@dataclass
 class Batches(BatchService):
     views: list[BatchView] = field(default_factory=list)
     away: bool = False
@@ -379,6 +423,7 @@ class PageApp:
     bus: EventBus
     readers: Readers = field(init=False)
     lanes: Lanes = field(init=False)
+    machines: Machines = field(init=False)
     batches: Batches = field(init=False)
     counter: Counter = field(init=False)
     fetching: Fetching = field(init=False)
@@ -392,6 +437,7 @@ class PageApp:
         service.readers = self.readers = Readers()
         service.leases = Leases(self.readers)
         service.lanes = self.lanes = Lanes()
+        service.machines = self.machines = Machines()
         service.batches = self.batches = Batches()
         service.counter = self.counter = Counter()
         service.fetching = self.fetching = Fetching()

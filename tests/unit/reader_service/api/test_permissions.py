@@ -51,6 +51,8 @@ TABLE: Final[dict[str, Permission | None]] = {
     "POST /lanes/{reader_id}/pause": P.LANES_RUN,
     "POST /lanes/{reader_id}/resume": P.LANES_RUN,
     "POST /lanes/{reader_id}/stop": P.LANES_RUN,
+    "GET /machines": P.LANES_VIEW,
+    "POST /machines/{reader_id}/clear": P.LANES_RUN,
     "POST /rosters": P.ROSTERS_UPLOAD,
     "POST /rosters/check": P.ROSTERS_UPLOAD,
     "GET /rosters/{batch_id}/findings": P.ROSTERS_VIEW,

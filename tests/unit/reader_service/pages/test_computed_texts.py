@@ -14,12 +14,14 @@ from personalize.line.execute import process
 from personalize.line.lanes import LaneState
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.line.plan import NAMES
+from personalize.machines.protocols import MachinePlace
 from personalize.reasons import RejectCode
 from programme.differences import BenefitChangeKind
 from reader_service.access import passwords
 from reader_service.pages import developer, shell, words
 from reader_service.pages.administration import audit
 from reader_service.pages.issuing import intake, progress, station
+from reader_service.pages.issuing.machine import SUPPLY_TONES
 from reader_service.pages.window import losses, registry, window
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
@@ -311,6 +313,9 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("shell.theme-", ""): of(shell.THEMES),
     ("station.", ""): of(command.name for command in LANE_COMMANDS.values()),
     ("station.batch-state.", ""): of(BatchState),
+    ("machine.supply-", ""): of(SUPPLY_TONES),
+    ("machine.place-", ""): of(set(MachinePlace) - {MachinePlace.NONE, MachinePlace.UNKNOWN}),
+    ("machine.counter-", ""): of(("cards", "rejected", "inserted", "since-cleaning", "cleaning", "ribbon-left")),
     ("station.bin.", ""): of(one[:1] for one in (*Bin, MISSING)),
     ("station.do.", ""): of(station.ALARMS),
     ("station.help.", ""): of((ReaderState.LOST, ReaderState.HUNG, ReaderState.MUTE)),

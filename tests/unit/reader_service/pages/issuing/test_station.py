@@ -11,12 +11,14 @@ import pytest
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.machines.faults import MachineFaultCode
 from personalize.reasons import RejectCode
+from reader_service.pages.issuing.machine import PICTURES
+from reader_service.pages.shell import STATIC
 from reader_service.pages.words import LANGUAGES, words
 from reader_service.principal import Role
 from reader_service.readers.values import ReaderState
 from registry.values import Reject, StockAccounts
 from tests.support.service.accounts import Client
-from tests.support.service.page_app import AT, PageApp, batch_view, lane, last, page_app, reader
+from tests.support.service.page_app import AT, PageApp, batch_view, lane, last, machine, page_app, reader, rejected
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +204,64 @@ def test_a_batch_shows_the_stock_of_blanks_and_warns_where_it_does_not_suffice(
     assert short in client.get(path).text
     app.batches.blanks = StockAccounts(42, 45, 40, 2, 3, 0, -3, False)
     assert unbooked in client.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "button"),
+    [("zh", "卡片卡住", "清除故障"), ("en", "A card is jammed", "Clear the fault")],
+)
+def test_a_jam_shows_what_to_do_with_a_picture_and_is_cleared(
+    app: PageApp, language: str, sentence: str, button: str
+) -> None:
+    app.readers.rows = [reader("Lane 1")]
+    app.machines.rows = [machine("Lane 1", faults=("machine-jam",))]
+    client = operator(app, language)
+    page = client.get("/station").text
+    assert "/static/icons/machines.svg#jam" in page
+    assert sentence in page
+    assert button in page
+    answer = client.request("POST", "/station/machines/lane-1/clear", headers={"HX-Request": "true"})
+    assert (answer.status_code, "evolis:Lane 1" in answer.text) == (200, True)
+    assert app.machines.done == [("clear", "lane-1")]
+    assert "machines.svg" not in client.get("/station").text
+
+
+def test_the_supplies_of_a_machine_are_on_its_tile_and_it_feeds_by_itself(app: PageApp) -> None:
+    app.readers.rows, app.lanes.rows = [reader("Lane 1")], [lane("Lane 1")]
+    app.machines.rows = [machine("Lane 1", cover_open=None)]
+    page = operator(app, "en").get("/station").text
+    assert re.findall(r"<dt>(Feeder|Reject bin|Ribbon|Cover|Cleaning|Cards moved)</dt>", page) == [
+        *("Feeder", "Reject bin", "Ribbon", "Cleaning", "Cards moved")
+    ]
+    assert "YMCKO" in page
+    assert "The machine feeds the next card" in page
+    assert "Insert a blank card" not in page
+    app.machines.rows = [machine("Lane 1", answers=False, faults=("machine-no-answer",))]
+    page = operator(app, "en").get("/station").text
+    assert "The machine does not answer" in page
+    assert "<dt>Ribbon</dt>" not in page
+
+
+def test_what_a_lane_waits_for_at_its_machine_is_shown_once_and_not_while_it_works(app: PageApp) -> None:
+    app.readers.rows = [reader("Lane 1")]
+    app.machines.rows = [machine("Lane 1", faults=("machine-feeder-empty",))]
+    app.lanes.rows = [lane("Lane 1", code="machine-cover", message="machine 1: cover; close the cover")]
+    page = operator(app, "en").get("/station").text
+    assert page.count("The cover is open: close it") == 1
+    assert "machines.svg#cover" in page
+    app.lanes.rows = [lane("Lane 1", state="working", step="store")]
+    assert "machines.svg" not in operator(app, "en").get("/station").text
+
+
+def test_a_machine_puts_its_rejects_away_by_itself(app: PageApp) -> None:
+    app.readers.rows, app.machines.rows = [reader("Lane 1")], [machine("Lane 1")]
+    app.lanes.rows = [lane("Lane 1", last=rejected())]
+    page = operator(app, "en").get("/station").text
+    assert "Put in bin" not in page
+    assert "the card gave no answer to READ RECORD" in page
+
+
+@pytest.mark.parametrize("code", MachineFaultCode)
+def test_every_fault_of_a_machine_has_its_picture(code: MachineFaultCode) -> None:
+    sprite = (STATIC / "icons/machines.svg").read_text()
+    assert f'<symbol id="{PICTURES[code]}"' in sprite
