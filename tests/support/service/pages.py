@@ -50,6 +50,13 @@ FLAGS = (
 UNANSWERED = ("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 """What htmx writes of a request that ended with its page. The browser itself writes of one that failed otherwise."""
 _CUT = "net::ERR_"
+_LISTENS = """{ const Source = EventSource; window.EventSource = class extends Source {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("open", () => document.documentElement.setAttribute("data-listens", ""));
+  }
+} }"""
+"""Marks a page once its stream of events is accepted."""
 SIZE = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
@@ -247,8 +254,12 @@ class Sessions:
         self._open.append((context, watch))
         page = watch.over(context.new_page())
         page.set_default_timeout(1000 * PATIENCE)
+        page.add_init_script(_LISTENS)
         if path is not None:
             page.goto(path)
+            if page.locator("#counter-reader").count():
+                # A verdict from before a page listens is not shown: it may be that of another card.
+                page.wait_for_selector("html[data-listens]", state="attached")
         return page, watch
 
     def close_all(self) -> list[str]:
