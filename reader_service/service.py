@@ -23,6 +23,7 @@ from reader_service.services.counter.reversals import ReversalService
 from reader_service.services.developer import DeveloperService
 from reader_service.services.issuing.batches import BatchService
 from reader_service.services.issuing.boxes import BoxService
+from reader_service.services.issuing.checklists import ChecklistService
 from reader_service.services.issuing.editing import EditingService
 from reader_service.services.issuing.lanes import LaneService
 from reader_service.services.issuing.machines import MachineService
@@ -76,6 +77,7 @@ class ReaderService:
         self.reading = ReadingService(parts, self.readers)
         self.lanes = LaneService(parts, self.bus, self.readers)
         self.machines = MachineService(parts, self.bus, self.readers, self.lanes)
+        self.checklists = ChecklistService(parts, self.readers, self.machines)
         refresh = self.counter.refresh
         self.fetching = ListFetchService(parts, self.bus, lists=self.counter.lists_now, on_new=refresh)
         uploads = Uploads()

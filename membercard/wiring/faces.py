@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from membercard import settings
@@ -86,6 +87,14 @@ def face_in_words(profile: Profile) -> str:
         return "none"
     marks = f", bank {folder.bank}" if folder.bank else ""
     return f"design {folder.name}{marks}, digest {folder.digest[:16]}"
+
+
+def check_faces(registry: Registry, custody: KeyCustody, profile: Profile, batch_id: str, most: int) -> int:
+    """Check the faces of so many waiting dossiers at most; their number. Raises FaceRefused, DesignError,
+    NoChineseFont."""
+    from personalize.face.check import faces_waiting, refuse_faults
+
+    return refuse_faults(islice(faces_waiting(registry, custody, draw_design(profile), batch_id), most))
 
 
 def draw_design(profile: Profile) -> FaceRenderer:

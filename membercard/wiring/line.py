@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 
 from membercard import settings
-from membercard.wiring.faces import face_renderer, refuse_unprintable_members
+from membercard.wiring.faces import check_faces, face_renderer, refuse_unprintable_members
 from personalize.keypool import KeyPool
 from personalize.line.job import BodyMaking, Job
 from personalize.lists import own_trust
@@ -107,6 +108,7 @@ class StationLine:
         payment = profile.payment
         proof = TransactionProof(payment, custody, self._authorities) if payment else None
         trust = trust_of(custody, profile, self._settings.now())
+        printed = making is BodyMaking.HERE and profile.face is not None
         return Job(
             self._registry,
             custody,
@@ -121,6 +123,7 @@ class StationLine:
             payment_proof=proof,
             render=face_renderer(self._registry, profile) if making is BodyMaking.HERE else None,
             body=making,
+            check_faces=partial(check_faces, self._registry, custody, profile, batch_id) if printed else None,
         )
 
     def pools_filled(self, lanes: int) -> AbstractContextManager[None]:

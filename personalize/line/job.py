@@ -54,6 +54,9 @@ class Job:
     payment_proof: PaymentProof | None = None
     render: FaceRenderer | None = None
     body: BodyMaking = BodyMaking.HERE
+    check_faces: Callable[[int], int] | None = None
+    """Checks the faces of so many waiting dossiers at most, and gives their number; None where nothing is printed.
+    Raises FaceRefused, DesignError."""
 
     def refuse_wrong_dates(self) -> None:
         """Compare the dates of the next waiting dossier with the clock, and draw its face, before any chip is fed.

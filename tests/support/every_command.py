@@ -475,6 +475,7 @@ def _line(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.ok("sim", "stock", folder / "foreign", "--count", 1, "--key", "11" * 16)
     newest = next(row["id"] for row in issuer.cli.ok("batch", "list", "--json").json if row["state"] == "prepared")
     story.run("perso", "run", newest, "--reader", f"sim:{folder / 'foreign'}", "--idle", "0.1")
+    story.run("perso", "run", newest, "--reader", f"sim:{folder / 'blanks'}", "--check")
     story.run("perso", "run", newest, "--reader", f"sim:{folder / 'blanks'}", "--lanes", 2, "--idle", "1")
     story.run("perso", "run", newest, "--reader", f"sim:{folder / 'blanks'}", "--idle", "0.1")
     story.refused("perso", "run", issuer.draft, "--reader", f"sim:{folder / 'blanks'}")

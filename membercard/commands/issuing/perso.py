@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -14,10 +14,26 @@ from membercard.wiring.readers import readers_or_only
 from registry.errors import RegistryConflict
 
 if TYPE_CHECKING:
+    from personalize.line.job import BodyMaking
     from personalize.line.lanes import LaneResult
+    from personalize.profiles.profile import Profile
+    from registry.store import Registry
     from registry.values import BatchAccounts
+    from terminal.keys import MemoryCustody
 
 app = typer.Typer()
+ALL_FACES: Final = 10**9
+_STATES: Final = {"good": "good", "look": "look", "refused": "cannot start"}
+_THINGS: Final = {
+    "profile": "profile",
+    "clock": "clock",
+    "design": "design",
+    "faces": "faces",
+    "blanks": "blanks",
+    "machine": "machine",
+    "ribbon": "ribbon",
+    "reject-bin": "reject bin",
+}
 BodyPlace = Annotated[
     Literal["here", "elsewhere"] | None,
     typer.Option(
@@ -49,13 +65,16 @@ def run(
     tries: Annotated[int, typer.Option(help="How often a chip may fail before it is rejected.", min=1)] = 3,
     idle: Annotated[float, typer.Option(help="Seconds a lane waits for a next card.", min=0)] = 120.0,
     body: BodyPlace = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only show the checklist of this run: nothing moves, no chip is changed.")
+    ] = False,
     json: output.Json = False,
 ) -> None:
     """Personalize, read back and verify cards until the batch is done.
 
     It can be stopped at any moment, even by a power cut: run the same command again to continue. Put chips that were
     in the readers back in; each continues where it stopped. Exit code 1 when a lane ended with a fault or cards are
-    missing.
+    missing, with --check when a lane would refuse.
 
     Example: membercard perso run B20261122-001 --reader pcsc:0 --reader pcsc:1
     """
@@ -74,6 +93,9 @@ def run(
         if not chosen_batch.dossiers:
             sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
             raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
+        if check:
+            _show_checklist(registry, batch, profile, keystore, reader * lanes, making, json=json)
+            return
         if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
             typer.echo(shortage_warning(left, wanted), err=True)
         began = monotonic()
@@ -86,6 +108,42 @@ def run(
         _print_results(results, seconds, accounts, batch)
         print_stock(stock)
     if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
+        raise typer.Exit(1)
+
+
+def _show_checklist(
+    registry: Registry,
+    batch: str,
+    profile: Profile,
+    keystore: MemoryCustody,
+    readers: Sequence[str],
+    body: BodyMaking | None,
+    *,
+    json: bool,
+) -> None:
+    """Raises typer.Exit where a lane would refuse."""
+    from membercard.wiring.line import StationLine
+    from membercard.wiring.readers import open_readers
+    from personalize.line.checklist import SENTENCES, checked_lane, checklist, facts_of, refused
+    from personalize.reasons import RejectCode
+
+    job = StationLine(registry, profile, keystore, settings.load().station).job(batch, body)
+    with open_readers(readers) as opened:
+        lines = checklist(facts_of(job, most_faces=ALL_FACES), [checked_lane(one, one.name) for one in opened])
+    if json:
+        output.as_json({"lines": lines, "refused": refused(lines) is not None})
+    else:
+        rows = []
+        for line in lines:
+            if line.code in SENTENCES:
+                said = language.text(SENTENCES[line.code], **line.params)
+            elif line.code == RejectCode.FACE:  # it names the cards
+                said = language.sentence(line.sentence)
+            else:
+                said = language.reason(line.code, line.params, line.sentence)
+            rows.append((language.text(_STATES[line.state.value]), language.text(_THINGS[line.thing.value]), said))
+        output.show(output.table("Checklist", ["state", "what", "what to do"], rows))
+    if refused(lines):
         raise typer.Exit(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from personalize.line.checklist import CheckState
 from personalize.machines.faults import MachineFaultCode as Code
 from personalize.machines.protocols import Supply
 
@@ -39,3 +40,5 @@ NOTICES: Final = frozenset({Code.FEEDER_EMPTY, Code.CLEANING})
 """Faults that a machine without a lane may have until it is needed."""
 SUPPLY_TONES: Final[dict[str, str]] = {Supply.EMPTY: "bad", Supply.LOW: "warn", Supply.ENOUGH: "ok"}
 """The tone of a badge for each supply that is known."""
+CHECK_ICONS: Final[dict[str, str]] = {CheckState.GOOD: "check", CheckState.LOOK: "warn", CheckState.REFUSED: "cross"}
+"""The sign of each line of a checklist."""

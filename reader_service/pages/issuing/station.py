@@ -13,11 +13,12 @@ from anyio import to_thread
 from fastapi import Form, Query, Request
 from starlette.responses import Response
 
+from personalize.line.checklist import refused
 from personalize.line.outcome import CardOutcome
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.resource import Svc, still_in
-from reader_service.pages.issuing.machine import NOTICES, PICTURES, SUPPLY_TONES
+from reader_service.pages.issuing.machine import CHECK_ICONS, NOTICES, PICTURES, SUPPLY_TONES
 from reader_service.pages.live import stream
 from reader_service.pages.shell import PageShell, Shell, Text, page_router, principal_of
 from reader_service.principal import Permission, Principal
@@ -161,6 +162,21 @@ def batch(
     )
 
 
+@router.get("/station/checklist")
+def start_checklist(
+    request: Request, shell: PageShell, service: Svc, batch: str = "", reader: Annotated[tuple[str, ...], Query()] = ()
+) -> Response:
+    """The checklist of the start dialog, for what is chosen in it."""
+    lines = service.checklists.check(principal_of(request), batch, reader) if batch else ()
+    return shell.part(
+        request,
+        "issuing/machine/checklist.html",
+        lines=lines,
+        refused=refused(lines) is not None,
+        check_icons=CHECK_ICONS,
+    )
+
+
 @router.post("/station/start")
 def start(
     request: Request, shell: PageShell, service: Svc, batch: Text = "", reader: Annotated[tuple[str, ...], Form()] = ()
@@ -168,6 +184,7 @@ def start(
     who, t = principal_of(request), shell.words(request)
     if not batch or not reader:
         raise Invalid("choose a batch and at least one reader", {"reader": t("station.choose")}, rule="choose")
+    service.checklists.refuse(who, batch, reader)
     started = service.lanes.start(who, batch, reader)
     return shell.notify(request, "/station", "station.done-started", n=len(started), batch=batch)
 

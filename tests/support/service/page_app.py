@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from personalize.line.checklist import CheckLine
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.machines.protocols import MachinePlace, Supply
 from reader_service.errors import Conflict, Invalid, NotFound, Unavailable
@@ -22,6 +23,7 @@ from reader_service.services.counter.fetching import FetchState, ListFetchServic
 from reader_service.services.counter.reading import ApplicationView, CardApplicationKind, CardContents, ReadingService
 from reader_service.services.developer import CardFileView, DeveloperService, ExchangeView
 from reader_service.services.issuing.batches import BatchService, BatchView
+from reader_service.services.issuing.checklists import ChecklistService
 from reader_service.services.issuing.lane_commands import LaneCommand
 from reader_service.services.issuing.lane_status import LaneStatus, LastCard
 from reader_service.services.issuing.lanes import LaneService
@@ -292,6 +294,15 @@ class Machines(MachineService):
 
 
 @dataclass
+class Checklists(ChecklistService):
+    rows: tuple[CheckLine, ...] = ()
+
+    def check(self, p: Principal, batch_id: str, reader_ids: Sequence[str]) -> tuple[CheckLine, ...]:
+        p.need(Permission.LANES_RUN)
+        return self.rows
+
+
+@dataclass
 class Batches(BatchService):
     views: list[BatchView] = field(default_factory=list)
     away: bool = False
@@ -424,6 +435,7 @@ class PageApp:
     readers: Readers = field(init=False)
     lanes: Lanes = field(init=False)
     machines: Machines = field(init=False)
+    checklists: Checklists = field(init=False)
     batches: Batches = field(init=False)
     counter: Counter = field(init=False)
     fetching: Fetching = field(init=False)
@@ -438,6 +450,7 @@ class PageApp:
         service.leases = Leases(self.readers)
         service.lanes = self.lanes = Lanes()
         service.machines = self.machines = Machines()
+        service.checklists = self.checklists = Checklists()
         service.batches = self.batches = Batches()
         service.counter = self.counter = Counter()
         service.fetching = self.fetching = Fetching()

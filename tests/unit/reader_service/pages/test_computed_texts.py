@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from personalize.line.checklist import SENTENCES, CheckedThing, CheckState
 from personalize.line.execute import process
 from personalize.line.lanes import LaneState
 from personalize.line.outcome import Bin, CardOutcome
@@ -313,6 +314,9 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("shell.theme-", ""): of(shell.THEMES),
     ("station.", ""): of(command.name for command in LANE_COMMANDS.values()),
     ("station.batch-state.", ""): of(BatchState),
+    ("check.", ""): of(SENTENCES),
+    ("check.state-", ""): of(CheckState),
+    ("check.thing-", ""): of(CheckedThing),
     ("machine.supply-", ""): of(SUPPLY_TONES),
     ("machine.place-", ""): of(set(MachinePlace) - {MachinePlace.NONE, MachinePlace.UNKNOWN}),
     ("machine.counter-", ""): of(("cards", "rejected", "inserted", "since-cleaning", "cleaning", "ribbon-left")),

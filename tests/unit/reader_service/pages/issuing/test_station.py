@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from personalize.line.checklist import CheckedThing, CheckLine, CheckState
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.machines.faults import MachineFaultCode
 from personalize.reasons import RejectCode
@@ -265,3 +266,32 @@ def test_a_machine_puts_its_rejects_away_by_itself(app: PageApp) -> None:
 def test_every_fault_of_a_machine_has_its_picture(code: MachineFaultCode) -> None:
     sprite = (STATIC / "icons/machines.svg").read_text()
     assert f'<symbol id="{PICTURES[code]}"' in sprite
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "notice"),
+    [
+        ("zh", "待制 9 张，账上空白卡剩 2 张", "处理好后才能开始"),
+        ("en", "9 cards wait and 2 blanks", "do not start before"),
+    ],
+)
+def test_the_start_dialog_shows_the_checklist_and_refuses_what_a_lane_would(
+    app: PageApp, language: str, sentence: str, notice: str
+) -> None:
+    app.readers.rows, app.batches.views = [reader("Lane 1")], [batch_view()]
+    short = CheckLine(CheckedThing.BLANKS, CheckState.LOOK, "blanks-short", "", {"wanted": "9", "left": "2"})
+    wrong = CheckLine(CheckedThing.CLOCK, CheckState.REFUSED, "dates", "the clock is wrong")
+    app.checklists.rows = (short,)
+    client = operator(app, language)
+    chosen = "batch=B20261122-001&reader=lane-1"
+    page = client.get(f"/station/checklist?{chosen}", headers={"HX-Request": "true"}).text
+    assert sentence in page
+    assert notice not in page
+    start = {"batch": "B20261122-001", "reader": "lane-1"}
+    htmx = {"HX-Request": "true"}
+    assert client.request("POST", "/station/start", data=start, headers=htmx).status_code == 200
+    app.checklists.rows = (short, wrong)
+    assert notice in client.get(f"/station/checklist?{chosen}", headers=htmx).text
+    answer = client.request("POST", "/station/start", data=start, headers=htmx)
+    assert (answer.status_code, "B20261122-001" in answer.text) == (409, True)
+    assert app.lanes.done == [("start", "B20261122-001", "lane-1")]
