@@ -15,7 +15,8 @@ from personalize.reasons import RejectCode
 from reader_service.events import Event
 from reader_service.pages.counter.counter import CounterBoard
 from reader_service.pages.developer import DeveloperBoard
-from reader_service.pages.issuing.station import STEPS, StationBoard
+from reader_service.pages.issuing.station import StationBoard
+from reader_service.pages.issuing.tiles import STEPS
 from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from reader_service.readers.values import LeaseView, Mode, ReaderState, ReaderView

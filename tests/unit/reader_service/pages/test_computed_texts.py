@@ -21,7 +21,7 @@ from programme.differences import BenefitChangeKind
 from reader_service.access import passwords
 from reader_service.pages import developer, shell, words
 from reader_service.pages.administration import audit
-from reader_service.pages.issuing import intake, progress, station
+from reader_service.pages.issuing import intake, progress, tiles
 from reader_service.pages.issuing.machine import SUPPLY_TONES
 from reader_service.pages.window import losses, registry, window
 from reader_service.principal import Role
@@ -201,7 +201,7 @@ def member_events() -> set[str]:
 def steps() -> set[str]:
     path = Path(process.__code__.co_filename)
     own = {text for call, module in _calls("_begin", room=[path]) for text in _strings(call.args[0], module)}
-    return {_dashed(step) for step in (*own, *NAMES.values(), *station.STEPS, MISSING)}
+    return {_dashed(step) for step in (*own, *NAMES.values(), *tiles.STEPS, MISSING)}
 
 
 def checks() -> set[str]:
@@ -321,7 +321,7 @@ VALUES: dict[tuple[str, str], Callable[[], Iterable[str]]] = {
     ("machine.place-", ""): of(set(MachinePlace) - {MachinePlace.NONE, MachinePlace.UNKNOWN}),
     ("machine.counter-", ""): of(("cards", "rejected", "inserted", "since-cleaning", "cleaning", "ribbon-left")),
     ("station.bin.", ""): of(one[:1] for one in (*Bin, MISSING)),
-    ("station.do.", ""): of(station.ALARMS),
+    ("station.do.", ""): of(tiles.ALARMS),
     ("station.help.", ""): of((ReaderState.LOST, ReaderState.HUNG, ReaderState.MUTE)),
     ("station.outcome.", ""): of(CardOutcome),
     ("station.priority-", ""): of(BatchPriority),

@@ -295,3 +295,12 @@ def test_the_start_dialog_shows_the_checklist_and_refuses_what_a_lane_would(
     answer = client.request("POST", "/station/start", data=start, headers=htmx)
     assert (answer.status_code, "B20261122-001" in answer.text) == (409, True)
     assert app.lanes.done == [("start", "B20261122-001", "lane-1")]
+
+
+@pytest.mark.parametrize(("left", "form"), [(1260.0, r"\d\d:\d\d"), (90000.0, r"\d{4}-\d\d-\d\d \d\d:\d\d")])
+def test_a_lane_says_when_its_batch_is_done(app: PageApp, left: float, form: str) -> None:
+    app.readers.rows, app.lanes.rows = [reader("Lane 1")], [lane("Lane 1", seconds_left=left)]
+    page = operator(app, "en").get("/station").text
+    assert re.search(rf'<dt>Ends at</dt><dd class="number">{form}</dd>', page)
+    app.lanes.rows = [lane("Lane 1", seconds_left=None)]
+    assert "Ends at" not in operator(app, "en").get("/station").text
