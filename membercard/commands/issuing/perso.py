@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from personalize.line.lanes import LaneResult
     from personalize.profiles.profile import Profile
     from registry.store import Registry
-    from registry.values import BatchAccounts
+    from registry.values import Batch, BatchAccounts
     from terminal.keys import MemoryCustody
 
 app = typer.Typer()
@@ -83,21 +83,16 @@ def run(
     from personalize.line.job import BodyMaking
     from personalize.line.lanes import LineSettings
 
-    keystore = settings.open_keystore()
-    profile = profile_in_use()
+    keystore, profile = settings.open_keystore(), profile_in_use()
     making = BodyMaking(body) if body else None
     chosen = LineSettings(max_consecutive_failures=max_consecutive_failures, tries=tries, idle=idle)
     with settings.open_registry(keystore) as registry:
         registry.restores.refuse_pending()
-        chosen_batch = under_way(registry.batches.batch(batch))
-        if not chosen_batch.dossiers:
-            sentence = f"batch {batch} has no dossiers yet; make them with: membercard batch prepare {batch}"
-            raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch)
+        _refuse_unprepared(under_way(registry.batches.batch(batch)))
         if check:
             _show_checklist(registry, batch, profile, keystore, reader * lanes, making, json=json)
             return
-        if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
-            typer.echo(shortage_warning(left, wanted), err=True)
+        _warn_of_shortage(registry, batch)
         began = monotonic()
         results = run_line(registry, batch, profile, keystore, reader * lanes, line_settings=chosen, body=making)
         seconds = monotonic() - began
@@ -109,6 +104,18 @@ def run(
         print_stock(stock)
     if any(r.fault for r in results) or accounts.verified < accounts.members or not accounts.balanced:
         raise typer.Exit(1)
+
+
+def _refuse_unprepared(batch: Batch) -> None:
+    """Raises RegistryConflict."""
+    if not batch.dossiers:
+        sentence = f"batch {batch.id} has no dossiers yet; make them with: membercard batch prepare {batch.id}"
+        raise RegistryConflict(sentence, reason="batch-unprepared", batch=batch.id)
+
+
+def _warn_of_shortage(registry: Registry, batch: str) -> None:
+    if max(0, (left := registry.stock.accounts()).left) < (wanted := registry.batches.accounts(batch).waiting):
+        typer.echo(shortage_warning(left, wanted), err=True)
 
 
 def _show_checklist(
