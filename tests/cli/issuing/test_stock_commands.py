@@ -14,6 +14,7 @@ from tests.support.cli import Cli, Done, IssuerDirectory, csv_form
 FED = "blank chips received 0 = verified 2 + rejected 0 + in reader 0 + left -2   ✗ NOT BALANCED"
 WARNING = "warning: 2 of the 2 blank chips fed are in no delivery; count the blanks and book them with: membercard"
 WARNING_ZH = "警告：已送入的 2 张空白卡中有 2 张没有入库记录；请清点空白卡并登记：membercard stock receive 数量"
+CHECKED = ("0 blanks are booked", "nothing is printed", "a person feeds", "digest")
 SHORTAGE = "warning: 2 cards are to be made and 0 blank chips are booked as left"
 
 
@@ -28,7 +29,11 @@ def unbooked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, str, Done]:
     cli.ok("batch", "approve", batch, "--by", "reviewer")
     cli.ok("batch", "prepare", batch)
     cli.ok("sim", "stock", root / "stock", "--count", 2)
-    return cli, batch, cli.ok("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
+    run = ("perso", "run", batch, "--reader", f"sim:{root / 'stock'}")
+    assert cli.ok(*run, "--check", "--json").json["refused"] is False
+    shown = cli.ok(*run, "--check")
+    assert [line in " ".join(shown.out.split()) for line in CHECKED] == [True] * len(CHECKED)
+    return cli, batch, cli.ok(*run)
 
 
 def test_a_run_warns_before_it_takes_blanks_that_were_never_booked(unbooked: tuple[Cli, str, Done]) -> None:
