@@ -40,7 +40,7 @@ SENTENCES: Final[dict[str, str]] = {
     "blanks-short": "{wanted} cards wait and {left} blanks are booked as left: book deliveries",
     "faces": "{count} faces checked: each has its photo, and its texts fit",
     "machine": "{lane}: ready",
-    "reader": "{lane}: a person feeds the cards",
+    "reader": "{lane}: a reader without a machine",
     "feeder-low": "{lane}: few blanks are in the feeder: add some",
     "ribbon": "{lane}: ribbon {kind}, {prints} prints left",
     "ribbon-enough": "{lane}: ribbon {kind}, enough",

@@ -149,7 +149,7 @@ def _show_checklist(
             else:
                 said = language.reason(line.code, line.params, line.sentence)
             rows.append((language.text(_STATES[line.state.value]), language.text(_THINGS[line.thing.value]), said))
-        output.show(output.table("Checklist", ["state", "what", "what to do"], rows))
+        output.show(output.table("Checklist", ["state", "item", "what to do"], rows))
     if refused(lines):
         raise typer.Exit(1)
 

@@ -14,7 +14,7 @@ from tests.support.cli import Cli, Done, IssuerDirectory, csv_form
 FED = "blank chips received 0 = verified 2 + rejected 0 + in reader 0 + left -2   ✗ NOT BALANCED"
 WARNING = "warning: 2 of the 2 blank chips fed are in no delivery; count the blanks and book them with: membercard"
 WARNING_ZH = "警告：已送入的 2 张空白卡中有 2 张没有入库记录；请清点空白卡并登记：membercard stock receive 数量"
-CHECKED = ("0 blanks are booked", "nothing is printed", "a person feeds", "digest")
+CHECKED = ("0 blanks are booked", "nothing is printed", "a reader without", "digest")
 SHORTAGE = "warning: 2 cards are to be made and 0 blank chips are booked as left"
 
 
