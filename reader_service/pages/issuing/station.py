@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import Form, Query, Request
 from starlette.responses import Response
 
-from personalize.line.checklist import refused
+from personalize.line.checklist import CheckLine, refused
 from reader_service.errors import Invalid, NotFound, Unavailable
 from reader_service.events import GAP, Event
 from reader_service.http.resource import Svc, still_in
@@ -91,8 +91,10 @@ def batch(
 def start_checklist(
     request: Request, shell: PageShell, service: Svc, batch: str = "", reader: Annotated[tuple[str, ...], Query()] = ()
 ) -> Response:
-    """The checklist of the start dialog, for what is chosen in it."""
-    lines = service.checklists.check(principal_of(request), batch, reader) if batch else ()
+    """The checklist of the start dialog, for what is chosen in it; empty for a batch that is gone."""
+    lines: tuple[CheckLine, ...] = ()
+    with suppress(NotFound):
+        lines = service.checklists.check(principal_of(request), batch, reader) if batch else ()
     return shell.part(
         request,
         "issuing/machine/checklist.html",
