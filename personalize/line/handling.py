@@ -110,7 +110,7 @@ class CardHandling:
         if self._machine is None:
             return ""
         card = LeavingCard("", CardOutcome.REJECTED, "reject")
-        return self._job.registry.machine_cards.leaving(self._job.batch_id, self._place, self._machine.name, card)
+        return self._leaving(self._machine, card)
 
     def release(self, report: CardReport) -> None:
         """Move the card on by its outcome, which is on record. Raises TransportError; the card is inside still then, or
@@ -120,15 +120,13 @@ class CardHandling:
         if self._machine is None or bin is None:
             self._reader.release(disposition)
             return
-        moves, name = self._job.registry.machine_cards, self._machine.name
-        card = LeavingCard(report.chip_serial, report.outcome.value, bin.value)
-        moves.leaving(self._job.batch_id, self._place, name, card)
+        self._leaving(self._machine, LeavingCard(report.chip_serial, report.outcome.value, bin.value))
         try:
             self._reader.release(disposition)
         except MachineFault as fault:
             self._by_hand = fault.code not in OUT_OF_SIGHT
             raise
-        moves.left(self._place.station, name)
+        self._job.registry.machine_cards.left(self._place.station, self._machine.name)
         self._sure, self._by_hand = True, False
 
 
@@ -139,6 +137,10 @@ def _cause_is_there(code: MachineFaultCode, status: MachineStatus) -> bool | Non
             return status.feeder is Supply.EMPTY
         case MachineFaultCode.EXIT:
             return status.place is MachinePlace.EXIT
+    def _leaving(self, machine: CardMachine, card: LeavingCard) -> str:
+        moves = self._job.registry.machine_cards
+        return moves.leaving(self._job.batch_id, self._place, machine.name, card, by_hand=self._by_hand)
+
         case MachineFaultCode.REJECT_FULL:
             return status.reject_full
         case MachineFaultCode.COVER:

@@ -66,12 +66,15 @@ class MachineCards:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def leaving(self, batch_id: str, place: LanePlace, machine: str, card: LeavingCard) -> str:
+    def leaving(
+        self, batch_id: str, place: LanePlace, machine: str, card: LeavingCard, *, by_hand: bool = False
+    ) -> str:
         """The card in the machine is about to leave it; returns its serial, a new one for a chip without.
 
         Repeated for the same card it changes nothing but the outcome. A chip without a serial is the one that was about
-        to leave before, if that had none either. A card that is on record as leaving, and is not this one, was taken
-        out by a person.
+        to leave before, if that had none either. A card that is on record as leaving, and is not this one, is in its
+        bin: its move was executed, though nobody was there to record it. ``by_hand``: its move failed, and a person
+        took it out.
         """
         with self._context.write() as conn:
             now = self._context.clock()
@@ -85,7 +88,7 @@ class MachineCards:
                 conn.execute(update(machine_cards).where(machine_cards.c.id == before.id).values(values))
                 return serial
             if before is not None:
-                _close(conn, before, now, HAND)
+                _close(conn, before, now, HAND if by_hand else before.bin)
             row = {"station": place.station, "machine": machine, "chip_serial": serial, "at": now, **values}
             conn.execute(insert(machine_cards).values(row))
             return serial

@@ -15,7 +15,7 @@ from personalize.line.job import BodyMaking, Job
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState
 from personalize.line.outcome import CardOutcome
 from personalize.machines.faults import MachineFault, MachineFaultCode
-from personalize.machines.protocols import MachineAbilities, MachineBin, PrintedFace, StripeTracks, Supply
+from personalize.machines.protocols import MachineAbilities, MachineBin, MachinePlace, PrintedFace, StripeTracks, Supply
 from personalize.machines.reader import MachineReader
 from registry.line.machines import MachineAccount
 from tests.support import issuer
@@ -241,6 +241,38 @@ def test_a_print_that_may_have_begun_rejects_its_card(bench: Bench, code: Machin
         first.serial,
     )
     assert account(bench).prints == MEMBERS + 1, "its ribbon is used"
+    check_bins(bench, machine)
+
+
+class Unseeing(CountingMachine):
+    """Has no sensor for the card, as some printers: without one inside, an order to the station feeds the next."""
+
+    def to_chip(self) -> None:
+        if self.inside is None:
+            self.take(None)
+        super().to_chip()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_card_that_left_without_an_answer_is_in_its_bin(bench: Bench, dies: bool) -> None:
+    machine = Unseeing([Blank(bench.chip()) for _ in range(MEMBERS)])
+    lost: list[str] = []
+
+    def loses(what: str, action: Act) -> object:
+        done = action()
+        if what == "give output" and not lost:
+            lost.append(what)
+            machine._place = MachinePlace.UNKNOWN
+            raise Killed if dies else fault(MachineFaultCode.NO_ANSWER)
+        return done
+
+    machine.around = loses
+    if dies:
+        with pytest.raises(Killed):
+            run(bench, machine)
+    result = run(bench, machine)
+    assert (result.code, bench.accounts.verified) == ("batch-done", MEMBERS)
+    assert account(bench).taken_out == 0
     check_bins(bench, machine)
 
 

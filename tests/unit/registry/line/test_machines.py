@@ -44,13 +44,22 @@ def test_a_chip_without_a_serial_keeps_the_one_it_got_until_it_left(registry: Re
     assert (one.reject, one.inside) == (1, 1)
 
 
-def test_another_card_in_the_machine_means_that_a_person_took_the_first_one(registry: Registry, batch: str) -> None:
+def test_a_person_takes_a_card_whose_move_failed(registry: Registry, batch: str) -> None:
     leaving(registry, batch, OUT)
-    leaving(registry, batch, LeavingCard(chip(2), "verified", "output"))
+    second = LeavingCard(chip(2), "verified", "output")
+    registry.machine_cards.leaving(batch, PLACE, "crt", second, by_hand=True)
     registry.machine_cards.left("east", "crt")
     leaving(registry, batch, LeavingCard(chip(3), "aside", "reject"))
     registry.machine_cards.left("east", "crt", by_hand=True)
     assert registry.machine_cards.accounts(batch) == [MachineAccount("east", "crt", output=1, taken_out=2)]
+
+
+def test_another_card_in_the_machine_means_that_the_first_one_is_in_its_bin(registry: Registry, batch: str) -> None:
+    """Its move was executed, and the power failed, or the answer was lost, before that was on record."""
+    leaving(registry, batch, OUT)
+    assert leaving(registry, batch, REJECT) == leaving(registry, batch, REJECT)
+    leaving(registry, batch, LeavingCard(chip(3), "verified", "output"))
+    assert registry.machine_cards.accounts(batch) == [MachineAccount("east", "crt", output=1, reject=1, inside=1)]
 
 
 def test_machines_of_one_name_at_two_stations_are_two(registry: Registry, batch: str) -> None:
