@@ -48,7 +48,9 @@ class ManualMachine:
         self._url, self._reader = url, reader
         self._place = MachinePlace.NONE
         self._lock = threading.Lock()
-        self._encoder = encoder(lambda sentence: self.screen.show(sentence)) if encoder else None
+        self._open_encoder = encoder
+        self._encoder = self._opened(encoder) if encoder else None
+        self._closed = False
 
     @property
     def name(self) -> str:
@@ -67,7 +69,8 @@ class ManualMachine:
         return self._reader
 
     def status(self) -> MachineStatus:
-        """The place is EXIT while a card that was given out was not taken."""
+        """The place is EXIT while a card that was given out was not taken, and CHIP from ``take`` until it is given
+        out: a person swipes it in between."""
         if self._place is not MachinePlace.CHIP and self._lock.acquire(blocking=False):
             try:
                 if self._reader.wait_for_card(0):
@@ -77,10 +80,11 @@ class ManualMachine:
         return MachineStatus(self._place)
 
     def take(self, timeout: float | None) -> bool:
+        """See :class:`personalize.machines.protocols.CardMachine`. A card of before may have been taken out since."""
         with self._lock:
-            if self._place is MachinePlace.CHIP:
-                return True
             if not self._reader.wait_for_card(timeout):
+                if self._place is not MachinePlace.EXIT:
+                    self._place = MachinePlace.NONE
                 return False
             self._place = MachinePlace.CHIP
             return True
@@ -113,14 +117,21 @@ class ManualMachine:
         return self._stripes().read_stripe()
 
     def close(self) -> None:
+        self._closed = True
         self._reader.close()
         if self._encoder is not None:
             self._encoder.close()
 
     def _stripes(self) -> Msr605:
-        if self._encoder is None:
+        """The encoder, opened again where its link was lost. Raises ReaderNotFound, ReaderBusy, ReaderFault."""
+        if self._encoder is None or self._open_encoder is None:
             self._lacks("no stripe encoder is named (stripe=)")
+        if not self._encoder.open and not self._closed:
+            self._encoder = self._opened(self._open_encoder)
         return self._encoder
+
+    def _opened(self, encoder: Callable[[Callable[[str], None]], Msr605]) -> Msr605:
+        return encoder(lambda sentence: self.screen.show(sentence))
 
     def _lacks(self, what: str) -> NoReturn:
         raise MachineFault(self.name, MachineFaultCode.LACKS, what)

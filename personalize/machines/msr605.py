@@ -150,6 +150,11 @@ class Msr605:
             if status != _GOOD:
                 self._refuse_other(status)
             if (texts := _texts(parts, status)) is not None:
+    @property
+    def open(self) -> bool:
+        """Whether its link was not lost, and it was not closed."""
+        return self._link.open
+
                 return StripeTracks(*texts)
         raise self._fault(MachineFaultCode.STRIPE_READ, _STATUS_TEXTS.get(status, _STATUS_TEXTS[_FAILED]))
 

@@ -51,6 +51,8 @@ class MachineReader:
         if timeout == 0:
             present = machine.status().place not in (MachinePlace.NONE, MachinePlace.EXIT)
         else:
+            if present and not machine.abilities.feeds:
+                present = machine.take(0)  # A person takes cards out, too.
             present = machine.take(timeout)
             if not present and machine.abilities.feeds:
                 waits = machine.status().place is MachinePlace.EXIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.manual import ManualMachine, open_machine, parse_rest
 from personalize.machines.protocols import MachineBin, MachinePlace, StripeTracks
+from personalize.machines.reader import MachineReader
 from simulators.card.config import CardConfig, ProductionData
 from simulators.machines.evolis.slots import reader_inside
 from simulators.readers.reader import ManualSlotReader
 from simulators.virtual_card import VirtualCard
-from terminal.errors import ReaderNotFound
+from terminal.errors import ReaderFault, ReaderNotFound
 
 
 @pytest.fixture
@@ -54,6 +56,50 @@ def test_a_person_feeds_the_reader_and_reads_where_the_card_goes(slot: ManualSlo
     machine.give(MachineBin.OUTPUT)
     assert lines[1:] == ["put the card with the finished ones"]
     machine.close()
+
+
+def test_a_card_that_a_person_took_out_is_not_in_the_reader(slot: ManualSlotReader, cards: list[Path]) -> None:
+    machine = ManualMachine("manual:x", slot)
+    reader = MachineReader(machine)
+    slot.insert(cards[0])
+    assert reader.wait_for_card(1)
+    slot.eject()
+    assert machine.status().place is MachinePlace.CHIP  # It may be swiped meanwhile.
+
+    assert not reader.wait_for_card(0)
+    assert machine.status().place is MachinePlace.NONE
+    with pytest.raises(MachineFault, match="no card is inside"):
+        machine.to_chip()
+    slot.insert(cards[1])
+    assert reader.wait_for_card(0)
+
+
+class Encoder:
+    """An encoder whose link holds for one stripe."""
+
+    def __init__(self, prompt: Callable[[str], None]) -> None:
+        self.open, self._prompt = True, prompt
+
+    def write_stripe(self, tracks: StripeTracks) -> None:
+        if not self.open:
+            raise ReaderFault("/dev/ttyUSB1 is closed")
+        self._prompt("swipe")
+        self.open = False
+
+    def close(self) -> None:
+        self.open = False
+
+
+def test_an_encoder_whose_link_was_lost_is_opened_again(slot: ManualSlotReader) -> None:
+    machine, lines = ManualMachine("manual:x", slot, encoder=Encoder), []  # type: ignore[arg-type]
+    machine.screen.show = lines.append
+
+    for _ in range(2):
+        machine.write_stripe(StripeTracks())
+    assert lines == ["swipe", "swipe"]
+    machine.close()
+    with pytest.raises(ReaderFault, match="is closed"):
+        machine.write_stripe(StripeTracks())
 
 
 def test_a_person_cannot_do_everything(slot: ManualSlotReader) -> None:
