@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from personalize.dossiers.dossier import Dossier
@@ -19,6 +21,7 @@ from personalize.machines.protocols import (
     Supply,
 )
 from personalize.reasons import RejectCode
+from terminal.errors import TransportError
 
 _LACKS: Final = {
     RejectCode.NO_ENCODER: "the cards of this batch have a stripe, and {machine} writes none",
@@ -72,17 +75,18 @@ class CardBody:
         machine."""
         if self._encoder is None:
             raise MachineFault(self.name, MachineFaultCode.LACKS)
-        if written and self._agrees(self._encoder, tracks):
-            return False
-        for last in (False, True):
-            try:
-                self._encoder.write_stripe(tracks)
-            except MachineFault as fault:
-                if last or fault.code not in OF_THE_STRIPE:
-                    raise
-                continue
-            if self._agrees(self._encoder, tracks):
-                return True
+        with self._linked():
+            if written and self._agrees(self._encoder, tracks):
+                return False
+            for last in (False, True):
+                try:
+                    self._encoder.write_stripe(tracks)
+                except MachineFault as fault:
+                    if last or fault.code not in OF_THE_STRIPE:
+                        raise
+                    continue
+                if self._agrees(self._encoder, tracks):
+                    return True
         raise MachineFault(self.name, MachineFaultCode.STRIPE_DIFFERS)
 
     def _agrees(self, encoder: StripeEncoder, tracks: StripeTracks) -> bool:
@@ -107,7 +111,8 @@ class CardBody:
         """The kind of ribbon, of a printer that is ready. Raises MachineFault for one that is not."""
         if self._machine is None:
             return ""
-        status = self._machine.status()
+        with self._linked():
+            status = self._machine.status()
         if status.cover_open:
             raise MachineFault(self.name, MachineFaultCode.COVER)
         if status.ribbon is Supply.EMPTY:
@@ -118,7 +123,18 @@ class CardBody:
         """Raises MachineFault, which says whether the card is spoiled."""
         if self._printer is None:
             raise MachineFault(self.name, MachineFaultCode.LACKS)
-        self._printer.print_face(face)
+        with self._linked():
+            self._printer.print_face(face)
+
+    @contextmanager
+    def _linked(self) -> Iterator[None]:
+        """A link that is lost, or cannot be opened again, is the machine's fault, and not the chip's."""
+        try:
+            yield
+        except MachineFault:
+            raise
+        except TransportError as lost:
+            raise MachineFault(self.name, MachineFaultCode.LINK, str(lost)) from lost
 
 
 def _texts(tracks: StripeTracks) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.protocols import MachineAbilities, MachineBin, MachinePlace, PrintedFace, StripeTracks, Supply
 from personalize.machines.reader import MachineReader
 from registry.line.machines import MachineAccount
+from terminal.errors import ReaderFault
 from tests.support import issuer
 from tests.support.cards.card_bench import Bench, Killed, fast_directory
 from tests.support.machines.machine import Blank, CountingMachine, body_preparer, plain_face, run_until_empty
@@ -241,6 +242,22 @@ def test_a_print_that_may_have_begun_rejects_its_card(bench: Bench, code: Machin
         first.serial,
     )
     assert account(bench).prints == MEMBERS + 1, "its ribbon is used"
+    check_bins(bench, machine)
+
+
+@pytest.mark.parametrize("what", ["write stripe", "print"])
+def test_a_link_that_is_lost_is_no_fault_of_the_chip(bench: Bench, what: str) -> None:
+    """A stripe is written once the link is back; what was printed nobody knows."""
+    machine, events = machine_with(bench, MEMBERS + 1), list[LaneEvent]()
+    lost = ReaderFault("/dev/ttyUSB1 was lost")
+    Scheme(machine, **{what.replace(" ", "_"): [lost] * (4 if what == "write stripe" else 1)})
+    result = run(bench, machine, on_event=events.append, max_consecutive_failures=9)
+    assert (result.code, bench.accounts.verified) == ("batch-done", MEMBERS)
+    rejects = bench.registry.line.rejects(bench.batch)
+    assert [(reject.code, reject.bin) for reject in rejects] == (
+        [] if what != "print" else [("half-printed", "5 body")]
+    )
+    assert waits(events) == (["machine-link"] if what != "print" else [])
     check_bins(bench, machine)
 
 
