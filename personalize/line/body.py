@@ -10,7 +10,7 @@ from personalize.dossiers.dossier import Dossier
 from personalize.errors import LineStopped
 from personalize.line.job import BodyMaking, FaceRenderer
 from personalize.line.plan import PrintFace, WriteStripe, body_steps
-from personalize.machines.faults import OF_THE_STRIPE, MachineFault, MachineFaultCode
+from personalize.machines.faults import OF_THE_STRIPE, WAITS_FOR_A_PERSON, MachineFault, MachineFaultCode
 from personalize.machines.protocols import (
     CardMachine,
     FacePrinter,
@@ -46,6 +46,7 @@ class CardBody:
         abilities = None if machine is None else machine.abilities
         self._encoder = machine if abilities and abilities.stripes and isinstance(machine, StripeEncoder) else None
         self._printer = machine if abilities and abilities.prints and isinstance(machine, FacePrinter) else None
+        self._spoiler: MachineFault | None = None
 
     @property
     def name(self) -> str:
@@ -123,8 +124,17 @@ class CardBody:
         """Raises MachineFault, which says whether the card is spoiled."""
         if self._printer is None:
             raise MachineFault(self.name, MachineFaultCode.LACKS)
-        with self._linked():
-            self._printer.print_face(face)
+        try:
+            with self._linked():
+                self._printer.print_face(face)
+        except MachineFault as fault:
+            self._spoiler = fault if fault.spoiled else None
+            raise
+
+    def spoiler(self) -> MachineFault | None:
+        """The fault that spoiled a card since the last call, if the machine needs something before it prints again."""
+        fault, self._spoiler = self._spoiler, None
+        return fault if fault is not None and fault.code in WAITS_FOR_A_PERSON else None
 
     @contextmanager
     def _linked(self) -> Iterator[None]:

@@ -49,21 +49,27 @@ class CardHandling:
         """Whether this lane knows that no card is inside."""
         self._by_hand = False
         self._fault: MachineFault | None = None
+        self._seen = False
+        """Whether a sensor showed the cause of the fault."""
         self._clear_at = 0.0
 
     def failed(self, fault: MachineFault) -> None:
         """The machine failed, with a card or without; it is cleared before its next order."""
-        self._sure, self._fault, self._clear_at = False, fault, self._monotonic() + self.clear_after
+        self._sure, self._fault, self._seen = False, fault, False
+        self._clear_at = self._monotonic() + self.clear_after
 
     def recover(self, *, at_once: bool = False) -> None:
         """Clear the machine after a fault, so that the lane goes on by itself once a person removed the cause. Raises
         the fault again while its cause is there to be seen, and before it is time, unless a person wants it
-        ``at_once``."""
+        ``at_once``. After a print that spoiled its card for want of a ribbon, which no sensor sees, only a person
+        knows: the next print would spoil the next card."""
         fault, machine = self._fault, self._machine
         if fault is None or machine is None:
             return
         there = _cause_is_there(fault.code, machine.status())
-        if there or (there is None and not at_once and self._monotonic() < self._clear_at):
+        self._seen = self._seen or there is True
+        unknown = fault.spoiled and fault.code is MachineFaultCode.RIBBON and not self._seen
+        if there or (there is None and not at_once and (unknown or self._monotonic() < self._clear_at)):
             raise fault
         if fault.code not in (MachineFaultCode.FEEDER_EMPTY, MachineFaultCode.EXIT):
             try:
@@ -129,6 +135,10 @@ class CardHandling:
         self._job.registry.machine_cards.left(self._place.station, self._machine.name)
         self._sure, self._by_hand = True, False
 
+    def _leaving(self, machine: CardMachine, card: LeavingCard) -> str:
+        moves = self._job.registry.machine_cards
+        return moves.leaving(self._job.batch_id, self._place, machine.name, card, by_hand=self._by_hand)
+
 
 def _cause_is_there(code: MachineFaultCode, status: MachineStatus) -> bool | None:
     """Whether the status shows the cause of a fault; None for one that no sensor shows."""
@@ -137,10 +147,6 @@ def _cause_is_there(code: MachineFaultCode, status: MachineStatus) -> bool | Non
             return status.feeder is Supply.EMPTY
         case MachineFaultCode.EXIT:
             return status.place is MachinePlace.EXIT
-    def _leaving(self, machine: CardMachine, card: LeavingCard) -> str:
-        moves = self._job.registry.machine_cards
-        return moves.leaving(self._job.batch_id, self._place, machine.name, card, by_hand=self._by_hand)
-
         case MachineFaultCode.REJECT_FULL:
             return status.reject_full
         case MachineFaultCode.COVER:

@@ -351,6 +351,8 @@ class _Lane:
         self._tell(LaneState.WAITING, card_number=report.card_number, report=report)
         # A reader that fails now keeps its card; the registry knows the chip when it is presented again.
         self._handling.release(report)
+        if spoiler := self._body.spoiler():
+            self._handling.failed(spoiler)
         if report.outcome is CardOutcome.REJECTED:
             self._line.remake_missing()
         elif report.outcome is CardOutcome.NOTHING_LEFT and not self._line.remake_missing():

@@ -245,6 +245,56 @@ def test_a_print_that_may_have_begun_rejects_its_card(bench: Bench, code: Machin
     check_bins(bench, machine)
 
 
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_ribbon_that_ends_in_a_print_costs_no_second_card(bench: Bench, cleared: bool) -> None:
+    """Without a sensor nothing but the next print would show whether there is a new one: a person says so."""
+    machine, events = machine_with(bench, MEMBERS + 1), list[LaneEvent]()
+    machine.state = replace(machine.state, ribbon=Supply.UNKNOWN)
+    ribbon = [False]
+
+    def ends(what: str, action: Act) -> object:
+        if what == "print" and machine.bins[OUTPUT] and not ribbon[0]:
+            raise fault(MachineFaultCode.RIBBON, spoiled=True)
+        return action()
+
+    def change_ribbon(event: LaneEvent) -> None:
+        events.append(event)
+        if cleared and [e.reason.code for e in events].count("machine-ribbon") == 3:
+            ribbon[0] = True
+            line.clear()
+
+    machine.around = ends
+    idle = PATIENCE if cleared else 0.1
+    line = bench.line(job=job_of(bench), idle=idle, on_event=change_ribbon)
+    (result,) = line.run([MachineReader(machine)])
+    assert result.counts == {CardOutcome.VERIFIED: MEMBERS if cleared else 1, CardOutcome.REJECTED: 1}
+    assert (result.code, result.fault) == (("batch-done", False) if cleared else ("machine-ribbon", True))
+    assert waits(events) == ["machine-ribbon"]
+    assert (len(machine.feeder), len(machine.bins[REJECT])) == (0 if cleared else MEMBERS - 1, 1)
+
+
+def test_a_ribbon_that_a_sensor_sees_is_waited_for_after_a_print_too(bench: Bench) -> None:
+    machine, events = machine_with(bench, MEMBERS + 1), list[LaneEvent]()
+
+    def ends(what: str, action: Act) -> object:
+        if what == "print" and not events:
+            machine.state = replace(machine.state, ribbon=Supply.EMPTY)
+            raise fault(MachineFaultCode.RIBBON, spoiled=True)
+        return action()
+
+    def change_ribbon(event: LaneEvent) -> None:
+        if event.reason.code == "machine-ribbon":
+            events.append(event)
+            assert (machine.inside, len(machine.bins[REJECT])) == (None, 1)
+            machine.state = replace(machine.state, ribbon=Supply.UNKNOWN)  # As CUPS says of one that is well.
+
+    machine.around = ends
+    result = run(bench, machine, on_event=change_ribbon)
+    assert result.counts == {CardOutcome.REJECTED: 1, CardOutcome.VERIFIED: MEMBERS}
+    assert len(events) == 1
+    check_bins(bench, machine)
+
+
 @pytest.mark.parametrize("what", ["write stripe", "print"])
 def test_a_link_that_is_lost_is_no_fault_of_the_chip(bench: Bench, what: str) -> None:
     """A stripe is written once the link is back; what was printed nobody knows."""
