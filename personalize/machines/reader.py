@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.open import open_machine
 from personalize.machines.protocols import CardMachine, MachineBin, MachinePlace
 from terminal.apdu import Disposition, InsertedCard, Reader, Transport
+from terminal.errors import ReaderBusy
 
 _BINS: Final = {
     Disposition.DONE: MachineBin.OUTPUT,
@@ -50,9 +51,9 @@ class MachineReader:
         machine = self.machine
         if timeout == 0:
             present = machine.status().place not in (MachinePlace.NONE, MachinePlace.EXIT)
-        else:
             if present and not machine.abilities.feeds:
                 present = machine.take(0)  # A person takes cards out, too.
+        else:
             present = machine.take(timeout)
             if not present and machine.abilities.feeds:
                 waits = machine.status().place is MachinePlace.EXIT
@@ -83,6 +84,14 @@ class _WithMachine(Protocol):
 def machine_of(reader: Reader) -> CardMachine | None:
     """The machine behind a reader; None for a slot that a person feeds."""
     return reader.machine if isinstance(reader, _WithMachine) else None
+
+
+def refuse_shared(reader: Reader, others: Collection[str]) -> None:
+    """Raises ReaderBusy for a machine of a name that ``others`` have: it moves one card at a time, and two lanes would
+    move each other's. A printer in the network can be open twice."""
+    machine = machine_of(reader)
+    if machine is not None and machine.name in others:
+        raise ReaderBusy(f"{machine.name} is named twice, and a machine serves one lane")
 
 
 def _open(scheme: str, rest: str) -> MachineReader:

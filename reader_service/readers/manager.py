@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from personalize.machines.protocols import CardMachine
-from personalize.machines.reader import machine_of
+from personalize.machines.reader import machine_of, refuse_shared
 from reader_service.errors import Conflict, NotFound
 from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
@@ -30,7 +30,7 @@ from registry.db.audit_chain import AuditEntry
 from registry.errors import NotOnRecord, RegistryUnavailable
 from terminal.apdu import CardSlot, EventKind, InsertedCard, Reader, ReaderEvent, watch_readers
 from terminal.awake import AwakeClock
-from terminal.errors import TransportError
+from terminal.errors import ReaderBusy, TransportError
 
 T = TypeVar("T")
 
@@ -232,7 +232,8 @@ class ReaderManager:
     # --- coming and going --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Open the named readers and watch for others. Raises ReaderNotFound for a URL that names no reader."""
+        """Open the named readers and watch for others. Raises ReaderNotFound for a URL that names no reader, ReaderBusy
+        for a machine that is named twice."""
         with contextlib.suppress(RegistryUnavailable):  # readers go by their own names then
             self._given = self._parts.registry.stations.names(self._parts.station)
         for url in dict.fromkeys(self._parts.counters):
@@ -268,6 +269,11 @@ class ReaderManager:
         if self._parts.pcsc and url.startswith("pcsc:"):
             return
         first = [self._parts.open_reader(url)]
+        try:
+            refuse_shared(first[0], [entry.device for entry in self._entries.values()])
+        except ReaderBusy:
+            first[0].close()
+            raise
         self._add(first[0].name, url, lambda: first.pop() if first else self._parts.open_reader(url), label=label)
 
     def _add(

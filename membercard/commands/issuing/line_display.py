@@ -37,7 +37,7 @@ from personalize.line.job import BodyMaking
 from personalize.line.lanes import LaneEvent, LaneResult, LaneState, LineSettings, PersonalizationLine
 from personalize.line.outcome import CardOutcome, CardReport
 from personalize.machines.protocols import OperatedMachine
-from personalize.machines.reader import machine_of
+from personalize.machines.reader import machine_of, refuse_shared
 from personalize.preparation.batch import prepare_batch, refuse_wrong_day, worker_spec
 from personalize.preparation.preparer import Preparer
 from personalize.profiles.profile import Profile
@@ -106,7 +106,7 @@ def run_line(
 ) -> list[LaneResult]:
     """Run a batch over these readers with a live display on ``console``; ``names`` are those of the lanes.
 
-    Raises Interrupted after Ctrl-C, once the current cards are done.
+    Raises Interrupted after Ctrl-C, once the current cards are done; ReaderBusy for a machine that is named twice.
     """
     if body is BodyMaking.HERE:
         refuse_unprintable_cards(registry, custody, profile, batch_id)
@@ -115,6 +115,8 @@ def run_line(
         open_readers(readers) as opened,
         Display(registry, batch_id, len(opened), console or output.console(stderr=True)) as display,
     ):
+        for place, reader in enumerate(opened):
+            refuse_shared(reader, [other.name for other in opened[:place]])
         line = PersonalizationLine(
             station.job(batch_id, body),
             remake=partial(station.remake, batch_id),

@@ -8,13 +8,13 @@ import pytest
 
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.protocols import MachineAbilities, MachinePlace, MachineStatus
-from personalize.machines.reader import MachineReader, machine_of
+from personalize.machines.reader import MachineReader, machine_of, refuse_shared
 from reader_service.readers.worker import ReaderSession
 from simulators.card.config import CardConfig, ProductionData
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, InsertedCard, WatchableReader, open_reader
 from terminal.apdu.readers import GROUP
-from terminal.errors import NoCard
+from terminal.errors import NoCard, ReaderBusy
 from tests.support.cards.card_bench import Rack
 from tests.support.machines.machine import Blank, CountingMachine
 
@@ -70,6 +70,14 @@ def test_an_empty_feeder_is_a_fault_and_an_empty_slot_is_none(
     assert raised.value.code is MachineFaultCode.EXIT
     machine.abilities = MachineAbilities(feeds=False)
     assert not MachineReader(machine).wait_for_card(1.0)
+
+
+def test_a_machine_serves_one_lane(machine: CountingMachine) -> None:
+    reader, rack = MachineReader(machine), Rack([])
+    refuse_shared(reader, ["machine 2", "rack"])
+    refuse_shared(rack, ["rack"])  # A reader that two lanes share is the concern of its driver.
+    with pytest.raises(ReaderBusy, match="machine 1 is named twice, and a machine serves one lane"):
+        refuse_shared(reader, ["rack", "machine 1"])
 
 
 def test_lanes_find_the_machine_behind_a_reader(machine: CountingMachine) -> None:
