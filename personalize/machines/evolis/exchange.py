@@ -31,6 +31,8 @@ _LONGEST_TEXT: Final = 512
 _LATE: Final = re.compile(rb"(?:\x06|\x15.|[\x00\n])*", re.DOTALL)
 """Answers to earlier commands before a text."""
 _TEXT: Final = re.compile(rb"[\x20-\x7e]*")
+_NUMBER: Final = re.compile(r"[0-9]{7}")
+"""A text with so many digits may be a track with the number of its card."""
 _UNSURE: Final = frozenset({Code.NO_ANSWER, Code.LINK})
 
 
@@ -208,8 +210,9 @@ class PrinterExchange:
         return taken
 
     def _refused(self, words: str) -> MachineFault:
-        """The fault of an answer in words. Words that nobody knows are no success."""
-        return self._fault(WORDS.get(words) or AnsweredError(Code.COMMAND, f"the printer answers “{words}”"))
+        """The fault of an answer in words. Words that nobody knows are no success, and may be those of a stripe."""
+        shown = "a text that is none of its errors" if _NUMBER.search(words) else f"“{words}”"
+        return self._fault(WORDS.get(words) or AnsweredError(Code.COMMAND, f"the printer answers {shown}"))
 
     def _unsure(self, code: Code, detail: str) -> MachineFault:
         self._sure = False

@@ -180,6 +180,9 @@ class EvolisMachine:
             self._check_stripe()
             texts = dict(zip(_ISO, (tracks.track1, tracks.track2, tracks.track3), strict=True))
             for number, text in texts.items():
+                if text and number not in self._options.tracks:
+                    detail = f"the cards have track {number}, which it does not read back (tracks=)"
+                    raise MachineFault(self.name, Code.LACKS, detail)
                 if not (text.isascii() and text.isprintable()):
                     raise MachineFault(
                         self.name, Code.STRIPE_WRITE, f"the text of track {number} has characters that no track holds"

@@ -281,6 +281,33 @@ def test_a_track_that_would_end_its_command_is_not_sent(scripted: Any, text: str
     assert text not in str(fault.value)
 
 
+def test_a_track_that_is_not_read_back_is_not_written(scripted: Any) -> None:
+    """Its card would be rejected, and the next one, too."""
+    machine = scripted("?encoder=1&tracks=2", INSERTED)
+
+    machine.take(1)
+    with pytest.raises(MachineFault, match=r"have track 1, which it does not read back \(tracks=\)") as fault:
+        machine.write_stripe(TRACKS)
+    assert (fault.value.code, fault.value.retryable) == (MachineFaultCode.LACKS, False)
+
+
+def test_words_that_may_be_a_stripe_are_not_shown(scripted: Any) -> None:
+    machine = scripted(
+        "?encoder=1&tracks=2&answers=words&reading=buffer",
+        links=(
+            PrinterScript(
+                *(("Pem;2", b"OK\r"), ("Rfv", b"1.05\r"), ("Si", b"OK\r"), ("Ss", b"OK\r")),
+                ("Smr;2", TRACKS.track2.encode() + b"\r"),
+            ),
+        ),
+    )
+
+    machine.take(1)
+    with pytest.raises(MachineFault, match="a text that is none of its errors") as fault:
+        machine.read_stripe()
+    assert "6228" not in str(fault.value)
+
+
 def test_the_status_says_what_the_printer_says(scripted: Any) -> None:
     machine = scripted(
         "?ribbon=k",
