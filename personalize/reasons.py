@@ -137,6 +137,12 @@ class RejectCode(StrEnum):
     MACHINE_NO_ANSWER = "machine-no-answer"
     MACHINE_POWER = "machine-power"
 
+    # What a person does in the middle of a card (personalize.machines.protocols).
+    SWIPE_TO_WRITE = "swipe-to-write"
+    SWIPE_TO_READ = "swipe-to-read"
+    SWIPE_AGAIN = "swipe-again"
+    TO_PRINTER = "to-printer"
+
     # A lane.
     STOPPED = "stopped"
     BATCH_DONE = "batch-done"

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from personalize.errors import StripeError
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.links import ByteLink, open_serial_link
-from personalize.machines.protocols import StripeTracks
+from personalize.machines.protocols import SWIPE_AGAIN, SWIPE_TO_READ, SWIPE_TO_WRITE, StripeTracks
 from personalize.stripe.characters import TRACK_CODES
 from terminal.apdu.url_options import UrlOption, number, options_url, parse_options
 from terminal.errors import ReaderNotFound
@@ -25,9 +25,6 @@ _T = TypeVar("_T")
 
 SCHEME: Final = "msr605"
 RATE: Final = 9600.0
-SWIPE_TO_WRITE: Final = "Swipe the card through the encoder to write its stripe."
-SWIPE_TO_READ: Final = "Swipe the card once more: its stripe is read and compared."
-SWIPE_AGAIN: Final = "Swipe the card again, evenly, with the stripe towards the head."
 
 _ESC, _END = b"\x1b", b"?\x1c"
 _RESET, _TEST, _READ, _WRITE, _COERCIVITY = b"a", b"e", b"r", b"w", b"d"
@@ -150,13 +147,13 @@ class Msr605:
             if status != _GOOD:
                 self._refuse_other(status)
             if (texts := _texts(parts, status)) is not None:
+                return StripeTracks(*texts)
+        raise self._fault(MachineFaultCode.STRIPE_READ, _STATUS_TEXTS.get(status, _STATUS_TEXTS[_FAILED]))
+
     @property
     def open(self) -> bool:
         """Whether its link was not lost, and it was not closed."""
         return self._link.open
-
-                return StripeTracks(*texts)
-        raise self._fault(MachineFaultCode.STRIPE_READ, _STATUS_TEXTS.get(status, _STATUS_TEXTS[_FAILED]))
 
     def close(self) -> None:
         self._link.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from terminal.apdu import Reader
 
@@ -198,6 +198,13 @@ class FacePrinter(Protocol):
         cannot hold a printed card. Raises MachineFault (RIBBON and its kind), which says whether the card is spoiled;
         after a fault of the link it is."""
         ...
+
+
+SWIPE_TO_WRITE: Final = "Swipe the card through the encoder to write its stripe."
+SWIPE_TO_READ: Final = "Swipe the card once more: its stripe is read and compared."
+SWIPE_AGAIN: Final = "Swipe the card again, evenly, with the stripe towards the head."
+TO_PRINTER: Final = "put the card into the printer's feeder"
+"""What a person does in the middle of a card."""
 
 
 @dataclass

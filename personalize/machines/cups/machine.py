@@ -11,13 +11,12 @@ from PIL import Image
 from personalize.machines.cups.queue import QUEUE_NAME, PrintQueue
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.manual import ManualMachine
-from personalize.machines.protocols import MachineAbilities, MachineStatus, PrintedFace, Supply
+from personalize.machines.protocols import TO_PRINTER, MachineAbilities, MachineStatus, PrintedFace, Supply
 from terminal.apdu import Reader
 from terminal.apdu.readers import open_reader
 from terminal.apdu.url_options import UrlOption, choice, number, parse_options
 from terminal.errors import ReaderNotFound
 
-TO_PRINTER: Final = "put the card into the printer's feeder"
 _BLEED: Final = (2, 5, 1013, 643)
 """The card within a face of 1016 × 648 dots."""
 _DOTS_A_MM: Final = 300 / 25.4

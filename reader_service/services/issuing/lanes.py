@@ -29,6 +29,7 @@ from reader_service.readers.values import Mode
 from reader_service.readers.worker import ReaderSession
 from reader_service.registry_errors import translate_registry_errors
 from reader_service.services.issuing.lane_commands import LaneCommand
+from reader_service.services.issuing.lane_machines import show_prompts, without_limit
 from reader_service.services.issuing.lane_status import LaneStatus, LastCard
 from registry.db.audit_chain import AuditEntry
 from registry.errors import RegistryUnavailable
@@ -278,22 +279,27 @@ class LaneService:
     def _work(self, run: _LaneRun, session: ReaderSession) -> LaneResult:
         """The lane on its reader's thread, restarted while the registry is away."""
         run.session = session
+        show_prompts(session, partial(self._show, run))
         while True:
             result = run.line.lane(session, run.name)
             if not result.away or run.line.stopping:
                 return result
-            with self._lock:
-                run.state, run.step, run.reason = LaneState.WAITING, "", result.reason
-                self._publish(run)
+            self._show(run, result.reason, LaneState.WAITING)
             session.beat(SIGN_OF_LIFE)
             run.line.wait_or_stop(self._again)
+
+    def _show(self, run: _LaneRun, reason: Reason, state: LaneState = LaneState.WORKING) -> None:
+        """Why the lane waits, or what a person does in the middle of a card, until the next event."""
+        with self._lock:
+            run.state, run.step, run.reason = state, run.step if state is LaneState.WORKING else "", reason
+            self._publish(run)
 
     def _on_event(self, run: _LaneRun, event: LaneEvent) -> None:
         """An event of the lane, on its reader's thread."""
         if run.ended:
             return  # given up as hung before
         if run.session is not None:
-            run.session.beat(None if event.state is LaneState.PAUSED else SIGN_OF_LIFE)
+            run.session.beat(None if without_limit(event, run.session) else SIGN_OF_LIFE)
         report = event.report
         with self._lock:
             before = (run.state, run.step, run.number, run.reason)

@@ -10,11 +10,10 @@ import pytest
 from membercard import language
 from membercard.commands.issuing.line_display import show_prompts
 from membercard.language import Language, sentence
-from personalize.machines.cups.machine import TO_PRINTER
 from personalize.machines.evolis.answers import LETTERS, WORDS
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.manual import PUT, ManualMachine
-from personalize.machines.protocols import MachineBin
+from personalize.machines.protocols import TO_PRINTER, MachineBin
 from personalize.machines.reader import MachineReader
 from simulators.machines.evolis.slots import reader_inside
 
@@ -47,6 +46,8 @@ def test_each_error_of_a_printer_and_its_remedy_is_chinese(error: object) -> Non
         "it has no reject box (reject=)",
         "the print did not end within 180 s",
         "CUPS did not accept the print",
+        "the cards have track 3, which it does not read back (tracks=)",
+        "the printer answers a text that is none of its errors",
         "no card is inside",
     ],
 )
@@ -57,7 +58,9 @@ def test_each_cause_is_chinese(detail: str) -> None:
     assert not ENGLISH.search(shown.replace("MSR605", ""))
 
 
-@pytest.mark.parametrize("english", [*PUT.values(), TO_PRINTER])
+@pytest.mark.parametrize(
+    "english", [*PUT.values(), TO_PRINTER, "cups:Zebra is named twice, and a machine serves one lane"]
+)
 def test_each_line_for_an_operator_is_chinese(english: str) -> None:
     assert not ENGLISH.search(sentence(english))
 

@@ -8,15 +8,12 @@ from hypothesis import strategies as st
 
 from personalize.machines.faults import MachineFault, MachineFaultCode
 from personalize.machines.msr605 import (
-    SWIPE_AGAIN,
-    SWIPE_TO_READ,
-    SWIPE_TO_WRITE,
     Coercivity,
     Msr605,
     Msr605Options,
     parse_rest,
 )
-from personalize.machines.protocols import StripeEncoder, StripeTracks
+from personalize.machines.protocols import SWIPE_AGAIN, SWIPE_TO_READ, SWIPE_TO_WRITE, StripeEncoder, StripeTracks
 from terminal.errors import ReaderNotFound
 from tests.support.thorough import repeats
 

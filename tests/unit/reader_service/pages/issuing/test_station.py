@@ -11,6 +11,7 @@ import pytest
 from personalize.line.checklist import CheckedThing, CheckLine, CheckState
 from personalize.line.outcome import Bin, CardOutcome
 from personalize.machines.faults import MachineFaultCode
+from personalize.machines.protocols import SWIPE_AGAIN
 from personalize.reasons import RejectCode
 from reader_service.pages.issuing.machine import PICTURES
 from reader_service.pages.shell import STATIC
@@ -181,6 +182,15 @@ def test_why_a_lane_waits_is_in_the_viewers_language(app: PageApp, language: str
     assert message in page
     assert "the registry is away" not in page
     assert "the driver hangs" not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "message"), [("zh", "请再刷一次卡，匀速"), ("en", "Swipe the card again, evenly")]
+)
+def test_what_a_person_does_in_the_middle_of_a_card_is_shown(app: PageApp, language: str, message: str) -> None:
+    app.lanes.rows = [lane("Lane 1", state="working", step="stripe", message=SWIPE_AGAIN, code="swipe-again")]
+    app.readers.rows = [reader("Lane 1")]
+    assert message in operator(app, language).get("/station").text
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 
 from personalize.line.lanes import LineSettings
 from personalize.line.outcome import CardOutcome
+from personalize.machines.protocols import SWIPE_TO_WRITE, OperatorScreen
+from personalize.machines.reader import MachineReader
 from reader_service.errors import Conflict, Forbidden, Invalid, LeaseHeld, NotFound, ReaderOut, Unavailable
 from reader_service.principal import Principal, Role
 from reader_service.readers.manager import ReaderManager
@@ -25,9 +27,11 @@ from registry.errors import RegistryUnavailable
 from registry.store import Registry
 from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
+from simulators.virtual_card import VirtualCard
 from terminal.apdu import Disposition, Reader, Transport, open_reader
 from terminal.errors import ReaderFault
 from tests.support import issuer
+from tests.support.machines.machine import Blank, CountingMachine, body_preparer, plain_face
 from tests.support.registry import databases
 from tests.support.registry.wrapped import Call, wrapped
 from tests.support.service.reader_rig import AUDITOR, OPERATOR, OTHER, FakeReaders, ReaderRig, reader_rig
@@ -351,12 +355,12 @@ class HurriedClock:
 
     def __init__(self) -> None:
         self.hurry = threading.Event()
-        self._ahead = 0.0
+        self.ahead = 0.0
 
     def __call__(self) -> float:
         if self.hurry.is_set():
-            self._ahead += 0.7  # what is longer than a second counts as a pause of the machine
-        return time.monotonic() + self._ahead
+            self.ahead += 0.7  # what is longer than a second counts as a pause of the machine
+        return time.monotonic() + self.ahead
 
 
 def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
@@ -405,6 +409,60 @@ def test_a_station_that_dies_in_the_middle_of_a_card_leaves_it_to_the_next(
     assert len({entry.lane for entry in second.registry.line.journal_of(batch)}) == 2
     first.registry.close()
     second.registry.close()
+
+
+def test_a_lane_whose_machine_prints_for_long_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reader_service.services.issuing.lanes.SIGN_OF_LIFE", 3)
+    monkeypatch.setattr("reader_service.readers.manager._TICK", 0.02)
+    machine, clock = CountingMachine([Blank(VirtualCard.create(None, CardConfig(blank())))]), HurriedClock()
+
+    def slowly(what: str, action: Callable[[], object]) -> object:
+        if what in ("give output", "print"):
+            until = clock.ahead + 9
+            clock.hurry.set()
+            assert eventually(lambda: clock.ahead > until)
+            clock.hurry.clear()
+        return action()
+
+    machine.around = slowly
+    rig = reader_rig(tmp_path, "counting:", open_reader=lambda url: MachineReader(machine))
+    batch = issuer.prepared(rig.registry, 1, tmp_path, make=body_preparer)
+    rig.line.job_changes["render"] = plain_face
+    with lanes(rig, clock) as on:
+        reader_id = on.manager.views()[0].id
+        on.service.start(OPERATOR, batch, [reader_id])
+        assert eventually(on.ended)
+        ended = on.view(reader_id)
+        assert (ended.fault, ended.ok) == (False, 1)
+        assert on.manager.view(reader_id).state != "hung"
+    rig.registry.close()
+
+
+def test_what_a_person_is_to_do_is_shown_until_it_is_done(tmp_path: Path) -> None:
+    machine = CountingMachine([Blank(VirtualCard.create(None, CardConfig(blank())))])
+    machine.screen = OperatorScreen()  # type: ignore[attr-defined]
+    shown: list[tuple[str, str]] = []
+    rig = reader_rig(tmp_path, "counting:", open_reader=lambda url: MachineReader(machine))
+
+    def prompts(what: str, action: Callable[[], object]) -> object:
+        if what == "write stripe":
+            machine.screen.show(SWIPE_TO_WRITE)  # type: ignore[attr-defined]
+            shown.append((on.view(reader_id).code, on.view(reader_id).step))
+        if what == "print":
+            shown.append((on.view(reader_id).code, on.view(reader_id).step))
+        return action()
+
+    machine.around = prompts
+    batch = issuer.prepared(rig.registry, 1, tmp_path, make=body_preparer)
+    rig.line.job_changes["render"] = plain_face
+    with lanes(rig) as on:
+        reader_id = on.manager.views()[0].id
+        on.service.start(OPERATOR, batch, [reader_id])
+        assert eventually(on.ended)
+        machine.screen.show("put the card with the finished ones")  # type: ignore[attr-defined]
+        assert on.view(reader_id).code == "batch-done"
+    assert shown == [("swipe-to-write", "stripe"), ("", "print")]
+    rig.registry.close()
 
 
 def test_the_rest_of_a_batch_takes_as_long_as_its_lanes_need(tmp_path: Path) -> None:
