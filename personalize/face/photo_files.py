@@ -144,11 +144,15 @@ def _checked(file: PhotoFile) -> CheckedPhoto:
 
 
 def _by_number(members: Sequence[PhotoMember]) -> Mapping[str, PhotoMember]:
-    numbers: dict[str, PhotoMember] = {}
+    """Members by each number that names one of them only: two officer's cards may differ in a word alone (南字第1234号,
+    北字第1234号), and a face is never guessed."""
+    numbers: dict[str, dict[int, PhotoMember]] = {}
     for member in members:
         for number in (member.member_number, member.person.id_number, member.person.number_on_card):
-            numbers[number.upper()] = member
-    return numbers
+            numbers.setdefault(number.upper(), {})[member.member_id] = member
+    return {
+        number: member for number, named in numbers.items() if number and len(named) == 1 for member in named.values()
+    }
 
 
 def _reader(path: Path) -> Callable[[], bytes]:

@@ -12,11 +12,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from personalize.errors import PhotosRefused
-from personalize.face.photo_files import PhotoReport, missing_photos, photo_files, take_photos
+from personalize.face.photo_files import PhotoReport, _by_number, missing_photos, photo_files, take_photos
 from personalize.face.photo_list import photo_csv, photo_workbook
 from personalize.face.photos import PHOTO_FAULTS, PhotoFault, check_photo
 from personalize.face.specimens import specimen_photo
+from registry.members.photos import PhotoMember
+from registry.person import Person
 from registry.store import Registry
+from terminal.member.values import IdType, Sex
 from tests.support import issuer
 from tests.support.faces import portrait
 
@@ -162,6 +165,20 @@ def test_photos_are_taken_by_id_number_and_by_member_number(store: Registry, tmp
     assert [member.has_photo for member in store.photos.members(batch)] == [True, True, False, False, False, False]
     again = missing_photos(store, batch)
     assert len(again.rows) == 4
+
+
+def test_a_number_that_names_two_members_names_none() -> None:
+    people = [
+        Person(number, "Zhang San", Sex.MALE, "", IdType.OFFICER) for number in ("南字第1234号", "北字第1234号", "军")
+    ]
+    members = [
+        PhotoMember(place, person, "unit", f"13000000000{place}", has_photo=False, waits=True)
+        for place, person in enumerate(people)
+    ]
+    numbers = _by_number(members)
+    assert ("1234" in numbers, "" in numbers) == (False, False)
+    assert [numbers[person.id_number].member_id for person in people] == [0, 1, 2]
+    assert numbers["130000000001"] is members[1]
 
 
 def test_photos_of_a_folder_come_in_parts(store: Registry, tmp_path: Path) -> None:
