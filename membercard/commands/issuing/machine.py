@@ -49,6 +49,7 @@ _PLACES: Final = {
     MachinePlace.EXIT: "in the exit slot, where a person takes it",
     MachinePlace.UNKNOWN: "unknown",
 }
+_HELD: Final = (MachinePlace.INSIDE, MachinePlace.CHIP, MachinePlace.ANTENNA)
 _BINS: Final = {MachineBin.OUTPUT: "given out", MachineBin.REJECT: "in the reject bin"}
 _COUNTERS: Final = {
     "cards": "cards moved",
@@ -158,13 +159,16 @@ def feed_one(
 ) -> None:
     """Feed one card, read the answer to reset of its chip and, where the machine can, its stripe; give the card out.
 
-    Nothing is written to chip and stripe. Exit code 1 where the chip does not answer.
+    Nothing is written to chip and stripe. A machine with a card inside is not tested: that may be one of a batch. Exit
+    code 1 where the chip does not answer.
 
     Example: membercard machine test --machine "evolis:tcp://192.168.1.20:9100?reader=pcsc:0" --print
     """
     with _opened(machine) as opened:
         if print_ and not isinstance(opened, FacePrinter):
             raise MachineFault(opened.name, MachineFaultCode.LACKS, "it does not print")
+        if opened.abilities.feeds and opened.status().place in _HELD:
+            raise MachineFault(opened.name, MachineFaultCode.CARD_LEFT, "the card inside may be one of a batch")
         _fed(opened)
         result: dict[str, Any] = {}
         try:

@@ -95,6 +95,16 @@ def test_a_test_card_tells_its_answer_to_reset_and_leaves_as_it_was(issuing: str
     assert (body.record.fed, body.record.output) == (1, 1)
 
 
+def test_a_card_that_a_lane_left_inside_is_no_test_card(issuing: str, body: MachineBody) -> None:
+    CLI.ok("machine", "move", "take", "--machine", issuing)
+    refused = CLI.run("machine", "test", "--machine", issuing)
+    assert refused.status != 0
+    assert "the card inside may be one of a batch" in refused.complaint
+    chinese = CLI.run("--lang", "zh", "machine", "test", "--machine", issuing).complaint
+    assert "机内的卡片可能属于某一批次" in chinese
+    assert (body.record.output, body.record.reject) == (0, 0)
+
+
 def test_a_jam_is_a_fault_with_what_to_do_until_it_is_cleared(issuing: str, body: MachineBody) -> None:
     CLI.ok("machine", "move", "take", "--machine", issuing)
     body.damage(BodyFault.JAM)
