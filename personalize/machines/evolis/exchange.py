@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from personalize.machines.evolis.answers import ACK, LETTERS, NAK, OK, WORDS, AnsweredError
 from personalize.machines.evolis.options import AnswerForm
@@ -36,9 +36,13 @@ _NUMBER: Final = re.compile(r"[0-9]{7}")
 _UNSURE: Final = frozenset({Code.NO_ANSWER, Code.LINK})
 
 
+class Restarted(Protocol):
+    def __call__(self, *, opened: bool) -> None: ...
+
+
 class PrinterExchange:
     """One printer's commands. ``restarted`` is called where the printer may have been switched off meanwhile: after the
-    link was opened or an answer was lost. Raises MachineFault, and the faults of the link.
+    link was opened again (``opened``) or an answer was lost. Raises MachineFault, and the faults of the link.
 
     Not for several threads at a time; ``close`` may come from any.
     """
@@ -51,7 +55,7 @@ class PrinterExchange:
         *,
         deadline: float,
         settings: Sequence[str],
-        restarted: Callable[[], None],
+        restarted: Restarted,
     ) -> None:
         self._machine, self._connect, self._form = machine, connect, form
         self._deadline, self._settings, self._restarted = deadline, settings, restarted
@@ -141,16 +145,21 @@ class PrinterExchange:
             self._sure = False
             raise
 
+    def ready(self) -> None:
+        """Open the link where it is lost: ``restarted`` is called before the next order then, and not by it."""
+        self._synchronize()
+
     def _synchronize(self) -> None:
         """Open the link where it is lost, and wait until nothing late can come any more."""
-        if not self._link.open:
+        opened = not self._link.open
+        if opened:
             if self._closed:
                 raise ReaderFault(f"{self._machine} is closed")
             self._sure = False
             self._link = self._connect()
         if self._sure:
             return
-        self._restarted()
+        self._restarted(opened=opened)
         self._rest = b""
         self._link.discard()
         self._write(b"Pem;2")

@@ -249,6 +249,7 @@ class EvolisMachine:
 
     def _check_present(self) -> None:
         """A card of which nothing is known is neither printed nor striped."""
+        self._exchange.ready()
         self._check_not_empty()
         if self._place not in _PRESENT:
             raise MachineFault(self.name, Code.COMMAND, "whether a card is inside is not known")
@@ -340,11 +341,12 @@ class EvolisMachine:
                 self._absent.add(name)
         return counters
 
-    def _restarted(self) -> None:
-        """A card that was inside is so still, wherever."""
+    def _restarted(self, *, opened: bool) -> None:
+        """A card inside is so still, wherever. Where the link was ``opened`` again the printer may have been off: a
+        person took the card, or the printer put it out as it started, and another is fed, whose chip is asked first."""
         self._sequence = False
         if self._place in _PRESENT:
-            self._place = MachinePlace.INSIDE
+            self._place = MachinePlace.UNKNOWN if opened else MachinePlace.INSIDE
 
 
 def open_machine(rest: str) -> EvolisMachine:

@@ -369,6 +369,27 @@ def test_a_link_that_was_lost_is_opened_again(scripted: Any, chip: str) -> None:
     machine.give(MachineBin.OUTPUT)
 
 
+def test_after_a_restart_no_card_is_printed_before_it_was_taken_again(scripted: Any) -> None:
+    """Whoever asked for the status learned of the lost link, and the lane did not."""
+    printed = (("Pr;k", ACK), ("Ss", ACK), ("Sr", ACK), ("Db;k;2;", ACK))
+    machine = scripted(
+        "?ribbon=k&compress=none&encoder=1",
+        links=(
+            PrinterScript(*AWAKE, INSERTED, ("Rlr", LOST)),
+            PrinterScript(*AWAKE, INSERTED, *printed),
+        ),
+    )
+
+    machine.take(1)
+    with pytest.raises(ReaderFault):
+        machine.status()
+    for order in (lambda: machine.print_face(PrintedFace(WHITE)), lambda: machine.write_stripe(TRACKS)):
+        with pytest.raises(MachineFault, match="whether a card is inside is not known"):
+            order()
+    machine.take(1)
+    machine.print_face(PrintedFace(WHITE))
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
