@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from personalize.machines.reader import MachineReader
 from reader_service.errors import Conflict, Forbidden, LeaseHeld, LeaseLost, NotFound, ReaderOut
 from reader_service.readers.manager import ReaderManager
 from reader_service.readers.values import Mode, ReaderState
@@ -18,6 +19,7 @@ from simulators.card.config import CardConfig
 from simulators.readers.stock import blank, make_stock
 from terminal.apdu import EventKind, Reader, ReaderEvent
 from terminal.errors import CardGone, CardTooSlow, DeadlineExceeded, NoCard, ReaderBusy, ReaderFault, ReaderNotFound
+from tests.support.machines.machine import CountingMachine
 from tests.support.registry import databases
 from tests.support.service.reader_rig import (
     AUDITOR,
@@ -88,6 +90,20 @@ def hang(manager: ReaderManager, reader_id: str) -> tuple[Future[str], threading
     future = manager.submit(reader_id, job, 0.3)
     assert begun.wait(PATIENCE)
     return future, begun, go
+
+
+def test_a_machine_that_is_named_twice_is_refused_and_let_go(tmp_path: Path) -> None:
+    machines = [CountingMachine(), CountingMachine()]
+    closed: list[CountingMachine] = []
+    machines[1].close = lambda: closed.append(machines[1])  # type: ignore[method-assign]
+    waiting = iter(machines)
+    rig = reader_rig(
+        tmp_path, "evolis:tcp://p:9100", "evolis:tcp://p", open_reader=lambda url: MachineReader(next(waiting))
+    )
+    with pytest.raises(ReaderBusy, match="machine 1 is named twice"), rig.manager():
+        pass
+    assert closed == [machines[1]]
+    rig.registry.close()
 
 
 def test_one_thread_opens_uses_and_closes_a_reader(two: ReaderRig, readers: FakeReaders) -> None:
