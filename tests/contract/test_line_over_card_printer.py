@@ -29,6 +29,7 @@ from simulators.machines.stripe.stripe import StripeFile
 from simulators.virtual_card import VirtualCard
 from tests.support.cards.card_bench import SCP03, Bench, fast_directory
 from tests.support.machines.machine import body_preparer, run_until_empty
+from tests.support.waiting import PATIENCE
 
 CARDS = 4
 MEMBERS = 3
@@ -125,3 +126,22 @@ def test_an_open_cover_is_waited_for(bench: Bench, lane: PrinterLane) -> None:
     assert closed
     lane.check(bench)
     assert lane.body.record.reject == 0
+
+
+def test_a_ribbon_that_ends_costs_one_card_until_a_person_clears_the_printer(bench: Bench, lane: PrinterLane) -> None:
+    assert lane.printer.settings.ribbon is not None
+    lane.printer.settings.ribbon.lines_left = 1016 + 300
+    waited: list[lanes.LaneEvent] = []
+
+    def change_ribbon(event: lanes.LaneEvent) -> None:
+        if event.reason.code == "machine-ribbon":
+            waited.append(event)
+            if len(waited) == 4:
+                lane.printer.settings.ribbon = Ribbon.new("k")
+                line.clear()
+
+    line = bench.line(job=bench.job(render=face_of), idle=PATIENCE, on_event=change_ribbon)
+    line.run([lane.reader])
+
+    lane.check(bench)
+    assert lane.body.record.reject == 1
