@@ -21,7 +21,7 @@ from tests.support.service.accounts import BASE, Client
 from tests.support.service.service_app import ALL, ServiceApp, service_app
 from tests.support.thorough import repeats
 
-EXAMPLES: Final = repeats(2, 30)
+EXAMPLES: Final = repeats(1, 30)
 """For each of more than a hundred operations."""
 STEP: Final = repeats(3, 1)
 """In the ordinary run right requests go to every third operation: each has tests of its own that ask it rightly."""
