@@ -47,13 +47,6 @@ signal.signal(signal.SIGTERM, _interrupt)
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
 
-def pytest_collection_finish() -> None:
-    """What was collected stays for the whole run: no collection of garbage looks through it, nor does a fork copy it
-    for that."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session")
 def pcscd() -> Iterator[Pcscd]:
     """A PC/SC service with at least two virtual slots, for the whole run."""
