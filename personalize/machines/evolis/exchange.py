@@ -220,8 +220,10 @@ class PrinterExchange:
 
     def _refused(self, words: str) -> MachineFault:
         """The fault of an answer in words. Words that nobody knows are no success, and may be those of a stripe."""
-        shown = "a text that is none of its errors" if _NUMBER.search(words) else f"“{words}”"
-        return self._fault(WORDS.get(words) or AnsweredError(Code.COMMAND, f"the printer answers {shown}"))
+        unknown = f"the printer answers “{words}”"
+        if _NUMBER.search(words):
+            unknown = "the printer answers a text that is none of its errors"
+        return self._fault(WORDS.get(words) or AnsweredError(Code.COMMAND, unknown))
 
     def _unsure(self, code: Code, detail: str) -> MachineFault:
         self._sure = False
