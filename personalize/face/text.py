@@ -40,7 +40,7 @@ def fit(field: TextField, chain: FontChain, text: str) -> FittedText | None:
     size = field.size
     while True:
         lines = _wrapped(field, chain, text, width, size)
-        high = size * POINT * (_LINE if len(lines) == 1 else len(lines) * _LEADING)
+        high = size * POINT * (_LINE if len(lines) == 1 else len(lines) * _LEADING) + dots(field.bold)
         wide = max(_width(field, chain, one, size) for one in lines)
         if len(lines) <= field.lines and high <= height and wide <= width:
             return FittedText(tuple(lines), size)

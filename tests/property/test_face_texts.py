@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from personalize.face.design import TextField
@@ -32,6 +32,7 @@ def latin() -> FontChain:
     return chains({"sans": ("dejavu-sans",)}, {})["sans"]
 
 
+@example(TextField(field="any", content="any", box=FaceArea(5, 5, 5, 2), size=6, floor=4, bold=0.2), "__")
 @given(FIELDS, WORDS)
 def test_a_text_that_fits_is_whole_and_in_its_box(field: TextField, text: str) -> None:
     fitted = fit(field, latin(), text)
