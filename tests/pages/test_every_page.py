@@ -10,7 +10,9 @@ from playwright.sync_api import Page, expect
 
 from membercard.demo.station import EVERYTHING
 from tests.support.service.pages import PAGES, TABLET, Served, Sessions, paths
+from tests.support.thorough import in_turn
 
+NAMES = [*PAGES, "waiting", "batch", "review", "edit", "member", "cards", "person"]
 SERIOUS = ("serious", "critical")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -26,8 +28,7 @@ def problems(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("language", "scheme"), [("zh", "light"), ("en", "dark")])
-@pytest.mark.parametrize("name", [*PAGES, "waiting", "batch", "review", "edit", "member", "cards", "person"])
+@pytest.mark.parametrize(("name", "language", "scheme"), in_turn(NAMES, [("zh", "light"), ("en", "dark")]))
 def test_a_page_opens_speaks_its_language_and_is_accessible(
     sessions: Sessions, at: Served, name: str, language: str, scheme: str
 ) -> None:

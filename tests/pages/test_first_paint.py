@@ -21,6 +21,7 @@ from reader_service.pages.live import LivePage
 from reader_service.pages.shell import Shell
 from reader_service.principal import Principal, Role
 from tests.support.service.pages import Served, Sessions, opener
+from tests.support.thorough import repeats
 
 ALL = Principal(EVERYTHING, frozenset(Role))
 PAGES = (
@@ -126,7 +127,7 @@ def address(at: Served, path: str) -> str:
     return path.format(done=station_batch(at), draft=at.station.draft, reader=reader)
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGES[:: repeats(2, 1)])
 def test_every_button_works_before_any_module_is_there(sessions: Sessions, at: Served, path: str) -> None:
     """Each button sends its form or opens its dialog, whose buttons do as well, or is marked as one that waits."""
     page, _ = sessions.open_page(EVERYTHING, path=None)

@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from membercard.demo.station import EVERYTHING
 from tests.support.service.pages import Served, Sessions, all_paths, paths
+from tests.support.thorough import in_turn
 
 MILLIMETRE = 72 / 25.4
 A4_LANDSCAPE = (297, 210)
@@ -76,8 +77,7 @@ class Paper:
         return [sheet.render(scale=1).to_pil().convert("L") for sheet in self._sheets]
 
 
-@pytest.mark.parametrize(("language", "scheme"), [("zh", "dark"), ("en", "light")])
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize(("name", "language", "scheme"), in_turn(list(PRINTED), [("zh", "dark"), ("en", "light")]))
 def test_a_page_is_printed_whole_on_a4_landscape_without_its_controls(
     sessions: Sessions, at: Served, tmp_path: Path, name: str, language: str, scheme: str
 ) -> None:
