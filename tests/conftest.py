@@ -20,7 +20,7 @@ from tests.support.registry.postgres import Cluster
 from tests.support.thorough import THOROUGH
 
 # A busy machine is no bug: an example that waits 200 ms for a processor must not fail.
-settings.register_profile("tests", deadline=None, max_examples=40)
+settings.register_profile("tests", deadline=None, max_examples=30)
 settings.register_profile(THOROUGH, deadline=None, max_examples=1000)
 settings.load_profile("tests")
 

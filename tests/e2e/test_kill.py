@@ -30,7 +30,7 @@ from tests.support.paths import ROOT
 from tests.support.thorough import repeats
 from tests.support.zygote import Streams
 
-KILLS = repeats(12, 100)
+KILLS = repeats(8, 100)
 MOST_KILLS = 5 * KILLS
 STEPS = {"authenticate", "store", "read back"}
 """Steps in which a kill has to hit: where so many kills left one out, there are more, up to so many."""

@@ -69,7 +69,7 @@ class Slot(Rack):
         return card
 
 
-@settings(max_examples=repeats(15, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=repeats(10, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(presentation, min_size=1, max_size=6), scp02=st.booleans())
 def test_any_history_ends_with_one_card_for_each_member(
     prepared: Bench, history: list[tuple[list[int], list[str], int | None, set[int], bool]], scp02: bool

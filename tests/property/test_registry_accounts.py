@@ -209,7 +209,7 @@ def test_accounts_balance_on_sqlite(tmp_path: Path) -> None:
     first, numbers = tmp_path / "begun.db", count()
     batches = begun(f"sqlite:///{first}")
     expect_balanced_histories(
-        lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, repeats(10, 250)
+        lambda: f"sqlite:///{shutil.copyfile(first, tmp_path / f'{next(numbers)}.db')}", batches, repeats(7, 250)
     )
 
 
