@@ -145,7 +145,9 @@ class DistantUpdates:
                 held = after
         done += self.updates.settle(settled, by=self.by, place=self.place)
         if not steps:
-            return DistantOffer(tuple(done))
+            # Another counter may have begun what was wanted just now: for one state of a card there is one script.
+            begun = self._finished(number, sequence, chip)
+            return replace(begun, done=(*done, *begun.done))
         newest = self.custody.latest(_MACS).version
         script = self._written(number, sequence, [step for _, step in steps], newest, (chip.atc, counter))
         return DistantOffer(tuple(done), self._recorded(number, sequence, script, [key for key, _ in steps]))

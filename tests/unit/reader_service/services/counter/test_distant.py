@@ -13,7 +13,8 @@ import pytest
 
 from reader_service.access.authenticator import key_of, new_token
 from reader_service.services.counter.distant import VALID, WRONG_PROOFS
-from registry.members.wanted import UpdateKind
+from registry.members.updates import CardUpdates
+from registry.members.wanted import UpdateKind, WantedChange
 from simulators.readers.reader import SimCard
 from simulators.virtual_card import VirtualCard
 from terminal.apdu import Sender, stack
@@ -279,6 +280,31 @@ def test_what_is_out_of_form_is_refused_and_not_counted(rig: DistantRig) -> None
     sent = {"script": 1, "ticket": ticket, "evidence": "01"}
     assert problem(east.post("outcome", **sent))["status"] == 422
     assert not [one for one in rig.audited() if one.action == "card.proof-refused"]
+
+
+def test_changes_that_another_counter_begins_meanwhile_come_with_its_script(
+    rig: DistantRig, chip: Inserted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.want(SHEET)
+    east, west = Merchant(rig), Merchant(rig, 1)
+    shown = []
+    for merchant in (east, west):
+        challenge, ticket = merchant.number()
+        shown.append((ticket, chip.proof(challenge).encode()))
+    pending: Any = CardUpdates.pending
+    earlier: list[Any] = []
+
+    def after_the_other(self: CardUpdates, *card: Any) -> tuple[WantedChange, ...]:
+        if not earlier:
+            earlier.append({})  # the other one asks here, too
+            earlier[0] = west.prove(*shown[1]).json()
+        return tuple(pending(self, *card))
+
+    monkeypatch.setattr(CardUpdates, "pending", after_the_other)
+    answer = east.prove(*shown[0]).json()
+    assert answer["script"]
+    assert (answer["number"], answer["script"]) == (earlier[0]["number"], earlier[0]["script"])
+    assert len(rig.registry.updates.scripts(rig.number, 1)) == 1
 
 
 def test_two_proofs_at_once_get_one_script(rig: DistantRig, chip: Inserted) -> None:
