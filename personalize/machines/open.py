@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
-
 from personalize.machines.protocols import CardMachine
-from terminal.errors import ReaderNotFound
+from terminal.apdu.schemes import open_url, schemes
 
 GROUP = "personalize.machines"
 
 
-def schemes() -> list[str]:
+def machine_schemes() -> list[str]:
     """The schemes of machine URLs that drivers of this installation have."""
-    return sorted(point.name for point in entry_points(group=GROUP))
+    return schemes(GROUP)
 
 
 def open_machine(url: str) -> CardMachine:
@@ -22,13 +19,5 @@ def open_machine(url: str) -> CardMachine:
 
     Raises ReaderNotFound, and what the factory raises.
     """
-    scheme, colon, rest = url.partition(":")
-    drivers = {point.name: point for point in entry_points(group=GROUP)}
-    if not colon or scheme not in drivers:
-        known = ", ".join(f"{name}:" for name in sorted(drivers))
-        raise ReaderNotFound(f"{url!r} is not a machine URL: it must start with one of {known}")
-    try:
-        factory: Callable[[str], CardMachine] = drivers[scheme].load()
-    except ImportError as error:
-        raise ReaderNotFound(f"the driver {scheme}: does not load on this machine: {error}") from error
-    return factory(rest)
+    machine: CardMachine = open_url(GROUP, url, named="machine", part="driver")
+    return machine

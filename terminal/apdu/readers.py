@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from collections.abc import Iterator
 
 from terminal.apdu.pcsc.events import ReaderEvent, ReaderInfo
 from terminal.apdu.protocols import Reader
-from terminal.errors import ReaderNotFound
+from terminal.apdu.schemes import open_url
 
 GROUP = "terminal.transports"
 
@@ -19,16 +18,8 @@ def open_reader(url: str) -> Reader:
 
     Raises ReaderNotFound, and what the factory raises.
     """
-    scheme, colon, rest = url.partition(":")
-    transports = {point.name: point for point in entry_points(group=GROUP)}
-    if not colon or scheme not in transports:
-        known = ", ".join(f"{name}:" for name in sorted(transports))
-        raise ReaderNotFound(f"{url!r} is not a reader URL: it must start with one of {known}")
-    try:
-        factory: Callable[[str], Reader] = transports[scheme].load()
-    except ImportError as error:
-        raise ReaderNotFound(f"the transport {scheme}: does not load on this machine: {error}") from error
-    return factory(rest)
+    reader: Reader = open_url(GROUP, url, named="reader", part="transport")
+    return reader
 
 
 def list_readers() -> list[ReaderInfo]:

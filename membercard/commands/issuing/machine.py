@@ -13,7 +13,7 @@ from membercard import output
 from membercard.commands.counter.readers import about
 from membercard.language import reason, sentence, text
 from personalize.machines.faults import REMEDIES, MachineFault, MachineFaultCode
-from personalize.machines.open import open_machine, schemes
+from personalize.machines.open import machine_schemes, open_machine
 from personalize.machines.protocols import (
     CardMachine,
     FacePrinter,
@@ -76,7 +76,7 @@ def list_(json: output.Json = False) -> None:
 
     Example: membercard machine list
     """
-    kinds, ports = schemes(), serial_ports()
+    kinds, ports = machine_schemes(), serial_ports()
     if json:
         output.as_json({"kinds": kinds, "ports": ports})
         return

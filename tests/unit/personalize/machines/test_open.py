@@ -17,7 +17,7 @@ PLUGGED = EntryPoints(
 
 @pytest.fixture(autouse=True)
 def _plugged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("personalize.machines.open.entry_points", lambda group: PLUGGED)
+    monkeypatch.setattr("terminal.apdu.schemes.entry_points", lambda group: PLUGGED)
 
 
 @pytest.mark.parametrize("url", ["crt:/dev/ttyUSB0", "nonsense", "", ":x"])

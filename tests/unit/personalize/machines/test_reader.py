@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 import pytest
 
 from personalize.machines.faults import MachineFault, MachineFaultCode
+from personalize.machines.open import GROUP as MACHINES
 from personalize.machines.protocols import MachineAbilities, MachinePlace, MachineStatus
 from personalize.machines.reader import MachineReader, machine_of, refuse_shared
 from reader_service.readers.worker import ReaderSession
@@ -93,7 +94,8 @@ def test_lanes_find_the_machine_behind_a_reader(machine: CountingMachine) -> Non
 def test_the_url_of_a_machine_is_a_reader_url(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert scheme in entry_points(group=GROUP).names
     plugged = EntryPoints([EntryPoint(scheme, "tests.support.machines.machine:CountingMachine", "")])
-    monkeypatch.setattr("personalize.machines.open.entry_points", lambda group: plugged)
+    present = {GROUP: entry_points(group=GROUP), MACHINES: plugged}
+    monkeypatch.setattr("terminal.apdu.schemes.entry_points", lambda group: present[group])
     reader = open_reader(f"{scheme}:")
     assert isinstance(reader, MachineReader)
     assert isinstance(reader.machine, CountingMachine)

@@ -17,13 +17,13 @@ def test_an_unknown_scheme_names_the_known_ones(url: str) -> None:
 
 def test_a_transport_comes_from_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     plugged = EntryPoints([EntryPoint("echo", "builtins:str", "terminal.transports")])
-    monkeypatch.setattr("terminal.apdu.readers.entry_points", lambda group: plugged)
+    monkeypatch.setattr("terminal.apdu.schemes.entry_points", lambda group: plugged)
     assert open_reader("echo:a:b") == "a:b"  # type: ignore[comparison-overlap]
 
 
 def test_a_transport_that_does_not_load_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoints([EntryPoint("serial", "no_such_module_here:open_reader", "terminal.transports")])
-    monkeypatch.setattr("terminal.apdu.readers.entry_points", lambda group: broken)
+    monkeypatch.setattr("terminal.apdu.schemes.entry_points", lambda group: broken)
     with pytest.raises(ReaderNotFound, match="serial: does not load on this machine: No module"):
         open_reader("serial:/dev/ttyUSB0")
 
