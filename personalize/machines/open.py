@@ -19,5 +19,5 @@ def open_machine(url: str) -> CardMachine:
 
     Raises ReaderNotFound, and what the factory raises.
     """
-    machine: CardMachine = open_url(GROUP, url, named="machine", part="driver")
+    machine: CardMachine = open_url(GROUP, url)
     return machine

@@ -18,7 +18,7 @@ def open_reader(url: str) -> Reader:
 
     Raises ReaderNotFound, and what the factory raises.
     """
-    reader: Reader = open_url(GROUP, url, named="reader", part="transport")
+    reader: Reader = open_url(GROUP, url)
     return reader
 
 

@@ -14,9 +14,8 @@ def schemes(group: str) -> list[str]:
     return sorted({point.name for point in entry_points(group=group)})
 
 
-def open_url(group: str, url: str, *, named: str, part: str) -> Any:
-    """What the scheme's factory makes of the rest of ``url``. ``named`` is what such a URL names, ``part`` what the
-    factory belongs to, both for the errors.
+def open_url(group: str, url: str) -> Any:
+    """What the scheme's factory makes of the rest of ``url``.
 
     Raises ReaderNotFound for an unknown scheme and for a factory that does not load, and what the factory raises.
     """
@@ -24,9 +23,9 @@ def open_url(group: str, url: str, *, named: str, part: str) -> Any:
     points = {point.name: point for point in entry_points(group=group)}
     if not colon or scheme not in points:
         known = ", ".join(f"{name}:" for name in sorted(points))
-        raise ReaderNotFound(f"{url!r} is not a {named} URL: it must start with one of {known}")
+        raise ReaderNotFound(f"{url!r} is not a URL of this kind: it must start with one of {known}")
     try:
         factory: Callable[[str], Any] = points[scheme].load()
     except ImportError as error:
-        raise ReaderNotFound(f"the {part} {scheme}: does not load on this machine: {error}") from error
+        raise ReaderNotFound(f"{scheme}: does not load on this machine: {error}") from error
     return factory(rest)

@@ -116,9 +116,9 @@ def test_a_form_that_is_a_batch_already(home: IssuerDirectory) -> None:
     ("url", "words"),
     [
         ("sim:/nowhere/chip.card", ("neither a card file nor a stock directory", "/nowhere/chip.card")),
-        ("usb:1", ("not a reader URL", "pcsc:, serial:, sim:")),
-        ("chip.card", ("not a reader URL", "pcsc:, serial:, sim:")),
-        ("", ("not a reader URL", "pcsc:, serial:, sim:")),
+        ("usb:1", ("not a URL of this kind", "pcsc:, serial:, sim:")),
+        ("chip.card", ("not a URL of this kind", "pcsc:, serial:, sim:")),
+        ("", ("not a URL of this kind", "pcsc:, serial:, sim:")),
         ("sim:", ("neither a card file",)),
         ("sim:{form}", ("is not a card file",)),
         ("sim:{stock}?fault=nonsense", ("reader option fault",)),

@@ -22,7 +22,7 @@ def _plugged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("url", ["crt:/dev/ttyUSB0", "nonsense", "", ":x"])
 def test_an_unknown_scheme_names_the_known_ones(url: str) -> None:
-    with pytest.raises(ReaderNotFound, match=r"is not a machine URL: it must start with one of broken:, echo:"):
+    with pytest.raises(ReaderNotFound, match=r"is not a URL of this kind: it must start with one of broken:, echo:"):
         open_machine(url)
 
 
@@ -31,5 +31,5 @@ def test_a_driver_comes_from_its_entry_point() -> None:
 
 
 def test_a_driver_that_does_not_load_says_so() -> None:
-    with pytest.raises(ReaderNotFound, match="the driver broken: does not load on this machine: No module"):
+    with pytest.raises(ReaderNotFound, match="broken: does not load on this machine: No module"):
         open_machine("broken:/dev/ttyUSB0")

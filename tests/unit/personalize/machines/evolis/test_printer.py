@@ -464,7 +464,7 @@ def test_a_closed_machine_stays_closed(scripted: Any) -> None:
         ("tcp://printer", "is not an address"),
         ("/dev/ttyS9?reder=pcsc:0", "reder is not an option of evolis: .it has rate, reader, antenna, answers"),
         ("/dev/ttyS9?levels=256", "levels=256 is not possible for evolis: .possible: 32, 64, 128"),
-        ("/dev/ttyS9?reader=nonsense", "'nonsense' is not a reader URL"),
+        ("/dev/ttyS9?reader=nonsense", "'nonsense' is not a URL of this kind"),
     ],
 )
 def test_a_wrong_url_is_refused_with_what_is_possible(rest: str, sentence: str) -> None:
