@@ -32,6 +32,7 @@ from pkgutil import walk_packages
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypedDict, Unpack
 
+from tests.support import large_pages
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
@@ -305,6 +306,7 @@ def _serve(modules: Sequence[str]) -> None:
     gc.collect()
     gc.enable()
     gc.freeze()  # no child looks through all of that again
+    large_pages.collapse()
     for line in sys.stdin:
         word, *rest = json.loads(line)
         answer = 0
