@@ -1,4 +1,4 @@
-"""Memory of this process in large pages: each fork then copies some hundred entries of its page table, not fifty thousand."""
+"""Memory of this process in large pages: a fork then copies some hundred page table entries, not fifty thousand."""
 
 from __future__ import annotations
 
