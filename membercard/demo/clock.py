@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Final, Protocol
 
 from registry.programme.statement import Month
 
@@ -18,6 +18,16 @@ _SEASON: Final = 15
 
 def _real_time() -> datetime:
     return datetime.now(UTC)
+
+
+class DemoClock(Protocol):
+    """The clock of a demo."""
+
+    def __call__(self) -> datetime:
+        """The time in UTC."""
+
+    def local(self) -> datetime:
+        """The time of the place."""
 
 
 class HistoryClock:

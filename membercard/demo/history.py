@@ -15,38 +15,22 @@ from typing import Final
 
 from membercard import settings
 from membercard.demo.clock import DemoTime
+from membercard.demo.counters import Wish
 from membercard.demo.handover import BoxPacker
+from membercard.demo.issuing import FORMS, STOCK, DemoIssuing
 from membercard.demo.members import SCENES, UPLOADED, play
-from membercard.demo.merchant import DemoContract, Wish, demo_counter, other_counter
-from membercard.demo.people import FormRow, people, with_faults, write_form
+from membercard.demo.merchant import DemoContract, demo_counter, other_counter
+from membercard.demo.people import people, with_faults, write_form
 from membercard.demo.setup import make_blanks, make_stock
 from membercard.demo.window import DemoWindow
-from membercard.wiring.line import open_payment_pool, open_pool, payment_authorities
-from membercard.wiring.profile import profile_in_use
-from personalize.intake import check
-from personalize.line.job import Job
-from personalize.line.lanes import PersonalizationLine
-from personalize.line.rejects import dead_chip
-from personalize.lists import own_trust
-from personalize.payment.proof import TransactionProof
-from personalize.preparation.batch import prepare_batch
-from personalize.preparation.preparer import Preparer
-from personalize.ranges import approve
-from personalize.rosters import to_import
 from registry.admin.plans import UnitPlan
-from registry.batches.originals import Original
 from registry.members.verdicts import VerdictNote
 from registry.store import Registry
 from registry.values import Card, CardState
-from terminal.apdu import open_reader
-from terminal.errors import NoCard
-from terminal.globalplatform import AuthenticationGuard
 from terminal.keys import MemoryCustody
 
-CLERK, SECOND, COUNTER, LANES = "registrar", "reviewer", "counter", 2
+CLERK, SECOND, COUNTER = "registrar", "reviewer", "counter"
 SLOT_CARDS: Final = "drawer"
-STOCK: Final = "stock"
-FORMS: Final = "forms"
 _REDEEMING: Final = 3
 """Cards of the first batch, at its end, whose members redeem benefits."""
 _WITHDRAWN: Final = 3
@@ -90,11 +74,8 @@ class SampleHistory:
         self._packer = BoxPacker(registry, time, by=CLERK)
         self._issued = home / STOCK / "issued"
         self._contract = DemoContract(registry, custody, time.days)
-        self._profile = profile_in_use()
-        self._pool = open_pool(custody, self._profile)
-        self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
-        for name in (FORMS, STOCK, SLOT_CARDS):
-            (home / name).mkdir(exist_ok=True)
+        self._issuing = DemoIssuing(home, registry, custody, self._clock, by=CLERK, second=SECOND)
+        (home / SLOT_CARDS).mkdir(exist_ok=True)
 
     def create(self) -> HistoryResult:
         self._time.set_to(2, 10)
@@ -106,14 +87,14 @@ class SampleHistory:
         ]
         self._registry.plans.put(plans, by=CLERK)
         self._time.set_to(3, 9)
-        self._receive(make_blanks(self._home / STOCK, 16) + _DEAD)
-        first = self._issue(self._import(_UNITS[0], with_faults(people(11, 1))))
+        self._issuing.receive(make_blanks(self._home / STOCK, 16) + _DEAD)
+        first = self._issuing.issue(self._issuing.import_form(_UNITS[0], with_faults(people(11, 1))))
         self._registry.batches.close(first, "operator", SECOND)
         handed = self._registry.cards.of_batch(first)
         self._hand_over(first, handed)
         self._redeem(handed)
         self._clock.set(4)
-        second = self._issue(self._import(_UNITS[1], people(6, 101)), dead=_DEAD)
+        second = self._issuing.issue(self._issuing.import_form(_UNITS[1], people(6, 101)), dead=_DEAD)
         further = self._registry.cards.of_batch(second)
         self._hand_out(further[:-_IN_BOX])
         for box in self._packer.create(second):
@@ -122,75 +103,17 @@ class SampleHistory:
         self._store_slot_cards(handed, delivered=further[0], boxed=further[-1])
         self._note_verdicts((*handed, *further))
         self._clock.set(1)
-        ready = self._approved(self._import(_UNITS[2], people(10, 201)))
-        self._prepare(ready)
-        self._receive(make_blanks(self._home / STOCK, 12))
+        ready = self._issuing.approve(self._issuing.import_form(_UNITS[2], people(10, 201)))
+        self._issuing.prepare(ready)
+        self._issuing.receive(make_blanks(self._home / STOCK, 12))
         self._clock.set(0.04)
-        draft = self._import(_UNITS[3], with_faults(people(9, 301)))
+        draft = self._issuing.import_form(_UNITS[3], with_faults(people(9, 301)))
         self._registry.reviews.submit(draft, by=CLERK)
         self._redeem_today(handed)
         self._clock.set(0)
         self._contract.settle(first=CLERK, second=SECOND)
         fresh = self._home / FORMS / f"{_UNITS[4]}.xlsx"
         return HistoryResult(ready, draft, write_form(fresh, _UNITS[4], with_faults(people(8, 401))))
-
-    # --- 录入 审核 登记 办卡 -----------------------------------------------------------------------------------------
-
-    def _import(self, unit: str, rows: Sequence[FormRow]) -> str:
-        path = write_form(self._home / FORMS / f"{unit}.xlsx", unit, rows)
-        report = check(path, known=self._registry.rosters.known_members, today=self._clock.local().date())
-        accepted, rejected = to_import(report)
-        original = Original(path.name, path.read_bytes())
-        batch = self._registry.rosters.import_roster(
-            unit, accepted, rejected, source=path.name, digest=report.digest, by=CLERK, original=original
-        )
-        return batch.id
-
-    def _approved(self, batch_id: str) -> str:
-        self._registry.reviews.submit(batch_id, by=CLERK)
-        approve(self._registry, self._profile, batch_id, SECOND)
-        return batch_id
-
-    def _preparer(self) -> Preparer:
-        return Preparer(self._profile, self._custody, today=self._clock.local().date())
-
-    def _prepare(self, batch_id: str) -> None:
-        cards = self._registry.batches.batch(batch_id).to_prepare
-        self._pool.fill(2 * cards if self._payment_pool is self._pool else cards)
-        prepare_batch(
-            self._registry, batch_id, self._preparer(), self._pool, payment_pool=self._payment_pool, by="operator"
-        )
-
-    def _receive(self, count: int) -> None:
-        self._registry.stock.receive(count, f"W{self._clock.local():%y%m%d}", "operator")
-
-    def _issue(self, batch_id: str, *, dead: int = 0) -> str:
-        """Approve, prepare and run a batch; ``dead`` of its chips give no answer to reset."""
-        self._prepare(self._approved(batch_id))
-        trust = own_trust(self._custody, self._profile.trust, self._clock() - timedelta(days=1))
-        known = payment_authorities(self._custody, self._profile)
-        payment = self._profile.payment
-        proof = TransactionProof(payment, self._custody, known) if payment else None
-        job = Job(
-            self._registry,
-            self._custody,
-            self._profile,
-            AuthenticationGuard(),
-            trust,
-            batch_id,
-            "demo",
-            now=self._clock.local,
-            payment_proof=proof,
-        )
-        for _ in range(dead):
-            dead_chip(job, f"lane {LANES}", NoCard("the card gives no answer to reset"))
-        readers = [open_reader(f"sim:{self._home / 'stock'}") for _ in range(LANES)]
-        try:
-            PersonalizationLine(job, remake=lambda: self._prepare(batch_id)).run(readers)
-        finally:
-            for reader in readers:
-                reader.close()
-        return batch_id
 
     # --- 享受优惠服务 ------------------------------------------------------------------------------------------------
 
@@ -224,7 +147,7 @@ class SampleHistory:
         self._time.set_to(12, 9)
         self._contract.record_merchants(first=CLERK, second=SECOND)
         self._contract.publish(self._home, first=CLERK, second=SECOND)
-        chips = [self._chip(card) for card in handed[-_REDEEMING:]]
+        chips = [self._issuing.chip(card) for card in handed[-_REDEEMING:]]
         before, after = SCENES[:_LATE], SCENES[_LATE:]
         with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
             list(play(counter, chips, self._time, before))
@@ -247,13 +170,10 @@ class SampleHistory:
     def _redeem_today(self, handed: Sequence[Card]) -> None:
         """Two redemptions of today, which wait in the journal until the service starts."""
         self._clock.set(0.02)
-        chip = self._chip(handed[-1])
+        chip = self._issuing.chip(handed[-1])
         with demo_counter(self._registry, self._custody, self._clock, COUNTER) as counter:
             counter.serve(chip, Wish("film", "ticket", 2, 4500, "城南旧事"))
             counter.serve(chip, Wish("gym", "first-visit"))
-
-    def _chip(self, card: Card) -> Path:
-        return self._issued / f"chip-{card.chip_serial}.card"
 
     def _end_some(self, issued: Sequence[Card]) -> None:
         """Some cards are lost, suspended or withdrawn."""
@@ -266,12 +186,12 @@ class SampleHistory:
         of its box, and one to be activated."""
         folder = self._home / SLOT_CARDS
         for card, name in zip(issued, ("1-good", *_OUTCOMES, "5-good"), strict=False):
-            shutil.copyfile(self._chip(card), folder / f"{name}.card")
+            shutil.copyfile(self._issuing.chip(card), folder / f"{name}.card")
         make_stock(folder, 1)
         (blank,) = folder.glob("chip-*.card")
         blank.rename(folder / "6-blank.card")
-        shutil.copyfile(self._chip(boxed), folder / "7-boxed.card")
-        shutil.copyfile(self._chip(delivered), folder / "8-to-activate.card")
+        shutil.copyfile(self._issuing.chip(boxed), folder / "7-boxed.card")
+        shutil.copyfile(self._issuing.chip(delivered), folder / "8-to-activate.card")
 
     def _note_verdicts(self, issued: Sequence[Card]) -> None:
         """Note verdicts of two counters in the opening hours of the last three days."""

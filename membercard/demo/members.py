@@ -14,13 +14,11 @@ from rich.text import Text
 
 from membercard import language, output
 from membercard.demo.clock import DemoTime
+from membercard.demo.counters import DemoCounter, Served, Wish
 from membercard.demo.merchant import (
     MERCHANT,
     NAME,
     DemoContract,
-    DemoCounter,
-    Served,
-    Wish,
     counted_by_profile,
     demo_counter,
     statement_papers,

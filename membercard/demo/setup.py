@@ -9,7 +9,7 @@ import json
 import secrets
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -41,10 +41,16 @@ _UNKNOWN_KEY: Final = "00112233445566778899AABBCCDDEEFF"
 
 
 def create_demo_home(
-    out: Path, *, option: str = "--out", operator: str = "clerk", printed: bool = False
+    out: Path,
+    *,
+    option: str = "--out",
+    operator: str = "clerk",
+    printed: bool = False,
+    profile: Callable[[Path], Path] | None = None,
 ) -> SoftwareKeystore:
     """Create an empty data directory with settings, which are activated, and its keystore. ``option`` is the command
-    line option that names the directory; with ``printed`` the cards have a face.
+    line option that names the directory; with ``printed`` the cards have a face. ``profile`` writes the card profile
+    into the directory, instead of the one in the settings or the shipped one.
 
     Raises SettingsError for a directory that no demo created, and for the directory of a station that is kept.
     """
@@ -69,7 +75,8 @@ def create_demo_home(
         *counter_settings(),
     ]
     _write_settings(out, lines, operator)
-    lines.append(f"profile = {_quoted((settings.load().profile or _bank_profile(out, printed)).resolve())}")
+    own = settings.load().profile or _bank_profile(out, printed) if profile is None else profile(out)
+    lines.append(f"profile = {_quoted(own.resolve())}")
     _write_settings(out, lines, operator)
     keys = MemoryCustody(simulation=True)
     create_standard_keys(keys, by="demo")

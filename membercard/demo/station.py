@@ -15,7 +15,8 @@ from typing import Final
 
 from membercard import settings
 from membercard.demo.clock import DemoTime
-from membercard.demo.history import FORMS, SLOT_CARDS, STOCK, HistoryResult, SampleHistory
+from membercard.demo.history import SLOT_CARDS, HistoryResult, SampleHistory
+from membercard.demo.issuing import FORMS, STOCK
 from membercard.demo.setup import create_demo_home, keep, reopen_demo_home
 from reader_service.access.passwords import CHEAP, Passwords, one_time
 from reader_service.principal import Role

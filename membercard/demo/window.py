@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from membercard import settings
-from membercard.demo.clock import HistoryClock
+from membercard.demo.clock import DemoClock
 from membercard.language import text
 from membercard.wiring.counter_lists import list_policy
 from membercard.wiring.member_application import member_aid
@@ -32,9 +32,7 @@ _BY_LIST: Final = "启用"
 class DemoWindow:
     """A window with a virtual reader, on line, with the lists of the moment in which it opens."""
 
-    def __init__(
-        self, registry: Registry, custody: MemoryCustody, clock: HistoryClock, issued: Path, *, by: str
-    ) -> None:
+    def __init__(self, registry: Registry, custody: MemoryCustody, clock: DemoClock, issued: Path, *, by: str) -> None:
         """``issued``: the folder with the chips of issued cards."""
         self._registry, self._custody, self._clock, self._issued, self._by = registry, custody, clock, issued, by
         at = clock.local()

@@ -22,7 +22,15 @@ from tests.support.paths import ROOT
 
 CHINESE = re.compile("[\u4e00-\u9fff]+")
 WORD = re.compile(r"[A-Za-z]{2,}")
-LONG_RUNNING = {"demo", "sim attach", "sim issuer", "sim machine crt571", "sim machine evolis", "sim machine msr605"}
+LONG_RUNNING = {
+    "demo",
+    "programme demo",
+    "sim attach",
+    "sim issuer",
+    "sim machine crt571",
+    "sim machine evolis",
+    "sim machine msr605",
+}
 """Commands that last."""
 HEADING = "## What stays Latin"
 NOT_WORDS = (

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _FILE = typer.Argument(help="A programme file (YAML).", show_default=False)
+_YEAR = typer.Argument(help="The programme: beijing.", show_default=False)
+_REPORT = typer.Option("--out", "-o", help="Where the report goes; NAME.html, if left out.")
 
 
 @app.command("check")
@@ -140,6 +142,29 @@ def _offered(offer: Offer, member: Beneficiary, at: datetime) -> list[_Row]:
             )
             rows.append(_Row(data, word(offer.benefit.name), name, word(decision.sentence)))
     return rows
+
+
+@app.command("demo")
+def demo(
+    name: Annotated[str, typer.Argument(help="The programme: beijing.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the report goes; NAME.html, if left out.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep the year's registry and cards here; replaced if a demo made it.")
+    ] = None,
+    opened: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Watch a whole year of a federation: members, cards, benefits and what went wrong, as a report that one can read.
+
+    Everything is embedded: SQLite, a software keystore, virtual cards, and a clock that goes through the year. Nothing
+    but the report is left, except with --data.
+
+    Example: membercard programme demo beijing --open
+    """
+    from membercard.demo.programmes import scripts  # imports nearly everything
+
+    scripts.play(name, out or Path(f"{name}.html"), data, show=opened)
 
 
 def _decided(decision: Allowed | Refused) -> dict[str, Any]:

@@ -165,3 +165,10 @@ def test_one_person_hands_in_and_another_publishes(home: IssuerDirectory, tmp_pa
     assert compared == []
     written = issuer.ok("programme", "export", tmp_path / "out").out
     assert "programme.json" in written
+
+
+def test_a_demo_that_is_not_there_is_refused_with_those_that_are(cli: Cli, tmp_path: Path) -> None:
+    refused = cli.run("programme", "demo", "nowhere", "-o", tmp_path / "year.html")
+    assert refused.status == 1
+    assert "there is no demo nowhere; there are beijing" in refused.complaint
+    assert not (tmp_path / "year.html").exists()

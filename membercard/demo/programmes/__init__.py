@@ -1,0 +1,1 @@
+"""A scripted year of each programme. To add one: a function of ``DemoYear`` in a module, and its row in ``scripts``."""
