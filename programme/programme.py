@@ -18,6 +18,7 @@ from programme.benefit import Benefit, Code, Product
 from programme.dates import ValidDates
 from programme.eligibility import Division, Eligibility
 from programme.errors import NotInProgramme, ProgrammeFileError
+from programme.sections.rush import TicketRush
 from programme.wording import ProgrammeSection, Wording
 from terminal.emv.transaction import yamlfile
 from terminal.errors import CodecError
@@ -88,7 +89,7 @@ class Programme(ProgrammeSection):
     claims: Later = None
     grants: Later = None
     payouts: Later = None
-    rush: Later = None
+    rush: dict[Code, TicketRush] = Field(default_factory=dict, max_length=200)
     partners: Later = None
 
     @model_validator(mode="after")
@@ -100,6 +101,15 @@ class Programme(ProgrammeSection):
             for document in benefit.show:
                 if document not in self.documents:
                     raise ValueError(f"benefit {code} names {document}, which is not among documents")
+        for code, rush in self.rush.items():
+            if rush.benefit is None:
+                continue
+            if rush.benefit not in self.benefits:
+                raise ValueError(f"rush {code} names {rush.benefit}, which is not among benefits")
+            if self.benefits[rush.benefit].stock:
+                raise ValueError(
+                    f"rush {code} is of {rush.benefit}, which has a stock: the lots of a rush are its stock"
+                )
         return self
 
     @property

@@ -97,6 +97,11 @@ def refused(offer: Offer, product: Product, ruling: Ruling, day: date, again: da
     return Sentence(f"{head.zh}：{why.zh}；{then.zh}", f"{head.en}: {why.en}; {then.en}")
 
 
+def reason(ruling: Ruling) -> Sentence:
+    """Which condition refuses, by itself."""
+    return _REASONS[ruling.code](ruling)
+
+
 def _then(ruling: Ruling, day: date, again: date | None) -> Sentence:
     if again is not None and again > day:
         on = day_text(again)

@@ -65,6 +65,9 @@ from registry.programme.rates import Rates
 from registry.programme.redemptions import Redemptions
 from registry.programme.settlement import Settlement
 from registry.restore.restores import Restores
+from registry.rush.claims import RushClaims
+from registry.rush.rushes import Rushes
+from registry.rush.uses import TicketUses
 from terminal.keys.custody import KeyCustody
 
 Clock = Callable[[], datetime]
@@ -123,6 +126,10 @@ class Registry:
         self.settlement = Settlement(context)
         self.disputes = Disputes(context)
         self.payouts = Payouts(context)
+        # tickets that members rush for
+        self.rushes = Rushes(context)
+        self.rush_claims = RushClaims(context)
+        self.ticket_uses = TicketUses(context)
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)

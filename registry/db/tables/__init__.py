@@ -56,6 +56,7 @@ from registry.db.tables.programme import (
     terminals,
 )
 from registry.db.tables.review import confirmations, edit_undos, row_edits, row_reviews
+from registry.db.tables.rush import rush_claims, rush_lots, rushes, ticket_uses
 from registry.db.tables.settlement import (
     disputes,
     merchant_changes,
@@ -135,6 +136,9 @@ __all__ = [
     "roster_rows",
     "row_edits",
     "row_reviews",
+    "rush_claims",
+    "rush_lots",
+    "rushes",
     "sessions",
     "settlement_rates",
     "statement_entries",
@@ -142,6 +146,7 @@ __all__ = [
     "stock_receipts",
     "stock_spoilt",
     "terminals",
+    "ticket_uses",
     "tokens",
     "units",
     "users",
