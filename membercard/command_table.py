@@ -22,6 +22,7 @@ class HelpPanel(StrEnum):
     INTAKE = "Intake"
     ISSUING = "Issuing"
     COUNTER = "Counter"
+    WELFARE = "Welfare"
     ADMINISTRATION = "Administration"
     SERVICE = "Service"
     DEVELOPERS = "Developers"
@@ -127,6 +128,12 @@ TABLE: Final = (
         "administration.loss",
         HelpPanel.ADMINISTRATION,
         "Lost cards: hotlist, replacement, reports for the bank.",
+    ),
+    Listed(
+        "payout",
+        "welfare.payout",
+        HelpPanel.WELFARE,
+        "Payouts: instructions, bank batches under two signatures, returns of the banks.",
     ),
     Listed(
         "amendment",

@@ -18,6 +18,7 @@ from programme.benefit import Benefit, Code, Product
 from programme.dates import ValidDates
 from programme.eligibility import Division, Eligibility
 from programme.errors import NotInProgramme, ProgrammeFileError
+from programme.sections.payouts import PayoutSection
 from programme.sections.rush import TicketRush
 from programme.wording import ProgrammeSection, Wording
 from terminal.emv.transaction import yamlfile
@@ -88,7 +89,7 @@ class Programme(ProgrammeSection):
     covers: Later = None
     claims: Later = None
     grants: Later = None
-    payouts: Later = None
+    payouts: PayoutSection | None = None
     rush: dict[Code, TicketRush] = Field(default_factory=dict, max_length=200)
     partners: Later = None
 

@@ -54,6 +54,9 @@ from registry.members.search import fill_indexes
 from registry.members.updates import CardUpdates
 from registry.members.verdicts import Verdicts
 from registry.migrations import migrate
+from registry.paying.batches import BankBatches
+from registry.paying.instructions import Instructions
+from registry.paying.returns import BankReturns
 from registry.programme.booking import Booking
 from registry.programme.changes import MerchantChanges
 from registry.programme.disputes import Disputes
@@ -130,6 +133,13 @@ class Registry:
         self.rushes = Rushes(context)
         self.rush_claims = RushClaims(context)
         self.ticket_uses = TicketUses(context)
+        # payouts
+        self.instructions = Instructions(context)
+        self.bank_batches = BankBatches(context)
+        self.bank_returns = BankReturns(context)
+        self._name_work_around_them(context)
+
+    def _name_work_around_them(self, context: RegistryContext) -> None:
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)

@@ -12,6 +12,8 @@ from membercard.wiring.seen_lists import FOLDER, SeenLists
 
 if TYPE_CHECKING:
     from programme.editions import ProgrammeEdition
+    from programme.programme import Programme
+    from registry.store import Registry
 
 PROGRAMME: Final = "programme.json"
 """The file in the folder that counters are given."""
@@ -43,3 +45,14 @@ def counter_edition(current: settings.Settings | None = None) -> ProgrammeEditio
     edition = ProgrammeEdition.load(file, key, at=at)
     SeenLists(folder / FOLDER).accept_programme(edition.issue, key, at, file)
     return edition
+
+
+def published_programme(registry: Registry) -> Programme:
+    """The programme of the newest edition. Raises SettingsError where none was published, CodecError for one that this
+    program does not know."""
+    from programme.editions import ProgrammeEdition  # slow to import
+
+    newest = registry.programme_editions.newest()
+    if newest is None:
+        raise SettingsError("no programme was published yet; see membercard programme propose")
+    return ProgrammeEdition.on_record(newest.signed).programme

@@ -1,7 +1,8 @@
 """Payout lists (应付清单): what the signed statements of a month come to, merchant by merchant, each statement once.
 
-A list has what no list has had. Of a month that was reopened and closed again it has the difference to what was listed
-before. Statements of merchants that are to be paid but have no account wait for a later list.
+A list has what no list has had, and orders the payment of each row above zero. Of a month that was reopened and closed
+again it has the difference to what was listed before. Statements of merchants that are to be paid but have no account
+wait for a later list.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import mask_id
 from registry.db.tables import merchants, payout_rows, payouts, statements
 from registry.errors import NotOnRecord, RegistryConflict
+from registry.paying.instructions import PaymentKind, PaymentOrder, order
 from registry.programme.changes import account_of
 from registry.programme.statement import Month, StatementState
 
@@ -85,6 +87,9 @@ class Payouts:
                 raise RegistryConflict(sentence, reason="payout-nothing", month=str(month))
             rows = [self._row(row, amount, account_of(self._context, row)) for row, amount in chosen]
             number = self._store(conn, month, rows, chosen, by)
+            for one in rows:
+                if one.amount > 0:
+                    order(self._context, conn, _payment(one, month), by=by)
             payout = _payout(_on_record(conn, number))
             facts: dict[str, Any] = {"month": str(month), "rows": payout.rows, "digest": payout.digest}
             facts |= {"pay": payout.pay, "collect": payout.collect}
@@ -177,6 +182,12 @@ class Payouts:
     @staticmethod
     def _row(row: Row[Any], amount: int, account: str) -> PayoutRow:
         return PayoutRow(row.id, row.version, row.digest, row.number, row.name, amount, account)
+
+
+def _payment(row: PayoutRow, month: Month) -> PaymentOrder:
+    """What a merchant is paid for a statement."""
+    purpose = f"{month} 结算"
+    return PaymentOrder(PaymentKind.MERCHANT, f"statement/{row.statement}", row.amount, purpose, payee=row.merchant)
 
 
 def digest_of(month: str, rows: Sequence[PayoutRow]) -> str:

@@ -52,6 +52,9 @@ NOT_WORDS = (
 VALUES = {
     "machine list": {"evolis", "cups", "manual"},
     "machine test": {"kbit"},
+    "payout draw-up": {"icbc"},
+    "payout list": {"nothing"},
+    "payout return": {"icbc"},
     "roster form": {"seq", "name", "gender", "mobile", "unit", "hebei"},
     "profile check": {"unknown"},
     "dossier import": {"payment"},

@@ -25,6 +25,7 @@ COMMANDS = [
     "redemptions list --json",
     "cashiers list --json",
     "findings list --json",
+    "payout list --json",
     "redeem --help",
     "amendment list --json",
     "loss list --json",

@@ -83,6 +83,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _faces(story, folder)
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
+    _payouts(story, folder)
     _cards(story, issuer)
     _boxes(story, issuer, folder)
     _windows(story, issuer, folder)
@@ -283,6 +284,24 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.refused("cashiers", "remove", "王芳", **options)
     story.ok("card", "log", "--reader", f"sim:{card}")
     story.ok("lists", "reset", "--yes", cli=counter)
+
+
+def _payouts(story: Story, folder: Path) -> None:
+    reason, first = ("--reason", "x"), ("--by", "clerk")
+    (folder / "return.csv").write_text("x", "utf-8")
+    story.ok("payout", "list")
+    story.refused("payout", "list", "--state", "nothing")
+    story.refused("payout", "draw-up", "icbc", *first)
+    story.ok("payout", "batches")
+    story.refused("payout", "show", 9)
+    story.refused("payout", "sign", 9, "--digest", "0" * 8, *first)
+    story.refused("payout", "discard", 9, *reason, *first)
+    story.refused("payout", "file", 9, *first)
+    story.refused("payout", "return", "icbc", folder / "return.csv", *first)
+    story.refused("payout", "reissue", 9, *reason, *first)
+    story.refused("payout", "withdraw", 9, *reason, *first)
+    story.ok("payout", "contradictions")
+    story.refused("payout", "settle", 9, "--return", 9, *reason, *first)
 
 
 def _merchants(story: Story, issuer: IssuerDirectory, folder: Path) -> None:

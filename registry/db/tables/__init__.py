@@ -16,6 +16,7 @@ from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.mailers import pin_mailers
+from registry.db.tables.paying import bank_batch_rows, bank_batches, bank_contradictions, bank_returns, instructions
 from registry.db.tables.photos import photos
 from registry.db.tables.production import (
     ENDED,
@@ -81,7 +82,11 @@ __all__ = [
     "amendments",
     "audit",
     "audit_head",
+    "bank_batch_rows",
+    "bank_batches",
+    "bank_contradictions",
     "bank_reports",
+    "bank_returns",
     "batches",
     "box_cards",
     "boxes",
@@ -105,6 +110,7 @@ __all__ = [
     "findings",
     "grants",
     "hotlist",
+    "instructions",
     "journal",
     "losses",
     "machine_cards",

@@ -1,0 +1,1 @@
+"""What the union pays and gives beside the benefits."""

@@ -1,0 +1,1 @@
+"""Files for and from the banks that pay (代发文件): docs/payouts.md."""
