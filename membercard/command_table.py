@@ -124,16 +124,16 @@ TABLE: Final = (
     ),
     Listed("readers", "counter.readers", HelpPanel.COUNTER, "List and watch readers."),
     Listed(
-        "loss",
-        "administration.loss",
-        HelpPanel.ADMINISTRATION,
-        "Lost cards: hotlist, replacement, reports for the bank.",
-    ),
-    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,
         "Payouts: instructions, bank batches under two signatures, returns of the banks.",
+    ),
+    Listed(
+        "loss",
+        "administration.loss",
+        HelpPanel.ADMINISTRATION,
+        "Lost cards: hotlist, replacement, reports for the bank.",
     ),
     Listed(
         "amendment",

@@ -48,12 +48,13 @@ CHINESE: Final = {
     "a rush has no condition {name}: the registry decides it without the card": (
         "抢票不能有条件 {name}：抢票由会员库判断，不读卡"
     ),
+    "there is no form {form} of bank files; there are {forms}": "没有银行文件格式 {form}；有 {forms}",
     "a rush closes after it opens": "抢票结束时间须晚于开始时间",
     "tickets can be returned from the opening on: returns is before it": "退票截止时间（returns）早于开始时间",
     "the tickets of lot {code} are over before they begin": "场次 {code} 的票结束日期早于开始日期",
     "the tickets of lot {code} are over before the rush opens": "场次 {code} 的票在抢票开始前已过期",
     "rush {code} names {benefit}, which is not among benefits": "抢票 {code} 引用了 {benefit}，benefits 中没有",
-    "rush {code} is of {benefit}, which has a stock: its lots are the stock": (
+    "rush {code} is of {benefit}, which has a stock: the lots of a rush are its stock": (
         "抢票 {code} 属于权益 {benefit}，该权益另有库存（stock）：抢票的库存就是各场次的数量"
     ),
     "this section is not in use yet; leave it out": "此部分尚未启用，请勿填写",

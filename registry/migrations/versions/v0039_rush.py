@@ -73,6 +73,7 @@ _OVERTAKES: Final = (
 
 def upgrade() -> None:
     _tables()
+    _claims_and_uses()
     (_triggers_of_sqlite if op.get_bind().dialect.name == "sqlite" else _triggers_of_postgres)()
 
 
@@ -222,6 +223,10 @@ def _tables() -> None:
         *_checks("rush_lots", _LOTS),
         key="rush_id code",
     )
+
+
+def _claims_and_uses() -> None:
+    whole, words = sa.Integer(), sa.Text()
     _table(
         "rush_claims",
         [

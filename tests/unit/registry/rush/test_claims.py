@@ -50,7 +50,7 @@ def test_tickets_are_given_until_the_stock_is_gone_then_places_on_the_list_then_
     assert (lot.taken, lot.left, lot.waiting) == (2, 0, 2)
 
 
-def test_a_claim_asked_again_has_the_same_answer_and_another_under_its_key_none(crowd: Crowd) -> None:
+def test_a_repeated_claim_has_the_same_answer_and_another_under_its_key_none(crowd: Crowd) -> None:
     rush = crowd.announced()
     first = claimed(crowd.claim(rush, 0, "the-same-key"))
     again = claimed(crowd.claim(rush, 0, "the-same-key"))
@@ -103,7 +103,7 @@ def test_a_member_has_at_most_the_limit_of_the_rush_and_of_each_lot(crowd: Crowd
         ([{"federations": ["130000"]}], "other-federation"),
     ],
 )
-def test_a_member_whom_the_conditions_do_not_fit_has_no_ticket(
+def test_a_member_who_does_not_meet_the_conditions_has_no_ticket(
     crowd: Crowd, conditions: list[dict[str, object]], reason: str
 ) -> None:
     rush = crowd.announced(conditions=conditions)

@@ -16,7 +16,8 @@ from tests.support.service.registry_app import registry_app
 
 HEBEI = (ROOT / "programme" / "examples" / "hebei.yaml").read_bytes()
 CHEAPER = HEBEI.replace(b"fixed: 0.01", b"fixed: 8", 1)
-ENDED = CHEAPER[: CHEAPER.rindex(b"\n  ", 0, CHEAPER.rindex(b"\n    name:"))] + b"\n"
+BENEFITS = CHEAPER[: CHEAPER.index(b"\nrush:")]
+ENDED = BENEFITS[: BENEFITS.rindex(b"\n  ", 0, BENEFITS.rindex(b"\n    name:"))] + b"\n"
 DIALOGS = ("confirm", "refuse", "cancel")
 NAMES = {Role.REGISTRAR: "登记员", Role.REVIEWER: "审核员", Role.AUDITOR: "审计员", Role.OPERATOR: "操作员"}
 
