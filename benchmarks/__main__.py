@@ -35,6 +35,7 @@ BENCHMARKS = (
     "payment",
     "redemption",
     "booking",
+    "payouts",
     "programme",
     "service",
 )

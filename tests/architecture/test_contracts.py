@@ -27,6 +27,7 @@ LONG_FILES: dict[str, str] = {
 }
 LONG_FUNCTIONS: dict[str, str] = {}
 FULL_FOLDERS: dict[str, str] = {
+    "benchmarks": "one benchmark a file, with the tables that all of them print",
     "docs": "the pages of the site, in the order of the tables of contents of its index",
     "registry/migrations/versions": "one migration a file, in their order",
     "tests/data/rosters-2": "forms, each beside what is expected of it",
