@@ -124,6 +124,12 @@ TABLE: Final = (
     ),
     Listed("readers", "counter.readers", HelpPanel.COUNTER, "List and watch readers."),
     Listed(
+        "rush",
+        "welfare.rush",
+        HelpPanel.WELFARE,
+        "Limited tickets, first come first served: announced, claimed at a window, returned; waiting lists.",
+    ),
+    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,

@@ -12,7 +12,6 @@ from membercard.wiring.seen_lists import FOLDER, SeenLists
 
 if TYPE_CHECKING:
     from programme.editions import ProgrammeEdition
-    from programme.programme import Programme
     from registry.store import Registry
 
 PROGRAMME: Final = "programme.json"
@@ -47,12 +46,12 @@ def counter_edition(current: settings.Settings | None = None) -> ProgrammeEditio
     return edition
 
 
-def published_programme(registry: Registry) -> Programme:
-    """The programme of the newest edition. Raises SettingsError where none was published, CodecError for one that this
-    program does not know."""
+def published_edition(registry: Registry) -> ProgrammeEdition:
+    """The newest edition that the union has published, as its own registry has it. Raises SettingsError where none was
+    published, CodecError for one that this program does not know."""
     from programme.editions import ProgrammeEdition  # slow to import
 
     newest = registry.programme_editions.newest()
     if newest is None:
         raise SettingsError("no programme was published yet; see membercard programme propose")
-    return ProgrammeEdition.on_record(newest.signed).programme
+    return ProgrammeEdition.on_record(newest.signed)

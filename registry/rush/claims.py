@@ -35,6 +35,7 @@ from registry.rush.values import (
 Answer = Claimed | ClaimRefused
 _C: Final = rush_claims.c
 _DAY: Final = "%Y-%m-%d %H:%M"
+_SHORTEST_KEY, _LONGEST_KEY = 8, 80
 
 
 @dataclass(slots=True)
@@ -73,7 +74,9 @@ class RushClaims:
             added: dict[str, tuple[int, ClaimRequest]] = {}
             repeats: list[tuple[int, ClaimRequest]] = []
             for place, one in enumerate(wanted):
-                if one.key in known:
+                if not _SHORTEST_KEY <= len(one.key) <= _LONGEST_KEY:
+                    answers.append(refusals.SHORT_KEY)
+                elif one.key in known:
                     answers.append(_again(one, known[one.key]))
                 elif one.key in added:
                     repeats.append((place, one))

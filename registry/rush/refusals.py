@@ -19,6 +19,7 @@ CARD: Final = ClaimRefused(
     "此卡不能使用；请会员到服务窗口办理",
     "This card cannot be used; the member goes to a service window",
 )
+SHORT_KEY: Final = ClaimRefused("claim-key-length", "请求编号须为 8 至 80 个字符", "A key has 8 to 80 characters")
 OTHER_REQUEST: Final = ClaimRefused(
     "claim-key", "此请求编号已用于另一请求", "This key was used for another request before"
 )

@@ -26,6 +26,7 @@ COMMANDS = [
     "cashiers list --json",
     "findings list --json",
     "payout list --json",
+    "rush list --json",
     "redeem --help",
     "amendment list --json",
     "loss list --json",

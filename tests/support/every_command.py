@@ -84,6 +84,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
     _payouts(story, folder)
+    _rushes(story)
     _cards(story, issuer)
     _boxes(story, issuer, folder)
     _windows(story, issuer, folder)
@@ -284,6 +285,19 @@ def _counter(story: Story, issuer: IssuerDirectory, folder: Path) -> None:
     story.refused("cashiers", "remove", "王芳", **options)
     story.ok("card", "log", "--reader", f"sim:{card}")
     story.ok("lists", "reset", "--yes", cli=counter)
+
+
+def _rushes(story: Story) -> None:
+    reason, first = ("--reason", "x"), ("--by", "clerk")
+    story.ok("rush", "list")
+    story.refused("rush", "announce", "cent-ski", *first)
+    story.refused("rush", "show", "cent-ski")
+    story.refused("rush", "claim", "cent-ski", "morning", "6212260000000017", *first)
+    story.refused("rush", "return", 9, *first)
+    story.refused("rush", "waiting", "cent-ski")
+    story.refused("rush", "tickets", "cent-ski")
+    story.refused("rush", "close", "cent-ski", *reason, *first)
+    story.refused("rush", "cancel", "cent-ski", *reason, *first)
 
 
 def _payouts(story: Story, folder: Path) -> None:

@@ -12,7 +12,7 @@ from membercard.commands.listing import every
 from membercard.commands.person_options import By
 from membercard.language import text
 from membercard.wiring import identity
-from membercard.wiring.programme_edition import published_programme
+from membercard.wiring.programme_edition import published_edition
 
 if TYPE_CHECKING:
     from registry.paying.batches import BankBatch
@@ -73,7 +73,7 @@ def draw_up(bank: Bank, by: By = None, json: output.Json = False) -> None:
 
     with settings.open_registry() as registry:
         person = identity.actor(registry, by, Permission.SETTLEMENTS_PREPARE)
-        draft = payouts.draw_up(registry, published_programme(registry), bank, by=person)
+        draft = payouts.draw_up(registry, published_edition(registry).programme, bank, by=person)
     if json:
         output.as_json(draft)
     else:
@@ -185,7 +185,7 @@ def file(
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         person = identity.actor(registry, by, Permission.SETTLEMENTS_PREPARE)
-        programme, zone = published_programme(registry), settings.load().zone
+        programme, zone = published_edition(registry).programme, settings.load().zone
         pieces = payouts.payment_file(registry, keystore, programme, number, zone=zone, by=person)
         path = out or Path(payouts.file_name(registry, number))
         output.write_file(path, b"".join(pieces))
@@ -212,7 +212,7 @@ def take_return(
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         person = identity.actor(registry, by, Permission.SETTLEMENTS_PREPARE)
-        programme = published_programme(registry)
+        programme = published_edition(registry).programme
         taken = payouts.take_return(registry, keystore, programme, bank, content, path.name, by=person)
     booked = taken.booked
     if json:

@@ -13,7 +13,6 @@ from registry.db.tables import rush_claims, rush_lots
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.members import Members
 from registry.rush.claims import Answer
-from registry.rush.combined import CombinedClaims
 from registry.rush.uses import TicketUse
 from registry.rush.values import Claimed, ClaimRefused, ClaimRequest, ClaimState, RushState
 from registry.store import Registry
@@ -224,16 +223,23 @@ def test_the_database_itself_refuses_oversale_overtaking_and_deletion(crowd: Cro
     assert crowd.registry.rushes.rush(rush.number).lots[0].taken == 1
 
 
+@pytest.mark.parametrize("key", ["", "1234567", "k" * 81])
+def test_a_key_that_is_too_short_or_too_long_takes_nothing(crowd: Crowd, key: str) -> None:
+    rush = crowd.announced()
+    wanted = ClaimRequest(key, rush.number, "lot-1", crowd.cards[0], "till")
+    assert code(crowd.registry.rush_claims.claim(wanted, RULES)) == "claim-key-length"
+    assert crowd.registry.rushes.rush(rush.number).lots[0].taken == 0
+    assert claimed(crowd.claim(rush, 0, "12345678")).state is ClaimState.GRANTED
+
+
 def test_many_clients_at_once_take_exactly_the_stock(crowd: Crowd) -> None:
-    """Two processes' worth of queues over one database: each decides for its own threads."""
     rush = crowd.announced(units=(5, 4), longest=0, most=2)
-    queues = [CombinedClaims(crowd.registry.rush_claims, RULES) for _ in range(2)]
     wanted = [
         crowd.request(rush, number % 6, f"client-key-{number // 2}", f"lot-{number % 2 + 1}") for number in range(48)
     ]
 
     def ask(number: int) -> Answer:
-        return queues[number % 2].claim(wanted[number])
+        return crowd.registry.rush_claims.claim(wanted[number], RULES)
 
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(ask, range(48)))
