@@ -213,12 +213,14 @@ class BankBatches:
     def _pieces(self, number: int) -> Iterator[BankBatchRow]:
         after = 0
         while True:
-            with self._context.read() as conn:
-                rows = conn.execute(_rows_of(number).where(_R.position > after).limit(_CHUNK)).all()
+            with (
+                self._context.read() as conn
+            ):  # a range, so that a database without statistics looks up these rows alone
+                rows = conn.execute(_rows_of(number).where(_R.position.between(after + 1, after + _CHUNK))).all()
             if not rows:
                 return
             yield from (self._open(row) for row in rows)
-            after = rows[-1].position
+            after += _CHUNK
 
     def _open(self, row: Row[Any]) -> BankBatchRow:
         fields = self._context.personal.open_fields(

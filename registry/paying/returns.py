@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
+from registry.db.privacy import scrub
 from registry.db.tables import bank_batch_rows, bank_batches, bank_contradictions, bank_returns, instructions
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.paying.batches import BankBatchState
@@ -227,16 +228,15 @@ def _open_rows(conn: Connection, batch_id: int) -> int:
 
 
 def _book(conn: Connection, state: InstructionState, outcomes: Sequence[BankOutcome]) -> None:
-    booked = update(instructions).where(instructions.c.id == bindparam("number"))
-    booked = booked.values(state=state, outcome_on=bindparam("on"), fault=bindparam("why"))
-    for start in range(0, len(outcomes), _CHUNK):
-        conn.execute(
-            booked,
-            [
-                {"number": one.instruction, "on": one.on.isoformat(), "why": one.fault or None}
-                for one in outcomes[start : start + _CHUNK]
-            ],
-        )
+    """Set the state of instructions: those of one day and fault at once."""
+    alike: dict[tuple[str, str | None], list[int]] = {}
+    for one in outcomes:
+        alike.setdefault((one.on.isoformat(), scrub(one.fault) or None), []).append(one.instruction)
+    for (on, fault), numbers in alike.items():
+        values = {"state": state, "outcome_on": on, "fault": fault}
+        for start in range(0, len(numbers), _CHUNK):
+            mine = instructions.c.id.in_(numbers[start : start + _CHUNK])
+            conn.execute(update(instructions).where(mine).values(values))
 
 
 def _known(conn: Connection, digest: str) -> BankReturn | None:
