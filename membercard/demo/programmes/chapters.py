@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from membercard import language
 from membercard.demo.programmes.report import Bar, BarPlot, Chapter, HeadFigure, Incident, ReportTable
@@ -11,8 +10,6 @@ from membercard.demo.programmes.year import DemoYear
 from membercard.language import Language, text
 from personalize.sheets.statement import yuan
 from registry.values import CardState
-
-_WITH_MEMBERS = (CardState.DELIVERED, CardState.ACTIVE)
 
 
 def word(sentence: object) -> str:
@@ -51,14 +48,10 @@ def card_chapter(year: DemoYear) -> Chapter:
 
 def in_use(year: DemoYear) -> int:
     """Cards that were activated and have not ended."""
-    return _count(year, (CardState.ACTIVE,))
-
-
-def _count(year: DemoYear, states: Iterable[CardState]) -> int:
-    chosen, cursor, count = set(states), None, 0
+    cursor, count = None, 0
     while True:
         page = year.registry.cards.page(cursor, 500)
-        count += sum(card.state in chosen for card in page.items)
+        count += sum(card.state is CardState.ACTIVE for card in page.items)
         cursor = page.next
         if cursor is None:
             return count
@@ -81,7 +74,7 @@ def benefit_chapter(year: DemoYear) -> Chapter:
     rows.append((text("total"), str(uses.total()), str(quantity.total()), yuan(paid.total()), yuan(saved.total())))
     year.report.figures += [
         HeadFigure(text("redemptions"), f"{uses.total():,}", text("{count} units in all", count=quantity.total())),
-        HeadFigure(text("saved by members"), yuan(saved.total()), text("against the list price")),
+        HeadFigure(text("saved by members"), yuan(saved.total()), text("yuan, against the list price")),
     ]
     refusals = Counter(word(refused.sentence) for refused in year.refusals)
     return Chapter(

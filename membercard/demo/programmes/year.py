@@ -96,8 +96,6 @@ class DemoYear:
         self.issuing = DemoIssuing(home, registry, custody, clock, by=CLERK, second=REVIEWER)
         self._edition: datetime | None = None
         """When the next edition is published."""
-        self.members = 0
-        """Members of the units of the script, collected or not."""
         self.uses: list[BenefitGiven] = []
         self.refusals: list[Refused] = []
 
@@ -224,7 +222,6 @@ class DemoYear:
 
     def plan(self, group: str, planned: Mapping[str, int], due: date) -> None:
         """Note how many members the units have, and when their cards are due."""
-        self.members += sum(planned.values())
         self.registry.plans.put([UnitPlan(unit, group, count, due) for unit, count in planned.items()], by=CLERK)
 
     def settle(self, shop: Shop, month: int) -> StatementSheet:
