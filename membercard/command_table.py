@@ -130,6 +130,12 @@ TABLE: Final = (
         "Limited tickets, first come first served: announced, claimed at a window, returned; waiting lists.",
     ),
     Listed(
+        "cover",
+        "welfare.cover",
+        HelpPanel.WELFARE,
+        "Covers: lists of changes under two signatures, and who is covered on a day.",
+    ),
+    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,

@@ -57,6 +57,9 @@ CHINESE: Final = {
     "rush {code} is of {benefit}, which has a stock: the lots of a rush are its stock": (
         "抢票 {code} 属于权益 {benefit}，该权益另有库存（stock）：抢票的库存就是各场次的数量"
     ),
+    "covers {codes} are on_card: a chip has the last day of one cover": (
+        "保障 {codes} 都设了 on_card：芯片只存一项保障的止保日"
+    ),
     "this section is not in use yet; leave it out": "此部分尚未启用，请勿填写",
     "window {code} is under {above}, which is not in the file": "窗口 {code} 的上级 {above} 不在文件中",
     "window {code} is under {above}, which is not one level above it": "窗口 {code} 的上级 {above} 不是上一级窗口",

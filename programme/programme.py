@@ -18,6 +18,7 @@ from programme.benefit import Benefit, Code, Product
 from programme.dates import ValidDates
 from programme.eligibility import Division, Eligibility
 from programme.errors import NotInProgramme, ProgrammeFileError
+from programme.sections.covers import Cover
 from programme.sections.payouts import PayoutSection
 from programme.sections.rush import TicketRush
 from programme.wording import ProgrammeSection, Wording
@@ -86,7 +87,7 @@ class Programme(ProgrammeSection):
     documents: dict[Code, Wording] = Field(default_factory=dict, max_length=50)
     benefits: dict[Code, Benefit] = Field(min_length=1, max_length=500)
     roster_forms: Later = None
-    covers: Later = None
+    covers: dict[Code, Cover] = Field(default_factory=dict, max_length=20)
     claims: Later = None
     grants: Later = None
     payouts: PayoutSection | None = None
@@ -102,6 +103,8 @@ class Programme(ProgrammeSection):
             for document in benefit.show:
                 if document not in self.documents:
                     raise ValueError(f"benefit {code} names {document}, which is not among documents")
+        if len(on_card := [code for code, cover in self.covers.items() if cover.on_card]) > 1:
+            raise ValueError(f"covers {', '.join(on_card)} are on_card: a chip has the last day of one cover")
         for code, rush in self.rush.items():
             if rush.benefit is None:
                 continue

@@ -32,6 +32,8 @@ from registry.batches.reviews import Reviews
 from registry.batches.rosters import Rosters
 from registry.batches.row_reviews import RowReviews
 from registry.batches.stock import Stock
+from registry.covers.covered import MemberCovers
+from registry.covers.lists import CoverLists
 from registry.db.context import RegistryContext
 from registry.db.database import BUSY_SECONDS, Database
 from registry.db.privacy import PersonalData
@@ -133,6 +135,9 @@ class Registry:
         self.rushes = Rushes(context)
         self.rush_claims = RushClaims(context)
         self.ticket_uses = TicketUses(context)
+        # covers
+        self.cover_lists = CoverLists(context)
+        self.member_covers = MemberCovers(context)
         # payouts
         self.instructions = Instructions(context)
         self.bank_batches = BankBatches(context)

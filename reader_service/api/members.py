@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import Query
@@ -11,6 +12,7 @@ from reader_service.api.cards import CardResponse
 from reader_service.http.paging import Items, Paged, items
 from reader_service.http.resource import Caller, Resource, Svc
 from reader_service.http.schemas import ALWAYS, Line, MemberId, ReasonRequest, RequestModel, ResponseModel, problems
+from registry.covers.values import Departure
 from registry.db.paging import MOST
 from registry.members.members import MemberEvent
 from registry.members.views import MemberView
@@ -47,6 +49,14 @@ class TransferRequest(ReasonRequest):
     """The unit to which a member moves, and the reason."""
 
     unit: Line = Field(examples=["石家庄铁道大学工会"])
+
+
+class DepartureRequest(ReasonRequest):
+    """Why a member leaves the union. `left_on` is the day, today without it; `because` says whether covers end with it
+    (`died`) or with their term."""
+
+    because: Departure = Departure.WITHDREW
+    left_on: date | None = None
 
 
 @router.get(
@@ -129,5 +139,5 @@ def transfer(service: Svc, caller: Caller, member_id: MemberId, to: TransferRequ
     description="The member's current card is withdrawn: counters reject it from the next hotlist on. Role: registrar.",
     responses=problems(404, 409, s409=("conflict", "this member has left the union")),
 )
-def withdraw(service: Svc, caller: Caller, member_id: MemberId, why: ReasonRequest) -> MemberView:
-    return service.members.withdraw(caller, member_id, why.reason)
+def withdraw(service: Svc, caller: Caller, member_id: MemberId, why: DepartureRequest) -> MemberView:
+    return service.members.withdraw(caller, member_id, why.reason, why.because, why.left_on)

@@ -6,7 +6,7 @@ A member in an open batch cannot be changed until that batch has ended.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, exists, insert, select, update
@@ -14,9 +14,10 @@ from sqlalchemy import Connection, exists, insert, select, update
 from registry.batches.approval import give_unit_codes
 from registry.batches.persons import open_person
 from registry.batches.units import part_of_unit, unit_ids_of, within
+from registry.covers.values import Departure
 from registry.db.context import RegistryContext, reason_given
 from registry.db.paging import Page, cut, page_of, read_cursor
-from registry.db.tables import LIVING, card_events, cards, member_events, members, units
+from registry.db.tables import LIVING, card_events, cards, departures, member_events, members, units
 from registry.errors import RegistryConflict
 from registry.members.cards import CardChange, change_card
 from registry.members.search import condition
@@ -156,12 +157,26 @@ class Members:
             self._context.audit(conn, by, "member.transfer", f"member:{member_id}", reason, old=before, new=new_unit)
             return view(conn, member_id)
 
-    def withdraw(self, member_id: int, *, by: str, reason: str) -> MemberView:
-        """The member leaves the union: a living card is withdrawn, and refused by counters from the next hotlist on.
+    def withdraw(
+        self,
+        member_id: int,
+        *,
+        by: str,
+        reason: str,
+        because: Departure = Departure.WITHDREW,
+        left_on: date | None = None,
+    ) -> MemberView:
+        """The member leaves the union, on a day that is not to come (``left_on``; today): a living card is withdrawn,
+        and refused by counters from the next hotlist on.
 
-        Raises NotOnRecord, RegistryConflict for a member who left already or is in an open batch.
+        Raises NotOnRecord, RegistryConflict for a member who left already or is in an open batch, and for a day to come
+        (``departure-day``).
         """
         reason = reason_given(reason)
+        today = self._context.day(self._context.clock())
+        if left_on is not None and left_on > today:
+            sentence = f"{left_on} is a day to come: record that a member left when it has happened"
+            raise RegistryConflict(sentence, reason="departure-day", day=str(left_on))
         with self._context.write() as conn:
             row = settled_member(conn, member_id)
             reason = without_name(open_person(self._context.personal, row), reason)
@@ -171,8 +186,11 @@ class Members:
             if number is not None:
                 change_card(conn, number, CardState.WITHDRAWN, CardChange(by, "", reason, now))
             conn.execute(update(members).where(members.c.id == member_id).values(withdrawn_at=now))
-            self._record(conn, member_id, "withdrawn", by, reason, "")
-            self._context.audit(conn, by, "member.withdraw", f"member:{member_id}", reason, card=number)
+            event = self._record(conn, member_id, "withdrawn", by, reason, "")
+            day = left_on or today
+            conn.execute(insert(departures).values(event_id=event, kind=because.value, left_on=day.isoformat()))
+            subject, facts = f"member:{member_id}", {"departure": because.value, "left_on": day.isoformat()}
+            self._context.audit(conn, by, "member.withdraw", subject, reason, card=number, **facts)
             return view(conn, member_id)
 
     def _page(self, cursor: str | None, limit: int, *conditions: Any) -> Page[MemberView]:
@@ -182,9 +200,9 @@ class Members:
         with self._context.read() as conn:
             return page_of(conn.execute(chosen).all(), limit, view_of, lambda row: [row.id])
 
-    def _record(self, conn: Connection, member_id: int, event: str, by: str, reason: str, detail: str) -> None:
-        conn.execute(
-            insert(member_events).values(
-                member_id=member_id, at=self._context.clock(), event=event, by=by, reason=reason, detail=detail
-            )
-        )
+    def _record(self, conn: Connection, member_id: int, event: str, by: str, reason: str, detail: str) -> int:
+        """Gives the number of the event."""
+        values = {"member_id": member_id, "event": event, "by": by, "reason": reason, "detail": detail}
+        chosen = insert(member_events).values(**values, at=self._context.clock())
+        number: int = conn.execute(chosen.returning(member_events.c.id)).scalar_one()
+        return number

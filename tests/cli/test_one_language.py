@@ -52,6 +52,7 @@ NOT_WORDS = (
 VALUES = {
     "machine list": {"evolis", "cups", "manual"},
     "machine test": {"kbit"},
+    "cover draw-up": {"accident"},
     "payout draw-up": {"icbc"},
     "payout list": {"nothing"},
     "payout return": {"icbc"},

@@ -83,6 +83,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _faces(story, folder)
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
+    _covers(story, folder)
     _payouts(story, folder)
     _rushes(story)
     _cards(story, issuer)
@@ -298,6 +299,18 @@ def _rushes(story: Story) -> None:
     story.refused("rush", "tickets", "cent-ski")
     story.refused("rush", "close", "cent-ski", *reason, *first)
     story.refused("rush", "cancel", "cent-ski", *reason, *first)
+
+
+def _covers(story: Story, folder: Path) -> None:
+    reason, first = ("--reason", "x"), ("--by", "clerk")
+    story.ok("cover", "list")
+    story.refused("cover", "draw-up", "accident", *first)
+    story.refused("cover", "show", 9)
+    story.refused("cover", "sign", 9, "--digest", "0" * 8, *first)
+    story.refused("cover", "send", 9, *reason, *first)
+    story.refused("cover", "discard", 9, *reason, *first)
+    story.refused("cover", "file", 9, "-o", folder / "list.pdf", *first)
+    story.refused("cover", "member", "6212260000000017")
 
 
 def _payouts(story: Story, folder: Path) -> None:

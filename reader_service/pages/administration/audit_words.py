@@ -13,6 +13,7 @@ _WORDED: Final = {
     "old": "station.priority",
     "new": "station.priority",
     "change": "merchants.kind",
+    "departure": "registry.departure",
 }
 """Facts whose values are words, with the key of those; other values of the same facts stay as they are."""
 

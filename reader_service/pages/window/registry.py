@@ -6,17 +6,19 @@ Search terms go in the body of a request, never in its address, so that ID numbe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import Form, Request
 from starlette.responses import Response
 
-from reader_service.errors import NotFound
+from reader_service.errors import Invalid, NotFound
 from reader_service.http.resource import Svc
 from reader_service.pages.shell import Cursor, PageShell, Text, page_router, principal_of
 from reader_service.pages.words import Words
 from reader_service.principal import Permission, Principal
 from reader_service.services.window.cards import CARD_STEPS, steps_of
+from registry.covers.values import Departure
 from registry.members.cards import ENDS
 from registry.values import Card, CardState
 
@@ -87,6 +89,7 @@ def member(request: Request, shell: PageShell, service: Svc, member_id: int) -> 
         cards=[(card, steps_of(card) if may_change else ()) for card in reversed(cards)],
         history=service.members.history(who, member_id)[::-1],
         ends_of=_ends_of(shell.words(request)),
+        departures=[(one.value, shell.words(request)(f"registry.departure-{one.value}")) for one in Departure],
     )
 
 
@@ -108,8 +111,16 @@ def transfer(
 
 
 @router.post("/registry/{member_id}/withdraw")
-def withdraw(request: Request, shell: PageShell, service: Svc, member_id: int, reason: Text = "") -> Response:
-    service.members.withdraw(principal_of(request), member_id, reason)
+def withdraw(
+    request: Request,
+    shell: PageShell,
+    service: Svc,
+    member_id: int,
+    reason: Text = "",
+    because: Text = Departure.WITHDREW.value,
+    left_on: Text = "",
+) -> Response:
+    service.members.withdraw(principal_of(request), member_id, reason, _departure(because), _left_on(left_on))
     return shell.go(request, f"/registry/{member_id}", "registry.done-withdraw")
 
 
@@ -154,3 +165,17 @@ def _card(service: ReaderService, who: Principal, member_id: int, dossier_id: in
         if card.dossier_id == dossier_id:
             return card
     raise NotFound("this member has no such card")
+
+
+def _departure(written: str) -> Departure:
+    try:
+        return Departure(written)
+    except ValueError:
+        raise Invalid("choose why the member leaves", {"because": ", ".join(Departure)}) from None
+
+
+def _left_on(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written) if written else None
+    except ValueError:
+        raise Invalid("a day is written as 2026-11-22", {"left_on": "2026-11-22"}) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Final, Literal
 
 from reader_service.errors import Invalid
@@ -10,6 +11,7 @@ from reader_service.events import EventBus
 from reader_service.parts import ServiceParts
 from reader_service.principal import Permission, Principal
 from reader_service.registry_errors import needs_reason, translate_registry_errors
+from registry.covers.values import Departure
 from registry.db.paging import Page
 from registry.members.members import MemberEvent
 from registry.members.views import MemberView
@@ -101,11 +103,19 @@ class MemberService:
         with translate_registry_errors():
             return self._registry.members.transfer(member_id, unit, by=p.name, reason=why, scheme=self._scheme)
 
-    def withdraw(self, p: Principal, member_id: int, reason: str) -> MemberView:
-        """Withdraw the member from the union, and the current card with them. Raises Invalid, Conflict, NotFound."""
+    def withdraw(
+        self,
+        p: Principal,
+        member_id: int,
+        reason: str,
+        because: Departure = Departure.WITHDREW,
+        left_on: date | None = None,
+    ) -> MemberView:
+        """Withdraw the member from the union, and the current card with them. ``left_on``: the day, today without it.
+        Raises Invalid, Conflict, NotFound."""
         p.need(Permission.MEMBERS_CHANGE)
         why = needs_reason(reason)
         with translate_registry_errors():
-            gone = self._registry.members.withdraw(member_id, by=p.name, reason=why)
+            gone = self._registry.members.withdraw(member_id, by=p.name, reason=why, because=because, left_on=left_on)
         self._on_hotlist()
         return gone

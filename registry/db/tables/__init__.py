@@ -13,6 +13,7 @@ from registry.db.tables.administration import (
     users,
 )
 from registry.db.tables.columns import RowId, UtcTime, metadata
+from registry.db.tables.covers import cover_entries, cover_holders, cover_lists, departures
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.mailers import pin_mailers
@@ -100,6 +101,10 @@ __all__ = [
     "counter_intents",
     "counter_journals",
     "counters",
+    "cover_entries",
+    "cover_holders",
+    "cover_lists",
+    "departures",
     "disputes",
     "dossier_secrets",
     "dossiers",

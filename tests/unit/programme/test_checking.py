@@ -37,9 +37,9 @@ def test_a_sound_file_has_no_findings() -> None:
         (b" " * 1_000_001, 0, "", "超过 1,000,000 字节", "more than 1,000,000 bytes"),
         (SOUND.replace(b"format: 1", b"format: 1\nextra: 2"), 0, "extra", "没有此字段", "no such field"),
         (
-            SOUND + b"covers: {a: b}\n",
+            SOUND + b"partners: {a: b}\n",
             0,
-            "covers",
+            "partners",
             "此部分尚未启用，请勿填写",
             "this section is not in use yet; leave it out",
         ),

@@ -31,9 +31,14 @@ def unique_keys(table: Table) -> list[tuple[str, ...]]:
     return [tuple(column.name for column in key) for key in keys]
 
 
+_OF_TABLE: dict[str, dict[str, object]] = {"cover_lists": {"state": "drafted"}, "cover_holders": {"left_list": None}}
+"""Values of rows for which a partial key holds."""
+
+
 def row_of(conn: sqlite3.Connection, table: str, mark: int, same: Sequence[str] = ()) -> dict[str, object]:
     """A row of any values that the triggers take; those of ``same`` are those of every other row."""
     fixed = {"state": "draft", "step": "hand-over", "in_force": 1, "undone_at": None, "out_at": None}
+    fixed |= _OF_TABLE.get(table, {})
     columns = conn.execute(f"PRAGMA table_info({table})").fetchall()
     values = {name: 7 if name in same else mark for _, name, *_ in columns}
     return {name: fixed.get(name, value) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""Covers: the lists of changes, who is covered, and why."""
