@@ -9,7 +9,7 @@ from programme.eligibility import CATEGORIES
 from programme.errors import NotInProgramme
 from programme.programme import Programme
 from programme.sections.covers import Cover, CoverTerm
-from registry.covers.values import CoverList, CoverTerms, CoverListKind
+from registry.covers.values import CoverList, CoverListKind, CoverTerms
 from terminal.member.elements import COVER_ENDS
 
 _CARD_STATES = {

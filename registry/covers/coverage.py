@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from registry.covers.values import ChangeReason, CoverDay, CoverList, CoverSpan, CoverListKind, Uncovered
+from registry.covers.values import ChangeReason, CoverDay, CoverList, CoverListKind, CoverSpan, Uncovered
 
 _DAY = timedelta(days=1)
 

@@ -21,9 +21,9 @@ from registry.covers.values import (
     ChangeReason,
     CoverEntry,
     CoverList,
-    CoverTerms,
     CoverListKind,
     CoverListState,
+    CoverTerms,
     ReasonCount,
 )
 from registry.db.actors import refuse_same_person

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from programme.records.cover_terms import next_list, supplement
-from registry.covers.values import Change, ChangeReason, CoverList, Departure, CoverListKind, CoverListState, Uncovered
+from registry.covers.values import Change, ChangeReason, CoverList, CoverListKind, CoverListState, Departure, Uncovered
 from registry.db.tables import card_updates
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
 from registry.store import Registry
