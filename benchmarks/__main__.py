@@ -36,6 +36,7 @@ BENCHMARKS = (
     "redemption",
     "booking",
     "payouts",
+    "covers",
     "programme",
     "service",
 )

@@ -136,6 +136,12 @@ TABLE: Final = (
         "Covers: lists of changes under two signatures, and who is covered on a day.",
     ),
     Listed(
+        "claim",
+        "welfare.claim",
+        HelpPanel.WELFARE,
+        "Claims: filed for one event, reviewed level by level, and paid once.",
+    ),
+    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,

@@ -60,6 +60,15 @@ CHINESE: Final = {
     "covers {codes} are on_card: a chip has the last day of one cover": (
         "保障 {codes} 都设了 on_card：芯片只存一项保障的止保日"
     ),
+    "the amount of a claim is one of amount, percent and table": "理赔金额须且只能是 amount、percent、table 之一",
+    "a percent of a loss is at most 100 and has a cap": "按损失百分比（percent）不超过 100，且须有上限（cap）",
+    "a cap is that of a percent of a loss": "上限（cap）只用于损失百分比（percent）",
+    "levels are station, district and city in this order, each once at most": (
+        "levels 依次为 station、district、city，各最多一次"
+    ),
+    "a document is listed twice": "同一材料列了两次",
+    "claim {code} names {name}, which is not among covers": "理赔 {code} 引用了 {name}，covers 中没有",
+    "claim {code} names {name}, which is not among documents": "理赔 {code} 引用了 {name}，documents 中没有",
     "this section is not in use yet; leave it out": "此部分尚未启用，请勿填写",
     "window {code} is under {above}, which is not in the file": "窗口 {code} 的上级 {above} 不在文件中",
     "window {code} is under {above}, which is not one level above it": "窗口 {code} 的上级 {above} 不是上一级窗口",

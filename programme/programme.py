@@ -18,6 +18,7 @@ from programme.benefit import Benefit, Code, Product
 from programme.dates import ValidDates
 from programme.eligibility import Division, Eligibility
 from programme.errors import NotInProgramme, ProgrammeFileError
+from programme.sections.claims import ClaimKind
 from programme.sections.covers import Cover
 from programme.sections.payouts import PayoutSection
 from programme.sections.rush import TicketRush
@@ -88,7 +89,7 @@ class Programme(ProgrammeSection):
     benefits: dict[Code, Benefit] = Field(min_length=1, max_length=500)
     roster_forms: Later = None
     covers: dict[Code, Cover] = Field(default_factory=dict, max_length=20)
-    claims: Later = None
+    claims: dict[Code, ClaimKind] = Field(default_factory=dict, max_length=100)
     grants: Later = None
     payouts: PayoutSection | None = None
     rush: dict[Code, TicketRush] = Field(default_factory=dict, max_length=200)
@@ -105,6 +106,12 @@ class Programme(ProgrammeSection):
                     raise ValueError(f"benefit {code} names {document}, which is not among documents")
         if len(on_card := [code for code, cover in self.covers.items() if cover.on_card]) > 1:
             raise ValueError(f"covers {', '.join(on_card)} are on_card: a chip has the last day of one cover")
+        for code, claim in self.claims.items():
+            if claim.cover is not None and claim.cover not in self.covers:
+                raise ValueError(f"claim {code} names {claim.cover}, which is not among covers")
+            for document in claim.documents:
+                if document not in self.documents:
+                    raise ValueError(f"claim {code} names {document}, which is not among documents")
         for code, rush in self.rush.items():
             if rush.benefit is None:
                 continue

@@ -32,6 +32,8 @@ from registry.batches.reviews import Reviews
 from registry.batches.rosters import Rosters
 from registry.batches.row_reviews import RowReviews
 from registry.batches.stock import Stock
+from registry.claims.claims import Claims
+from registry.claims.figures import ClaimStatistics
 from registry.covers.covered import MemberCovers
 from registry.covers.lists import CoverLists
 from registry.db.context import RegistryContext
@@ -138,6 +140,9 @@ class Registry:
         # covers
         self.cover_lists = CoverLists(context)
         self.member_covers = MemberCovers(context)
+        # claims
+        self.claims = Claims(context)
+        self.claim_statistics = ClaimStatistics(context)
         # payouts
         self.instructions = Instructions(context)
         self.bank_batches = BankBatches(context)

@@ -101,8 +101,8 @@ def _create(name: str, table: LastingTable) -> None:
 
 
 def _changed(table: LastingTable, differ: str) -> str:
-    facts = " OR ".join(f'OLD."{name}" {differ} NEW."{name}"' for name in table.facts)
-    return f"{facts} OR {table.ended}"
+    facts = [f'OLD."{name}" {differ} NEW."{name}"' for name in table.facts]
+    return " OR ".join([*facts, table.ended])
 
 
 def _triggers_of_sqlite(tables: Mapping[str, LastingTable]) -> None:

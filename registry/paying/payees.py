@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, select
 
 from registry.batches.pans import pans_of_cards
 from registry.batches.persons import open_person
+from registry.claims.rows import heirs_account
 from registry.db.context import RegistryContext
-from registry.db.tables import LIVING, cards, members, merchants
+from registry.db.tables import LIVING, cards, claims_filed, members, merchants
 from registry.programme.changes import account_of
 
 _CHUNK: Final = 500
@@ -34,6 +35,7 @@ def payees_of(context: RegistryContext, conn: Connection, rows: Sequence[Row[Any
         chunk = rows[start : start + _CHUNK]
         known |= _members(context, conn, [row for row in chunk if row.member_id is not None])
         known |= _merchants(context, conn, [row for row in chunk if row.kind == "merchant"])
+        known |= _heirs(context, conn, [row for row in chunk if row.kind == "claim" and row.payee is not None])
     return known
 
 
@@ -59,4 +61,14 @@ def _merchants(context: RegistryContext, conn: Connection, rows: Sequence[Row[An
         return {}
     on_record = conn.execute(select(merchants).where(merchants.c.number.in_(numbers)))
     payees = {row.number: Payee(account_of(context, row), row.name) for row in on_record if row.sealed is not None}
+    return {row.id: payees[row.payee] for row in rows if row.payee in payees}
+
+
+def _heirs(context: RegistryContext, conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, Payee]:
+    """Who claimed for members who have died, by the numbers of their claims."""
+    numbers = {int(row.payee) for row in rows}
+    if not numbers:
+        return {}
+    on_record = conn.execute(select(claims_filed).where(claims_filed.c.id.in_(numbers)))
+    payees = {str(row.id): Payee(*heirs_account(context.personal, row)) for row in on_record}
     return {row.id: payees[row.payee] for row in rows if row.payee in payees}

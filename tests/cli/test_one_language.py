@@ -52,6 +52,10 @@ NOT_WORDS = (
 VALUES = {
     "machine list": {"evolis", "cups", "manual"},
     "machine test": {"kbit"},
+    "claim file": {"fire", "x"},
+    "claim list": {"nothing"},
+    "claim refile": {"fire"},
+    "claim tick": {"id", "card"},
     "cover draw-up": {"accident"},
     "payout draw-up": {"icbc"},
     "payout list": {"nothing"},

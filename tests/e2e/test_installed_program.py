@@ -25,6 +25,7 @@ COMMANDS = [
     "redemptions list --json",
     "cashiers list --json",
     "findings list --json",
+    "claim list --json",
     "cover list --json",
     "payout list --json",
     "rush list --json",

@@ -84,6 +84,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
     _covers(story, folder)
+    _claims(story, folder)
     _payouts(story, folder)
     _rushes(story)
     _cards(story, issuer)
@@ -311,6 +312,24 @@ def _covers(story: Story, folder: Path) -> None:
     story.refused("cover", "discard", 9, *reason, *first)
     story.refused("cover", "file", 9, "-o", folder / "list.pdf", *first)
     story.refused("cover", "member", "6212260000000017")
+
+
+def _claims(story: Story, folder: Path) -> None:
+    reason, first, level = ("--reason", "x"), ("--by", "clerk"), ("--level", "city")
+    day = ("--on", "2026-05-01")
+    (folder / "heir.json").write_text("{}", "utf-8")
+    story.ok("claim", "kinds")
+    story.refused("claim", "file", "fire", "6212260000000017", *day, "--loss", "x", *first)
+    story.refused("claim", "refile", 9, "fire", *day, "--loss", "10", *first)
+    story.refused("claim", "tick", 9, "id-card", *first)
+    story.ok("claim", "list")
+    story.refused("claim", "list", "--stage", "nothing")
+    story.refused("claim", "open", 9, *reason, *first)
+    story.refused("claim", "approve", 9, *level, *first)
+    story.refused("claim", "return", 9, *level, *reason, *first)
+    story.refused("claim", "refuse", 9, *level, *reason, *first)
+    story.refused("claim", "withdraw", 9, *reason, *first)
+    story.ok("claim", "figures", "--from", "2026-01-01", "--to", "2026-12-31")
 
 
 def _payouts(story: Story, folder: Path) -> None:

@@ -12,6 +12,7 @@ from registry.db.tables.administration import (
     tokens,
     users,
 )
+from registry.db.tables.claims import claim_documents, claim_steps, claims_filed
 from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.covers import cover_entries, cover_holders, cover_lists, departures
 from registry.db.tables.grants import grants
@@ -96,7 +97,10 @@ __all__ = [
     "card_updates",
     "cards",
     "chips",
+    "claim_documents",
+    "claim_steps",
     "claims",
+    "claims_filed",
     "confirmations",
     "counter_intents",
     "counter_journals",

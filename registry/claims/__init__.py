@@ -1,0 +1,1 @@
+"""Claims: filed, reviewed level by level, paid once."""
