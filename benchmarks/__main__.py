@@ -37,6 +37,7 @@ BENCHMARKS = (
     "booking",
     "payouts",
     "covers",
+    "rush",
     "programme",
     "service",
 )

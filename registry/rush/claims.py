@@ -19,6 +19,7 @@ from registry.db.tables import LIVING, cards, members, rush_claims, ticket_uses,
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.programme.rules import births_of
 from registry.rush import refusals
+from registry.rush.gathering import Gathering
 from registry.rush.rows import claim_view, held_rush, hold_rushes, positions, rush_views
 from registry.rush.values import (
     Claimant,
@@ -58,10 +59,13 @@ class RushClaims:
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
+        self._gathering = Gathering(self.decide)
 
     def claim(self, wanted: ClaimRequest, rules: RushRules) -> Answer:
-        """Give a ticket, a place on the waiting list, or say why not. Asked again under its key, the same answer."""
-        return self.decide([wanted], rules)[0]
+        """Give a ticket, a place on the waiting list, or say why not. Asked again under its key, the same answer.
+
+        Claims of several threads share a transaction where they pass the same rules object."""
+        return self._gathering.claim(wanted, rules)
 
     def decide(self, wanted: Sequence[ClaimRequest], rules: RushRules) -> list[Answer]:
         """The same for many claims, in their order, in one transaction."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from registry.db.tables import rush_claims, rush_lots, rushes
 from registry.errors import NotOnRecord
@@ -64,19 +64,18 @@ def claim_view(row: Row[Any], position: int | None) -> ClaimView:
 
 def positions(conn: Connection, claims: Iterable[Row[Any]]) -> Mapping[int, int]:
     """How many stand before each of these claims on its waiting list, and itself, by the number of the claim."""
-    this = rush_claims.c
-    ahead: dict[int, int] = {}
-    orders: dict[tuple[int, str], dict[int, int]] = {}
+    lists: dict[tuple[int, str], list[Row[Any]]] = {}
     for claim in claims:
-        if claim.state != ClaimState.WAITING:
-            continue
-        list_of = claim.rush_id, claim.lot
-        if list_of not in orders:
-            mine = (this.rush_id == claim.rush_id, this.lot == claim.lot, this.state == ClaimState.WAITING.value)
-            listed = conn.execute(select(this.id).where(*mine).order_by(this.position)).scalars()
-            orders[list_of] = {number: place for place, number in enumerate(listed, start=1)}
-        ahead[claim.id] = orders[list_of][claim.id]
-    return ahead
+        if claim.state == ClaimState.WAITING:
+            lists.setdefault((claim.rush_id, claim.lot), []).append(claim)
+    this, places = rush_claims.c, dict[int, int]()
+    for (rush, lot), waiting in lists.items():
+        mine = (this.rush_id == rush, this.lot == lot, this.state == ClaimState.WAITING.value)
+        first, last = min(one.position for one in waiting), max(one.position for one in waiting)
+        before = conn.execute(select(func.count()).where(*mine, this.position < first)).scalar_one()
+        between = select(this.id).where(*mine, this.position.between(first, last)).order_by(this.position)
+        places |= {number: place for place, number in enumerate(conn.execute(between).scalars(), start=before + 1)}
+    return {one.id: places[one.id] for waiting in lists.values() for one in waiting}
 
 
 def state_of(row: Row[Any], now: datetime) -> RushState:

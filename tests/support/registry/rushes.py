@@ -10,8 +10,7 @@ from programme.records.rush_rules import ProgrammeRushRules
 from registry.rush.claims import Answer
 from registry.rush.values import ClaimRequest, LotTerms, RushTerms, RushView
 from registry.store import Registry
-from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import SetClock, carded
+from tests.support.registry.registrar import SetClock
 
 OPENS = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 RULES = ProgrammeRushRules()
@@ -51,9 +50,8 @@ def terms(
 class Crowd:
     """Members with cards before an open rush."""
 
-    def __init__(self, registry: Registry, custody: MemoryCustody, clock: SetClock, members: int) -> None:
-        self.registry, self.clock = registry, clock
-        self.cards = [card.card_number for card in carded(registry, custody, members)]
+    def __init__(self, registry: Registry, cards: Sequence[str], clock: SetClock) -> None:
+        self.registry, self.cards, self.clock = registry, cards, clock
 
     def announced(self, **values: Any) -> RushView:
         """A rush that is open now."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,17 +13,10 @@ from registry.members.members import Members
 from registry.rush.claims import Answer
 from registry.rush.uses import TicketUse
 from registry.rush.values import Claimed, ClaimRefused, ClaimRequest, ClaimState, RushState
-from registry.store import Registry
-from terminal.keys.memory import MemoryCustody
-from tests.support.registry.registrar import SetClock, audit_entries
+from tests.support.registry.registrar import audit_entries
 from tests.support.registry.rushes import OPENS, RULES, Crowd, terms
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def crowd(registry: Registry, custody: MemoryCustody, clock: SetClock) -> Crowd:
-    return Crowd(registry, custody, clock, 6)
 
 
 def claimed(answer: Answer) -> Claimed:
@@ -230,27 +221,6 @@ def test_a_key_that_is_too_short_or_too_long_takes_nothing(crowd: Crowd, key: st
     assert code(crowd.registry.rush_claims.claim(wanted, RULES)) == "claim-key-length"
     assert crowd.registry.rushes.rush(rush.number).lots[0].taken == 0
     assert claimed(crowd.claim(rush, 0, "12345678")).state is ClaimState.GRANTED
-
-
-def test_many_clients_at_once_take_exactly_the_stock(crowd: Crowd) -> None:
-    rush = crowd.announced(units=(5, 4), longest=0, most=2)
-    wanted = [
-        crowd.request(rush, number % 6, f"client-key-{number // 2}", f"lot-{number % 2 + 1}") for number in range(48)
-    ]
-
-    def ask(number: int) -> Answer:
-        return crowd.registry.rush_claims.claim(wanted[number], RULES)
-
-    with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(ask, range(48)))
-    lots = crowd.registry.rushes.rush(rush.number).lots
-    with crowd.registry._context.read() as conn:
-        rows = conn.execute(select(rush_claims.c.lot, rush_claims.c.member_id)).all()
-    assert Counter(row.lot for row in rows) == {lot.code: lot.taken for lot in lots if lot.taken}
-    assert all(count <= 2 for count in Counter(row.member_id for row in rows).values())
-    assert all(lot.taken <= lot.units for lot in lots)
-    assert sum(lot.taken for lot in lots) == 9
-    assert sum(isinstance(one, Claimed) and not one.known for one in answers) >= 9
 
 
 def test_uses_of_a_ticket_at_two_counters_are_a_finding(crowd: Crowd) -> None:
