@@ -142,6 +142,12 @@ TABLE: Final = (
         "Claims: filed for one event, reviewed level by level, and paid once.",
     ),
     Listed(
+        "grant",
+        "welfare.grant",
+        HelpPanel.WELFARE,
+        "Grants: lists with findings, within a budget, paid once.",
+    ),
+    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,

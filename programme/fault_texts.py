@@ -69,6 +69,10 @@ CHINESE: Final = {
     "a document is listed twice": "同一材料列了两次",
     "claim {code} names {name}, which is not among covers": "理赔 {code} 引用了 {name}，covers 中没有",
     "claim {code} names {name}, which is not among documents": "理赔 {code} 引用了 {name}，documents 中没有",
+    "the amount of a grant is one of amount, table and most": "补助金额须且只能是 amount、table、most 之一",
+    "a grant on activation has a fixed amount, once a lifetime or a year": (
+        "激活补助（on_activation）须有固定金额（amount），且终身或每年一次（once）"
+    ),
     "this section is not in use yet; leave it out": "此部分尚未启用，请勿填写",
     "window {code} is under {above}, which is not in the file": "窗口 {code} 的上级 {above} 不在文件中",
     "window {code} is under {above}, which is not one level above it": "窗口 {code} 的上级 {above} 不是上一级窗口",

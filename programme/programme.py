@@ -20,6 +20,7 @@ from programme.eligibility import Division, Eligibility
 from programme.errors import NotInProgramme, ProgrammeFileError
 from programme.sections.claims import ClaimKind
 from programme.sections.covers import Cover
+from programme.sections.grants import GrantKind
 from programme.sections.payouts import PayoutSection
 from programme.sections.rush import TicketRush
 from programme.wording import ProgrammeSection, Wording
@@ -90,7 +91,7 @@ class Programme(ProgrammeSection):
     roster_forms: Later = None
     covers: dict[Code, Cover] = Field(default_factory=dict, max_length=20)
     claims: dict[Code, ClaimKind] = Field(default_factory=dict, max_length=100)
-    grants: Later = None
+    grants: dict[Code, GrantKind] = Field(default_factory=dict, max_length=100)
     payouts: PayoutSection | None = None
     rush: dict[Code, TicketRush] = Field(default_factory=dict, max_length=200)
     partners: Later = None

@@ -20,6 +20,7 @@ from registry.admin.statistics import Statistics
 from registry.admin.tokens import Tokens
 from registry.admin.units import Units
 from registry.admin.users import Users
+from registry.aid.lists import AidLists
 from registry.batches.batches import Batches
 from registry.batches.confirmations import Confirmations
 from registry.batches.digests import key_digests
@@ -143,6 +144,8 @@ class Registry:
         # claims
         self.claims = Claims(context)
         self.claim_statistics = ClaimStatistics(context)
+        # grants that are paid
+        self.aid_lists = AidLists(context)
         # payouts
         self.instructions = Instructions(context)
         self.bank_batches = BankBatches(context)

@@ -57,6 +57,8 @@ VALUES = {
     "claim refile": {"fire"},
     "claim tick": {"id", "card"},
     "cover draw-up": {"accident"},
+    "grant draw-up": {"opening"},
+    "grant take-in": {"opening"},
     "payout draw-up": {"icbc"},
     "payout list": {"nothing"},
     "payout return": {"icbc"},

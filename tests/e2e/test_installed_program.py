@@ -27,6 +27,7 @@ COMMANDS = [
     "findings list --json",
     "claim list --json",
     "cover list --json",
+    "grant list --json",
     "payout list --json",
     "rush list --json",
     "redeem --help",

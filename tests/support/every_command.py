@@ -85,6 +85,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _merchants(story, issuer, folder)
     _covers(story, folder)
     _claims(story, folder)
+    _grants(story, folder)
     _payouts(story, folder)
     _rushes(story)
     _cards(story, issuer)
@@ -330,6 +331,17 @@ def _claims(story: Story, folder: Path) -> None:
     story.refused("claim", "refuse", 9, *level, *reason, *first)
     story.refused("claim", "withdraw", 9, *reason, *first)
     story.ok("claim", "figures", "--from", "2026-01-01", "--to", "2026-12-31")
+
+
+def _grants(story: Story, folder: Path) -> None:
+    reason, first = ("--reason", "x"), ("--by", "clerk")
+    (folder / "grants.csv").write_text("会员号,姓名\n1,x\n", "utf-8")
+    story.ok("grant", "list")
+    story.refused("grant", "take-in", "opening", folder / "grants.csv", *first)
+    story.refused("grant", "draw-up", "opening", *first)
+    story.refused("grant", "show", 9)
+    story.refused("grant", "approve", 9, *first)
+    story.refused("grant", "discard", 9, *reason, *first)
 
 
 def _payouts(story: Story, folder: Path) -> None:

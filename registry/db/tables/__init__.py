@@ -12,6 +12,7 @@ from registry.db.tables.administration import (
     tokens,
     users,
 )
+from registry.db.tables.aid import aid_budgets, aid_findings, aid_lists, aid_rows
 from registry.db.tables.claims import claim_documents, claim_steps, claims_filed
 from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.covers import cover_entries, cover_holders, cover_lists, departures
@@ -81,6 +82,10 @@ __all__ = [
     "OPEN",
     "RowId",
     "UtcTime",
+    "aid_budgets",
+    "aid_findings",
+    "aid_lists",
+    "aid_rows",
     "amendments",
     "audit",
     "audit_head",
