@@ -89,6 +89,18 @@ def read_key(path: Path) -> RsaPublic:
         raise SettingsError(f"{path} does not hold the key of the signed lists") from None
 
 
+def key_in_use() -> RsaPublic:
+    """The key of the signed lists: the file in the data directory, else that of the issuer's keystore. Raises
+    SettingsError, CustodyError."""
+    path = settings.load().data_dir / LIST_KEY
+    if path.exists():
+        return read_key(path)
+    from personalize.lists import public_key
+
+    keystore = settings.open_keystore()
+    return public_key(keystore.info(keystore.latest("list-signer")))
+
+
 def _accepted(
     trust: Path,
     hotlist: Path | None,

@@ -30,6 +30,7 @@ COMMANDS = [
     "grant list --json",
     "payout list --json",
     "rush list --json",
+    "rush findings --json",
     "redeem --help",
     "amendment list --json",
     "loss list --json",

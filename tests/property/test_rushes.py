@@ -259,6 +259,7 @@ def expect_never_oversold(directory: Path, examples: int) -> None:
         machine,
         settings=settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=slow),
     )
+    assert next(numbers) >= examples, "histories that ran"
 
 
 @pytest.mark.slow

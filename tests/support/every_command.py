@@ -299,6 +299,10 @@ def _rushes(story: Story) -> None:
     story.refused("rush", "return", 9, *first)
     story.refused("rush", "waiting", "cent-ski")
     story.refused("rush", "tickets", "cent-ski")
+    story.refused("rush", "ticket", 9)
+    story.refused("rush", "check", "no-ticket")
+    story.ok("rush", "upload", "entrance", *first)
+    story.ok("rush", "findings")
     story.refused("rush", "close", "cent-ski", *reason, *first)
     story.refused("rush", "cancel", "cent-ski", *reason, *first)
 

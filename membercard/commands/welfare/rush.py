@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from membercard import language, output, settings
 from membercard.commands.listing import every
 from membercard.commands.person_options import By
+from membercard.errors import SettingsError
 from membercard.language import Language, text
 from membercard.wiring import identity
+from membercard.wiring.counter_lists import key_in_use
 from membercard.wiring.programme_edition import published_edition
+from terminal import private_files
 
 if TYPE_CHECKING:
     from registry.rush.values import ClaimView, RushView
 
 app = typer.Typer()
+
+_USED: Final = "used-tickets"
+_PICTURES: Final = (".png", ".svg", ".pdf")
+_KINDS: Final = {"twice": "taken twice", "ended": "taken after its end"}
 
 Code = Annotated[str, typer.Argument(help="The code of the rush in the programme.", show_default=False)]
 Number = Annotated[int, typer.Argument(help="The number of the ticket or claim.", min=1, show_default=False)]
@@ -167,6 +176,120 @@ def tickets(code: Code, json: output.Json = False) -> None:
     _list(code, json=json, waiting=False)
 
 
+@app.command("ticket")
+def ticket(
+    number: Number,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A picture of it: a file .png, .svg or .pdf.", show_default=False),
+    ] = None,
+    json: output.Json = False,
+) -> None:
+    """Print the signed code of a ticket, or write it as a QR code. Whoever shows it first goes in.
+
+    Example: membercard rush ticket 12 -o ticket.pdf
+    """
+    from programme.records.tickets import ticket_of
+    from reader_service.services.programme.list_signer import ListSigner
+
+    keystore = settings.open_keystore()
+    signer = ListSigner(keystore)
+    with settings.open_registry(keystore) as registry:
+        one = ticket_of(registry, number)
+    code = one.write(signer.key(), signer.sign)
+    if out is not None:
+        private_files.replace(out, _picture(code, out.suffix.lower()))
+    if json:
+        output.as_json({"ticket": one, "code": code})
+    elif out is None:
+        typer.echo(code)
+    else:
+        output.say("ticket {number} is written to {file}", number=number, file=out)
+
+
+@app.command("check")
+def check(
+    code: Annotated[str, typer.Argument(help="The code of the ticket, as it was scanned.", show_default=False)],
+    json: output.Json = False,
+) -> None:
+    """Take a ticket at this counter, once, without a network. Exit code 1: it is refused.
+
+    Example: membercard rush check "$(cat scanned.txt)"
+    """
+    from reader_service.redemptions.used_tickets import UsedTickets
+    from terminal.member.ticket import Ticket
+
+    current = settings.load()
+    one, now = Ticket.read(code, key_in_use()), current.now()
+    days = (one.first, one.last)
+    valid = days[0] <= now.astimezone(current.zone).date() <= days[1]
+    before = UsedTickets(current.data_dir / _USED).take(one.number, now) if valid else None
+    accepted = valid and before is None
+    if json:
+        output.as_json({"ticket": one, "accepted": accepted, "used": before})
+    elif not valid:
+        output.say(
+            "refused: ticket {number} is valid from {first} through {last}",
+            number=one.number,
+            first=days[0].isoformat(),
+            last=days[1].isoformat(),
+        )
+    elif before is not None:
+        output.say("refused: ticket {number} was used {at}", number=one.number, at=output.local_time(before))
+    else:
+        output.say(
+            "accepted: ticket {number}, lot {lot}, card …{tail}", number=one.number, lot=one.lot, tail=one.card_tail
+        )
+    if not accepted:
+        raise typer.Exit(1)
+
+
+@app.command("upload")
+def upload(
+    counter: Annotated[str, typer.Argument(help="The name of the counter that took them.", show_default=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="A counter's folder of used tickets, if not of this machine.", show_default=False),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Report the tickets that a counter took. Sent again they are on record.
+
+    Example: membercard rush upload "east entrance"
+    """
+    from reader_service.principal import Permission
+    from reader_service.redemptions.used_tickets import UsedTickets
+
+    uses = UsedTickets(folder or settings.load().data_dir / _USED).uses()
+    with settings.open_registry() as registry:
+        person = identity.actor(registry, by, Permission.MEMBERS_CHANGE)
+        report = registry.ticket_uses.report(counter, uses, by=person)
+    output.say("{added} uses are new, {known} were on record", added=report.added, known=report.known)
+    for number in report.unknown:
+        output.say("there is no ticket {number} here", number=number)
+    identity.note_unproven(person)
+
+
+@app.command("findings")
+def findings(json: output.Json = False) -> None:
+    """List tickets that two counters took, and those that were taken after they had gone back. Exit code 1: there are
+    some."""
+    with settings.open_registry() as registry:
+        listed = registry.ticket_uses.findings()
+    if json:
+        output.as_json(listed)
+    elif listed:
+        rows = [
+            (one.number, one.lot, text(_KINDS[one.kind]), ", ".join(one.counters), output.local_time(one.first))
+            for one in listed
+        ]
+        output.show(output.table("Tickets to look into", ["ticket", "lot", "finding", "taken by", "time"], rows))
+    else:
+        output.say("no ticket was taken twice")
+    if listed:
+        raise typer.Exit(1)
+
+
 @app.command("close")
 def close(code: Code, reason: Reason, by: By = None) -> None:
     """Close a rush before its time: no more claims; tickets stay valid."""
@@ -206,6 +329,17 @@ def _list(code: str, *, json: bool, waiting: bool) -> None:
         return
     heads = ["claim", "lot", "state", "place", "card", "time"]
     output.show(output.table("Claims", heads, [_row(one) for one in listed]))
+
+
+def _picture(code: str, suffix: str) -> bytes:
+    """Raises SettingsError for another kind of file."""
+    import segno
+
+    if suffix not in _PICTURES:
+        raise SettingsError("a ticket is written to a file that ends in .png, .svg or .pdf")
+    file = BytesIO()
+    segno.make(code, error="m", micro=False).save(file, kind=suffix.removeprefix("."), scale=4)
+    return file.getvalue()
 
 
 def _row(one: ClaimView) -> tuple[object, ...]:

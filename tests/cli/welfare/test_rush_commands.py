@@ -81,3 +81,33 @@ def test_a_closed_rush_gives_nothing_and_a_cancelled_one_is_void(issuer: IssuerD
     assert (closed.status, "This rush is closed" in closed.out) == (1, True)
     assert "its tickets are void" in cli.ok("rush", "cancel", "fair", "--reason", "取消", *by).out
     assert cli.ok("rush", "tickets", "fair", "--json").json[0]["state"] == "void"
+
+
+def test_a_ticket_is_taken_once_at_each_counter_and_two_counters_are_a_finding(
+    issuer: IssuerDirectory, tmp_path: Path
+) -> None:
+    cli, by = issuer.cli, ("--by", "王芳")
+    holder, waits, _ = cards(issuer)
+    cli.ok("rush", "announce", "fair", *by)
+    cli.ok("rush", "claim", "fair", "ditan", holder, *by)
+    cli.ok("rush", "claim", "fair", "ditan", waits, *by)
+    assert "claim 2 has no valid ticket" in cli.run("rush", "ticket", 2).complaint
+    code = cli.ok("rush", "ticket", 1).out.strip()
+    for name, start in (("t.png", b"\x89PNG"), ("t.svg", b"<?xml"), ("t.pdf", b"%PDF")):
+        cli.ok("rush", "ticket", 1, "-o", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    assert "ends in .png, .svg or .pdf" in cli.run("rush", "ticket", 1, "-o", tmp_path / "t.gif").complaint
+    changed = code[:30] + ("A" if code[30] != "A" else "B") + code[31:]
+    assert "was changed afterwards" in cli.run("rush", "check", changed).complaint
+    assert f"accepted: ticket 1, lot ditan, card …{holder[-4:]}" in cli.ok("rush", "check", code).out
+    again = cli.run("rush", "check", code)
+    assert (again.status, "refused: ticket 1 was used" in again.out) == (1, True)
+    assert "1 uses are new, 0 were on record" in cli.ok("rush", "upload", "east", *by).out
+    assert "0 uses are new, 1 were on record" in cli.ok("rush", "upload", "east", *by).out
+    assert "no ticket was taken twice" in cli.ok("rush", "findings").out
+    cli.ok("rush", "upload", "west", "--from", cli.data / "used-tickets", *by)
+    listed = cli.run("rush", "findings", "--json")
+    assert (listed.status, [(one["number"], one["kind"], one["counters"]) for one in listed.json]) == (
+        1,
+        [(1, "twice", ["east", "west"])],
+    )
