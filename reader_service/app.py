@@ -38,7 +38,16 @@ from reader_service.api import (
     waiting,
 )
 from reader_service.api.intake import editing, reviewing
-from reader_service.api.programme import cashiers, distant, merchants, programmes, redeeming, redemptions, settlement
+from reader_service.api.programme import (
+    cashiers,
+    distant,
+    merchants,
+    programmes,
+    redeeming,
+    redemptions,
+    rushes,
+    settlement,
+)
 from reader_service.api.window import amendments, losses, updates
 from reader_service.api.workload import queue, stock
 from reader_service.http import document, errors, health, metrics
@@ -95,6 +104,7 @@ _RESOURCES: Final[tuple[APIRouter, ...]] = (
     distant.router,
     settlement.router,
     settlement.disputes_router,
+    rushes.router,
     lists.router,
     audit.router,
     statistics.router,

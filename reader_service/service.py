@@ -33,6 +33,7 @@ from reader_service.services.issuing.rosters import RosterService
 from reader_service.services.programme.booking import BookingService
 from reader_service.services.programme.merchants import MerchantService
 from reader_service.services.programme.programmes import ProgrammeService
+from reader_service.services.programme.rushes import RushService
 from reader_service.services.programme.settlement import SettlementService
 from reader_service.services.redeeming.cashiers import CashierService
 from reader_service.services.redeeming.receipts import ReceiptService
@@ -98,6 +99,7 @@ class ReaderService:
         self.programmes = ProgrammeService(parts)
         self.booking = BookingService(parts)
         self.settlement = SettlementService(parts)
+        self.rushes = RushService(parts)
         self.stock = StockService(parts)
         self.queue = QueueService(parts, self.bus)
         self.todos = TodoService(parts)

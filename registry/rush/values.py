@@ -127,7 +127,7 @@ class Claimant:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim on record. ``position`` is that on the waiting list, 1 is the next; ``known``: it was asked before."""
+    """A claim on record. ``position`` is that on the waiting list, 1 is the next; ``known``: it was there before."""
 
     number: int
     key: str
