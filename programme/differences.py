@@ -1,4 +1,4 @@
-"""What a programme changes against another one, in words: benefits that are new, changed or ended."""
+"""What a programme changes against another one, in words: benefits and rushes that are new, changed or ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from programme.explained import explained
+from pydantic import BaseModel
+
+from programme.explained import explained, explained_rush
 from programme.programme import Offer, Programme
 from programme.wording import Sentence, Wording, joined
 
@@ -32,24 +34,43 @@ class BenefitChange:
     after: tuple[Sentence, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A benefit or a rush of a programme."""
+
+    name: Wording
+    rules: tuple[Sentence, ...]
+    values: dict[str, Any]
+
+
 def differences(old: Programme | None, new: Programme) -> list[BenefitChange]:
-    """What is different, in the order of the new file; what ended comes last. Without an old one all is new."""
-    before = {} if old is None else {offer.code: offer for offer in old.offers()}
-    after = {offer.code: offer for offer in new.offers()}
+    """What is different, in the order of the new file; what ended comes last. Without an old one all is new. A rush has
+    ``rush.`` before its code."""
+    before, after = {} if old is None else _parts(old), _parts(new)
     changes = [] if old is None else _head(old, new)
-    for code, offer in after.items():
-        if code not in before:
-            changes.append(_change(BenefitChangeKind.ADDED, offer, (), _rules(new, offer)))
-            continue
-        old_rules, new_rules = () if old is None else _rules(old, before[code]), _rules(new, offer)
-        if set(old_rules) != set(new_rules) or _values(before[code]) != _values(offer):
-            lost = tuple(one for one in old_rules if one not in new_rules)
-            gained = tuple(one for one in new_rules if one not in old_rules)
-            changes.append(_change(BenefitChangeKind.CHANGED, offer, lost, gained))
-    for code, offer in before.items():
-        if old is not None and code not in after:
-            changes.append(_change(BenefitChangeKind.ENDED, offer, _rules(old, offer), ()))
+    for code, part in after.items():
+        known = before.get(code)
+        if known is None:
+            changes.append(BenefitChange(BenefitChangeKind.ADDED, code, part.name, (), part.rules))
+        elif set(known.rules) != set(part.rules) or known.values != part.values:
+            lost = tuple(one for one in known.rules if one not in part.rules)
+            gained = tuple(one for one in part.rules if one not in known.rules)
+            changes.append(BenefitChange(BenefitChangeKind.CHANGED, code, part.name, lost, gained))
+    for code, part in before.items():
+        if code not in after:
+            changes.append(BenefitChange(BenefitChangeKind.ENDED, code, part.name, part.rules, ()))
     return changes
+
+
+def _parts(programme: Programme) -> dict[str, _Part]:
+    parts = {
+        offer.code: _Part(offer.benefit.name, _rules(programme, offer), _values(offer.benefit))
+        for offer in programme.offers()
+    }
+    for code, rush in programme.rush.items():
+        rules = (Sentence(rush.name.zh, rush.name.en), *explained_rush(rush))
+        parts[f"rush.{code}"] = _Part(rush.name, rules, _values(rush))
+    return parts
 
 
 def _head(old: Programme, new: Programme) -> list[BenefitChange]:
@@ -82,11 +103,5 @@ def _rules(programme: Programme, offer: Offer) -> tuple[Sentence, ...]:
     return (*head, *explained(offer))
 
 
-def _values(offer: Offer) -> dict[str, Any]:
-    return offer.benefit.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
-def _change(
-    kind: BenefitChangeKind, offer: Offer, before: tuple[Sentence, ...], after: tuple[Sentence, ...]
-) -> BenefitChange:
-    return BenefitChange(kind, offer.code, offer.benefit.name, before, after)
+def _values(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)

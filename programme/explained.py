@@ -1,4 +1,4 @@
-"""The rules of a benefit in words: one sentence for each, as a cashier reads it."""
+"""The rules of a benefit or a rush in words: one sentence for each, as a cashier reads it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from programme.benefit import Benefit, Fee, LimitedStock, PriceRule, Product, Us
 from programme.dates import SaleWindow
 from programme.eligibility import CATEGORY_TEXTS, AgeRange, Eligibility
 from programme.programme import Offer
+from programme.sections.rush import TicketRush
 from programme.sentences import PERIODS
 from programme.wording import Sentence, Wording, joined, percent_text, yuan
 
@@ -40,6 +41,30 @@ def explained(offer: Offer) -> Iterator[Sentence]:
     yield _COUNTED[benefit.counted]
     if benefit.text is not None:
         yield Sentence(benefit.text.zh, benefit.text.en)
+
+
+def explained_rush(rush: TicketRush) -> Iterator[Sentence]:
+    """Every rule of a rush: when, at what price, how many, each lot, for whom."""
+    opens, closes = f"{rush.opens:%Y-%m-%d %H:%M}", f"{rush.closes:%Y-%m-%d %H:%M}"
+    yield Sentence(f"{opens} 开抢，{closes} 结束", f"opens {opens}, closes {closes}")
+    returns = f"{rush.returns or rush.closes:%Y-%m-%d %H:%M}"
+    yield Sentence(f"{returns} 前可退票", f"tickets go back until {returns}")
+    price = yuan(rush.price)
+    yield Sentence(f"每张 {price} 元", f"{price} yuan a ticket")
+    yield Sentence(f"每人限 {rush.limit} 张", f"{rush.limit} for a member at most")
+    if rush.waiting:
+        yield Sentence(f"每场候补 {rush.waiting} 人", f"a waiting list of {rush.waiting} for each lot")
+    for lot in rush.lots.values():
+        zh = f"{lot.name.zh}：{lot.units} 张，{lot.days.first} 至 {lot.days.last} 有效"
+        en = f"{lot.name.en}: {lot.units} tickets, valid {lot.days.first} through {lot.days.last}"
+        if lot.limit is not None:
+            zh, en = f"{zh}，每人限 {lot.limit} 张", f"{en}, {lot.limit} for a member at most"
+        yield Sentence(zh, en)
+    if rush.benefit is not None:
+        yield Sentence(f"并须符合权益 {rush.benefit} 的条件", f"the conditions of benefit {rush.benefit} hold as well")
+    yield from _conditions(rush.eligibility)
+    if rush.text is not None:
+        yield Sentence(rush.text.zh, rush.text.en)
 
 
 def price_text(rule: PriceRule) -> Sentence:

@@ -13,7 +13,7 @@ from programme.programme import Location, Programme
 
 
 def check(programme: Programme) -> Iterator[ProgrammeFinding]:
-    """Days of the programme, of windows and of stocks."""
+    """Days of the programme, of windows, stocks and rushes."""
     valid = programme.valid
     if valid.first > valid.last:
         yield finding("days", ("valid",), "结束日期早于开始日期", "it ends before it begins")
@@ -25,6 +25,10 @@ def check(programme: Programme) -> Iterator[ProgrammeFinding]:
                 yield from _span(DateSpan(stock.days.first, stock.days.last), valid, _stock(code, name))
         for place, limit in enumerate(benefit.limits):
             yield from _leap(limit.starts, ("benefits", code, "limits", place, "starts"))
+    for code, rush in programme.rush.items():
+        yield from _span(DateSpan(rush.opens.date(), rush.closes.date()), valid, ("rush", code, "opens"))
+        for name, lot in rush.lots.items():
+            yield from _span(DateSpan(lot.days.first, lot.days.last), valid, ("rush", code, "lots", name, "days"))
 
 
 def _stock(code: str, name: str) -> Location:

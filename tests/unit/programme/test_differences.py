@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import pytest
+
 from programme.differences import BenefitChangeKind, differences
+from programme.linter import findings
 from programme.programme import Programme, example, parse_programme
 from tests.support.paths import ROOT
+from tests.support.programmes import HEAD, ONE_PRODUCT
 
+FAIR = """\
+rush:
+  fair:
+    name: {zh: 庙会, en: Fair}
+    text: {zh: 请携带, en: bring it}
+    benefit: gift
+    price: 1
+    opens: "2026-02-01 09:00"
+    closes: "2026-02-10 18:00"
+    returns: "2026-02-12 18:00"
+    limit: 2
+    waiting: 5
+    eligibility: {age: {from: 18}}
+    lots:
+      ditan: {name: {zh: 地坛, en: Ditan}, units: 30, limit: 1, days: {from: 2026-02-17, through: 2026-02-23}}
+"""
 BEIJING = (ROOT / "programme" / "examples" / "beijing.yaml").read_text("utf-8")
 
 
@@ -41,3 +61,45 @@ def test_a_benefit_that_is_new_or_ended_has_all_its_rules() -> None:
 def test_what_the_whole_programme_says_is_a_difference_too() -> None:
     (change,) = differences(example("beijing").programme, changed("through: 2028-12-31", "through: 2029-12-31"))
     assert (change.benefit, [one.en for one in change.after]) == ("", ["valid from 2026-01-01 through 2029-12-31"])
+
+
+def with_rush(rush: str) -> Programme:
+    body = f"gift:\n    name: {{zh: 礼品, en: Gift}}\n    merchants: [shop]\n    counted: none\n    {ONE_PRODUCT}"
+    return parse_programme(f"{HEAD}  {body}{rush}", "own.yaml").programme
+
+
+def test_a_rush_that_is_new_changed_or_ended_is_a_difference() -> None:
+    none, fair, fewer = with_rush(""), with_rush(FAIR), with_rush(FAIR.replace("units: 30", "units: 20"))
+    (added,) = differences(none, fair)
+    assert (added.kind, added.benefit, added.name.zh) == (BenefitChangeKind.ADDED, "rush.fair", "庙会")
+    assert [one.en for one in added.after] == [
+        "Fair",
+        "opens 2026-02-01 09:00, closes 2026-02-10 18:00",
+        "tickets go back until 2026-02-12 18:00",
+        "1.00 yuan a ticket",
+        "2 for a member at most",
+        "a waiting list of 5 for each lot",
+        "Ditan: 30 tickets, valid 2026-02-17 through 2026-02-23, 1 for a member at most",
+        "the conditions of benefit gift hold as well",
+        "for members from the age of 18",
+        "bring it",
+    ]
+    (change,) = differences(fair, fewer)
+    assert [one.zh for one in change.after] == ["地坛：20 张，2026-02-17 至 2026-02-23 有效，每人限 1 张"]
+    assert len(change.before) == 1
+    (ended,) = differences(fair, none)
+    assert (ended.kind, ended.before) == (BenefitChangeKind.ENDED, added.after)
+    assert differences(fair, Programme.from_json(fair.to_json())) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("from: 2026-02-17, through: 2026-02-23", "from: 2041-02-17, through: 2041-02-23", "rush.fair.lots.ditan.days"),
+        ("2026-02", "2041-02", "rush.fair.opens"),
+    ],
+)
+def test_a_rush_that_never_comes_while_the_programme_is_valid_is_a_finding(old: str, new: str, field: str) -> None:
+    assert findings(with_rush(FAIR)) == []
+    listed = {".".join(map(str, one.location)): one.text.en for one in findings(with_rush(FAIR.replace(old, new)))}
+    assert listed[field] == "these days never come while the programme is valid"
