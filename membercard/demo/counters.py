@@ -47,10 +47,11 @@ class Wish:
     event: str = ""
     answers: frozenset[str] = frozenset()
     torn: bool = False
+    stock: str = ""
 
     @property
     def request(self) -> BenefitRequest:
-        return BenefitRequest(self.product, self.quantity, self.price, self.event, "", self.answers)
+        return BenefitRequest(self.product, self.quantity, self.price, self.event, self.stock, self.answers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from personalize.lists import own_trust
 from personalize.payment.proof import TransactionProof
 from personalize.preparation.batch import prepare_batch
 from personalize.preparation.preparer import Preparer
+from personalize.profiles.profile import Profile
 from personalize.ranges import approve
 from personalize.rosters import to_import
 from registry.batches.originals import Original
@@ -41,11 +42,20 @@ class DemoIssuing:
     ``stock``."""
 
     def __init__(
-        self, home: Path, registry: Registry, custody: MemoryCustody, clock: DemoClock, *, by: str, second: str
+        self,
+        home: Path,
+        registry: Registry,
+        custody: MemoryCustody,
+        clock: DemoClock,
+        *,
+        by: str,
+        second: str,
+        profile: Profile | None = None,
     ) -> None:
+        """Cards are of the profile in use, or of another one."""
         self._home, self._registry, self._custody, self._clock = home, registry, custody, clock
         self._by, self._second = by, second
-        self._profile = profile_in_use()
+        self._profile = profile or profile_in_use()
         self._pool = open_pool(custody, self._profile)
         self._payment_pool = open_payment_pool(custody, self._profile, self._pool)
         for name in (FORMS, STOCK):

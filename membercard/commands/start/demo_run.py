@@ -59,6 +59,9 @@ class _Times(NamedTuple):
     remark: str
 
 
+_YEARS = ("beijing", "shijiazhuang", "hebei", "beijing-centre", "licheng")
+
+
 def run(out: Path, lanes: int) -> None:
     """Do the main job in this directory and show it, over so many lanes. It is dated from the month that is over."""
     began = monotonic()
@@ -380,6 +383,9 @@ def _next_steps(console: Console, out: Path, page: Path, batch: str, box: str, t
     for command, purpose in steps:
         console.print(f"   .venv/bin/{command}", soft_wrap=True)
         console.print(f"      {purpose}", style="dim")
+    console.print(text("A whole year of a federation, with its report, in under a minute each:"), style="bold")
+    for name in _YEARS:
+        console.print(f"   .venv/bin/membercard programme demo {name}", soft_wrap=True)
 
 
 def _title(console: Console, title: str, subject: str) -> None:

@@ -42,16 +42,16 @@ Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_d
 _STAGES = {
     "filed": "under review",
     "returned": "returned to its filer",
-    "approved": "approved",
-    "refused": "refused",
+    "approved": "passed review",
+    "refused": "turned down",
     "withdrawn": "taken back",
 }
 _DECISIONS = {
     "file": "filed",
     "file-again": "filed again",
-    "approve": "approved",
+    "approve": "passed review",
     "return": "returned to its filer",
-    "refuse": "refused",
+    "refuse": "turned down",
     "withdraw": "taken back",
 }
 
@@ -317,7 +317,16 @@ def figures(
         )
         for one in items
     ]
-    heads = ["claim code", "filed", "approved", "refused", "sum approved", "paid", "sum paid", "days to payment"]
+    heads = [
+        "claim code",
+        "filed",
+        "passed review",
+        "turned down",
+        "sum approved",
+        "paid",
+        "sum paid",
+        "days to payment",
+    ]
     output.show(output.table("", heads, rows, right=heads[1:]))
 
 

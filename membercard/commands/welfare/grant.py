@@ -23,7 +23,7 @@ Number = Annotated[int, typer.Argument(help="The number of the list of grants.",
 Kind = Annotated[str, typer.Argument(help="The kind of grant in the programme.", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit.", show_default=False)]
 Year = Annotated[int, typer.Option(help="The year of the budget; this one, if left out.", min=0, max=2099)]
-_STATES = {"drafted": "waits for approval", "approved": "approved", "discarded": "discarded"}
+_STATES = {"drafted": "waits for approval", "approved": "approved by two", "discarded": "given up"}
 
 
 @app.command("list")

@@ -8,10 +8,14 @@ from typing import Final
 
 from membercard.demo.counters import DemoMerchant, Wish
 from membercard.demo.people import people
-from membercard.demo.programmes.chapters import benefit_chapter, card_chapter, incident, word
+from membercard.demo.programmes.chapters import benefit_chapter, card_chapter, incident
+from membercard.demo.programmes.opening import lose, titled
+from membercard.demo.programmes.welfare import DemoWelfare
+from membercard.demo.programmes.welfare_chapters import claim_chapter, cover_chapter, payment_chapter
 from membercard.demo.programmes.year import CLERK, DemoYear, Shop
 from membercard.language import text
-from registry.members.identity import Caller, CallerKind, Question
+from registry.covers.values import Departure
+from registry.errors import RegistryConflict
 from registry.programme.rates import Rate
 from registry.values import Card
 from terminal.member.outcome import VerdictCode
@@ -52,21 +56,28 @@ _TRANSIT: Final = frozenset({"transit-card"})
 
 def beijing(year: DemoYear) -> None:
     """The year, month by month."""
-    year.report.title = text("{name}: the year {year}", name=word(year.programme.name), year=year.clock.year)
-    year.report.subtitle = text(
-        "{federation}, a scripted year on virtual cards", federation=word(year.programme.federation.name)
-    )
+    titled(year)
+    welfare = DemoWelfare(year)
     cards = _issue(year)
     _park(year, cards)
+    _cover(year, welfare, len(cards))
     _gym_and_books(year, cards)
     _lose_one(year, cards)
+    _claims(year, welfare, cards)
     _renew(year, cards)
+    _list_of_changes(year, welfare, cards)
     some = year.some
     uses = (
         some(_PASSES) + 1 + some(_BOUND) + 5 * (some(_GYM_GOERS) + some(_FILM_GOERS) + some(_CHECKED)) + some(_RENEWED)
     )
     year.report.expect("uses", len(year.uses), uses)
-    year.report.chapters += [card_chapter(year), benefit_chapter(year)]
+    year.report.chapters += [
+        card_chapter(year),
+        benefit_chapter(year),
+        cover_chapter(welfare),
+        claim_chapter(welfare),
+        payment_chapter(welfare),
+    ]
 
 
 def _issue(year: DemoYear) -> list[Card]:
@@ -136,18 +147,57 @@ def _gym_and_books(year: DemoYear, cards: list[Card]) -> None:
     year.report.expect("binding after six months", bool(late.proven), False)
 
 
+def _cover(year: DemoYear, welfare: DemoWelfare, in_use: int) -> None:
+    """Everybody with a card is covered, whether it is activated or not."""
+    year.to(1, 20)
+    for listed in welfare.cover("accident", "fire"):
+        year.report.expect("covered", listed.covered, in_use + year.some(_NOT_ACTIVATED))
+
+
+def _claims(year: DemoYear, welfare: DemoWelfare, cards: list[Card]) -> None:
+    """Claims go straight to the card: fires, accidents, and one of an heir. A second claim for one event is noticed."""
+    year.to(9, 20)
+    burnt, hurt, victim = cards[: year.some(8)], cards[5 : 5 + year.some(12)], cards[-3]
+    for place, card in enumerate(burnt):
+        welfare.claim(card, "fire", date(2027, 9, 1), loss=1_000_000 + 700_000 * place)
+    for place, card in enumerate(hurt):
+        welfare.claim(card, "disability", date(2027, 8, 30), choice=f"grade-{10 - place % 10}")
+    year.registry.members.withdraw(
+        victim.member_id, by=CLERK, reason="讣告", because=Departure.DIED, left_on=date(2027, 9, 12)
+    )
+    welfare.claim(victim, "death", date(2027, 9, 12), heir=welfare.heir(2, "62220200000000000288"))
+    try:
+        welfare.claim(burnt[0], "fire", date(2027, 9, 1), loss=5_000_000)
+        twice = ""
+    except RegistryConflict as refused:
+        twice = refused.reason
+    year.report.expect("second claim", twice, "claim-double")
+    incident(
+        year,
+        text("a member claimed for the same fire a second time"),
+        text("at the window, by member, event and day"),
+        text("refused with the number of the first claim"),
+    )
+    year.to(9, 24)
+    paid = welfare.pay()
+    year.report.expect("claims paid", (paid.paid, paid.failed), (len(burnt) + len(hurt) + 1, 0))
+
+
+def _list_of_changes(year: DemoYear, welfare: DemoWelfare, cards: list[Card]) -> None:
+    """Fifteen days before the new term: who has died, and whose card is lost without another, leave."""
+    year.to(12, 17)
+    for listed in welfare.cover("accident", "fire"):
+        year.report.expect("list of changes", (listed.leaving, listed.effective), (2, date(2028, 1, 1)))
+    year.to(12, 31, 17)
+    sheet = year.settle(_PARK, 1)
+    year.report.expect("statement", sheet.statement.entries, year.some(_PASSES) + 1)
+
+
 def _lose_one(year: DemoYear, cards: list[Card]) -> None:
     """A member calls 12351: the card is refused at once."""
     year.to(9, 3, 22)
     card = cards[_LOST]
-    member = year.registry.members.unmask(card.member_id, by=CLERK, reason="核对来电")
-    answers = {
-        Question.NAME: member.name,
-        Question.ID_END: member.id_number[-4:],
-        Question.MOBILE_END: member.mobile[-4:],
-    }
-    caller = Caller(CallerKind.MEMBER, answers)
-    year.registry.losses.report(card.card_number, by=CLERK, reason="本人来电挂失", place="12351", caller=caller)
+    lose(year, card, "12351")
     year.to(9, 3, 23)
     year.report.expect("lost card", year.verdict(card).code, VerdictCode.LOST)
     incident(
@@ -167,6 +217,3 @@ def _renew(year: DemoYear, cards: list[Card]) -> None:
     with year.counter(_PARK) as counter:
         for card in cards[: year.some(_RENEWED)]:
             year.insert(counter, card, Wish("park-pass", "renewal", answers=frozenset({"pass-on-transit-card"})))
-    year.to(12, 31, 17)
-    sheet = year.settle(_PARK, 1)
-    year.report.expect("statement", sheet.statement.entries, year.some(_PASSES) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ruamel.yaml import YAML
 
@@ -18,13 +18,15 @@ MEMBER: Final = "union-member.yaml"
 BANK: Final = "union-member-bank.yaml"
 
 
-def write_profile(home: Path, programme: Programme, on: date, shipped: str = MEMBER, **changes: Any) -> Path:
-    """Write the profile into ``home``. The cards count what the programme says, in the periods of that day; ``changes``
-    are other fields at the top."""
+def write_profile(
+    home: Path, programme: Programme, on: date, shipped: str = MEMBER, *, bank: str = "", accounts: str = ""
+) -> Path:
+    """Write the profile into ``home``. The cards count what the programme says, in the periods of that day; ``bank``
+    names the profile of another bank, whose accounts begin with ``accounts``."""
     yaml = YAML()
     profile = yaml.load((files("personalize") / "profiles" / shipped).read_text(encoding="utf-8"))
     division = programme.federation.division
-    profile |= {"scheme": division, "member_number": {"prefix": division}, **changes}
+    profile |= {"scheme": division, "member_number": {"prefix": division}}
     profile["member"]["entitlements"] = [
         {
             "benefit_class": entry.benefit_class,
@@ -34,7 +36,10 @@ def write_profile(home: Path, programme: Programme, on: date, shipped: str = MEM
         }
         for entry in entitlements(programme, on)
     ]
-    path = home / "profile.yaml"
+    if accounts:
+        profile["profile"] = f"{profile['profile']}-{bank}"
+        profile["payment"]["pan"]["prefix"] = accounts
+    path = home / f"profile{bank and '-'}{bank}.yaml"
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(profile, file)
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -13,20 +14,40 @@ import typer
 
 from membercard import output
 from membercard.demo.programmes.beijing import beijing
+from membercard.demo.programmes.beijing_centre import beijing_centre
+from membercard.demo.programmes.hebei import hebei
+from membercard.demo.programmes.licheng import licheng
 from membercard.demo.programmes.report import YearReport
+from membercard.demo.programmes.shijiazhuang import shijiazhuang
 from membercard.demo.programmes.year import DemoYear, demo_year
 from membercard.errors import SettingsError
 from membercard.language import text
 
-SCRIPTS: Final[Mapping[str, Callable[[DemoYear], None]]] = {"beijing": beijing}
+
+@dataclass(frozen=True, slots=True)
+class YearScript:
+    """A script, and the year that it tells."""
+
+    play: Callable[[DemoYear], None]
+    year: int
+
+
+SCRIPTS: Final[Mapping[str, YearScript]] = {
+    "beijing": YearScript(beijing, 2027),
+    "shijiazhuang": YearScript(shijiazhuang, 2026),
+    "hebei": YearScript(hebei, 2026),
+    "beijing-centre": YearScript(beijing_centre, 2026),
+    "licheng": YearScript(licheng, 2026),
+}
 
 
 def run(name: str, home: Path, *, part: int = 1) -> YearReport:
     """Play the year of a programme in a directory: its report. ``part``: of how many members one takes part. Raises
     SettingsError for a directory that no demo created."""
     report = YearReport()
-    with demo_year(name, home, report, part=part) as year:
-        SCRIPTS[name](year)
+    script = SCRIPTS[name]
+    with demo_year(name, home, report, script.year, part=part) as year:
+        script.play(year)
     return report
 
 

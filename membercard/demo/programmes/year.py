@@ -19,12 +19,13 @@ from membercard.demo.counters import DemoCounter, DemoMerchant, Served, Wish, co
 from membercard.demo.issuing import STOCK, DemoIssuing
 from membercard.demo.people import FormRow, write_form
 from membercard.demo.programmes.clock import YearClock
-from membercard.demo.programmes.profile import MEMBER, write_profile
+from membercard.demo.programmes.profile import BANK, write_profile
 from membercard.demo.programmes.report import YearReport
 from membercard.demo.publishing import publish_programme
 from membercard.demo.setup import create_demo_home
 from membercard.demo.window import DemoWindow
 from membercard.wiring.readers import card_in
+from personalize.profiles.profile import load_profile
 from programme.decision import decide
 from programme.facts import Beneficiary, PastUses
 from programme.outcome import Refused
@@ -99,6 +100,14 @@ class DemoYear:
         self.uses: list[BenefitGiven] = []
         self.refusals: list[Refused] = []
 
+    def bank(self, name: str, accounts: str) -> DemoIssuing:
+        """The work on cards of another bank, whose accounts begin with these digits."""
+        path = write_profile(self.home, self.programme, self.clock.local().date(), BANK, bank=name, accounts=accounts)
+        profile = load_profile(path)
+        return DemoIssuing(
+            self.home, self.registry, self.custody, self.clock, by=CLERK, second=REVIEWER, profile=profile
+        )
+
     @property
     def programme(self) -> Programme:
         return self.file.programme
@@ -136,10 +145,11 @@ class DemoYear:
         """A unit hands in its form, and the second person approves it: the batch."""
         return self.issuing.approve(self.issuing.import_form(unit, rows, write))
 
-    def issue(self, batch: str) -> list[Card]:
-        """Make the cards of an approved batch."""
-        self.issuing.add_blanks(self.registry.batches.batch(batch).to_prepare + _SPARE)
-        self.issuing.run(batch)
+    def issue(self, batch: str, issuing: DemoIssuing | None = None) -> list[Card]:
+        """Make the cards of an approved batch, with the profile in use or by another bank's ``issuing``."""
+        work = issuing or self.issuing
+        work.add_blanks(self.registry.batches.batch(batch).to_prepare + _SPARE)
+        work.run(batch)
         return self.registry.cards.of_batch(batch)
 
     def hand_out(self, cards: Sequence[Card], activated: int | None = None) -> None:
@@ -235,18 +245,16 @@ class DemoYear:
 
 
 @contextmanager
-def demo_year(name: str, home: Path, report: YearReport, *, part: int = 1, shipped: str = MEMBER) -> Iterator[DemoYear]:
+def demo_year(name: str, home: Path, report: YearReport, year: int, *, part: int = 1) -> Iterator[DemoYear]:
     """A federation at the beginning of its year, in a directory that is replaced if a demo made it. ``part``: of how
     many members one takes part. Raises SettingsError for a directory that no demo created."""
     programme = example(name).programme
-    clock = YearClock(settings.load().zone)
+    clock = YearClock(settings.load().zone, year)
     on = clock.local().date()
     custody = create_demo_home(
         home,
         option="--data",
-        profile=lambda folder: write_profile(
-            folder, programme, on, **({} if shipped is None else {"shipped": shipped})
-        ),
+        profile=lambda folder: write_profile(folder, programme, on, BANK),
     )
     settings.load().follow(clock)
     with settings.open_registry(custody) as registry:
