@@ -41,6 +41,8 @@ from registry.db.context import RegistryContext
 from registry.db.database import BUSY_SECONDS, Database
 from registry.db.privacy import PersonalData
 from registry.db.witness import Witness
+from registry.ecards.codes import EcardCodes
+from registry.ecards.devices import EcardDevices
 from registry.errors import RegistryError
 from registry.handover.boxes import Boxes
 from registry.handover.mailers import PinMailers
@@ -123,6 +125,9 @@ class Registry:
         self.rights = RightsRules(context)
         self.hotlist = HotlistEditions(context)
         self.verdicts = Verdicts(context)
+        # e-cards on telephones
+        self.ecard_codes = EcardCodes(context)
+        self.ecard_devices = EcardDevices(context)
         # the programme
         self.merchants = Merchants(context)
         self.merchant_changes = MerchantChanges(context)

@@ -94,6 +94,10 @@ class PersonalData:
         kind = REPLACEMENT if digest.startswith(REPLACEMENT) else ""
         return f"{kind}{KEYED}{self._custody.index(_INDEX, b'content' + bytes(1) + digest.encode()).hex()}"
 
+    def ecard_code(self, text: str) -> str:
+        """Keyed digest of a one-time code of an e-card, 64 hex digits: its eight digits cannot be tried without it."""
+        return self._custody.index(_INDEX, b"e-card code\x00" + text.encode()).hex()
+
     def proof(self, text: str) -> str:
         """MAC of a hash of the audit chain, 64 hex digits; its prefix keeps it apart from the blind indexes."""
         return self._custody.index(_INDEX, b"audit\x00" + text.encode()).hex()

@@ -22,6 +22,7 @@ from registry.db.counters import allocate
 from registry.db.paging import Page, cut, page_of, read_cursor
 from registry.db.privacy import REPLACEMENT, scrub
 from registry.db.tables import LIVING, card_events, card_updates, cards, claims, dossiers, losses, members
+from registry.ecards.ending import end_ecards
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.hotlist import hotlist_add, hotlist_lift
 from registry.members.views import member_row, settled_member, view, without_name
@@ -254,6 +255,8 @@ def _move(conn: Connection, card_number: str, sequence: int, new: CardState, cha
     key = (cards.c.card_number == card_number, cards.c.sequence == sequence)
     conn.execute(update(cards).where(*key).values(state=new.value))
     record_event(conn, card_number, sequence, new, change)
+    if new.value not in LIVING:
+        end_ecards(conn, (card_number, sequence), new.value, by=change.by, at=change.at)
     if new in _LISTED:
         hotlist_add(conn, card_number, sequence, new.value, change.at)
     elif new.value in LIVING:

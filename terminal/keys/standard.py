@@ -39,6 +39,8 @@ OWN_KEYS = (
     StandardKey("scheme-ca", Purpose.SIGN_CA, Algorithm.RSA, 1984),
     StandardKey("issuer", Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
     StandardKey("list-signer", Purpose.SIGN_LIST, Algorithm.RSA, 2048, 65537),
+    # Signatures of 64 bytes: an e-card fits a QR code.
+    StandardKey("ecard-issuer", Purpose.SIGN_ISSUER, Algorithm.SM2),
     StandardKey("seal", Purpose.SEAL, Algorithm.AES256),
     StandardKey("index", Purpose.INDEX, Algorithm.HMAC),
     StandardKey("pay-ac", Purpose.AC, Algorithm.TDES),

@@ -16,6 +16,7 @@ from registry.db.tables.aid import aid_budgets, aid_findings, aid_lists, aid_row
 from registry.db.tables.claims import claim_documents, claim_steps, claims_filed
 from registry.db.tables.columns import RowId, UtcTime, metadata
 from registry.db.tables.covers import cover_entries, cover_holders, cover_lists, departures
+from registry.db.tables.ecards import ecard_codes, ecard_devices
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.mailers import pin_mailers
@@ -117,6 +118,8 @@ __all__ = [
     "disputes",
     "dossier_secrets",
     "dossiers",
+    "ecard_codes",
+    "ecard_devices",
     "edit_undos",
     "edition_changes",
     "editions",

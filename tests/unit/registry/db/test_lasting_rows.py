@@ -35,6 +35,8 @@ _OF_TABLE: dict[str, dict[str, object]] = {
     "cover_lists": {"state": "drafted"},
     "cover_holders": {"left_list": None},
     "claim_steps": {"decision": "approve"},
+    "ecard_codes": {"ended": None},
+    "ecard_devices": {"ended": None},
 }
 """Values of rows for which a partial key holds."""
 

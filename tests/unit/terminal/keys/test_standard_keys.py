@@ -18,6 +18,7 @@ EXPECTED = {
     "index": (Purpose.INDEX, Algorithm.HMAC, 256),
     "issuer": (Purpose.SIGN_ISSUER, Algorithm.RSA, 1408),
     "list-signer": (Purpose.SIGN_LIST, Algorithm.RSA, 2048),
+    "ecard-issuer": (Purpose.SIGN_ISSUER, Algorithm.SM2, 256),
     "scheme-ca": (Purpose.SIGN_CA, Algorithm.RSA, 1984),
     "pay-ac": (Purpose.AC, Algorithm.TDES, 128),
     "pay-ac-sm4": (Purpose.AC, Algorithm.SM4, 128),
