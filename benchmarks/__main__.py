@@ -38,6 +38,7 @@ BENCHMARKS = (
     "payouts",
     "covers",
     "rush",
+    "ecard",
     "programme",
     "service",
 )

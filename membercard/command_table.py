@@ -130,6 +130,12 @@ TABLE: Final = (
         "Limited tickets, first come first served: announced, claimed at a window, returned; waiting lists.",
     ),
     Listed(
+        "ecard",
+        "welfare.ecard",
+        HelpPanel.WELFARE,
+        "E-cards on telephones: one-time codes, their end, lists for counters, and verification without a network.",
+    ),
+    Listed(
         "cover",
         "welfare.cover",
         HelpPanel.WELFARE,

@@ -29,6 +29,7 @@ COMMANDS = [
     "cover list --json",
     "grant list --json",
     "payout list --json",
+    "ecard list --json",
     "rush list --json",
     "rush findings --json",
     "redeem --help",

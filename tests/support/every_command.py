@@ -88,6 +88,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _grants(story, folder)
     _payouts(story, folder)
     _rushes(story)
+    _ecards(story, folder)
     _cards(story, issuer)
     _boxes(story, issuer, folder)
     _windows(story, issuer, folder)
@@ -305,6 +306,17 @@ def _rushes(story: Story) -> None:
     story.ok("rush", "findings")
     story.refused("rush", "close", "cent-ski", *reason, *first)
     story.refused("rush", "cancel", "cent-ski", *reason, *first)
+
+
+def _ecards(story: Story, folder: Path) -> None:
+    number, first = "6212260000000017", ("--by", "clerk")
+    story.ok("ecard", "list")
+    story.refused("ecard", "code", number, *first)
+    story.refused("ecard", "sign-in", number, "--key", "02", "--out", folder / "phone.json")
+    story.refused("ecard", "renew", folder / "phone.json")
+    story.refused("ecard", "verify", "no-code")
+    story.run("ecard", "publish", folder / "ecards", *first)
+    story.refused("ecard", "end", number, "--reason", "x", *first)
 
 
 def _covers(story: Story, folder: Path) -> None:
