@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.table import Row, alternate
-from simulators.ecard.phone import Phone
+from simulators.ecard.phone import MemberPhone
 from terminal.crypto import sm2
 from terminal.ecard.code import Delegation
 from terminal.ecard.lists import EcardKey, EcardList
@@ -28,7 +28,7 @@ class _Unseen:
 
 def run() -> list[Row]:
     """One code, verified again and again."""
-    issuer, phone = sm2.generate(), Phone()
+    issuer, phone = sm2.generate(), MemberPhone()
     days = (_NOW - timedelta(days=1), _NOW + timedelta(days=6))
     delegation = Delegation("130100", 1, "6212260000000000017", 1, 1, 0, *days, phone.key)
     code = phone.code(delegation.signed(lambda message: sm2.sign(issuer, message)), _NOW.timestamp())

@@ -19,11 +19,11 @@ from registry.db.tables import ecard_codes, ecard_devices, members
 from registry.ecards.codes import TRIES, code_digest, living_code
 from registry.ecards.values import (
     EcardEnd,
-    EcardGrounds,
+    EcardTerms,
     EcardView,
-    SignedIn,
+    PhoneSignIn,
+    SignedInPhone,
     SignInRefused,
-    SignInRequest,
 )
 from registry.errors import NotOnRecord, RegistryConflict
 from registry.members.cards import card_on_record
@@ -53,7 +53,7 @@ class EcardDevices:
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
 
-    def sign_in(self, request: SignInRequest) -> SignedIn | SignInRefused:
+    def sign_in(self, request: PhoneSignIn) -> SignedInPhone | SignInRefused:
         """Sign a telephone in; the one before it shows the card no longer. A refusal counts as a try of the code.
 
         Raises RegistryConflict for a key that is no point of P-256 (``ecard-device-key``).
@@ -84,7 +84,7 @@ class EcardDevices:
             self._context.audit(conn, by, "ecard.sign-in", subject, generation=signed_in.generation)
             return signed_in
 
-    def delegate(self, session: Secret) -> EcardGrounds:
+    def delegate(self, session: Secret) -> EcardTerms:
         """What the issuer delegates to a telephone that is signed in, for ``DELEGATED`` from now.
 
         Raises NotOnRecord for a session that is not, or no longer (``ecard-session``), RegistryConflict while the card
@@ -105,9 +105,7 @@ class EcardDevices:
             category = conn.execute(select(members.c.category).where(members.c.id == card.member_id)).scalar_one()
             subject = f"card:{card.card_number}-{card.sequence}"
             self._context.audit(conn, "e-card", "ecard.delegation", subject, generation=row.generation)
-        return EcardGrounds(
-            card.card_number, card.sequence, row.generation, category, bytes(row.device_key), now, until
-        )
+        return EcardTerms(card.card_number, card.sequence, row.generation, category, bytes(row.device_key), now, until)
 
     def end(self, card_number: str, *, by: str, reason: str) -> EcardView:
         """End the e-card of a card; the card itself stays as it is. Raises NotOnRecord, also for a card without an
@@ -120,7 +118,7 @@ class EcardDevices:
             row = conn.execute(select(_D.id, _D.generation).where(*mine).with_for_update()).one_or_none()
             if row is None:
                 raise NotOnRecord(f"card {card_number} has no e-card", reason="ecard", card=card_number)
-            ending = {"ended": "office", "ended_at": now, "ended_by": by, "reason": why}
+            ending = {"ended": "staff", "ended_at": now, "ended_by": by, "reason": why}
             conn.execute(update(ecard_devices).where(_D.id == row.id).values(ending))
             ended = conn.execute(select(ecard_devices).where(_D.id == row.id)).one()
             subject = f"card:{card_number}-{card.sequence}"
@@ -143,14 +141,14 @@ class EcardDevices:
         with self._context.read() as conn:
             return [EndedEcard(*row) for row in conn.execute(chosen)]
 
-    def _proven(self, conn: Connection, card: Card, code: Row[*tuple[Any, ...]], request: SignInRequest) -> bool:
+    def _proven(self, conn: Connection, card: Card, code: Row[*tuple[Any, ...]], request: PhoneSignIn) -> bool:
         row = conn.execute(select(members).where(members.c.id == card.member_id)).one()
         tail = open_person(self._context.personal, row).id_number[-_TAIL:].upper()
         given = code_digest(self._context.personal, card.card_number, card.sequence, request.code.strip())
         right_tail = hmac.compare_digest(tail.encode(), request.id_tail.strip().upper().encode())
         return hmac.compare_digest(given, code.digest) and right_tail
 
-    def _record(self, conn: Connection, card: Card, code: int, device_key: bytes, now: datetime) -> SignedIn:
+    def _record(self, conn: Connection, card: Card, code: int, device_key: bytes, now: datetime) -> SignedInPhone:
         own = (_D.card_number == card.card_number, _D.sequence == card.sequence)
         again = {"ended": EcardEnd.AGAIN.value, "ended_at": now, "ended_by": "e-card"}
         conn.execute(update(ecard_devices).where(*own, _D.ended.is_(None)).values(again))
@@ -167,7 +165,7 @@ class EcardDevices:
                 signed_in_at=now,
             )
         )
-        return SignedIn(last + 1, session)
+        return SignedInPhone(last + 1, session)
 
 
 def _session_digest(session: Secret) -> str:

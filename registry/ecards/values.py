@@ -14,7 +14,7 @@ class EcardEnd(StrEnum):
 
     AGAIN = "again"
     """The member signed in on another telephone."""
-    OFFICE = "office"
+    STAFF = "staff"
     LOST = "lost"
     DAMAGED = "damaged"
     EXPIRED = "expired"
@@ -32,7 +32,7 @@ class IssuedCode:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SignInRequest:
+class PhoneSignIn:
     """What a telephone sends: card number, last six of the ID number, one-time code, and its public key (a compressed
     point of P-256, 33 bytes)."""
 
@@ -43,7 +43,7 @@ class SignInRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedInPhone:
     """A telephone that shows the card from now on. ``session`` is its bearer token, of which the registry has the
     SHA-256 only."""
 
@@ -61,7 +61,7 @@ class SignInRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class EcardGrounds:
+class EcardTerms:
     """What the issuer delegates to a telephone, from ``at`` until ``until``."""
 
     card_number: str

@@ -13,7 +13,7 @@ _PREFIX: Final = b"membercard e-card presentation\x00"
 _STEP: Final = 30
 
 
-class Phone:
+class MemberPhone:
     """A telephone of a member; ``private`` is its key where a test needs the same one again."""
 
     def __init__(self, private: ec.EllipticCurvePrivateKey | None = None) -> None:

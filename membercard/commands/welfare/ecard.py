@@ -32,7 +32,7 @@ ECARDS: Final = "ecards.json"
 _SEEN: Final = "seen-ecards"
 _ENDS: Final = {
     "again": "signed in elsewhere",
-    "office": "ended by the office",
+    "staff": "ended by the union",
     "lost": "lost",
     "damaged": "damaged",
     "expired": "expired",
@@ -75,21 +75,21 @@ def sign_in(
 ) -> None:
     """Sign a telephone in. Last six of the ID number and code are two lines of standard input. Exit code 1: refused.
 
-    Example: membercard ecard sign-in 6212260000000017 --key 02… -o phone.json
+    Example: membercard ecard sign-in 6212260000000017 --key 02AB -o phone.json
     """
-    from registry.ecards.values import SignInRefused, SignInRequest
+    from registry.ecards.values import PhoneSignIn, SignInRefused
 
     id_tail, code = sys.stdin.readline().strip(), sys.stdin.readline().strip()
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         issuer = _issuer(keystore, registry)
-        answer = registry.ecard_devices.sign_in(SignInRequest(card, id_tail, code, _key_bytes(key)))
+        answer = registry.ecard_devices.sign_in(PhoneSignIn(card, id_tail, code, _key_bytes(key)))
         if isinstance(answer, SignInRefused):
             output.say("refused: {why}", why=answer.zh if language.current() is Language.CHINESE else answer.en)
             raise typer.Exit(1)
-        grounds = registry.ecard_devices.delegate(answer.session)
-        _store(out, answer.session, issuer.delegation(grounds))
-    output.say("signed in; the e-card is shown without a network until {end}", end=output.local_time(grounds.until))
+        terms = registry.ecard_devices.delegate(answer.session)
+        _store(out, answer.session, issuer.delegation(terms))
+    output.say("signed in; the e-card is shown without a network until {end}", end=output.local_time(terms.until))
 
 
 @app.command("renew")
@@ -106,9 +106,9 @@ def renew(
     keystore = settings.open_keystore()
     with settings.open_registry(keystore) as registry:
         issuer = _issuer(keystore, registry)
-        grounds = registry.ecard_devices.delegate(session)
-        _store(file, session, issuer.delegation(grounds))
-    output.say("the e-card is shown until {end}", end=output.local_time(grounds.until))
+        terms = registry.ecard_devices.delegate(session)
+        _store(file, session, issuer.delegation(terms))
+    output.say("the e-card is shown until {end}", end=output.local_time(terms.until))
 
 
 @app.command("verify")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from personalize.lists import issue
-from registry.ecards.values import EcardGrounds
+from registry.ecards.values import EcardTerms
 from registry.store import Registry
 from terminal.ecard.code import Delegation
 from terminal.ecard.lists import EcardKey, EcardList
@@ -23,19 +23,19 @@ class EcardIssuer:
     def __init__(self, custody: KeyCustody, federation: str) -> None:
         self._custody, self._federation = custody, federation
 
-    def delegation(self, grounds: EcardGrounds) -> bytes:
+    def delegation(self, terms: EcardTerms) -> bytes:
         """What the telephone stores and shows (docs/e-card.md). Raises CodecError."""
         key = self._custody.latest(_KEY)
         return Delegation(
             self._federation,
             key.version,
-            grounds.card_number,
-            grounds.sequence,
-            grounds.generation,
-            grounds.category,
-            grounds.at,
-            grounds.until,
-            grounds.device_key,
+            terms.card_number,
+            terms.sequence,
+            terms.generation,
+            terms.category,
+            terms.at,
+            terms.until,
+            terms.device_key,
         ).signed(lambda message: self._custody.sign_sm2(key, message))
 
     def list(self, registry: Registry, at: datetime) -> EcardList:

@@ -53,7 +53,7 @@ ecard_devices = Table(
     UniqueConstraint("code_id"),
     UniqueConstraint("session_digest"),
     UniqueConstraint("card_number", "sequence", "generation"),
-    one_of("ended", "again", "office", *_CARD_ENDS),
+    one_of("ended", "again", "staff", *_CARD_ENDS),
     CheckConstraint("generation BETWEEN 1 AND 65535", name="generation"),
     CheckConstraint("length(device_key) = 33", name="device_key"),
     CheckConstraint("length(session_digest) = 64", name="session_digest"),

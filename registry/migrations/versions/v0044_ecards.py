@@ -63,7 +63,7 @@ _TABLES: Final[Mapping[str, LastingTable]] = {
             *texts("ended_by", "reason", nullable=True),
         ),
         checks={
-            "ended": f"ended IN ('again', 'office', {_CARD_ENDS})",
+            "ended": f"ended IN ('again', 'staff', {_CARD_ENDS})",
             "generation": "generation BETWEEN 1 AND 65535",
             "device_key": "length(device_key) = 33",
             "session_digest": "length(session_digest) = 64",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.store import Registry
-from simulators.ecard.phone import Phone
+from simulators.ecard.phone import MemberPhone
 from terminal.keys import SoftwareKeystore
 from terminal.secret import Secret
 from tests.support.cli import PASSPHRASE, Done, IssuerDirectory
@@ -38,13 +38,13 @@ def active_card(issuer: IssuerDirectory) -> tuple[str, str]:
         return card.card_number, registry.members.unmask(card.member_id, by="王芳", reason="test").id_number[-6:]
 
 
-def shown(phone: Phone, file: Path) -> str:
+def shown(phone: MemberPhone, file: Path) -> str:
     delegation = base64.b64decode(json.loads(file.read_text("ascii"))["delegation"])
     return phone.code(delegation, datetime.now(UTC).timestamp())
 
 
-def test_a_telephone_shows_the_card_until_the_office_ends_it(issuer: IssuerDirectory, tmp_path: Path) -> None:
-    cli, phone, file = issuer.cli, Phone(), tmp_path / "phone.json"
+def test_a_telephone_shows_the_card_until_staff_end_it(issuer: IssuerDirectory, tmp_path: Path) -> None:
+    cli, phone, file = issuer.cli, MemberPhone(), tmp_path / "phone.json"
     number, tail = active_card(issuer)
     code = cli.ok("ecard", "code", number, "--json", *BY).json["code"]
     sign_in = ("ecard", "sign-in", number, "--key", phone.key.hex(), "-o", file)
@@ -62,4 +62,4 @@ def test_a_telephone_shows_the_card_until_the_office_ends_it(issuer: IssuerDirec
     cli.ok("ecard", "publish", cli.data, *BY)
     assert "has ended" in cli.run("ecard", "verify", shown(phone, file)).out
     (listed,) = cli.ok("ecard", "list", "--json").json
-    assert (listed["card_tail"], listed["ended"]) == (number[-4:], "office")
+    assert (listed["card_tail"], listed["ended"]) == (number[-4:], "staff")

@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy import text
 
 from registry.ecards.devices import DELEGATED, NOT_ACTIVE, WRONG
-from registry.ecards.values import EcardEnd, EcardGrounds, SignedIn, SignInRequest
+from registry.ecards.values import EcardEnd, EcardTerms, PhoneSignIn, SignedInPhone
 from registry.errors import NotOnRecord, RegistryConflict, RegistryError
 from registry.store import Registry
-from simulators.ecard.phone import Phone
+from simulators.ecard.phone import MemberPhone
 from terminal.ecard.lists import EndedEcard
 from terminal.keys.memory import MemoryCustody
 from terminal.secret import Secret
 from tests.support.registry.registrar import SetClock, audit_entries, carded, row
 
 NOW = datetime(2026, 12, 1, 4, tzinfo=UTC)
-PHONE, OTHER = Phone(), Phone()
+PHONE, OTHER = MemberPhone(), MemberPhone()
 TAIL = row(1).person.id_number[-6:]
 
 
@@ -37,25 +37,25 @@ def card(registry: Registry, custody: MemoryCustody) -> str:
     return number
 
 
-def request(registry: Registry, card: str, phone: Phone = PHONE) -> SignInRequest:
+def request(registry: Registry, card: str, phone: MemberPhone = PHONE) -> PhoneSignIn:
     """With a new code."""
     code = registry.ecard_codes.issue(card, by="wang").code.reveal().decode()
-    return SignInRequest(card, TAIL, code, phone.key)
+    return PhoneSignIn(card, TAIL, code, phone.key)
 
 
-def signed_in(registry: Registry, card: str, phone: Phone = PHONE) -> SignedIn:
+def signed_in(registry: Registry, card: str, phone: MemberPhone = PHONE) -> SignedInPhone:
     answer = registry.ecard_devices.sign_in(request(registry, card, phone))
-    assert isinstance(answer, SignedIn)
+    assert isinstance(answer, SignedInPhone)
     return answer
 
 
 def test_a_code_signs_a_telephone_in_once_and_it_is_delegated_for_days(registry: Registry, card: str) -> None:
     first = request(registry, card)
     answer = registry.ecard_devices.sign_in(first)
-    assert isinstance(answer, SignedIn)
+    assert isinstance(answer, SignedInPhone)
     assert registry.ecard_devices.sign_in(first) is WRONG
-    grounds = registry.ecard_devices.delegate(answer.session)
-    assert grounds == EcardGrounds(card, 1, 1, 0, PHONE.key, NOW, NOW + DELEGATED)
+    terms = registry.ecard_devices.delegate(answer.session)
+    assert terms == EcardTerms(card, 1, 1, 0, PHONE.key, NOW, NOW + DELEGATED)
     assert audit_entries(registry, "ecard.sign-in") == [("e-card", f"card:{card}-1", "")]
     (view,) = registry.ecard_devices.page().items
     assert (view.card_tail, view.generation, view.delegated_until, view.ended) == (card[-4:], 1, NOW + DELEGATED, None)
@@ -93,7 +93,7 @@ def test_three_wrong_tries_end_a_code_whichever_part_is_wrong(registry: Registry
     wrong = "00000000" if right.code != "00000000" else "00000001"
     assert registry.ecard_devices.sign_in(replace(right, code=wrong)) is WRONG
     assert registry.ecard_devices.sign_in(replace(right, id_tail="000000")) is WRONG
-    assert isinstance(registry.ecard_devices.sign_in(right), SignedIn)
+    assert isinstance(registry.ecard_devices.sign_in(right), SignedInPhone)
     second = request(registry, card)
     for _ in range(3):
         assert registry.ecard_devices.sign_in(replace(second, id_tail="000000")) is WRONG
@@ -111,12 +111,12 @@ def test_a_code_lasts_two_weeks_and_a_new_one_ends_it(registry: Registry, card: 
     assert registry.ecard_devices.sign_in(second) is WRONG
     third = request(registry, card)
     clock.now = NOW + timedelta(days=28) - timedelta(seconds=1)
-    assert isinstance(registry.ecard_devices.sign_in(third), SignedIn)
+    assert isinstance(registry.ecard_devices.sign_in(third), SignedInPhone)
 
 
 @pytest.mark.parametrize("number", ["6212260000009999999", "", "x"])
 def test_an_unknown_card_is_refused_as_a_wrong_code_is(registry: Registry, number: str) -> None:
-    assert registry.ecard_devices.sign_in(SignInRequest(number, TAIL, "12345678", PHONE.key)) is WRONG
+    assert registry.ecard_devices.sign_in(PhoneSignIn(number, TAIL, "12345678", PHONE.key)) is WRONG
 
 
 def test_a_card_that_is_not_active_has_no_ecard(registry: Registry, custody: MemoryCustody) -> None:
@@ -129,7 +129,7 @@ def test_a_card_that_is_not_active_has_no_ecard(registry: Registry, custody: Mem
     wanted = request(registry, number)
     assert registry.ecard_devices.sign_in(wanted) is NOT_ACTIVE
     registry.cards.change(number, "active", "wang", "x")
-    assert isinstance(registry.ecard_devices.sign_in(wanted), SignedIn)
+    assert isinstance(registry.ecard_devices.sign_in(wanted), SignedInPhone)
 
 
 @pytest.mark.parametrize("end", ["lost", "damaged", "expired", "withdrawn"])
@@ -170,7 +170,7 @@ def test_a_key_that_is_no_point_is_refused_before_anything_is_tried(registry: Re
     with pytest.raises(RegistryConflict) as refused:
         registry.ecard_devices.sign_in(replace(right, device_key=key))
     assert refused.value.reason == "ecard-device-key"
-    assert isinstance(registry.ecard_devices.sign_in(right), SignedIn)
+    assert isinstance(registry.ecard_devices.sign_in(right), SignedInPhone)
 
 
 def test_a_session_that_nobody_has_is_refused(registry: Registry, card: str) -> None:
@@ -187,7 +187,7 @@ def test_the_database_keeps_codes_and_telephones(registry: Registry, card: str) 
         "UPDATE ecard_codes SET ended = NULL, ended_at = NULL, ended_by = NULL WHERE ended = 'used'",
         "UPDATE ecard_codes SET expires_at = '2030-01-01'",
         "UPDATE ecard_devices SET generation = 5",
-        "UPDATE ecard_devices SET ended = 'office'",
+        "UPDATE ecard_devices SET ended = 'staff'",
         "DELETE FROM ecard_codes",
         "DELETE FROM ecard_devices",
         "INSERT INTO ecard_codes (card_number, sequence, digest, issued_at, issued_by, expires_at, tries) "

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from simulators.ecard.phone import Phone
+from simulators.ecard.phone import MemberPhone
 from terminal.crypto import rsa, sm2
 from terminal.ecard import verification
 from terminal.ecard.code import LENGTH, Delegation, ShownCode
@@ -23,7 +23,7 @@ from terminal.member.signed import SKEW, Issue, ListOutdated
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)  # the first second of a step
 STEP = timedelta(seconds=30)
 ISSUER = sm2.generate()
-PHONE = Phone(ec.derive_private_key(7, ec.SECP256R1()))
+PHONE = MemberPhone(ec.derive_private_key(7, ec.SECP256R1()))
 DELEGATION = Delegation(
     "130100", 1, "6212260000000000017", 2, 3, 1, NOW - timedelta(days=1), NOW + timedelta(days=6), PHONE.key
 )
@@ -159,7 +159,7 @@ def test_a_federation_that_the_counter_does_not_know_is_refused(key: EcardKey) -
 
 def test_a_delegation_of_another_key_and_a_device_that_was_not_delegated_are_refused() -> None:
     assert verdict(shown(), known=lists(key=replace(KEY, point=sm2.generate().public))) is verification.NOT_GENUINE
-    stolen = Phone().code(DELEGATION.signed(sign), NOW.timestamp())
+    stolen = MemberPhone().code(DELEGATION.signed(sign), NOW.timestamp())
     assert verdict(stolen) is verification.NOT_GENUINE
     no_point = replace(DELEGATION, device_key=b"\x05" + bytes(32))
     assert verdict(shown(delegation=no_point)) is verification.NOT_GENUINE
