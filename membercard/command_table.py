@@ -136,6 +136,12 @@ TABLE: Final = (
         "E-cards on telephones: one-time codes, their end, lists for counters, and verification without a network.",
     ),
     Listed(
+        "matter",
+        "welfare.matter",
+        HelpPanel.WELFARE,
+        "Matters at windows and the hotline: opened, handed up and down, closed; what a window sees of a member.",
+    ),
+    Listed(
         "cover",
         "welfare.cover",
         HelpPanel.WELFARE,

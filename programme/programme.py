@@ -21,6 +21,7 @@ from programme.errors import NotInProgramme, ProgrammeFileError
 from programme.sections.claims import ClaimKind
 from programme.sections.covers import Cover
 from programme.sections.grants import GrantKind
+from programme.sections.matters import MatterKind
 from programme.sections.payouts import PayoutSection
 from programme.sections.rush import TicketRush
 from programme.wording import ProgrammeSection, Wording
@@ -95,6 +96,7 @@ class Programme(ProgrammeSection):
     payouts: PayoutSection | None = None
     rush: dict[Code, TicketRush] = Field(default_factory=dict, max_length=200)
     partners: Later = None
+    matters: dict[Code, MatterKind] = Field(default_factory=dict, max_length=100)
 
     @model_validator(mode="after")
     def _names(self) -> Programme:

@@ -49,6 +49,7 @@ from registry.handover.mailers import PinMailers
 from registry.handover.moves import Moves
 from registry.line.line import Line
 from registry.line.machines import MachineCards
+from registry.matters.matters import Matters
 from registry.members.amendments import Amendments
 from registry.members.bank_reports import BankReports
 from registry.members.cards import Cards
@@ -151,6 +152,8 @@ class Registry:
         self.claim_statistics = ClaimStatistics(context)
         # grants that are paid
         self.aid_lists = AidLists(context)
+        # matters of members
+        self.matters = Matters(context)
         # payouts
         self.instructions = Instructions(context)
         self.bank_batches = BankBatches(context)

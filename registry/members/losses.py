@@ -5,6 +5,7 @@ Every card that becomes lost has a row here, whichever way it was reported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -105,10 +106,11 @@ class Losses:
         place: str = "",
         caller: Caller | None = None,
         collection: CollectionPoint | None = None,
+        within: Callable[[Connection, Loss], None] | None = None,
     ) -> Loss:
         """A card is lost: it is on the hotlist from now on. ``caller``: who reported it by telephone, with the answers
         by which they were identified. ``collection``: a replacement is ordered too, and submitted for the second
-        person's review.
+        person's review. ``within`` is more of the transaction.
 
         Raises NotOnRecord, RegistryConflict for a card that has ended, a caller who was not identified (which the audit
         keeps), too few answers after too many such callers, or a member who cannot get a replacement now.
@@ -127,17 +129,11 @@ class Losses:
             if collection is not None:
                 self._order(conn, number, change, collection)
             loss = loss_on_record(conn, self._context, number)
-            self._context.audit(
-                conn,
-                by,
-                "card.lost",
-                f"card:{card_number}-{card.sequence}",
-                reason,
-                place=place,
-                batch=loss.batch,
-                channel=loss.channel.value,
-                caller=None if loss.caller is None else loss.caller.value,
-            )
+            if within is not None:
+                within(conn, loss)
+            subject, caller_kind = f"card:{card_number}-{card.sequence}", loss.caller and loss.caller.value
+            facts = {"batch": loss.batch, "channel": loss.channel.value, "caller": caller_kind}
+            self._context.audit(conn, by, "card.lost", subject, reason, place=place, **facts)
             return loss
 
     def order(self, number: int, collection: CollectionPoint, *, by: str, reason: str) -> Loss:

@@ -18,7 +18,7 @@ from registry.errors import RegistryUnfit, SchemaTooNew
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0044"  # a constant, so that opening a database at head reads no migration scripts
+HEAD = "0045"  # a constant, so that opening a database at head reads no migration scripts
 _LOCK_NUMBER = 0x4D454D42  # "MEMB": PostgreSQL's advisory lock of migrations
 
 # Alembic's `op` and `context` are one per process, so two threads may not migrate at once.

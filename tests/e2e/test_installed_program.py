@@ -28,6 +28,7 @@ COMMANDS = [
     "claim list --json",
     "cover list --json",
     "grant list --json",
+    "matter list --json",
     "payout list --json",
     "ecard list --json",
     "rush list --json",

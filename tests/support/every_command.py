@@ -83,6 +83,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _faces(story, folder)
     _counter(story, issuer, folder)
     _merchants(story, issuer, folder)
+    _matters(story)
     _covers(story, folder)
     _claims(story, folder)
     _grants(story, folder)
@@ -317,6 +318,20 @@ def _ecards(story: Story, folder: Path) -> None:
     story.refused("ecard", "verify", "no-code")
     story.run("ecard", "publish", folder / "ecards", *first)
     story.refused("ecard", "end", number, "--reason", "x", *first)
+
+
+def _matters(story: Story) -> None:
+    reason, first, window = ("--reason", "x"), ("--by", "clerk"), ("--window", "hall")
+    story.ok("matter", "find", "6212260000000017")
+    story.refused("matter", "open", "legal", *window, *first)
+    story.ok("matter", "list")
+    story.refused("matter", "show", 9, *first)
+    story.refused("matter", "up", 9, *window, *reason, *first)
+    story.refused("matter", "down", 9, *window, "--to", "station", *reason, *first)
+    story.refused("matter", "note", 9, "--words", "x", *first)
+    story.refused("matter", "close", 9, "--result", "x", *first)
+    story.refused("matter", "reopen", 9, *reason, *first)
+    story.ok("matter", "figures", "--from", "2026-01-01", "--to", "2026-12-31")
 
 
 def _covers(story: Story, folder: Path) -> None:

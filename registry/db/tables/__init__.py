@@ -20,6 +20,7 @@ from registry.db.tables.ecards import ecard_codes, ecard_devices
 from registry.db.tables.grants import grants
 from registry.db.tables.handover import LEVELS, MOVES, box_cards, boxes, move_cards, moves
 from registry.db.tables.mailers import pin_mailers
+from registry.db.tables.matters import matter_steps, matters
 from registry.db.tables.paying import bank_batch_rows, bank_batches, bank_contradictions, bank_returns, instructions
 from registry.db.tables.photos import photos
 from registry.db.tables.production import (
@@ -131,6 +132,8 @@ __all__ = [
     "journal",
     "losses",
     "machine_cards",
+    "matter_steps",
+    "matters",
     "member_events",
     "members",
     "merchant_benefits",
