@@ -272,7 +272,7 @@ def _show_member(registry: Registry, member: MemberView) -> None:
     output.say("{name}, {unit}, card {card}", name=member.name_masked, unit=member.unit, card=card)
     for code, one in registry.member_covers.covers_of(number, settings.load().today()).items():
         state = "covered today" if one.uncovered is None else "not covered today"
-        output.say("{cover}: {state}", cover=code, state=text(state))
+        output.say("cover {cover}: {state}", cover=code, state=text(state))
     claims = registry.claims.page(None, 100, member=number).items
     payments = registry.instructions.page(None, 100, member=number).items
     output.say("claims: {claims}, payments: {payments}", claims=len(claims), payments=len(payments))

@@ -42,7 +42,7 @@ def cover_chapter(welfare: DemoWelfare) -> Chapter:
     )
     reasons = [
         text(
-            "{cover}: {reason} ({count})",
+            "left the cover {cover}: {reason} ({count})",
             cover=word(year.programme.covers[one.cover].name),
             reason=_one(REASONS[counted.reason]),
             count=counted.count,
