@@ -152,8 +152,6 @@ class Registry:
         self.claim_statistics = ClaimStatistics(context)
         # grants that are paid
         self.aid_lists = AidLists(context)
-        # matters of members
-        self.matters = Matters(context)
         # payouts
         self.instructions = Instructions(context)
         self.bank_batches = BankBatches(context)
@@ -161,6 +159,8 @@ class Registry:
         self._name_work_around_them(context)
 
     def _name_work_around_them(self, context: RegistryContext) -> None:
+        # matters of members
+        self.matters = Matters(context)
         # packing and hand-over
         self.boxes = Boxes(context)
         self.moves = Moves(context)

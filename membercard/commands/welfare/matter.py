@@ -269,7 +269,7 @@ def _show_member(registry: Registry, member: MemberView) -> None:
     """What a window sees of a member, masked."""
     number = member.member_id
     card = member.card_number or text("none")
-    output.say("{name}, {unit}, card {card}", name=member.name_masked, unit=member.unit, card=card)
+    output.say("member {name} of {unit}, card number {card}", name=member.name_masked, unit=member.unit, card=card)
     for code, one in registry.member_covers.covers_of(number, settings.load().today()).items():
         state = "covered today" if one.uncovered is None else "not covered today"
         output.say("cover {cover}: {state}", cover=code, state=text(state))
