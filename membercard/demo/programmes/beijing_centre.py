@@ -12,9 +12,11 @@ from membercard.demo.programmes.chapters import benefit_chapter, card_chapter, i
 from membercard.demo.programmes.opening import issued, lose, titled
 from membercard.demo.programmes.report import Chapter, ReportTable
 from membercard.demo.programmes.welfare import DemoWelfare
-from membercard.demo.programmes.welfare_chapters import budget_chapter, payment_chapter
+from membercard.demo.programmes.welfare_chapters import budget_chapter, matter_chapter, payment_chapter
 from membercard.demo.programmes.year import DemoYear, Shop
 from membercard.language import text
+from programme.records.windows import new_matter, window_above
+from registry.matters.values import MatterChannel
 from registry.programme.rates import Rate
 from registry.values import Card
 from terminal.member.outcome import VerdictCode
@@ -52,12 +54,14 @@ def beijing_centre(year: DemoYear) -> None:
     year.to(1, 8)
     year.hand_out(cards)
     taken = _specials(year, cards)
+    _windows(year, cards)
     _aid(year, welfare, cards)
     _lose_one(year, cards)
     year.report.chapters += [
         card_chapter(year),
         _stock_chapter(year, taken),
         benefit_chapter(year),
+        matter_chapter(welfare),
         budget_chapter(welfare),
         payment_chapter(welfare),
     ]
@@ -100,6 +104,42 @@ def _once(year: DemoYear, counter: DemoCounter, card: Card) -> None:
         text("a member asked for a second reading-room card"),
         text("by the office, which counts this benefit for every counter"),
         text("refused: one a lifetime"),
+    )
+
+
+def _windows(year: DemoYear, cards: list[Card]) -> None:
+    """Matters come to a station, the district and the telephone; legal ones go up to the city, and one is late."""
+    year.to(4, 10, 9)
+    matters, programme = year.registry.matters, year.programme
+    opened = []
+    for place, card in enumerate(cards[: year.some(30)]):
+        kind = ("consultation", "legal", "job", "aid")[place % 4]
+        channel = MatterChannel.HOTLINE if place % 3 else MatterChannel.WINDOW
+        window = "centre" if channel is MatterChannel.HOTLINE else "jianwai"
+        member = card.member_id if place % 5 else None
+        new = new_matter(programme, kind, window, channel=channel, words="", member=member)
+        opened.append(matters.open(new, by="话务员" if place % 3 else "站窗口"))
+    for one in opened:
+        if one.kind == "legal":
+            holder = one.holder.code
+            while programme.federation.windows[holder].under is not None:
+                to = window_above(programme, holder)
+                matters.hand(one.number, holder, to, by="站窗口", reason="需要律师", up=True)
+                holder = to.code
+    year.to(4, 11, 9)
+    late = [one for one in opened if one.kind == "consultation"][-1]
+    for one in opened:
+        if one is not late and one.kind != "legal":
+            matters.close(one.number, "已答复", by="中心窗口")
+    year.to(4, 14, 9)
+    overdue = matters.page(None, 50, overdue=True).items
+    year.report.expect("overdue", [one.number for one in overdue], [late.number])
+    matters.close(late.number, "已补答复并致歉", by="中心窗口")
+    incident(
+        year,
+        text("a consultation was not answered within its day"),
+        text("on the list of overdue matters"),
+        text("answered on the third day; the figures of the window count it as late"),
     )
 
 

@@ -184,6 +184,32 @@ def budget_chapter(welfare: DemoWelfare) -> Chapter:
     )
 
 
+def matter_chapter(welfare: DemoWelfare) -> Chapter:
+    """Matters at windows and the hotline, by kind and window."""
+    year = welfare.year
+    figures = year.registry.matters.figures(date(year.clock.year, 1, 1), date(year.clock.year, 12, 31))
+    windows = year.programme.federation.windows
+    rows = [
+        (
+            f"{word(year.programme.matters[one.kind].name)} · {word(windows[one.window].name)}",
+            str(one.opened),
+            str(one.closed),
+            str(one.late),
+            str(one.handed),
+            "–" if one.days is None else f"{one.days:.1f}",
+        )
+        for one in figures
+    ]
+    opened, closed = sum(one.opened for one in figures), sum(one.closed for one in figures)
+    year.report.figures.append(HeadFigure(text("matters"), str(opened), text("{count} are closed", count=closed)))
+    head = [text("matter kind"), text("opened"), text("brought to an end"), text("late"), text("handed on")]
+    return Chapter(
+        text("Windows and the hotline"),
+        text("A matter is at one window at a time, goes up and down by levels, and is due by its kind."),
+        [ReportTable([*head, text("days to the end")], rows)],
+    )
+
+
 def rush_chapter(welfare: DemoWelfare, rushes: list[RushView]) -> Chapter:
     """Limited tickets: stock, given out, waiting."""
     rows = []
