@@ -1,16 +1,26 @@
-"""What a programme changes against another one, in words: benefits and rushes that are new, changed or ended."""
+"""What a programme changes against another one, in words: benefits, rushes, covers, claims, grants, matters and banks
+that are new, changed or ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from programme.explained import explained, explained_rush
 from programme.programme import Offer, Programme
+from programme.sections.claims import ClaimKind
+from programme.sections.explained import (
+    explained_bank,
+    explained_claim,
+    explained_cover,
+    explained_grant,
+    explained_matter,
+)
 from programme.wording import Sentence, Wording, joined
 
 
@@ -44,8 +54,8 @@ class _Part:
 
 
 def differences(old: Programme | None, new: Programme) -> list[BenefitChange]:
-    """What is different, in the order of the new file; what ended comes last. Without an old one all is new. A rush has
-    ``rush.`` before its code."""
+    """What is different, in the order of the new file; what ended comes last. Without an old one all is new. What is
+    no benefit has its section before its code, such as ``rush.`` or ``claims.``."""
     before, after = {} if old is None else _parts(old), _parts(new)
     changes = [] if old is None else _head(old, new)
     for code, part in after.items():
@@ -70,7 +80,23 @@ def _parts(programme: Programme) -> dict[str, _Part]:
     for code, rush in programme.rush.items():
         rules = (Sentence(rush.name.zh, rush.name.en), *explained_rush(rush))
         parts[f"rush.{code}"] = _Part(rush.name, rules, _values(rush))
+    sections: tuple[tuple[str, Mapping[str, Any], Callable[[Any], Iterator[Sentence]]], ...] = (
+        ("covers", programme.covers, explained_cover),
+        ("claims", programme.claims, partial(_claim, programme)),
+        ("grants", programme.grants, explained_grant),
+        ("matters", programme.matters, explained_matter),
+        ("payouts", {} if programme.payouts is None else programme.payouts.banks, explained_bank),
+    )
+    for section, entries, words in sections:
+        for code, one in entries.items():
+            rules = (Sentence(one.name.zh, one.name.en), *words(one))
+            parts[f"{section}.{code}"] = _Part(one.name, rules, _values(one))
     return parts
+
+
+def _claim(programme: Programme, kind: ClaimKind) -> Iterator[Sentence]:
+    cover = None if kind.cover is None else programme.covers[kind.cover].name
+    return explained_claim(kind, cover, joined(programme.documents[name] for name in kind.documents))
 
 
 def _head(old: Programme, new: Programme) -> list[BenefitChange]:

@@ -27,24 +27,31 @@ def test_the_examples_are_sound(cli: Cli, name: str) -> None:
     assert cli.ok("programme", "check", EXAMPLES / name, "--json").json["findings"] == []
 
 
+PRICE = next(n for n, line in enumerate(BEIJING.read_text("utf-8").splitlines(), 1) if "percent: 80}" in line)
+"""The line of the price that the tests change."""
+
+
 def test_faults_and_findings_are_lines_with_their_place_in_both_languages(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(BEIJING.read_text("utf-8").replace("percent: 80}", "percent: 80, fixed: 3}"), "utf-8")
     fault = cli.run("programme", "check", path)
     assert (fault.status, fault.complaint.endswith("price: a price is one of percent, fixed or off")) == (1, True)
-    assert f"{path}:64: benefits.check-up.products.package.price" in fault.complaint
+    assert f"{path}:{PRICE}: benefits.check-up.products.package.price" in fault.complaint
     chinese = cli.run("--lang", "zh", "programme", "check", path)
     assert chinese.complaint.endswith("price: 价格须且只能是 percent、fixed、off 之一")
 
     path.write_text(BEIJING.read_text("utf-8").replace("percent: 80}", "percent: 180}"), "utf-8")
     finding = cli.run("programme", "check", path)
     assert finding.status == 1
-    assert finding.complaint == f"{path}:64: benefits.check-up.products.package.price.percent: more than the list price"
+    assert (
+        finding.complaint
+        == f"{path}:{PRICE}: benefits.check-up.products.package.price.percent: more than the list price"
+    )
     chinese = cli.run("--lang", "zh", "programme", "check", path)
     assert chinese.complaint.endswith("price.percent: 高于原价")
     data = cli.run("programme", "check", path, "--json")
     assert data.status == 1
-    assert [(row["line"], row["rule"]) for row in data.json["findings"]] == [(64, "price")]
+    assert [(row["line"], row["rule"]) for row in data.json["findings"]] == [(PRICE, "price")]
 
 
 def test_the_rules_are_shown_in_words_on_eighty_columns(cli: Cli) -> None:

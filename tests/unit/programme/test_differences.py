@@ -55,7 +55,10 @@ def test_a_benefit_that_is_new_or_ended_has_all_its_rules() -> None:
     assert (ended.kind, added.kind) == (BenefitChangeKind.ENDED, BenefitChangeKind.ADDED)
     assert (ended.after, added.before) == ((), ())
     assert ended.before == added.after != ()
-    assert len(differences(None, whole)) == len(whole.benefits)
+    others = (
+        len(whole.covers) + len(whole.claims) + len(whole.matters) + len(whole.payouts.banks if whole.payouts else ())
+    )
+    assert len(differences(None, whole)) == len(whole.benefits) + others
 
 
 def test_what_the_whole_programme_says_is_a_difference_too() -> None:
@@ -103,3 +106,35 @@ def test_a_rush_that_never_comes_while_the_programme_is_valid_is_a_finding(old: 
     assert findings(with_rush(FAIR)) == []
     listed = {".".join(map(str, one.location)): one.text.en for one in findings(with_rush(FAIR.replace(old, new)))}
     assert listed[field] == "these days never come while the programme is valid"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part", "before", "after"),
+    [
+        ("    cap: 3000\n", "    cap: 5000\n", "claims.fire", "3000.00 yuan at most", "5000.00 yuan at most"),
+        ("    amount: 20000\n", "    amount: 2000\n", "claims.death", "pays 20000.00 yuan", "pays 2000.00 yuan"),
+        (
+            "Grade 10}, amount: 500}",
+            "Grade 10}, amount: 400}",
+            "claims.disability",
+            "Grade 10: 500.00",
+            "Grade 10: 400.00",
+        ),
+        ("    on_card: true\n", "    card: active\n", "covers.accident", "chips have its last day", "activation on"),
+        ("en: Legal aid}, days: 30", "en: Legal aid}, days: 3", "matters.legal", "within 30 days", "within 3 days"),
+    ],
+)
+def test_what_is_paid_and_when_is_a_difference(old: str, new: str, part: str, before: str, after: str) -> None:
+    (change,) = differences(example("beijing").programme, changed(old, new))
+    assert change.benefit.startswith(part)
+    assert any(before in one.en for one in change.before)
+    assert any(after in one.en for one in change.after)
+    assert all(one.zh for one in (*change.before, *change.after))
+
+
+def test_a_smaller_budget_is_a_difference() -> None:
+    text = (ROOT / "programme" / "examples" / "shijiazhuang.yaml").read_text("utf-8")
+    less = parse_programme(text.replace("{2026: 5000000,", "{2026: 4000000,"), "own.yaml").programme
+    (change,) = differences(example("shijiazhuang").programme, less)
+    assert change.benefit == "grants.medical"
+    assert [one.zh for one in change.after] == ["2026 年预算 4000000.00 元"]
