@@ -13,6 +13,8 @@ from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "programme" / "examples"
 BEIJING = EXAMPLES / "beijing.yaml"
+PRICE = next(n for n, line in enumerate(BEIJING.read_text("utf-8").splitlines(), 1) if "percent: 80}" in line)
+"""The line of the price that the tests change."""
 
 
 @pytest.fixture
@@ -25,10 +27,6 @@ def cli(tmp_path: Path) -> Cli:
 def test_the_examples_are_sound(cli: Cli, name: str) -> None:
     assert "the programme is sound" in cli.ok("programme", "check", EXAMPLES / name).out
     assert cli.ok("programme", "check", EXAMPLES / name, "--json").json["findings"] == []
-
-
-PRICE = next(n for n, line in enumerate(BEIJING.read_text("utf-8").splitlines(), 1) if "percent: 80}" in line)
-"""The line of the price that the tests change."""
 
 
 def test_faults_and_findings_are_lines_with_their_place_in_both_languages(cli: Cli, tmp_path: Path) -> None:
