@@ -74,7 +74,8 @@ def test_a_fire_is_decided_by_the_city_at_once(issuer: IssuerDirectory, tmp_path
     assert cli.ok(*fire, "--loss", "25000", "--json").json["amount"] == 250_000
     (tmp_path / "heir.json").write_text('{"name": "李"}', "utf-8")
     refused = cli.run(*fire, "--loss", "1", "--heir", tmp_path / "heir.json")
-    assert "is no JSON file with name, id_number, relation and account" in " ".join(refused.err.split())
+    words = " ".join(refused.err.replace("│", " ").split())
+    assert "is no JSON file with name, id_number, relation and account" in words
     assert "is refused" in cli.ok("claim", "refuse", 1, "--level", "city", "--reason", "不实", "--by", "李娜").out
     cli.ok(*fire, "--loss", "25000")
     assert "is taken back" in cli.ok("claim", "withdraw", 2, "--reason", "误报", "--by", "王芳").out
