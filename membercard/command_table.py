@@ -160,6 +160,12 @@ TABLE: Final = (
         "Grants: lists with findings, within a budget, paid once.",
     ),
     Listed(
+        "figures",
+        "welfare.figures",
+        HelpPanel.WELFARE,
+        "Figures of a year: cards against members, benefits by month, claims, grants, matters.",
+    ),
+    Listed(
         "payout",
         "welfare.payout",
         HelpPanel.WELFARE,

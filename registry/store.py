@@ -44,6 +44,7 @@ from registry.db.witness import Witness
 from registry.ecards.codes import EcardCodes
 from registry.ecards.devices import EcardDevices
 from registry.errors import RegistryError
+from registry.figures.figures import YearStatistics
 from registry.handover.boxes import Boxes
 from registry.handover.mailers import PinMailers
 from registry.handover.moves import Moves
@@ -177,6 +178,7 @@ class Registry:
         self.plans = Plans(context)
         self.programme_editions = ProgrammeEditions(context)
         self.statistics = Statistics(context)
+        self.figures = YearStatistics(context)
         self.restores = Restores(context)
 
     @classmethod

@@ -27,6 +27,7 @@ COMMANDS = [
     "findings list --json",
     "claim list --json",
     "cover list --json",
+    "figures year --from 2026-01-01 --to 2026-12-31 --json",
     "grant list --json",
     "matter list --json",
     "payout list --json",

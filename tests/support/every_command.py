@@ -87,6 +87,7 @@ def every_command(home: IssuerDirectory, bank: BankIssuer, folder: Path, lang: s
     _covers(story, folder)
     _claims(story, folder)
     _grants(story, folder)
+    _figures(story)
     _payouts(story, folder)
     _rushes(story)
     _ecards(story, folder)
@@ -373,6 +374,14 @@ def _grants(story: Story, folder: Path) -> None:
     story.refused("grant", "show", 9)
     story.refused("grant", "approve", 9, *first)
     story.refused("grant", "discard", 9, *reason, *first)
+
+
+def _figures(story: Story) -> None:
+    days = ("--from", "2026-01-01", "--to", "2026-12-31")
+    story.ok("figures", "year", *days)
+    story.refused("figures", "year", *days, "--form", "nothing")
+    story.ok("figures", "coverage", *days, "--target", 50)
+    story.ok("figures", "benefits", *days)
 
 
 def _payouts(story: Story, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Figures of a year, counted by the database."""
