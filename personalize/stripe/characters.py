@@ -94,15 +94,20 @@ class CharacterCode:
         return tuple(character >> bit & 1 for character in self.encode(text) for bit in range(self.bits))
 
     def text_of(self, bits: Sequence[int]) -> str:
-        """The text of bits as a head gives them, zeros before and after, in either direction of the swipe. Raises
-        TrackDamaged, of the forward direction."""
+        """The text of bits as a head gives them, zeros before and after, in either direction of the swipe. Few tracks
+        can be read both ways; the right way leaves no bits over, and so gives the longer text. Raises TrackDamaged, of
+        the forward direction."""
         try:
-            return self._forwards(bits)
+            forwards = self._forwards(bits)
         except TrackDamaged as fault:
             try:
                 return self._forwards(bits[::-1])
             except TrackDamaged:
                 raise fault from None
+        try:
+            return max(forwards, self._forwards(bits[::-1]), key=len)
+        except TrackDamaged:
+            return forwards
 
     def _forwards(self, bits: Sequence[int]) -> str:
         if 1 not in bits:

@@ -57,6 +57,7 @@ VALUES = {
     "claim refile": {"fire"},
     "claim tick": {"id", "card"},
     "cover draw-up": {"accident"},
+    "figures year": {"all", "beijing", "centre"},
     "grant draw-up": {"opening"},
     "grant take-in": {"opening"},
     "matter down": {"hall", "station"},

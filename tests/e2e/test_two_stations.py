@@ -28,7 +28,7 @@ from tests.support.service.process import ApiClient, ServiceDirectory, ServicePr
 from tests.support.thorough import repeats
 from tests.support.waiting import eventually
 
-CARDS = {"postgresql": repeats(60, 100), "sqlite": repeats(40, 60)}
+CARDS = {"postgresql": repeats(60, 100), "sqlite": 60}
 LANES, SPARE = 2, 4
 LEASE = timedelta(minutes=10)
 """So long that it runs out when the test says so and not before."""

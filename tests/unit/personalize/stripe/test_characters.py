@@ -71,6 +71,12 @@ def test_a_swipe_in_either_direction_gives_the_text(case: tuple[CharacterCode, s
     assert code.decode(code.encode(text)) == text
 
 
+def test_a_track_that_can_be_read_both_ways_is_read_to_its_end() -> None:
+    swiped = (0,) * 25 + TRACK2.bits_of("456=4") + (0,) * 40
+    assert TRACK2._forwards(swiped[::-1]) == ""
+    assert (TRACK2.text_of(swiped), TRACK2.text_of(swiped[::-1])) == ("456=4", "456=4")
+
+
 @pytest.mark.parametrize(
     ("change", "fault", "place"),
     [
